@@ -1,0 +1,242 @@
+"""Build the book: `python -m lib.book [--profile paper|smoke]`.
+
+Notebooks are executed (papermill), checked, turned into pages in a staging tree, rendered (jupyter-book) and checked
+again. Only a book without a single problem or warning replaces the one in `_build/html`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import hashlib
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from lib import htmlcheck, pairs, provenance
+from lib.display import commit_text
+from lib.execution import LIBRARY, Executed, execute
+from lib.pages import page
+
+ROOT = Path(__file__).resolve().parent.parent
+BANNERS = {
+    "paper": "Profile <strong>paper</strong>: results at full scale are read from the stored records.",
+    "smoke": "Profile <strong>smoke</strong>: computed small, to show that everything runs. "
+    "The numbers are not those of the paper's scale.",
+}
+FOLDERS_TO_STAGE = ("book/_static",)
+FILES_TO_STAGE = ("_toc.yml", "book/references.bib")
+
+
+class BookError(Exception):
+    """The book cannot be published; the message lists why, one problem a line."""
+
+
+def names(root: Path) -> list[str]:
+    """The pages of `_toc.yml`, in order.
+
+    Raises:
+        BookError: a page without a source (`.py` or `.md`), or with both.
+    """
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    pages, groups = [toc["root"]], [toc]
+    while groups:
+        group = groups.pop(0)
+        inside = [entry for kind in ("parts", "chapters", "sections") for entry in group.get(kind, [])]
+        pages += [entry["file"] for entry in inside if "file" in entry]
+        groups = inside + groups
+    for name in pages:
+        sources = [ending for ending in (".py", ".md") if (root / f"{name}{ending}").is_file()]
+        if len(sources) != 1:
+            raise BookError(f"{name}: _toc.yml needs one source, .py or .md, and there is {' and '.join(sources) or 'none'}")
+    return pages
+
+
+def repository(root: Path) -> tuple[str, str]:
+    """Address and branch of the public repository, from `_config.yml`."""
+    there = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    return there["url"], there["branch"]
+
+
+def colab_address(root: Path, name: str) -> str:
+    """Where Colab opens the notebook of a page."""
+    url, branch = repository(root)
+    return f"{url.replace('https://github.com', 'https://colab.research.google.com/github')}/blob/{branch}/{name}.ipynb"
+
+
+def execute_all(root: Path, pages: list[str], parameters: dict, build: Path, jobs: int, say: Callable) -> list[Executed]:
+    """Execute the pages that are notebooks, `jobs` at a time; tells progress through `say`.
+
+    Raises:
+        BookError: with the problems of all notebooks.
+    """
+    scripts = [name for name in pages if (root / f"{name}.py").is_file()]
+    folder = build / "executed" / parameters["profile"]
+    results = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = [pool.submit(execute, root, name, parameters, folder) for name in scripts]
+        try:
+            for count, future in enumerate(as_completed(waiting), 1):
+                result = results[future.result().name] = future.result()
+                state = "FAILED" if result.problems else "unchanged" if result.reused else f"{result.seconds:.1f} s"
+                say(f"  [{count:2d}/{len(scripts)}] {result.name:<26} {state:>10}")
+                for note in result.notes:
+                    say(f"          note: {note}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    ordered = [results[name] for name in scripts]
+    if problems := [problem for result in ordered for problem in result.problems]:
+        raise BookError("\n".join(problems))
+    return ordered
+
+
+def stage(root: Path, folder: Path, pages: list[str], executed: list[Executed], profile: str) -> dict[str, int]:
+    """Lay out what jupyter-book reads: pages at their paths in the repository. Returns the figures of each page."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in FOLDERS_TO_STAGE:
+        if (root / name).is_dir():
+            shutil.copytree(root / name, folder / name)
+    markdown = [f"{name}.md" for name in pages if (root / f"{name}.md").is_file()]
+    for name in [*FILES_TO_STAGE, *markdown]:
+        if (root / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / name, folder / name)
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    config.setdefault("html", {})["announcement"] = BANNERS[profile]
+    (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    figures = dict.fromkeys(pages, 0)
+    commit = commit_text(provenance.code())
+    for result in executed:
+        target = folder / f"{result.name}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        notebook = nbformat.read(result.path, as_version=4)
+        made, figures[result.name] = page(notebook, target.stem, target.parent / "_figures", result.seconds, commit)
+        nbformat.write(made, target)
+    return figures
+
+
+def render(source: Path, output: Path) -> Path:
+    """Run jupyter-book with warnings as errors; returns the folder with the HTML.
+
+    Raises:
+        BookError: with the warnings and errors.
+    """
+    shutil.rmtree(output, ignore_errors=True)
+    command = [sys.executable, "-m", "jupyter_book", "build", str(source), "--path-output", str(output)]
+    command += ["-W", "-n", "--keep-going", "--all"]
+    environment = {**os.environ, "PYTHONPATH": str(LIBRARY), "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    log = re.sub(r"\x1b\[[0-9;]*m", "", run.stdout + run.stderr)
+    complaints = [line for line in log.splitlines() if re.search(r"\b(WARNING|ERROR|CRITICAL)\b", line)]
+    if run.returncode or complaints:
+        shown = "\n".join(complaints) or "\n".join(log.strip().splitlines()[-30:])
+        raise BookError(shown.replace(f"{source}{os.sep}", ""))
+    return output / "_build" / "html"
+
+
+def publish(made: Path, target: Path) -> None:
+    """Put the rendered book in the place of the previous one, by renaming."""
+    previous = target.with_name(f".{target.name}.previous")
+    shutil.rmtree(previous, ignore_errors=True)
+    if target.exists():
+        target.rename(previous)
+    try:
+        made.rename(target)
+    except OSError:
+        if previous.exists():
+            previous.rename(target)
+        raise
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def build_book(root: Path, parameters: dict, build: Path, jobs: int = 2, say: Callable = print) -> Path:
+    """Build the book of the repository at `root` below `build`; returns the folder with the HTML.
+
+    Args:
+        parameters: papermill parameters; "profile" ("paper" or "smoke") must be one of them.
+        jobs: notebooks that are executed at a time.
+        say: is called with each line of progress.
+
+    Raises:
+        BookError: whatever forbids publishing. The book in `build/html` is then left as it was.
+    """
+    if (profile := parameters.get("profile")) not in BANNERS:
+        raise ValueError(f"profile must be one of {', '.join(BANNERS)}, got {profile!r}")
+    pages, target = names(root), build / "html"
+    if problems := pairs.differences(root):
+        raise BookError("\n".join([*problems, "run `make pairs`"]))
+    executed = execute_all(root, pages, parameters, build, jobs, say)
+    figures = stage(root, build / "stage", pages, executed, profile)
+    key, stamp = _tree_hash(build / "stage"), target / ".built-from"
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == key:
+        say("  pages are unchanged")
+        return target
+    started = time.monotonic()
+    html = render(build / "stage", build / "jupyter-book")
+    colab = {result.name: colab_address(root, result.name) for result in executed}
+    if problems := htmlcheck.problems(html, figures, colab):
+        raise BookError("\n".join(problems))
+    (html / ".built-from").write_text(key, encoding="utf-8")
+    (html / ".nojekyll").touch()
+    publish(html, target)
+    say(f"  {len(pages)} pages with {sum(figures.values())} figures, rendered in {time.monotonic() - started:.1f} s")
+    return target
+
+
+def _tree_hash(folder: Path) -> str:
+    """Hash of the files below a folder and of the code that renders them."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    code = [LIBRARY / "lib" / f"{module}.py" for module in ("book", "htmlcheck", "figure_directive")]
+    digest = hashlib.sha256()
+    for path in [*files, *code, LIBRARY / "requirements.txt"]:
+        digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m lib.book", description="Build the book.")
+    parser.add_argument("--profile", choices=list(BANNERS), default="paper", help="what the notebooks do")
+    parser.add_argument("--parameter", "-p", action="append", default=[], metavar="NAME=VALUE", help="another parameter")
+    parser.add_argument("--only", action="append", metavar="PAGE", help="execute this page only (implies --execute-only)")
+    parser.add_argument("--execute-only", action="store_true", help="execute and check the notebooks, render nothing")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="notebooks at a time")
+    parser.add_argument("--serve", type=int, nargs="?", const=8000, metavar="PORT", help="serve the book afterwards")
+    options = parser.parse_args(arguments)
+    pairs_given = [item.partition("=") for item in options.parameter]
+    parameters = {"profile": options.profile, **{name: yaml.safe_load(value) for name, _, value in pairs_given}}
+    say, build, started = functools.partial(print, flush=True), ROOT / "_build", time.monotonic()
+    say(f"The book, profile {options.profile}, {options.jobs} notebooks at a time")
+    try:
+        if options.only or options.execute_only:
+            pages = names(ROOT)
+            if unknown := set(options.only or []) - set(pages):
+                raise BookError(f"no such page: {', '.join(sorted(unknown))}; there are {', '.join(pages)}")
+            execute_all(ROOT, options.only or pages, parameters, build, options.jobs, say)
+            return 0
+        html = build_book(ROOT, parameters, build, options.jobs, say)
+    except BookError as error:
+        print(f"The book was not built:\n{error}", file=sys.stderr)
+        return 1
+    say(f"Built in {time.monotonic() - started:.0f} s. Open {html / 'index.html'}")
+    if options.serve is not None:
+        handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(html))
+        say(f"Serving http://127.0.0.1:{options.serve} (Ctrl-C ends)")
+        http.server.ThreadingHTTPServer(("127.0.0.1", options.serve), handler).serve_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""What a page shows: figures for light and dark pages, computed sentences, tables, provenance.
+
+In Jupyter and Colab each helper displays something readable. When the book is built, `lib.book` finds the same
+outputs by their `MIME` entry and turns them into real figures, text and tables of the page.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import matplotlib
+from cycler import cycler
+from IPython.display import display
+from matplotlib.figure import Figure
+
+from lib import provenance as sources
+
+MIME = "application/vnd.companion+json"
+PIXELS_PER_INCH = 96  # of the page
+SHARPNESS = 2  # image pixels for each pixel of the page
+
+# Okabe and Ito's palette, each colour with at least 3:1 contrast to the background of its theme.
+LIGHT = ("#0072b2", "#c75000", "#008060", "#b0559a", "#8a6d00", "#2b8cbe", "#5f4fa2", "#a01c2c")
+DARK = ("#56b4e9", "#f0883e", "#2fc79a", "#dc8fc4", "#e6c84b", "#9ad1f0", "#b3a5f0", "#ff8a8a")
+
+
+def style(dark: bool = False) -> dict[str, Any]:
+    """Matplotlib settings of the book's figures: transparent, colour-blind safe, for a light or a dark page.
+
+    >>> style(dark=True)["figure.facecolor"]
+    'none'
+    """
+    ink, rule = ("#e3e8ee", "#7d8894") if dark else ("#1f2328", "#8a929b")
+    return {
+        "axes.edgecolor": rule,
+        "axes.facecolor": "none",
+        "axes.labelcolor": ink,
+        "axes.prop_cycle": cycler(color=DARK if dark else LIGHT),
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlecolor": ink,
+        "axes.titlesize": 11,
+        "figure.constrained_layout.use": True,
+        "figure.dpi": PIXELS_PER_INCH,
+        "figure.facecolor": "none",
+        "font.size": 10.5,
+        "grid.alpha": 0.35,
+        "grid.color": rule,
+        "legend.edgecolor": "none",
+        "legend.facecolor": "none",
+        "legend.frameon": False,
+        "lines.linewidth": 1.8,
+        "savefig.facecolor": "none",
+        "text.color": ink,
+        "xtick.color": rule,
+        "xtick.labelcolor": ink,
+        "ytick.color": rule,
+        "ytick.labelcolor": ink,
+    }
+
+
+def show(draw: Callable[[], Figure], *, alt: str, caption: str, name: str | None = None, data=None) -> None:
+    """Show a figure with its alternative text and caption, drawn once for light and once for dark pages.
+
+    Args:
+        draw: draws and returns a matplotlib figure. It is called twice, so it must only draw, not compute. Colours:
+            the colour cycle ("C0", "C1", ...) and the defaults for text and axes; never black or white.
+        alt: what a reader who does not see the figure must know: axes, arms, and what is seen.
+        caption: MyST markdown below the figure.
+        name: label for references from the text, `{numref}`.
+        data: optional `pandas.DataFrame` behind the figure, offered as CSV.
+
+    Raises:
+        ValueError: a missing or meaningless alternative text or caption, or `draw` not returning a figure.
+
+    Example:
+        >>> import matplotlib.pyplot as plt
+        >>> def draw():
+        ...     figure, axes = plt.subplots(figsize=(3, 2))
+        ...     axes.plot([0, 1], [0, 1])
+        ...     return figure
+        >>> show(draw, alt="A straight line that rises from 0 to 1.", caption="The identity.")  # doctest: +ELLIPSIS
+        Figure(...)
+    """
+    if not callable(draw):
+        raise ValueError(f"draw must be a function that returns a figure, got {type(draw).__name__}")
+    alt, caption = " ".join(str(alt).split()), str(caption).strip()
+    if problem := alt_problem(alt):
+        raise ValueError(f"alt {problem}, got {alt!r}")
+    if not caption:
+        raise ValueError(f"caption must say what the figure shows, got {caption!r}")
+    light, inches = _render(draw, dark=False)
+    dark, _ = _render(draw, dark=True)
+    width, height = (round(side * PIXELS_PER_INCH) for side in inches)
+    marked = {"kind": "figure", "alt": alt, "caption": caption, "name": name, "dark": _base64(dark), "width": width}
+    if data is not None:
+        marked["csv"] = data.to_csv(index=False)
+    display(
+        {"image/png": _base64(light), "text/plain": f"Figure({alt})", MIME: marked},
+        metadata={"image/png": {"width": width, "height": height}},
+        raw=True,
+    )
+    _markdown(f"*{' '.join(caption.split())}*", {"kind": "fallback"})
+
+
+def say(text: str) -> None:
+    """A paragraph with computed numbers in it, MyST markdown: it becomes ordinary text of the page.
+
+    >>> say(f"The answer is {6 * 7}.")
+    The answer is 42.
+    """
+    _markdown(str(text), {"kind": "text"})
+
+
+def table(frame, *, caption: str, name: str | None = None) -> None:
+    """A table of the page from a `pandas.DataFrame`; its cells may hold MyST markdown, the index is not shown.
+
+    >>> import pandas
+    >>> table(pandas.DataFrame({"arm": ["ReLU"], "accuracy": ["53.1"]}), caption="Accuracy in %.")
+    | arm | accuracy |
+    |:---|:---|
+    | ReLU | 53.1 |
+    <BLANKLINE>
+    *Accuracy in %.*
+    """
+    caption = " ".join(str(caption).split())
+    if not caption:
+        raise ValueError(f"caption must say what the table shows, got {caption!r}")
+    rows = markdown_rows([str(column) for column in frame.columns], frame.itertuples(index=False))
+    _markdown(f"{rows}\n\n*{caption}*", {"kind": "table", "rows": rows, "caption": caption, "name": name})
+
+
+def provenance(profile: str, records: Iterable = ()) -> None:
+    """Where the page's numbers come from: commit, profile, records, package versions, hardware.
+
+    The build of the book adds the execution time.
+
+    Args:
+        profile: what was run, "paper" or "smoke".
+        records: the records that the page read (anything with a `key`).
+    """
+    keys = sorted({record.key for record in records})
+    versions = ", ".join(f"{name} {version}" for name, version in sources.packages().items())
+    hardware = sources.hardware()
+    rows = {
+        "Commit": commit_text(sources.code()),
+        "Profile": profile,
+        "Records read": f"{len(keys)}" + (": " + ", ".join(f"`{key}`" for key in keys) if keys else ""),
+        "Packages": f"Python {platform.python_version()}, {versions}",
+        "Hardware": f"{hardware['cpu']}, {hardware['cores']} cores, {platform.system()}",
+    }
+    text = markdown_rows(["What", "Value"], rows.items())
+    _markdown(f"**Provenance**\n\n{text}", {"kind": "provenance", "rows": rows})
+
+
+def commit_text(code: dict[str, Any]) -> str:
+    """How a page states `lib.provenance.code()`.
+
+    >>> commit_text({"commit": "0123456789abcdef", "dirty": True})
+    '`0123456789` with uncommitted changes'
+    """
+    commit = code["commit"] if code["commit"] == "unknown" else f"`{code['commit'][:10]}`"
+    return commit + (" with uncommitted changes" if code["dirty"] else "")
+
+
+def alt_problem(alt: str | None) -> str | None:
+    """What is wrong with an alternative text, or None: it must be a sentence and no file name or hash.
+
+    >>> alt_problem("4f2a9c0e77d1b3aa4f2a9c0e77d1b3aa.png")
+    'must be a sentence of at least 20 characters'
+    """
+    alt = (alt or "").strip()
+    return None if len(alt) >= 20 and alt.count(" ") >= 3 else "must be a sentence of at least 20 characters"
+
+
+def markdown_rows(head: Iterable[str], rows: Iterable[Iterable]) -> str:
+    """A markdown table; line breaks and bars inside cells are escaped.
+
+    >>> print(markdown_rows(["a", "b"], [(1, "x|y")]))
+    | a | b |
+    |:---|:---|
+    | 1 | x\\|y |
+    """
+    head = list(head)
+    lines = [head, *rows]
+    cells = [[re.sub(r"(?<!\\)\|", r"\\|", " ".join(str(cell).split())) for cell in line] for line in lines]
+    text = ["| " + " | ".join(line) + " |" for line in cells]
+    return "\n".join([text[0], "|" + ":---|" * len(head), *text[1:]])
+
+
+def _render(draw: Callable[[], Figure], dark: bool) -> tuple[bytes, tuple[float, float]]:
+    """One drawing as PNG, and its size in inches."""
+    from matplotlib import pyplot  # here, so that importing lib.display does not choose a backend
+
+    with matplotlib.rc_context(style(dark)):
+        figure = draw()
+        if not isinstance(figure, Figure):
+            raise ValueError(f"draw must return a matplotlib figure, got {type(figure).__name__}")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=PIXELS_PER_INCH * SHARPNESS, metadata={"Software": None})
+        pyplot.close(figure)
+    return buffer.getvalue(), tuple(figure.get_size_inches())
+
+
+def _base64(image: bytes) -> str:
+    return base64.b64encode(image).decode("ascii")
+
+
+def _markdown(text: str, marked: dict) -> None:
+    """Display markdown with the mark that the book's build looks for; plain text outside a notebook."""
+    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+        display({"text/markdown": text, "text/plain": text, MIME: {**marked, "text": text}}, raw=True)
+    elif marked["kind"] != "fallback":
+        print(text)

@@ -1,0 +1,208 @@
+"""Fetch a dataset once, through torchvision or openml, and write its prepared file and checksum.
+
+No step waits for long: before a download, the server has `PATIENCE` seconds to answer at all, name resolution
+included; during it, no read may take longer than `STALL` seconds.
+"""
+
+import contextlib
+import http.client
+import os
+import socket
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+import xml.parsers.expat
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from time import monotonic
+
+import numpy as np
+import pandas as pd
+
+from lib import prepared
+
+PATIENCE = 8.0  # seconds until a server that does not answer counts as out of reach
+STALL = 30.0  # seconds until a download that does not move is given up
+
+
+def images(name: str, path: Path) -> None:
+    """Download an image dataset through torchvision.
+
+    Args:
+        name: "mnist", "fashion_mnist", "svhn" or "cifar10".
+        path: the prepared ``.npz`` file to write. Nothing is left behind if the download fails.
+
+    Raises:
+        ConnectionError: if the server does not answer, the download fails, or its checksum is wrong.
+        OSError: if the directory cannot be written.
+    """
+    import torchvision.datasets as catalogue  # not at the top: it takes seconds, and most runs need no download
+
+    source = {
+        "mnist": catalogue.MNIST,
+        "fashion_mnist": catalogue.FashionMNIST,
+        "svhn": catalogue.SVHN,
+        "cifar10": catalogue.CIFAR10,
+    }[name]
+    if name == "svhn":
+        addresses = [source.split_list["train"][0]]
+    elif name == "cifar10":
+        addresses = [source.url]
+    else:
+        addresses = [mirror + source.resources[0][0] for mirror in source.mirrors]
+    with _workplace(path, addresses) as (folder, answering):
+        if name == "svhn":
+            parts = [source(folder, split=part, download=True) for part in ("train", "test")]
+            x_train, x_test = (part.data.transpose(0, 2, 3, 1) for part in parts)  # (n, 32, 32, 3)
+            y_train, y_test = (part.labels for part in parts)
+        else:
+            if name != "cifar10":  # the mirror that answered goes first
+                mirrors = sorted(source.mirrors, key=lambda mirror: not answering.startswith(mirror))
+                source = type(source.__name__, (source,), {"mirrors": mirrors})
+            parts = [source(folder, train=part, download=True) for part in (True, False)]
+            x_train, x_test = (np.asarray(part.data) for part in parts)
+            y_train, y_test = (np.asarray(part.targets) for part in parts)
+    arrays = dict(zip(prepared.NAMES, (x_train, y_train, x_test, y_test), strict=True))
+    with prepared.replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **{key: array.astype(np.uint8) for key, array in arrays.items()})
+    _write_sidecar(path)
+
+
+def table(name: str, task: int, path: Path) -> None:
+    """Download a table through openml.
+
+    Args:
+        name: of the dataset, for messages.
+        task: OpenML's id of the task, which says which column is the target.
+        path: the prepared ``.parquet`` file to write. Nothing is left behind if the download fails.
+
+    Raises:
+        ConnectionError: if the server does not answer, the download fails, or its checksum is wrong.
+        ValueError: if the table is not numeric and complete with two classes.
+        OSError: if the directory cannot be written.
+    """
+    import openml  # not at the top: it takes seconds, and most runs need no download
+
+    with _workplace(path, [openml.config.server]) as (folder, _), _openml_settings(openml, folder):
+        description = openml.tasks.get_task(task, download_data=True)
+        columns, labels, _, _ = description.get_dataset(download_data=True).get_data(target=description.target_name)
+    classes = sorted(labels.unique(), key=str)
+    frame = pd.DataFrame({str(key): columns[key].to_numpy() for key in columns.columns})
+    frame["target"] = np.asarray(labels == classes[-1], dtype=np.int64)
+    problem = prepared.table_problem(frame) if len(classes) == 2 else f"it has {len(classes)} classes instead of 2"
+    if problem:
+        raise ValueError(f"the table of OpenML's task {task} is not in the form expected of {name!r}: {problem}")
+    with prepared.replacing(path) as temporary:
+        frame.to_parquet(temporary, index=False)
+    _write_sidecar(path)
+
+
+@contextlib.contextmanager
+def _workplace(path: Path, addresses: list[str]) -> Iterator[tuple[str, str]]:
+    """A folder to download into, deleted afterwards, and the address that answered; failures become clear errors."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise OSError(
+            f"{path} is missing and cannot be downloaded, because its directory cannot be written ({error}). "
+            f"Choose another data directory, by argument or with {prepared.VARIABLE}"
+        ) from error
+    with folder as name, _impatient():
+        try:
+            yield name, _reach(addresses)
+        except (
+            OSError,  # sockets, addresses, time limits; also what requests raises
+            RuntimeError,  # torchvision
+            EOFError,  # truncated archives
+            http.client.HTTPException,
+            xml.parsers.expat.ExpatError,  # openml, when the answer is not its own
+        ) as error:
+            raise ConnectionError(
+                f"{path} is missing and could not be downloaded from {' or '.join(addresses)}: "
+                f"{error or type(error).__name__}. Without a network, put the prepared file there (data/README.md "
+                f"describes it), set {prepared.VARIABLE} to a directory that has it, or use an embedded dataset such "
+                "as 'digits' or 'breast_cancer'"
+            ) from error
+
+
+def _reach(addresses: list[str]) -> str:
+    """The first address whose server answers anything.
+
+    Raises:
+        TimeoutError: if none does within `PATIENCE` seconds.
+        OSError: if all fail sooner.
+    """
+    answers: SimpleQueue[tuple[str, Exception | None]] = SimpleQueue()
+
+    def ask(address: str) -> None:
+        try:
+            urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=PATIENCE).close()
+        except urllib.error.HTTPError as error:  # an answer, if not a friendly one
+            error.close()
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            answers.put((address, error))
+            return
+        answers.put((address, None))
+
+    for address in addresses:  # in threads, because looking up a name knows no time limit
+        threading.Thread(target=ask, args=(address,), daemon=True).start()
+    deadline = monotonic() + PATIENCE
+    failures = []
+    for _ in addresses:
+        try:
+            address, error = answers.get(timeout=max(0.0, deadline - monotonic()))
+        except Empty:
+            raise TimeoutError(f"no answer within {PATIENCE:g} seconds") from None
+        if error is None:
+            return address
+        failures.append(str(error) or type(error).__name__)
+    raise OSError("; ".join(failures))
+
+
+@contextlib.contextmanager
+def _impatient() -> Iterator[None]:
+    """Give every socket operation `STALL` seconds, in urllib (torchvision) and in requests (openml, which sets none)."""
+    import requests
+
+    default, send = socket.getdefaulttimeout(), requests.Session.send
+
+    def send_with_timeout(session, request, **options):
+        return send(session, request, **options | {"timeout": options.get("timeout") or STALL})
+
+    socket.setdefaulttimeout(STALL)
+    requests.Session.send = send_with_timeout
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(default)
+        requests.Session.send = send
+
+
+@contextlib.contextmanager
+def _openml_settings(openml, folder: str) -> Iterator[None]:
+    """Have openml keep its files in `folder`, give up early, and take tables from its own server only."""
+    config, variable = openml.config, "OPENML_SKIP_PARQUET"
+    cache, attempts, policy = config._root_cache_directory, config.connection_n_retries, config.retry_policy
+    skip = os.environ.get(variable)
+    config.set_root_cache_directory(folder)
+    config.set_retry_policy("human", 2)
+    os.environ[variable] = "true"  # its parquet store is another server, with time limits of its own
+    try:
+        yield
+    except openml.exceptions.PyOpenMLError as error:
+        raise RuntimeError(str(error)) from error
+    finally:
+        config.set_root_cache_directory(cache)
+        config.set_retry_policy(policy, attempts)
+        if skip is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = skip
+
+
+def _write_sidecar(path: Path) -> None:
+    with prepared.replacing(prepared.sidecar(path)) as temporary:
+        temporary.write_text(f"{prepared.file_checksum(path)}  {path.name}\n", encoding="utf-8")

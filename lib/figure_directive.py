@@ -1,0 +1,32 @@
+"""A Sphinx extension with one directive: a figure that has one image for light pages and one for dark pages."""
+
+from __future__ import annotations
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from docutils.parsers.rst.directives.images import Figure
+
+
+class ThemedFigure(Figure):
+    """Docutils' `figure` with the option `dark`: the image that takes its place when the page is dark."""
+
+    option_spec = {**Figure.option_spec, "dark": directives.uri}
+
+    def run(self) -> list[nodes.Node]:
+        dark = self.options.pop("dark")
+        made = super().run()
+        figure = made[-1]
+        image = next(iter(figure.findall(nodes.image)), None) if isinstance(figure, nodes.figure) else None
+        if image is not None:
+            twin = image.copy()
+            twin["uri"] = dark
+            image["classes"] = [*image["classes"], "only-light"]
+            twin["classes"] = [*twin["classes"], "only-dark"]
+            image.parent.insert(image.parent.index(image) + 1, twin)
+        return made
+
+
+def setup(app) -> dict:
+    """Register the directive `themed-figure`."""
+    app.add_directive("themed-figure", ThemedFigure)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

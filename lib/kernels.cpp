@@ -1,0 +1,258 @@
+// Linear-spline kernels for the CPU: plain C++ with raw pointers, compiled at first use by kernels.py.
+//
+// One entry point per dtype does one of six things to n contiguous elements z:
+//   VALUE      out = g(z)                        SLOPE     out = r g'(z)
+//   BOTH       out = g(z), out2 = g'(z)          HAT_SUM   sums of r hat_j(z)
+//   SLOPE_SUM  sums of r hat_j'(z)               BACKWARD  SLOPE and HAT_SUM in one pass
+// `inner` consecutive elements share one row of psi (rows, points). A row is looked up in registers when it has at most
+// 128 points and the CPU has AVX-512, else in a table of (value, difference) pairs. Sums are accumulated in float64 in
+// several private copies, so that neighbours that fall on the same piece do not wait for each other.
+
+#include <cstdint>
+#include <vector>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+#define KEEP_SCALAR(x) asm("" : "+r"(x))  // gather instructions are slower than loads on most CPUs
+
+namespace {
+
+enum Op { VALUE, SLOPE, BOTH, HAT_SUM, SLOPE_SUM, BACKWARD };
+constexpr int BLOCK = 256, COPIES = 4;
+
+constexpr bool sums(int op) { return op >= HAT_SUM; }
+constexpr bool reads_table(int op) { return op <= BOTH || op == BACKWARD; }
+
+template <class T> struct Pair { T base, difference; };
+struct Sum { double all, right; };  // of r, and of fraction * r, over the elements whose piece starts at this point
+
+template <class T> struct Call {
+    const T *z, *r;
+    T *out, *out2;
+    int64_t n;
+    int points;
+    T low, high, scale;       // scale: pieces per unit of z
+    const Pair<T>* table;     // the row (or all rows) of psi
+    Sum* sum;                 // COPIES copies, `stride` apart
+    int64_t stride;
+    const int* offsets;       // of the row of each element in the table, with period `rows`; or null
+    int64_t rows;
+};
+
+// Add r (and right) of m elements to their sums. Element by element: conflicts make vectors slower here.
+template <bool RIGHT, class T>
+inline void accumulate(const int* k, const T* r, const T* right, int m, Sum* sum, int64_t stride) {
+    auto add = [&](int j, int copy) {
+        Sum& s = sum[copy * stride + k[j]];
+        s.all += r[j];
+        if (RIGHT) s.right += right[j];
+    };
+    int j = 0;
+    for (; j + COPIES <= m; j += COPIES)
+        for (int copy = 0; copy < COPIES; copy++) add(j + copy, copy);
+    for (; j < m; j++) add(j, 0);
+}
+
+#ifdef __AVX512F__
+// t[k] for a table of 16 R entries in registers.
+template <int R> inline __m512 look_up(const __m512* t, __m512i k) {
+    if constexpr (R == 1) return _mm512_permutexvar_ps(k, t[0]);
+    else if constexpr (R == 2) return _mm512_permutex2var_ps(t[0], k, t[1]);
+    else return _mm512_mask_blend_ps(_mm512_test_epi32_mask(k, _mm512_set1_epi32(8 * R)),
+                                     look_up<R / 2>(t, k), look_up<R / 2>(t + R / 2, k));
+}
+
+template <int OP, int R> void in_registers(const Call<float>& c) {
+    __m512 base[R], difference[R];
+    for (int i = 0; i < R; i++) {
+        float b[16], d[16];
+        for (int j = 0; j < 16; j++) {
+            const bool in = reads_table(OP) && 16 * i + j < c.points;
+            b[j] = in ? c.table[16 * i + j].base : 0;
+            d[j] = in ? c.table[16 * i + j].difference : 0;
+        }
+        base[i] = _mm512_loadu_ps(b);
+        difference[i] = _mm512_loadu_ps(d);
+    }
+    const __m512 low = _mm512_set1_ps(c.low), high = _mm512_set1_ps(c.high), scale = _mm512_set1_ps(c.scale);
+    const __m512 zero = _mm512_setzero_ps(), top = _mm512_set1_ps(c.points - 1);
+    alignas(64) int at[BLOCK];
+    alignas(64) float weight[BLOCK];  // fraction * r; for SLOPE_SUM r where it counts
+    for (int64_t start = 0; start < c.n; start += BLOCK) {
+        const int m = c.n - start < BLOCK ? c.n - start : BLOCK;
+        for (int j = 0; j < m; j += 16) {
+            const int64_t i = start + j;
+            const __mmask16 on = m - j >= 16 ? 0xffff : (1u << (m - j)) - 1;
+            const __m512 z = _mm512_maskz_loadu_ps(on, c.z + i);
+            // max and min return their second argument when either is NaN
+            const __m512 u = _mm512_min_ps(top, _mm512_max_ps(zero, _mm512_mul_ps(_mm512_sub_ps(z, low), scale)));
+            __m512i k = _mm512_cvttps_epi32(u);
+            if (sums(OP)) k = _mm512_max_epi32(k, _mm512_setzero_si512());  // NaN
+            const __m512 fraction = _mm512_sub_ps(u, _mm512_cvtepi32_ps(k));
+            const __mmask16 inside = _mm512_cmp_ps_mask(z, low, _CMP_GE_OQ) & _mm512_cmp_ps_mask(z, high, _CMP_LE_OQ);
+            const __m512 r = OP == VALUE || OP == BOTH ? zero : _mm512_maskz_loadu_ps(on, c.r + i);
+            const __m512 d = reads_table(OP) ? look_up<R>(difference, k) : zero;
+            if (OP == VALUE || OP == BOTH)
+                _mm512_mask_storeu_ps(c.out + i, on, _mm512_fmadd_ps(fraction, d, look_up<R>(base, k)));
+            if (OP == BOTH) _mm512_mask_storeu_ps(c.out2 + i, on, _mm512_maskz_mul_ps(inside, d, scale));
+            if (OP == SLOPE || OP == BACKWARD)
+                _mm512_mask_storeu_ps(c.out + i, on, _mm512_maskz_mul_ps(inside, r, _mm512_mul_ps(d, scale)));
+            if (sums(OP)) {
+                _mm512_store_si512(at + j, k);
+                _mm512_store_ps(weight + j, OP == SLOPE_SUM ? _mm512_maskz_mov_ps(inside, r) : _mm512_mul_ps(fraction, r));
+            }
+        }
+        if (OP == SLOPE_SUM) accumulate<false>(at, weight, weight, m, c.sum, c.stride);
+        else if (sums(OP)) accumulate<true>(at, c.r + start, weight, m, c.sum, c.stride);
+    }
+}
+
+template <int OP> bool registers(const Call<float>& c) {
+    if (c.offsets || c.points > 128) return false;
+    if (c.points <= 16 || !reads_table(OP)) in_registers<OP, 1>(c);
+    else if (c.points <= 32) in_registers<OP, 2>(c);
+    else if (c.points <= 64) in_registers<OP, 4>(c);
+    else in_registers<OP, 8>(c);
+    return true;
+}
+#endif
+
+// Any number of points and rows, any CPU: blocks of elements, in loops that compilers vectorise.
+template <int OP, class T> void in_blocks(const Call<T>& c) {
+    T fraction[BLOCK], difference[BLOCK], weight[BLOCK];
+    int k[BLOCK];
+    const T low = c.low, high = c.high, scale = c.scale, top = c.points - 1;
+    for (int64_t i = 0, column = 0; i < c.n; i += BLOCK) {
+        const int m = c.n - i < BLOCK ? c.n - i : BLOCK;
+        const T *__restrict z = c.z + i, *__restrict r = c.r + i;
+        T *__restrict out = c.out + i, *__restrict out2 = c.out2 + i;
+        for (int j = 0; j < m; j++) {
+            T u = (z[j] - low) * scale;
+            u = u < 0 ? 0 : u;  // in this form NaN stays NaN
+            u = u > top ? top : u;
+            k[j] = (int)(u == u ? u : 0);
+            fraction[j] = u - k[j];
+        }
+        if (c.offsets) {
+            for (int j = 0; j < m; j++) k[j] += c.offsets[column + j];
+            column = (column + BLOCK) % c.rows;
+        }
+        if (reads_table(OP))
+            for (int j = 0; j < m; j++) {
+                int at = k[j];
+                KEEP_SCALAR(at);
+                const Pair<T> p = c.table[at];
+                if (OP == VALUE || OP == BOTH) out[j] = p.base + fraction[j] * p.difference;
+                difference[j] = p.difference;
+            }
+        if (OP == BOTH)
+            for (int j = 0; j < m; j++) out2[j] = (z[j] >= low) & (z[j] <= high) ? difference[j] * scale : T(0);
+        if (OP == SLOPE || OP == BACKWARD)
+            for (int j = 0; j < m; j++) out[j] = (z[j] >= low) & (z[j] <= high) ? r[j] * (difference[j] * scale) : T(0);
+        if (OP == SLOPE_SUM) {
+            for (int j = 0; j < m; j++) weight[j] = (z[j] >= low) & (z[j] <= high) ? r[j] : T(0);
+            accumulate<false>(k, weight, weight, m, c.sum, c.stride);
+        } else if (sums(OP)) {
+            for (int j = 0; j < m; j++) weight[j] = fraction[j] * r[j];
+            accumulate<true>(k, r, weight, m, c.sum, c.stride);
+        }
+    }
+}
+
+template <int OP, class T> void run(const Call<T>& c) {
+#ifdef __AVX512F__
+    if constexpr (sizeof(T) == 4)
+        if (registers<OP>(c)) return;
+#endif
+    in_blocks<OP>(c);
+}
+
+template <class T> void dispatch(int op, const Call<T>& c) {
+    switch (op) {
+        case VALUE: return run<VALUE>(c);
+        case SLOPE: return run<SLOPE>(c);
+        case BOTH: return run<BOTH>(c);
+        case HAT_SUM: return run<HAT_SUM>(c);
+        case SLOPE_SUM: return run<SLOPE_SUM>(c);
+        case BACKWARD: return run<BACKWARD>(c);
+    }
+}
+
+template <class T>
+void spline(int op, const T* z, const T* psi, const T* r, T* out, T* out2, int64_t n, int64_t inner, int64_t rows,
+            int64_t points, double low, double high) {
+    const double scale = (points - 1) / (high - low);
+    const int64_t size = rows * points;
+    Call<T> c{z, r, out, out2, n, (int)points, (T)low, (T)high, (T)scale, nullptr, nullptr, size, nullptr, rows};
+    std::vector<Pair<T>> table;
+    std::vector<Sum> sum;
+    std::vector<int> offsets;
+    if (reads_table(op)) {
+        table.resize(size);
+        for (int64_t i = 0; i < size; i++) {
+            const int64_t left = (i + 1) % points ? i : i - 1;  // the last point has the slope of the last piece
+            table[i] = {psi[i], psi[left + 1] - psi[left]};
+        }
+        c.table = table.data();
+    }
+    if (sums(op)) {
+        sum.resize(COPIES * size);
+        c.sum = sum.data();
+    }
+    if (rows > 1 && inner == 1) {  // one row per column
+        offsets.resize(rows + BLOCK);
+        for (int64_t i = 0; i < rows + BLOCK; i++) offsets[i] = i % rows * points;
+        c.offsets = offsets.data();
+        dispatch(op, c);
+    } else if (rows > 1) {  // runs of `inner` elements
+        for (int64_t i = 0; i < n; i += inner) {
+            const int64_t row = i / inner % rows * points;
+            Call<T> part{z + i, r + i, out + i, out2 + i, inner, c.points, c.low, c.high, c.scale,
+                         c.table + row, c.sum + row, size, nullptr, 1};
+            dispatch(op, part);
+        }
+    } else {
+        dispatch(op, c);
+    }
+    if (!sums(op)) return;
+    T* result = op == BACKWARD ? out2 : out;
+    for (int64_t i = 0; i < size; i++)
+        for (int copy = 1; copy < COPIES; copy++) {
+            sum[i].all += sum[copy * size + i].all;
+            sum[i].right += sum[copy * size + i].right;
+        }
+    for (int64_t row = 0; row < size; row += points) {
+        Sum* s = sum.data() + row;
+        s[points - 1].right = 0;
+        if (op == SLOPE_SUM) s[points - 2].all += s[points - 1].all, s[points - 1].all = 0;  // z == high
+        for (int64_t k = 0; k < points; k++) {
+            if (op == SLOPE_SUM) result[row + k] = ((k ? s[k - 1].all : 0) - s[k].all) * scale;
+            else result[row + k] = s[k].all - s[k].right + (k ? s[k - 1].right : 0);
+        }
+    }
+}
+
+}  // namespace
+
+extern "C" {
+
+const char* spline_backend() {
+#if defined(__AVX512F__)
+    return "cpp-avx512";
+#elif defined(__AVX2__)
+    return "cpp-avx2";
+#else
+    return "cpp";
+#endif
+}
+
+void spline_float32(int op, const float* z, const float* psi, const float* r, float* out, float* out2, int64_t n,
+                    int64_t inner, int64_t rows, int64_t points, double low, double high) {
+    spline(op, z, psi, r, out, out2, n, inner, rows, points, low, high);
+}
+
+void spline_float64(int op, const double* z, const double* psi, const double* r, double* out, double* out2, int64_t n,
+                    int64_t inner, int64_t rows, int64_t points, double low, double high) {
+    spline(op, z, psi, r, out, out2, n, inner, rows, points, low, high);
+}
+}

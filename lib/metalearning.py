@@ -1,0 +1,283 @@
+"""Algorithm 1: meta-learn an activation function by bi-level optimisation (Section 2.3, Appendix C)."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from lib.files import write_atomically
+from lib.networks import Network, Params, Psi, loss_and_delta
+from lib.training import Batches, Optimiser
+
+OBJECTIVES = ("validation", "training", "given")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The hyperparameters of Algorithm 1 (Appendix C), one restart's worth.
+
+    Args:
+        init: psi at the start, "zeros" or "relu".
+        episodes: outer steps; the inner steps n_tr grow as n_tr_start + n_tr_step * episode, up to n_tr_max.
+        unroll: t, the last inner steps that the outer gradient goes back through (typically 5; [1, 50]).
+            0 is the first-order variant.
+        outer: the optimiser of psi; its lr is eta ([0.01, 0.2] in the paper, for its gradients).
+        inner: the optimiser of theta.
+        batch: rows per inner step; the outer loss uses at most as many.
+        validation: the fraction of an episode's rows that form V; the rest is T'.
+        watch: the fraction of the rows that no episode ever sees; early stopping goes by them.
+        objective: what the outer loss is measured on: "validation" (V), "training" (T', Table 3's naive variant) or
+            "given" (the rows that the task brings, for an out-of-distribution V or Table 3's cheating variant).
+        patience: stop after so many episodes without a better (smoothed) loss on the watched rows.
+        clip: largest norm of the outer gradient.
+
+    NOTE[DIFF]: the paper stops when the performance on V worsens. Every row serves as training in some episode, and
+    psi then overfits rows that V can no longer reveal; so here some rows are watched that no episode draws.
+    NOTE[DIFF]: the outer gradient is clipped; with RMSprop or Adam inside and psi = 0 its first value is unbounded.
+    """
+
+    init: str = "zeros"
+    episodes: int = 100
+    n_tr_start: int = 50
+    n_tr_step: int = 10
+    n_tr_max: int = 1000
+    unroll: int = 5
+    outer: Optimiser = Optimiser("adam", 0.02)
+    inner: Optimiser = Optimiser("sgd", 0.05)
+    batch: int = 4096
+    validation: float = 0.2
+    watch: float = 0.1
+    objective: str = "validation"
+    patience: int = 40
+    clip: float = 1.0
+
+    def __post_init__(self):
+        if self.objective not in OBJECTIVES:
+            raise ValueError(f"objective must be one of {OBJECTIVES}, got {self.objective!r}")
+        if not 0 < self.validation < 1 or not 0 <= self.watch < 1:
+            raise ValueError(f"validation must be in (0, 1) and watch in [0, 1), got {self.validation}, {self.watch}")
+        if min(self.episodes, self.n_tr_start, self.batch, self.patience) < 1 or self.unroll < 0:
+            raise ValueError(f"episodes, n_tr_start, batch, patience must be at least 1 and unroll at least 0: {self}")
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What an activation is learned on: a network, training rows and a loss.
+
+    Args:
+        network: its activation is a spline, or it has input activations.
+        x, y: the training data T: (n, d_in) (or one-hot pairs) and targets; never test data.
+        loss: "mse", "cross_entropy" or "logistic".
+        given: rows (x, y) for the objective "given".
+    """
+
+    network: Network
+    x: Tensor
+    y: Tensor
+    loss: str
+    given: tuple[Tensor, Tensor] | None = None
+
+
+@dataclass(eq=False)
+class Learned:
+    """The outcome of :func:`learn`; also its state between episodes.
+
+    psi: the activation with the lowest smoothed loss on the watched rows, found at ``best_episode``.
+    history: per episode the outer loss, the watched loss, n_tr and the norm of the outer gradient (before clipping).
+    diverged: whether a loss was not finite, which ends the run.
+    """
+
+    psi: Psi
+    best_episode: int = 0
+    history: dict[str, list[float]] = field(default_factory=lambda: {k: [] for k in ("outer", "watch", "n_tr", "norm")})
+    diverged: bool = False
+
+
+def learn(
+    tasks: Sequence[Task],
+    settings: Settings,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    report: Callable[[str], None] = lambda message: None,
+) -> Learned:
+    """Run Algorithm 1 once (one restart).
+
+    With several tasks, the episodes take them in turn (Section 4). An episode's randomness depends on (seed, episode)
+    alone, so a run that was stopped goes on from ``checkpoint`` to the identical result.
+
+    Args:
+        tasks: at least one; all share psi.
+        checkpoint: a file that is written after each episode and read at the start; deleted by the caller.
+        report: called once per episode with the current losses.
+
+    Raises:
+        ValueError: without a learned activation, or without given rows for the objective "given".
+    """
+    for task in tasks:
+        if settings.objective == "given" and task.given is None:
+            raise ValueError("the objective 'given' needs a task with given rows")
+    psi = tasks[0].network.init_psi(settings.init)  # psi := zeros (or a ReLU)
+    if not psi:
+        raise ValueError("nothing to learn: the network has neither a spline nor input activations")
+    names = sorted(psi)
+    best, outer_state, first = Learned(dict(psi)), settings.outer.init([psi[k] for k in names]), 0
+    if checkpoint is not None and checkpoint.exists():
+        first, psi, outer_state, best = load_checkpoint(checkpoint, names, outer_state)
+    pools = [watch_split(len(task.x), settings.watch, seed) for task in tasks]
+
+    for episode in range(first, settings.episodes):
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + episode)
+        k = episode % len(tasks)
+        task, (pool, watched) = tasks[k], pools[k]
+        n_tr = min(settings.n_tr_start + settings.n_tr_step * episode, settings.n_tr_max)  # grow n_tr
+        train_rows, outer_data = draw_episode(task, settings, pool, generator)  # T', V from T
+        theta = task.network.init(generator)  # fresh theta
+        leaves = {name: values.detach().requires_grad_() for name, values in psi.items()}
+        theta = inner_loop(task, leaves, theta, train_rows, n_tr, settings, generator)  # n_tr steps on theta
+        loss = outer_loss(task, leaves, theta, outer_data)  # L on V after training
+        gradient = torch.autograd.grad(loss, [leaves[name] for name in names])
+
+        outer = loss.item()
+        norm = math.sqrt(sum(float(g.square().sum()) for g in gradient))
+        watch = watch_loss(task, psi, theta, watched, outer)
+        if not (math.isfinite(norm) and math.isfinite(outer) and math.isfinite(watch)):
+            best.diverged = True
+            break
+        for name, number in {"outer": outer, "watch": watch, "n_tr": n_tr, "norm": norm}.items():
+            best.history[name].append(number)
+        if is_best(best, episode, len(tasks)):
+            best.psi, best.best_episode = dict(psi), episode
+        with torch.no_grad():  # one gradient step on psi
+            clipped = [g * min(1.0, settings.clip / (norm + 1e-12)) for g in gradient]
+            values, outer_state = settings.outer.step([psi[name] for name in names], clipped, outer_state)
+            psi = dict(zip(names, values, strict=True))
+        report(f"episode {episode + 1}/{settings.episodes}, n_tr {n_tr}, V {outer:.4f}, watched {watch:.4f}")
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, episode + 1, psi, outer_state, best)
+        if episode - best.best_episode >= settings.patience * len(tasks):  # performance worsens: stop
+            break
+    return best
+
+
+def watch_split(n: int, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Rows that the episodes draw from, and rows that they never see."""
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed * 1_000_003 + 999_983))
+    count = round(fraction * n)
+    return order[count:], order[:count]
+
+
+def draw_episode(task: Task, settings: Settings, pool: Tensor, generator: torch.Generator):
+    """The episode's training rows T' (indices), and the data (x, y) of the outer loss (at most a batch)."""
+    order = pool[torch.randperm(len(pool), generator=generator)]
+    count = min(max(1, round(settings.validation * len(order))), len(order) - 1)
+    train_rows, held_out = order[count:], order[:count]
+    if settings.objective == "given":
+        x, y = task.given
+        rows = torch.randperm(len(x), generator=generator)[: settings.batch]
+        return train_rows, (x[rows], y[rows])
+    rows = (train_rows if settings.objective == "training" else held_out)[: settings.batch]
+    return train_rows, (task.x[rows], task.y[rows])
+
+
+def inner_loop(
+    task: Task, psi: Psi, theta: Params, rows: Tensor, n_tr: int, settings: Settings, generator: torch.Generator
+) -> Params:
+    """n_tr gradient steps on theta with psi fixed; the graph of the last t leads from the result back to psi."""
+    x, y = task.x[rows], task.y[rows]
+    unroll = min(settings.unroll, n_tr)
+    batches, state = Batches(len(x), settings.batch, generator), settings.inner.init(theta)
+
+    def step(theta, state, psi, embedded):
+        index = batches.next()
+        batch = (embedded, y) if index is None else (embedded[index], y[index])
+        _, grads = task.network.loss_and_gradients(theta, psi, *batch, task.loss)
+        return settings.inner.step(theta, grads, state)
+
+    fixed = {name: values.detach() for name, values in psi.items()}
+    with torch.no_grad():
+        embedded = task.network.embed(fixed, x)
+        for _ in range(n_tr - unroll):
+            theta, state = step(theta, state, fixed, embedded)
+    if unroll:
+        embedded = task.network.embed(psi, x)
+        for _ in range(unroll):
+            theta, state = step(theta, state, psi, embedded)
+    return theta
+
+
+def inner_loop_plain(
+    task: Task, psi: Psi, theta: Params, rows: Tensor, n_tr: int, settings: Settings, generator: torch.Generator
+) -> Params:
+    """As :func:`inner_loop`, with autograd for everything: the readable reference that the tests compare with."""
+    x, y = task.x[rows], task.y[rows]
+    batches, state = Batches(len(x), settings.batch, generator), settings.inner.init(theta)
+    for step in range(n_tr):
+        if step == n_tr - min(settings.unroll, n_tr):
+            theta = [p.detach() for p in theta]
+            state = {k: [s.detach() for s in v] if isinstance(v, list) else v for k, v in state.items()}
+        theta = [p if p.requires_grad else p.requires_grad_() for p in theta]
+        index = batches.next()
+        batch = (x, y) if index is None else (x[index], y[index])
+        loss, _ = loss_and_delta(task.network.forward(theta, psi, batch[0]), batch[1], task.loss)
+        grads = torch.autograd.grad(loss, theta, create_graph=True)
+        theta, state = settings.inner.step(theta, grads, state)
+    return theta if settings.unroll else [p.detach() for p in theta]
+
+
+def outer_loss(task: Task, psi: Psi, theta: Params, data: tuple[Tensor, Tensor]) -> Tensor:
+    """The loss on V after training, a scalar that depends on psi directly and through theta."""
+    return loss_and_delta(task.network.forward(theta, psi, data[0]), data[1], task.loss)[0]
+
+
+@torch.no_grad()
+def watch_loss(task: Task, psi: Psi, theta: Params, watched: Tensor, otherwise: float) -> float:
+    """Loss on the rows that no episode sees; the outer loss where none are watched."""
+    if not len(watched):
+        return otherwise
+    return outer_loss(task, psi, theta, (task.x[watched], task.y[watched])).item()
+
+
+def is_best(learned: Learned, episode: int, n_tasks: int) -> bool:
+    """Whether the mean watched loss of the last 5 rounds is the lowest so far."""
+    watch, window = learned.history["watch"], 5 * n_tasks
+    smooth = [sum(watch[max(0, e + 1 - window) : e + 1]) / min(window, e + 1) for e in (episode, learned.best_episode)]
+    return episode == 0 or smooth[0] < smooth[1]
+
+
+# --- checkpoints ------------------------------------------------------------------------------------------------------
+
+
+def save_checkpoint(path: Path, episode: int, psi: Psi, outer_state: dict, best: Learned) -> None:
+    """Write everything that the next episode needs, atomically, as safetensors."""
+    tensors = {f"psi.{k}": v for k, v in psi.items()} | {f"best.{k}": v for k, v in best.psi.items()}
+    for slot, values in outer_state.items():
+        if isinstance(values, list):
+            tensors |= {f"outer.{slot}.{i}": v for i, v in enumerate(values)}
+    state = {"episode": episode, "steps": outer_state["steps"], "best": best.best_episode, "history": best.history}
+    copies = {name: t.detach().clone().contiguous() for name, t in tensors.items()}
+    write_atomically(path, save(copies, metadata={"state": json.dumps(state)}))
+
+
+def load_checkpoint(path: Path, names: list[str], outer_state: dict) -> tuple[int, Psi, dict, Learned]:
+    """Read what :func:`save_checkpoint` wrote. Raises ValueError that names the file if it is damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = json.loads(file.metadata()["state"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        outer = {"steps": state["steps"]} | {
+            slot: [tensors[f"outer.{slot}.{i}"] for i in range(len(names))]
+            for slot, values in outer_state.items()
+            if isinstance(values, list)
+        }
+        psi, best = ({name: tensors[f"{kind}.{name}"] for name in names} for kind in ("psi", "best"))
+        learned = replace(Learned(best), best_episode=state["best"], history=state["history"])
+        return state["episode"], psi, outer, learned
+    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not a usable checkpoint ({error!r}); delete it to start again") from error

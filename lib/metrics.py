@@ -1,0 +1,320 @@
+"""What is measured on a model: complexity along paths (Sections 2.1, 2.2 and Appendix F) and accuracy.
+
+A model is any callable ``f`` from points (n, d) to outputs (n, outputs). Beside this: ``lib.landscapes``
+(slices of the input space, planes in weight space), ``lib.curves`` (activations), ``lib.intervals``.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from lib.intervals import interval as interval
+from lib.intervals import paired_interval as paired_interval
+from lib.intervals import spearman as spearman
+from lib.networks import Network, Params, Psi
+
+Model = Callable[[Tensor], Tensor]
+Paths = int | Tensor  # how many to draw, or their end points (paths, 2)
+CHUNK = 2000  # points per evaluation: their activations stay in the processor's cache
+
+
+@dataclass(frozen=True, eq=False)
+class Complexity:
+    """A complexity averaged over paths: mean, its standard error, and the values (paths,) float64."""
+
+    mean: float
+    standard_error: float
+    per_path: Tensor
+
+
+# ----------------------------------------------------------------------------- complexity
+
+
+def sample_paths(x: Tensor, y: Tensor, *, generator: Generator, paths: int = 200) -> Tensor:
+    """Draw the end points of paths between training points with different labels (Appendix F).
+
+    Every ordered pair of points with different labels is equally likely. Give the result as ``paths`` to
+    ``total_variation`` and its kin to measure several models on the same paths.
+
+    Args:
+        x: training points (n, d).
+        y: class ids (n,), integers; for a regression on class ids, these ids.
+        generator: source of randomness, a ``torch.Generator``.
+        paths: number of paths.
+
+    Returns:
+        int64 indices into ``x`` (paths, 2).
+
+    Raises:
+        ValueError: fewer than two points, a single label, labels that are not integers, shapes that disagree.
+
+    >>> x, y = torch.randn(6, 3), torch.tensor([0, 0, 0, 0, 0, 1])
+    >>> pairs = sample_paths(x, y, generator=torch.Generator().manual_seed(0), paths=50)
+    >>> bool((y[pairs[:, 0]] != y[pairs[:, 1]]).all())
+    True
+    """
+    if x.ndim != 2 or x.shape[0] < 2:
+        raise ValueError(f"x must hold at least 2 points, as (n, d), got shape {tuple(x.shape)}")
+    if y.shape != x.shape[:1]:
+        raise ValueError(f"y must have shape {tuple(x.shape[:1])}, one label per point, got {tuple(y.shape)}")
+    if y.is_floating_point():
+        raise ValueError(f"y must hold class ids (integers), got {y.dtype}")
+    _at_least("paths", paths, 2)
+    device = generator.device
+    order = torch.argsort(y.to(device), stable=True)  # points of one class lie side by side
+    counts = torch.unique(y.to(device), return_counts=True)[1]  # (classes,), in the same order
+    if len(counts) < 2:
+        raise ValueError(f"y must hold at least 2 different labels, got only {y[0].item()}")
+    starts = counts.cumsum(0) - counts
+    others = len(y) - counts
+    weights = counts.double() * others  # ordered pairs that start in each class
+    drawn = torch.multinomial(weights, paths, replacement=True, generator=generator)  # (paths,)
+    uniform = torch.rand(2, paths, dtype=torch.float64, device=device, generator=generator)
+    first = starts[drawn] + (uniform[0] * counts[drawn]).long()
+    # the second point: any but those of the class of the first
+    second = (uniform[1] * others[drawn]).long()
+    second = torch.where(second >= starts[drawn], second + counts[drawn], second)
+    return torch.stack([order[first], order[second]], dim=1)  # (paths, 2)
+
+
+def total_variation(
+    f: Model, x: Tensor, y: Tensor | None, *, generator: Generator, paths: Paths = 200, points: int = 100
+) -> Complexity:
+    """Total variation of ``f`` along straight paths between training points (Equation 2 and Appendix F).
+
+    Along each path: the outputs at evenly spaced points, minus the straight line between the outputs at both
+    ends, then the sum of absolute differences of neighbours. A linear model scores 0. With several outputs,
+    each path looks at one output drawn at random. Values of different datasets are not comparable.
+
+    Args:
+        f: callable, points (n, d) to outputs (n, outputs).
+        x, y: training points (n, d) and class ids (n,); ``y`` is not read when ``paths`` are end points.
+        generator: source of randomness, for the paths first, then for the outputs: the same state gives the
+            same paths and outputs to every model.
+        paths: number of paths, or the end points drawn by ``sample_paths`` (paths, 2).
+        points: points per path.
+
+    Returns:
+        ``Complexity`` in units of the output. Outputs that are not finite make it not finite.
+
+    Raises:
+        ValueError: as in ``sample_paths``; fewer than 3 points (2 are their own line); a wrong output shape.
+
+    >>> x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([0, 1])
+    >>> tv = total_variation(lambda x: torch.sin(2 * torch.pi * x), x, y, generator=torch.Generator())
+    >>> round(tv.mean, 2)  # up 1, down 2, up 1
+    4.0
+    """
+    return _variation(_along_paths(f, None, x, y, generator=generator, paths=paths, points=points))
+
+
+def network_total_variation(
+    network: Network,
+    params: Params,
+    psi: Psi,
+    x: Tensor,
+    y: Tensor | None,
+    *,
+    generator: Generator,
+    paths: Paths = 200,
+    points: int = 100,
+) -> Complexity:
+    """``total_variation`` of a network: the same value for less work.
+
+    The first layer is affine and a path is straight, so only the ends of the paths go through the first layer
+    and its pre-activations are interpolated. Input activations bend the path before the first layer: then
+    every point is evaluated.
+
+    Args:
+        network, params, psi: the network, its weights, its learned activations.
+        x: training points (n, d), or integer pairs (n, 2) of one-hot operands.
+        y, generator, paths, points: as in ``total_variation``.
+    """
+    skips = network.residual and network.inputs == network.width  # the first layer adds its input
+
+    def first(ends):
+        return network.first(params, ends)
+
+    def rest(z, between):
+        return network.forward_from_first(params, psi, z, between() if skips else None)
+
+    def whole(points_):
+        return network.forward(params, psi, points_)
+
+    split = (first, rest) if network.input_activation is None else None
+    return _variation(_along_paths(whole, split, x, y, generator=generator, paths=paths, points=points))
+
+
+def fourier_complexity(
+    f: Model, x: Tensor, y: Tensor | None, *, generator: Generator, paths: Paths = 200, points: int = 100
+) -> Complexity:
+    """Mean frequency of ``f`` along paths, the measure of "Neural Redshift" that validates TV (Figure 29).
+
+    On each path the discrete Fourier transform F_k of the outputs at points - 1 evenly spaced points (the
+    last one closes the period) gives sum_k |k| |F_k| / sum_k |F_k| over positive and negative frequencies and
+    k = 0, in cycles per path; then the mean over paths. A sine of m periods scores m whatever its amplitude.
+
+    Args, errors: as in ``total_variation``.
+
+    >>> x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([0, 1])
+    >>> c = fourier_complexity(lambda x: torch.sin(2 * torch.pi * 3 * x), x, y, generator=torch.Generator())
+    >>> round(c.mean, 3)
+    3.0
+    """
+    # NOTE[DIFF]: "Neural Redshift" transforms a regular grid over the whole input space, out of reach beyond
+    # a few dimensions. The same weighted mean is taken here along the paths of TV, after the same subtraction
+    # of the line between the ends: else the jump at the end of the period dominates every spectrum.
+    values = _along_paths(f, None, x, y, generator=generator, paths=paths, points=points)
+    deviations = _deviations(values)
+    magnitude = torch.fft.rfft(deviations[:, :-1], dim=1).abs()  # (paths, (points - 1) // 2 + 1)
+    weight = torch.full_like(magnitude[0], 2.0)  # a positive and a negative frequency
+    weight[0] = 1.0
+    if (points - 1) % 2 == 0:
+        weight[-1] = 1.0
+    total = magnitude @ weight
+    moment = magnitude @ (weight * torch.arange(len(weight), dtype=weight.dtype, device=weight.device))
+    # a path that is straight to rounding has noise for a spectrum, and no frequency: it scores 0
+    straight = deviations.abs().amax(dim=1) <= 1e-5 * values.abs().amax(dim=1)
+    return _complexity(torch.where(straight, 0.0, moment / torch.where(straight, 1.0, total)))
+
+
+def _along_paths(f, split, x, y, *, generator, paths, points) -> Tensor:
+    """One output of a model along each path, (paths, points) float64.
+
+    ``f`` maps points to outputs. Or ``split`` is (first, rest): ``first`` is affine and maps the ends,
+    ``rest`` maps what lies between their images (and a function that gives the points themselves) to outputs.
+    """
+    _at_least("points", points, 3)
+    pairs = paths
+    if not isinstance(paths, torch.Tensor):
+        pairs = sample_paths(x, y, generator=generator, paths=paths)
+    elif paths.ndim != 2 or paths.shape[1] != 2 or len(paths) < 2:
+        raise ValueError(f"paths must be a number or end points (paths, 2), got shape {tuple(paths.shape)}")
+    if split is None and not x.is_floating_point():
+        raise ValueError(f"x must hold floating-point coordinates, to be interpolated, got {x.dtype}")
+    values, chosen = [], None
+    with torch.no_grad():
+        ends = x[pairs.T.to(x.device)]  # (2, paths, d)
+        if split is not None:
+            hidden = split[0](ends.flatten(0, 1)).unflatten(0, (2, -1))  # (2, paths, width)
+        for part in torch.arange(len(pairs)).split(max(1, CHUNK // points)):
+            between = partial(_between, ends[:, part], points)
+            outputs = f(between()) if split is None else split[1](_between(hidden[:, part], points), between)
+            if outputs.ndim != 2 or len(outputs) != len(part) * points:
+                rule = f"f must return ({len(part) * points}, outputs) for as many points"
+                raise ValueError(f"{rule}, got shape {tuple(outputs.shape)}")
+            if chosen is None:  # one random output per path
+                shape = (len(pairs), 1, 1)
+                chosen = torch.randint(outputs.shape[1], shape, generator=generator, device=generator.device)
+                chosen = chosen.to(outputs.device).expand(-1, points, 1)
+            outputs = outputs.unflatten(0, (-1, points))  # (part, points, outputs)
+            values.append(outputs.gather(2, chosen[part]).squeeze(2).double())
+    return torch.cat(values)
+
+
+def _between(ends: Tensor, points: int) -> Tensor:
+    """Points on the straight lines between ends (2, paths, d): (paths * points, d)."""
+    t = torch.linspace(0, 1, points, dtype=ends.dtype, device=ends.device)[:, None]
+    return torch.lerp(ends[0][:, None], ends[1][:, None], t).flatten(0, 1)
+
+
+def _deviations(values: Tensor) -> Tensor:
+    """Values along paths (paths, points), minus the straight line between the two ends."""
+    t = torch.linspace(0, 1, values.shape[1], dtype=values.dtype, device=values.device)
+    return values - torch.lerp(values[:, :1], values[:, -1:], t)
+
+
+def _variation(values: Tensor) -> Complexity:
+    return _complexity(_deviations(values).diff(dim=1).abs().sum(dim=1))
+
+
+def _complexity(per_path: Tensor) -> Complexity:
+    standard_error = per_path.std() / math.sqrt(len(per_path))
+    return Complexity(per_path.mean().item(), standard_error.item(), per_path.cpu())
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+# ----------------------------------------------------------------------------- accuracy
+
+
+def accuracy(outputs: Tensor, y: Tensor) -> float:
+    """Fraction of points whose predicted class is the label.
+
+    Args:
+        outputs: scores (n, classes), the largest wins; or one logit (n, 1), positive for class 1.
+        y: class ids (n,), integers.
+
+    Returns:
+        float in [0, 1]; a point with an output that is NaN counts as wrong.
+
+    >>> accuracy(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]))
+    0.5
+    """
+    _check_labels(outputs, y, max(2, outputs.shape[-1]))
+    predicted = (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(dim=1)
+    return _fraction(predicted, outputs, y)
+
+
+def nearest_class_accuracy(outputs: Tensor, classes: int, y: Tensor) -> float:
+    """Accuracy of a regression on class ids: the id nearest to the output (Section 3.2).
+
+    Args:
+        outputs: predictions (n, 1), on the scale where ids 0 ... classes - 1 are spread evenly over [-1, 1].
+        classes: number of classes.
+        y: class ids (n,), integers.
+
+    >>> nearest_class_accuracy(torch.tensor([[-1.2], [0.1], [0.6]]), 3, torch.tensor([0, 1, 1]))
+    0.6666666666666666
+    """
+    _at_least("classes", classes, 2)
+    if outputs.ndim != 2 or outputs.shape[1] != 1:
+        raise ValueError(f"outputs must have shape (n, 1), got {tuple(outputs.shape)}")
+    _check_labels(outputs, y, classes)
+    position = (outputs[:, 0] + 1) / 2 * (classes - 1)
+    return _fraction(position.nan_to_num().clamp(0, classes - 1).round().long(), outputs, y)
+
+
+def _check_labels(outputs: Tensor, y: Tensor, classes: int) -> None:
+    if outputs.ndim != 2 or y.shape != outputs.shape[:1] or len(y) == 0:
+        shapes = f"{tuple(outputs.shape)} and {tuple(y.shape)}"
+        raise ValueError(f"outputs and y must have shapes (n, outputs) and (n,), n at least 1, got {shapes}")
+    if y.is_floating_point() or y.min() < 0 or y.max() >= classes:
+        got = f"{y.dtype} from {y.min().item()} to {y.max().item()}"
+        raise ValueError(f"y must hold class ids from 0 to {classes - 1}, got {got}")
+
+
+def _fraction(predicted: Tensor, outputs: Tensor, y: Tensor) -> float:
+    right = (predicted == y) & ~outputs.isnan().any(dim=1)
+    return right.double().mean().item()
+
+
+def steps_to(steps: Sequence[int], accuracies: Sequence[float], level: float = 0.95) -> int | None:
+    """First recorded step whose accuracy reaches the level, None if there is none (Section 3.5).
+
+    Args:
+        steps: training steps (k,), increasing.
+        accuracies: accuracy at each, as fractions (k,).
+        level: fraction in (0, 1].
+
+    >>> steps_to([0, 100, 200], [0.1, 0.96, 0.94])
+    100
+    """
+    steps, accuracies = np.asarray(steps), np.asarray(accuracies, dtype=float)
+    if steps.ndim != 1 or steps.shape != accuracies.shape:
+        shapes = f"{steps.shape} and {accuracies.shape}"
+        raise ValueError(f"steps and accuracies must have one shape (k,), got {shapes}")
+    if (np.diff(steps) <= 0).any():
+        raise ValueError(f"steps must increase, got {steps.tolist()}")
+    if not 0 < level <= 1 or (accuracies > 1).any():
+        raise ValueError(f"level and accuracies must be fractions, got {level} and up to {accuracies.max()}")
+    reached = np.flatnonzero(accuracies >= level)
+    return int(steps[reached[0]]) if len(reached) else None

@@ -1,0 +1,251 @@
+"""Multi-layer perceptrons as functions of their weights, with a hand-written gradient (Appendix E).
+
+A :class:`Network` is a frozen description. Its weights ``params`` are a flat list [W0, b0, W1, b1, ...] with W of shape
+(out, in), and its learned activations ``psi`` a dict of control values; both are passed explicitly. The gradient is
+written out in differentiable operations: under ``torch.no_grad()`` it is a fast training step without autograd, and
+where autograd records it, it is the second-order term of Algorithm 1.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lib import splines
+
+Params = list[Tensor]
+Psi = dict[str, Tensor]
+
+ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sine", "spline")
+LOSSES = ("mse", "cross_entropy", "logistic")
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise activation function g.
+
+    Args:
+        name: one of ACTIVATIONS. "spline" takes its values from psi (Section 2.3).
+        alpha: slope inside: tanh(alpha x) (Section 3.3), sin(alpha x); unused by the others.
+        amplitude: factor of the sine, A sin(alpha x); unused by the others.
+        points, low, high, method: n_c, [a, b] and interpolation of a spline; unused by the others.
+        layerwise: one spline per hidden layer instead of one for the network (Section 3.1).
+    """
+
+    name: str = "relu"
+    alpha: float = 1.0
+    amplitude: float = 1.0
+    points: int = 50
+    low: float = -5.0
+    high: float = 5.0
+    method: str = "linear"
+    layerwise: bool = False
+
+    def __post_init__(self):
+        if self.name not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {ACTIVATIONS}, got {self.name!r}")
+        if self.method not in splines.METHODS:
+            raise ValueError(f"method must be one of {splines.METHODS}, got {self.method!r}")
+
+    def value(self, z: Tensor, values: Tensor | None) -> Tensor:
+        """g(z), shaped like z; values: the control values of a spline, None for the others."""
+        if self.name == "spline":
+            return splines.interpolate(z, values, self.low, self.high, self.method)
+        if self.name == "relu":
+            return torch.relu(z)
+        if self.name == "gelu":
+            return F.gelu(z)
+        if self.name == "silu":
+            return F.silu(z)
+        if self.name == "tanh":
+            return torch.tanh(self.alpha * z)
+        return self.amplitude * torch.sin(self.alpha * z)
+
+    def slope_product(self, z: Tensor, values: Tensor | None, grad: Tensor) -> Tensor:
+        """grad * g'(z), differentiable once more; shaped like z."""
+        if self.name == "spline":
+            return splines.slope_product(z, values, grad, self.low, self.high, self.method)
+        if self.name == "relu":
+            return grad * (z > 0)
+        if self.name == "gelu":
+            return torch.ops.aten.gelu_backward(grad, z)
+        if self.name == "silu":
+            return torch.ops.aten.silu_backward(grad, z)
+        if self.name == "tanh":
+            return grad * (self.alpha * (1 - torch.tanh(self.alpha * z).square()))
+        return grad * (self.amplitude * self.alpha * torch.cos(self.alpha * z))
+
+
+@dataclass(frozen=True)
+class Network:
+    """An MLP with 0 to 4 hidden layers.
+
+    Args:
+        inputs, outputs: d_in and d_out.
+        width: units per hidden layer.
+        depth: hidden layers.
+        activation: g of the hidden layers.
+        input_activation: a spline per input column, applied to the raw input (IAF, Section 3.3), or None.
+        residual: add a hidden layer's input to its activation's output where the shapes allow (Appendix E.2).
+        spectral: divide each weight matrix by its largest singular value (Section 3.4).
+    """
+
+    inputs: int
+    outputs: int
+    width: int = 128
+    depth: int = 1
+    activation: Activation = Activation()
+    input_activation: Activation | None = None
+    residual: bool = False
+    spectral: bool = False
+
+    def __post_init__(self):
+        if min(self.inputs, self.outputs, self.width) < 1:
+            raise ValueError(f"sizes must be at least 1, got {self.inputs}, {self.outputs}, width {self.width}")
+        if not 0 <= self.depth <= 4:
+            raise ValueError(f"depth must be 0 to 4 hidden layers, got {self.depth}")
+
+    @property
+    def sizes(self) -> list[int]:
+        """Units per layer, from the input to the output."""
+        return [self.inputs] + [self.width] * self.depth + [self.outputs]
+
+    def init(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Params:
+        """Fresh weights theta: uniform in +-1/sqrt(fan-in) for weights and biases, as torch.nn.Linear draws them."""
+        params = []
+        for fan_in, fan_out in zip(self.sizes, self.sizes[1:], strict=False):
+            bound = 1 / math.sqrt(fan_in)
+            for shape in ((fan_out, fan_in), (fan_out,)):
+                uniform = torch.rand(shape, generator=generator, dtype=dtype, device=generator.device)
+                params.append((2 * uniform - 1) * bound)
+        return params
+
+    def init_psi(self, init: str = "zeros") -> Psi:
+        """psi at the start of Algorithm 1: hidden splines from ``init``, input splines as the identity."""
+        psi, g, h = {}, self.activation, self.input_activation
+        if g.name == "spline":
+            values = splines.initial_values(init, g.points, g.low, g.high)
+            psi["hidden"] = values.repeat(self.depth, 1) if g.layerwise else values
+        if h is not None:
+            psi["input"] = splines.initial_values("identity", h.points, h.low, h.high).repeat(self.inputs, 1)
+        return psi
+
+    # --- forward ------------------------------------------------------------------------------------------------------
+
+    def forward(self, params: Params, psi: Psi, x: Tensor) -> Tensor:
+        """Outputs for inputs x, (n, d_in) or integer pairs (n, 2) of one-hot operands; shape (n, d_out)."""
+        return self.forward_embedded(params, psi, self.embed(psi, x))
+
+    def embed(self, psi: Psi, x: Tensor) -> Tensor:
+        """Apply the input activations, if any: they do not depend on the weights. Shape like x."""
+        return x if self.input_activation is None else self.input_activation.value(x, psi["input"])
+
+    def forward_embedded(self, params: Params, psi: Psi, x: Tensor) -> Tensor:
+        """As :meth:`forward`, for inputs that :meth:`embed` returned."""
+        return self.forward_from_first(params, psi, self.first(params, x), x)
+
+    def first(self, params: Params, x: Tensor) -> Tensor:
+        """Pre-activation of the first layer, affine in x; shape (n, width)."""
+        return _affine(x, self._weight(params, 0), params[1])
+
+    def forward_from_first(self, params: Params, psi: Psi, z: Tensor, x: Tensor) -> Tensor:
+        """Outputs from the first layer's pre-activation z (n, width) and the embedded inputs x (n, d_in)."""
+        h = x
+        for layer in range(self.depth):
+            if layer > 0:
+                z = _affine(h, self._weight(params, layer), params[2 * layer + 1])
+            a = self.activation.value(z, self._values(psi, layer))
+            h = a + h if self._skips(layer) else a
+        return z if self.depth == 0 else _affine(h, self._weight(params, self.depth), params[-1])
+
+    def _weight(self, params: Params, layer: int) -> Tensor:
+        w = params[2 * layer]
+        return w / _largest_singular_value(w)[0] if self.spectral else w
+
+    def _values(self, psi: Psi, layer: int) -> Tensor | None:
+        values = psi.get("hidden")
+        return values[layer] if self.activation.layerwise and values is not None else values
+
+    def _skips(self, layer: int) -> bool:
+        return self.residual and self.sizes[layer] == self.sizes[layer + 1]
+
+    # --- gradient -----------------------------------------------------------------------------------------------------
+
+    def loss_and_gradients(self, params: Params, psi: Psi, x: Tensor, y: Tensor, loss: str) -> tuple[Tensor, Params]:
+        """Loss on embedded inputs x with targets y, and its gradient for every weight and bias.
+
+        Equal to autograd (tested); written out so that it runs without autograd, or is recorded by it.
+        """
+        inputs, pre, h = [], [], x
+        for layer in range(self.depth + 1):
+            inputs.append(h)
+            pre.append(_affine(h, self._weight(params, layer), params[2 * layer + 1]))
+            if layer < self.depth:
+                a = self.activation.value(pre[-1], self._values(psi, layer))
+                h = a + h if self._skips(layer) else a
+        value, delta = loss_and_delta(pre[-1], y, loss)
+        grads: Params = [None] * len(params)
+        above = None  # derivative in the output of the hidden layer above
+        for layer in range(self.depth, -1, -1):
+            grads[2 * layer] = self._weight_gradient(params[2 * layer], delta, inputs[layer])
+            grads[2 * layer + 1] = delta.sum(0)
+            if layer > 0:  # delta: from the pre-activation of this layer to that of the layer before
+                back = delta @ self._weight(params, layer)
+                above = back + above if layer < self.depth and self._skips(layer) else back
+                delta = self.activation.slope_product(pre[layer - 1], self._values(psi, layer - 1), above)
+        return value, grads
+
+    def _weight_gradient(self, w: Tensor, delta: Tensor, h: Tensor) -> Tensor:
+        if not h.is_floating_point():  # one-hot pairs: each row of delta lands in the two columns of its operands
+            g = delta.new_zeros(w.shape[1], w.shape[0]).index_add(0, h.T.reshape(-1), delta.repeat(2, 1)).T
+        else:
+            g = delta.T @ h
+        if self.spectral:  # derivative of w / sigma(w): remove the part along the top singular pair
+            sigma, pair = _largest_singular_value(w)
+            g = (g - (g * w).sum() / sigma * pair) / sigma
+        return g
+
+
+def _affine(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    """x W' + b; for integer pairs (n, 2) of one-hot operands, the two rows of W' that they pick."""
+    if not x.is_floating_point():
+        rows = w.T.contiguous()
+        return rows[x[:, 0]] + rows[x[:, 1]] + b
+    return torch.addmm(b, x, w.T)
+
+
+def _largest_singular_value(w: Tensor) -> tuple[Tensor, Tensor]:
+    """Largest singular value of w and u v' of its pair, shaped like w; exact (no power iteration), differentiable.
+
+    NOTE[DIFF]: the usual spectral normalisation estimates the value by power iteration; this one has no state.
+    """
+    wide = w if w.shape[0] <= w.shape[1] else w.T
+    square, vectors = torch.linalg.eigh(wide @ wide.T)
+    sigma, u = square[-1].sqrt(), vectors[:, -1]
+    pair = torch.outer(u, u @ wide) / sigma
+    return sigma, pair if wide is w else pair.T
+
+
+def loss_and_delta(outputs: Tensor, y: Tensor, loss: str) -> tuple[Tensor, Tensor]:
+    """Mean loss and its derivative in the outputs.
+
+    Args:
+        outputs: (n, d_out).
+        y: "mse": float (n, d_out), mean over examples and outputs; "cross_entropy": integer labels (n,);
+           "logistic": float labels 0 or 1, (n, 1).
+
+    Shape: a scalar, and (n, d_out).
+    """
+    if loss == "mse":
+        difference = outputs - y
+        return difference.square().mean(), difference * (2 / max(difference.numel(), 1))
+    if loss == "cross_entropy":
+        logs = F.log_softmax(outputs, dim=1)
+        picked = y[:, None]
+        delta = logs.exp().scatter_add(1, picked, -torch.ones_like(picked, dtype=logs.dtype))
+        return -logs.gather(1, picked).mean(), delta / len(y)
+    if loss == "logistic":
+        return F.binary_cross_entropy_with_logits(outputs, y), (outputs.sigmoid() - y) / y.numel()
+    raise ValueError(f"loss must be one of {LOSSES}, got {loss!r}")

@@ -1,0 +1,111 @@
+"""Notebooks are generated from percent scripts, one way: `python -m lib.pairs` writes each `.ipynb` beside its `.py`.
+
+`python -m lib.pairs --check` lists the pairs that are out of step and fails if there are any.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+from lib.files import write_atomically
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("notebooks", "book")
+
+
+def scripts(root: Path = ROOT) -> list[Path]:
+    """The scripts that have a notebook beside them."""
+    return sorted(path for folder in FOLDERS for path in (root / folder).glob("*.py"))
+
+
+def notebook(script: Path) -> NotebookNode:
+    """The notebook of a percent script: no outputs, metadata in a fixed order, cell ids that depend on content only.
+
+    Raises:
+        ValueError: a script without a kernelspec in its header (papermill would not find a kernel).
+    """
+    made = jupytext.read(script, fmt="py:percent")
+    if made.metadata.get("kernelspec", {}).get("name") != "python3":
+        raise ValueError(f"the header of {script} must name the kernelspec python3")
+    jupytext_filter = made.metadata.get("jupytext", {}).get("cell_metadata_filter")
+    made.metadata = NotebookNode(kernelspec=made.metadata.kernelspec, language_info=NotebookNode(name="python"))
+    if jupytext_filter:
+        made.metadata["jupytext"] = NotebookNode(cell_metadata_filter=jupytext_filter)
+    made.nbformat, made.nbformat_minor = 4, 5
+    seen: dict[str, int] = {}
+    for cell in made.cells:
+        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:10]
+        seen[digest] = seen.get(digest, 0) + 1
+        cell["id"] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+    nbformat.validate(made)
+    return made
+
+
+def text(script: Path) -> str:
+    """The text of the `.ipynb` of a script."""
+    return json.dumps(notebook(script), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def difference(script: Path) -> str | None:
+    """How the `.ipynb` beside a script differs from what the script says, or None: types, sources, tags, metadata."""
+    path = script.with_suffix(".ipynb")
+    if not path.is_file():
+        return f"{path} is missing"
+    wanted = json.loads(text(script))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        cells = found.pop("cells")
+    except (ValueError, KeyError, UnicodeDecodeError) as error:
+        return f"{path} is not a notebook: {error}"
+    expected = wanted.pop("cells")
+    for index, (cell, twin) in enumerate(zip(cells, expected, strict=False)):
+        parts = [part for part in {**cell, **twin} if cell.get(part) != twin.get(part)]
+        if parts:
+            return f"{path}: cell {index} differs from {script.name} in {', '.join(sorted(parts))}"
+    if len(cells) != len(expected):
+        return f"{path} has {len(cells)} cells, {script.name} has {len(expected)}"
+    return None if found == wanted else f"{path}: its metadata differ from {script.name}"
+
+
+def differences(root: Path = ROOT) -> list[str]:
+    """One line for each pair that is out of step, and for each notebook that has no script."""
+    found = [difference(script) for script in scripts(root)]
+    notebooks = sorted(path for folder in FOLDERS for path in (root / folder).glob("*.ipynb"))
+    alone = [f"{path} has no script beside it" for path in notebooks if not path.with_suffix(".py").is_file()]
+    return [line for line in found if line] + alone
+
+
+def write(root: Path = ROOT) -> list[Path]:
+    """Generate every notebook; returns the ones that changed."""
+    changed = []
+    for script in scripts(root):
+        path, content = script.with_suffix(".ipynb"), text(script)
+        if not path.is_file() or path.read_text(encoding="utf-8") != content:
+            write_atomically(path, content.encode())
+            changed.append(path)
+    return changed
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pairs, or check them with `--check`; returns the exit status."""
+    if arguments not in ([], ["--check"]):
+        print("usage: python -m lib.pairs [--check]", file=sys.stderr)
+        return 2
+    if arguments:
+        found = differences()
+        print("\n".join([*found, "run `make pairs`"]) if found else "all pairs are in step")
+        return 1 if found else 0
+    for path in write():
+        print(f"wrote {path.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

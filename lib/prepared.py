@@ -1,0 +1,190 @@
+"""Prepared files: one file per downloaded dataset, which is what every run reads.
+
+``images/<name>.npz`` holds uint8 arrays x_train, y_train, x_test, y_test (images uncropped, other arrays are
+ignored); ``tabular/<name>.parquet`` holds numeric columns and, last, ``target`` with 0 and 1. A file that was put
+there by hand is as good as a downloaded one. Where ``<file>.sha256`` exists beside it, the file must match it.
+"""
+
+import contextlib
+import functools
+import hashlib
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow
+
+ROOT = Path(__file__).resolve().parents[1]
+VARIABLE = "SIMPLICITY_DATA"
+NAMES = ("x_train", "y_train", "x_test", "y_test")
+
+
+def directory(data_dir: str | os.PathLike | None = None) -> Path:
+    """The data directory: the argument, else the environment variable SIMPLICITY_DATA, else ``data`` of the repository.
+
+    >>> directory("/tmp/somewhere").as_posix()
+    '/tmp/somewhere'
+    """
+    return Path(data_dir or os.environ.get(VARIABLE) or ROOT / "data").expanduser()
+
+
+def digest(*arrays: np.ndarray) -> str:
+    """SHA-256 of arrays: their types, shapes and contents, in this order.
+
+    >>> digest(np.zeros(2)) == digest(np.zeros(2)), digest(np.zeros(2)) == digest(np.zeros((2, 1)))
+    (True, False)
+    """
+    checksum = hashlib.sha256()
+    for array in arrays:
+        checksum.update(f"{array.dtype.str} {array.shape};".encode())
+        checksum.update(np.ascontiguousarray(array).data)
+    return checksum.hexdigest()
+
+
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write a file atomically: yields a temporary name in the same directory, which replaces `path` at the end.
+
+    If the block raises, `path` stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sidecar(path: Path) -> Path:
+    """Where the checksum of a prepared file is kept: ``<file>.sha256``, in the format of ``sha256sum``."""
+    return path.with_name(path.name + ".sha256")
+
+
+def stamp(path: Path) -> tuple[str, int, int]:
+    """Path, modification time and size of a file: what cached reads are remembered by."""
+    status = path.stat()
+    return str(path), status.st_mtime_ns, status.st_size
+
+
+def read_images(path: Path, size: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """Read and check a prepared image file.
+
+    Args:
+        path: the ``.npz`` file.
+        size: height, width and, for colour, 3.
+
+    Returns:
+        x_train (n, *size), y_train (n,), x_test, y_test: uint8 and read-only; the latest few files stay in memory.
+
+    Raises:
+        ValueError: if the file is damaged or is not as described above; it names the file and what to do.
+    """
+    return _read_images(stamp(path), size)
+
+
+def read_table(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read and check a prepared table.
+
+    Returns:
+        columns (n, d) float64 and target (n,) int64, read-only; the latest few tables stay in memory.
+
+    Raises:
+        ValueError: if the file is damaged or is not as described above; it names the file and what to do.
+    """
+    return _read_table(stamp(path))
+
+
+def _refuse(path: Path, reason: str) -> ValueError:
+    return ValueError(
+        f"{path} cannot be used: {reason}. Delete it (and {sidecar(path).name}, if there is one), then load the dataset "
+        "again to download it, or put a good copy there; data/README.md describes the form."
+    )
+
+
+def _check_sidecar(path: Path) -> None:
+    if sidecar(path).exists():
+        words = sidecar(path).read_text(encoding="utf-8", errors="replace").split()
+        if file_checksum(path) != (words[0] if words else None):
+            raise _refuse(path, f"it does not match the checksum in {sidecar(path).name}")
+
+
+@functools.lru_cache(maxsize=2)  # two, for collages
+def _read_images(file: tuple[str, int, int], size: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    path = Path(file[0])
+    _check_sidecar(path)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [name for name in NAMES if name not in archive.files]
+            arrays = {name: archive[name] for name in NAMES if name not in missing}
+    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise _refuse(path, f"it is damaged or not an .npz file ({error or type(error).__name__})") from error
+    if missing:
+        raise _refuse(path, f"it lacks {', '.join(missing)}; it must have {', '.join(NAMES)}")
+    for name, array in arrays.items():
+        if array.dtype != np.uint8:
+            raise _refuse(path, f"{name} must be uint8, got {array.dtype}")
+        expected = ("n", *size) if name.startswith("x") else ("n",)
+        if array.ndim != len(expected) or array.shape[1:] != expected[1:] or len(array) == 0:
+            raise _refuse(
+                path, f"{name} must have shape ({', '.join(map(str, expected))}), got {array.shape}"
+            )
+        array.flags.writeable = False
+    for part in ("train", "test"):
+        images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        if len(images) != len(labels):
+            raise _refuse(path, f"x_{part} has {len(images)} images but y_{part} has {len(labels)} labels")
+        if labels.max() > 9:
+            raise _refuse(path, f"y_{part} must hold labels from 0 to 9, got {labels.max()}")
+    return tuple(arrays[name] for name in NAMES)
+
+
+@functools.lru_cache(maxsize=4)
+def _read_table(file: tuple[str, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    path = Path(file[0])
+    _check_sidecar(path)
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError, EOFError, pyarrow.ArrowException) as error:
+        raise _refuse(path, f"it is damaged or not a parquet file ({error})") from error
+    problem = table_problem(frame)
+    if problem:
+        raise _refuse(path, problem)
+    columns = np.ascontiguousarray(frame.iloc[:, :-1].to_numpy(dtype=np.float64))  # (n, d)
+    target = frame.iloc[:, -1].to_numpy(dtype=np.int64)  # (n,)
+    columns.flags.writeable = target.flags.writeable = False
+    return columns, target
+
+
+def table_problem(frame: pd.DataFrame) -> str | None:
+    """What keeps a table from being in the prepared form, or None.
+
+    >>> table_problem(pd.DataFrame({"width": [1.0, 2.0], "target": [0, 1]})) is None
+    True
+    """
+    if frame.shape[1] < 2 or frame.columns[-1] != "target":
+        return f"its last of at least 2 columns must be 'target', got the columns {list(frame.columns)[-3:]}"
+    for name, dtype in frame.dtypes.items():
+        if not isinstance(dtype, np.dtype) or dtype.kind not in "iuf":
+            return f"column {name!r} must be numeric, got {dtype}"
+    finite = np.isfinite(frame.to_numpy(dtype=np.float64)).all(axis=0)
+    if not finite.all():
+        return f"column {frame.columns[int(np.argmin(finite))]!r} has missing or non-finite values"
+    values = sorted(set(frame["target"].tolist()))
+    if values != [0, 1]:
+        return f"target must hold 0 and 1, both, got {values[:5]}"
+    return None

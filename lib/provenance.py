@@ -1,0 +1,95 @@
+"""Where a record comes from: code, packages, hardware, time and memory; not whose machine it was."""
+
+import functools
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGES = ("torch", "numpy", "scikit-learn")
+
+
+def provenance(started: datetime, duration: float) -> dict[str, Any]:
+    """Return the provenance of what began at ``started`` (with a time zone) and took ``duration`` seconds."""
+    if started.tzinfo is None:
+        raise ValueError(f"started must have a time zone, got {started}")
+    return {
+        **code(),
+        "python": platform.python_version(),
+        "packages": packages(),
+        "hardware": hardware(),
+        "threads": sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None,
+        "backend": _backend(),
+        "start": started.astimezone(UTC).isoformat(timespec="seconds"),
+        "duration_s": round(float(duration), 3),
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+@functools.cache
+def code() -> dict[str, Any]:
+    """Return the commit and whether ``lib`` differs from it, as of the first call; "unknown" without git."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=30
+        ).stdout.strip()
+
+    with suppress(OSError, subprocess.SubprocessError):
+        if Path(git("rev-parse", "--show-toplevel")).resolve() == REPOSITORY:
+            dirty = bool(git("status", "--porcelain", "--", "lib"))
+            return {"commit": git("rev-parse", "HEAD"), "dirty": dirty}
+    return {"commit": "unknown", "dirty": None}
+
+
+@functools.cache
+def packages() -> dict[str, str | None]:
+    """Return the installed versions of the packages that results depend on."""
+    versions: dict[str, str | None] = dict.fromkeys(PACKAGES)
+    for name in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
+
+
+@functools.cache
+def hardware() -> dict[str, Any]:
+    """Return the processor's model and the number of cores that this process may use."""
+    model = platform.processor() or platform.machine()
+    with suppress(OSError):
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        model = found.group(1).strip() if found else model
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cpu": model, "cores": cores}
+
+
+def _backend() -> str | None:
+    """The spline kernels in use; None if they were not."""
+    kernels = sys.modules.get("lib.kernels")
+    return str(kernels.backend()) if hasattr(kernels, "backend") else None
+
+
+def peak_memory_mb() -> float | None:
+    """Return the largest memory of this process in MB, since :func:`reset_peak_memory` on Linux."""
+    with suppress(OSError, AttributeError):
+        status = Path("/proc/self/status").read_text()
+        return round(int(re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE).group(1)) / 1024, 1)
+    with suppress(ImportError):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return round(peak / (1024**2 if sys.platform == "darwin" else 1024), 1)
+    return None
+
+
+def reset_peak_memory() -> None:
+    """Start a new measurement, so that a process that runs several experiments tells them apart (Linux)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")

@@ -1,0 +1,226 @@
+"""Where the data of a dataset come from, before any split: prepared files, the embedded datasets, the operations.
+
+A fingerprint is the SHA-256 of these arrays. It goes into the name of every stored result, so that a result computed
+on another copy of the data is recognised as another result.
+"""
+
+import difflib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import sklearn.datasets
+
+from lib import algorithmic, download, prepared
+
+MANIFEST = prepared.ROOT / "data" / "results" / "datasets.json"
+_DIGESTS: dict[tuple, str] = {}  # by name and by path, modification time and size of the file
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """How an image dataset is prepared, cropped (Appendix E.2) and how many training images the official one has."""
+
+    size: tuple[int, ...]
+    crop: tuple[int, int] = (0, 0)  # pixels cut off at top and bottom, and at left and right
+    official: int = 0
+
+
+IMAGES = {
+    "mnist": ImageSet((28, 28), (5, 5), 60_000),
+    "fashion_mnist": ImageSet((28, 28), (0, 0), 60_000),
+    "svhn": ImageSet((32, 32, 3), (0, 8), 73_257),
+    "cifar10": ImageSet((32, 32, 3), (0, 0), 50_000),
+}
+# Suite 337 of OpenML (Section 3.3): the task and the number of rows of the official table.
+TABLES = {
+    "credit": (361055, 16_714),
+    "electricity": (361060, 38_474),
+    "covertype": (361061, 566_602),
+    "pol": (361062, 10_082),
+    "house_16H": (361063, 13_488),
+    "MagicTelescope": (361065, 13_376),
+    "bank-marketing": (361066, 10_578),
+    "MiniBooNE": (361068, 72_998),
+    "Higgs": (361069, 940_160),
+    "eye_movements": (361070, 7_608),
+    "Diabetes130US": (361273, 71_090),
+    "jannis": (361274, 57_580),
+    "default-of-credit-card-clients": (361275, 13_272),
+    "Bioresponse": (361276, 3_434),
+    "california": (361277, 20_634),
+    "heloc": (361278, 10_000),
+}
+EMBEDDED_IMAGES = ("digits", "noisy_digits")
+EMBEDDED_TABLES = ("breast_cancer", "wine", "diabetes")
+
+
+def image_arrays(name: str, data_dir: str | os.PathLike | None = None) -> tuple[list[np.ndarray], int]:
+    """Cropped images as integers: [x_train (n, height, width[, 3]), y_train (n,), x_test, y_test] and the value of white."""
+    if name in EMBEDDED_IMAGES:
+        return _embedded_images(name), 16
+    file = path(name, data_dir)
+    if not file.exists():
+        download.images(name, file)
+    x_train, y_train, x_test, y_test = prepared.read_images(file, IMAGES[name].size)
+    rows, columns = IMAGES[name].crop
+    height, width = IMAGES[name].size[:2]
+    window = (slice(None), slice(rows, height - rows), slice(columns, width - columns))
+    return [x_train[window], y_train, x_test[window], y_test], 255
+
+
+def _embedded_images(name: str) -> list[np.ndarray]:
+    bundle = sklearn.datasets.load_digits()
+    images = bundle.images.astype(np.uint8)  # (1797, 8, 8), 0 to 16
+    if name == "noisy_digits":
+        noise = np.random.default_rng(0).normal(scale=8.0, size=images.shape)
+        images = np.clip(np.rint(images + noise), 0, 16).astype(np.uint8)
+    labels = bundle.target.astype(np.uint8)
+    return [
+        images[:1437],
+        labels[:1437],
+        images[1437:],
+        labels[1437:],
+    ]  # the last fifth: mostly other writers
+
+
+def _embedded_table(name: str) -> tuple[np.ndarray, np.ndarray]:
+    bundle = getattr(sklearn.datasets, f"load_{name}")()
+    target = {
+        "breast_cancer": lambda y: y,
+        "wine": lambda y: y == 1,  # the second cultivar against the others
+        "diabetes": lambda y: y > np.median(y),
+    }[name](bundle.target)
+    return bundle.data.astype(np.float64), target.astype(np.int64)
+
+
+def table_arrays(name: str, data_dir: str | os.PathLike | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """All rows of a table: columns (n, d) float64 and target (n,) int64 in 0 and 1."""
+    if name in EMBEDDED_TABLES:
+        return _embedded_table(name)
+    file = path(name, data_dir)
+    if not file.exists():
+        download.table(name, TABLES[name][0], file)
+    return prepared.read_table(file)
+
+
+def check_name(name: str) -> None:
+    """Raise a ValueError unless `name` is that of a dataset."""
+    if algorithmic.is_task(name):
+        algorithmic.check(name)
+        return
+    known = [*IMAGES, *EMBEDDED_IMAGES, *TABLES, *EMBEDDED_TABLES]
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+        raise ValueError(
+            f"unknown dataset {name!r}: did you mean {close!r}? Choose one of {', '.join(known)}, "
+            "or an algorithmic task such as 'a+b mod 27' or 'a.b S4'"
+        )
+
+
+def path(name: str, data_dir: str | os.PathLike | None = None) -> Path | None:
+    """The prepared file of a dataset; None if it needs no file.
+
+    >>> path("mnist", "/tmp/data").as_posix(), path("digits")
+    ('/tmp/data/images/mnist.npz', None)
+    """
+    check_name(name)
+    if name in IMAGES:
+        return prepared.directory(data_dir) / "images" / f"{name}.npz"
+    if name in TABLES:
+        return prepared.directory(data_dir) / "tabular" / f"{name}.parquet"
+    return None
+
+
+def available(name: str, data_dir: str | os.PathLike | None = None) -> bool:
+    """Whether a dataset can be loaded without a download.
+
+    >>> available("digits"), available("mnist", "/nonexistent")
+    (True, False)
+    """
+    file = path(name, data_dir)
+    return file is None or file.exists()
+
+
+def fingerprint(name: str, data_dir: str | os.PathLike | None = None) -> str:
+    """SHA-256 of the data of a dataset as the runs see them, before any split.
+
+    Comes from the data if they are here (images cropped, tables whole), otherwise from the committed manifest of
+    the copies that the stored results were computed on. Never downloads; repeated calls are quick.
+
+    Raises:
+        ValueError: if the name is unknown, the local file is damaged, or there is neither a file nor an entry.
+
+    >>> len(fingerprint("a+b mod 13"))
+    64
+    """
+    file = path(name, data_dir)
+    if file is not None and not file.exists():
+        entry = _manifest().get(name)
+        if entry is None:
+            raise ValueError(
+                f"no fingerprint of {name!r}: {file} is missing and {MANIFEST} has no entry for it"
+            )
+        return entry["sha256"]
+    key = (name, prepared.stamp(file) if file else None)
+    if key not in _DIGESTS:
+        _DIGESTS[key] = prepared.digest(*_arrays(name, data_dir))
+    return _DIGESTS[key]
+
+
+def record_fingerprints(names: list[str], data_dir: str | os.PathLike | None = None) -> None:
+    """Merge the fingerprints of datasets into the manifest, with a note on each that compares it with the official data.
+
+    Args:
+        names: datasets of which the data are here; other entries of the manifest stay as they are.
+        data_dir: see `prepared.directory`.
+
+    Raises:
+        ValueError: if the data of one of them are not here (nothing is written then).
+    """
+    missing = [str(path(name, data_dir)) for name in names if not available(name, data_dir)]
+    if missing:
+        raise ValueError(f"fingerprints are recorded of data that are here; missing: {', '.join(missing)}")
+    entries = {name: {"sha256": fingerprint(name, data_dir), "note": _note(name, data_dir)} for name in names}
+    merged = dict(sorted((_manifest() | entries).items()))
+    with prepared.replacing(MANIFEST) as temporary:
+        temporary.write_text(json.dumps(merged, indent=2) + "\n", encoding="utf-8")
+
+
+def _arrays(name: str, data_dir: str | os.PathLike | None) -> tuple[np.ndarray, ...]:
+    if algorithmic.is_task(name):
+        return algorithmic.examples(name)[:2]
+    if name in IMAGES or name in EMBEDDED_IMAGES:
+        return tuple(image_arrays(name, data_dir)[0])
+    return table_arrays(name, data_dir)
+
+
+def _manifest() -> dict:
+    if not MANIFEST.exists():
+        return {}
+    try:
+        entries = json.loads(MANIFEST.read_text(encoding="utf-8"))
+        valid = all(isinstance(entry["sha256"], str) for entry in entries.values())
+    except (ValueError, AttributeError, KeyError, TypeError):
+        valid = False
+    if not valid:
+        raise ValueError(f"{MANIFEST} is damaged: restore it from the repository's history")
+    return entries
+
+
+def _note(name: str, data_dir: str | os.PathLike | None) -> str:
+    arrays = _arrays(name, data_dir)
+    if algorithmic.is_task(name):
+        return f"all {len(arrays[0]):,} pairs of operands"
+    if name in IMAGES or name in EMBEDDED_IMAGES:
+        size = "x".join(map(str, arrays[0].shape[1:]))
+        note = f"{len(arrays[0]):,} training and {len(arrays[2]):,} test images, {size} after cropping"
+        if name in IMAGES and len(arrays[0]) != IMAGES[name].official:
+            note += f"; the official training set has {IMAGES[name].official:,}"
+        return note
+    note = f"{arrays[0].shape[0]:,} rows x {arrays[0].shape[1]} columns"
+    if name in TABLES and len(arrays[0]) != TABLES[name][1]:
+        note += f"; the official table has {TABLES[name][1]:,} rows"
+    return note

@@ -1,0 +1,231 @@
+"""Splines as activation functions: interpolation, initial values, conversions, safe files (Section 2.3, Appendix C).
+
+An activation g is given by its values psi at n_c control points spread evenly over [low, high] (the paper's [a, b]).
+Between two points g is interpolated; outside [low, high] it keeps its end values g(low) and g(high).
+"""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as save_bytes
+from torch import Tensor, nn
+
+from lib import kernels
+from lib.files import write_atomically
+
+METHODS = ("linear", "nearest", "cubic")
+
+
+def interpolate(x: Tensor, values: Tensor, low: float, high: float, method: str = "linear") -> Tensor:
+    """Value of the spline at x, twice differentiable (almost everywhere) in x and in the control values.
+
+    Args:
+        x: any shape; shape (..., d) if there is one spline per column.
+        values: psi, shape (n_c,) for one shared spline, (d, n_c) for one spline per column.
+        low, high: the range [a, b] of the control points.
+        method: "linear" (the paper's default), "nearest" or "cubic" (Table 2).
+
+    Shape: like x. A NaN gives NaN; infinities give the end values.
+
+    Raises:
+        ValueError: for an empty range, fewer than 2 points, an unknown method, or columns that do not match.
+
+    Example:
+        >>> interpolate(torch.tensor([-9.0, 0.25, 9.0]), torch.tensor([0.0, 0.0, 1.0]), -1, 1)
+        tensor([0.0000, 0.2500, 1.0000])
+    """
+    check(x, values, low, high, method)
+    if method == "linear":
+        return kernels.value(x, values, low, high)
+    if method == "nearest":
+        return _nearest(x, values, low, high)
+    return _cubic(x, values, low, high)
+
+
+def slope_product(x: Tensor, values: Tensor, grad: Tensor, low: float, high: float, method: str = "linear") -> Tensor:
+    """grad * g'(x): the spline's part of a hand-written backward pass, itself differentiable.
+
+    Shape: x, grad and the result alike; values as in :func:`interpolate`. At a knot the slope is that of the piece on
+    the right; outside [low, high] it is 0.
+    """
+    if method == "cubic":
+        return grad * _cubic(x, values, low, high, derivative=True)
+    return kernels.slope_product(x, values, grad, low, high)  # "nearest" uses the slopes of the linear spline
+
+
+def check(x: Tensor, values: Tensor, low: float, high: float, method: str) -> None:
+    """Raise a ValueError that names the broken rule; see :func:`interpolate`."""
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}, got {method!r}")
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"the range must be finite with low < high, got [{low}, {high}]")
+    if values.ndim not in (1, 2) or values.shape[-1] < 2:
+        raise ValueError(f"values must be (n_c,) or (d, n_c) with n_c at least 2, got shape {tuple(values.shape)}")
+    if values.ndim == 2 and (x.ndim == 0 or x.shape[-1] != values.shape[0]):
+        raise ValueError(f"{values.shape[0]} splines need inputs with as many columns, got shape {tuple(x.shape)}")
+
+
+def grid(n_points: int, low: float, high: float) -> Tensor:
+    """The n_c control points, evenly spaced in [low, high]; shape (n_points,), float64.
+
+    Example:
+        >>> grid(3, -5, 5)
+        tensor([-5.,  0.,  5.], dtype=torch.float64)
+    """
+    if n_points < 2:
+        raise ValueError(f"n_points must be at least 2, got {n_points}")
+    return torch.linspace(low, high, n_points, dtype=torch.float64)
+
+
+def initial_values(init: str | Callable[[Tensor], Tensor], n_points: int, low: float, high: float) -> Tensor:
+    """psi at the start of Algorithm 1: "zeros", "relu", "identity", or any function of the control points.
+
+    Shape: (n_points,), float32.
+
+    Example:
+        >>> initial_values("relu", 3, -5, 5)
+        tensor([0., 0., 5.])
+    """
+    functions = {"zeros": torch.zeros_like, "relu": torch.relu, "identity": torch.clone}
+    function = functions.get(init) if isinstance(init, str) else init
+    if function is None:
+        raise ValueError(f"init must be one of {sorted(functions)} or a function, got {init!r}")
+    values = function(grid(n_points, low, high)).float()
+    if values.shape != (n_points,):
+        raise ValueError(f"init must return one value per control point, ({n_points},), got {tuple(values.shape)}")
+    return values
+
+
+class Spline(nn.Module):
+    """An activation function that drops into any torch model: fixed by default, trainable on request.
+
+    Args:
+        values: psi, (n_c,) or (d, n_c) for one function per column of the input.
+        low, high, method: as in :func:`interpolate`.
+        trainable: whether psi is a parameter (else a buffer that moves with the module).
+
+    Example:
+        >>> g = Spline(initial_values("relu", 11, -5, 5), -5, 5)
+        >>> g(torch.tensor([-2.0, 2.0]))
+        tensor([0., 2.])
+    """
+
+    def __init__(self, values: Tensor, low: float = -5.0, high: float = 5.0, method: str = "linear", *, trainable=False):
+        super().__init__()
+        check(torch.empty(0, values.shape[0]) if values.ndim == 2 else torch.empty(0), values, low, high, method)
+        self.low, self.high, self.method = float(low), float(high), method
+        if trainable:
+            self.values = nn.Parameter(values.detach().clone())
+        else:
+            self.register_buffer("values", values.detach().clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return interpolate(x, self.values, self.low, self.high, self.method)
+
+    def extra_repr(self) -> str:
+        return f"n_c={self.values.shape[-1]}, range=[{self.low}, {self.high}], method={self.method!r}"
+
+
+# --- nearest and cubic interpolation (Table 2) ------------------------------------------------------------------------
+
+
+def _nearest(x: Tensor, values: Tensor, low: float, high: float) -> Tensor:
+    """Value of the nearest control point.
+
+    NOTE[DIFF]: a step function has no slope, and the paper does not say what its networks were trained with. The
+    derivatives are those of the linear spline through the same points (a straight-through estimate).
+    """
+    linear = kernels.value(x, values, low, high)
+    last = values.shape[-1] - 1
+    u = torch.nan_to_num((x - low) * (last / (high - low)), nan=0.0, posinf=last, neginf=0.0)
+    steps = _lookup(values, u.clamp(0, last).round().long())
+    return linear + torch.where(x.isnan(), linear, steps - linear).detach()
+
+
+def _lookup(values: Tensor, index: Tensor) -> Tensor:
+    """values[index] for a shared spline, values[column, index] for one spline per column; shape like index."""
+    if values.ndim == 1:
+        return values[index]
+    return values[torch.arange(values.shape[0], device=values.device), index]
+
+
+def _cubic(x: Tensor, values: Tensor, low: float, high: float, derivative: bool = False) -> Tensor:
+    """Catmull-Rom cubic: through every control value, continuous slope, local; or its derivative in x."""
+    n = values.shape[-1]
+    h = (high - low) / (n - 1)
+    inside = (x >= low) & (x <= high)
+    u = torch.nan_to_num((x.clamp(low, high) - low) / h)
+    k = u.detach().floor().clamp(0, n - 2).long()
+    s = u - k
+    # neighbours, mirrored linearly at the two ends so that a straight line stays straight
+    ends = [2 * values[..., :1] - values[..., 1:2], values, 2 * values[..., -1:] - values[..., -2:-1]]
+    padded = torch.cat(ends, dim=-1)
+    p0, p1, p2, p3 = (_lookup(padded, k + i) for i in range(4))
+    a, b, c = (3 * (p1 - p2) + p3 - p0) / 2, (2 * p0 - 5 * p1 + 4 * p2 - p3) / 2, (p2 - p0) / 2
+    if derivative:
+        return torch.where(inside, ((3 * a * s + 2 * b) * s + c) / h, torch.zeros_like(s))
+    return torch.where(x.isnan(), x, ((a * s + b) * s + c) * s + p1)
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+_METADATA = {"low": float, "high": float, "method": str, "learned_on": str, "record": str}
+
+
+def save(path: str | Path, psi: dict[str, Tensor], **metadata) -> None:
+    """Write learned activations as safetensors, atomically.
+
+    Args:
+        path: a file name that ends in ``.safetensors``.
+        psi: named control values, each (n_c,) or (d, n_c): "hidden" and/or "input".
+        metadata: exactly low, high (range), method (interpolation), learned_on (dataset and task), record (record id).
+    """
+    path = Path(path)
+    _check_file(path, psi, metadata)
+    tensors = {name: values.detach().float().contiguous().cpu() for name, values in psi.items()}
+    write_atomically(path, save_bytes(tensors, metadata={"spline": json.dumps(metadata, sort_keys=True)}))
+
+
+def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
+    """Read and validate a file that :func:`save` wrote; returns (psi, metadata).
+
+    Raises:
+        ValueError: if the file is damaged, its metadata incomplete or unknown, or a value not finite.
+    """
+    path = Path(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = json.loads((file.metadata() or {}).get("spline", "null"))
+            psi = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not a readable activation file ({error})") from error
+    _check_file(path, psi, metadata)
+    return psi, metadata
+
+
+def load_activation(path: str | Path) -> Spline:
+    """The hidden activation of a file as a module, ready to use: ``g = load_activation("data/activations/x.safetensors")``."""
+    psi, metadata = load(path)
+    if "hidden" not in psi:
+        raise ValueError(f"{path} holds no hidden activation, only {sorted(psi)}")
+    return Spline(psi["hidden"], metadata["low"], metadata["high"], metadata["method"])
+
+
+def _check_file(path: Path, psi: dict[str, Tensor], metadata) -> None:
+    if path.suffix != ".safetensors":
+        raise ValueError(f"an activation file must end in .safetensors, got {path.name!r}")
+    if not isinstance(metadata, dict) or set(metadata) != set(_METADATA):
+        raise ValueError(f"{path.name}: metadata must be exactly {sorted(_METADATA)}, got {metadata and sorted(metadata)}")
+    for name, kind in _METADATA.items():
+        if not isinstance(metadata[name], (int, float) if kind is float else kind):  # noqa: TRY004
+            raise ValueError(f"{path.name}: metadata {name} must be {kind.__name__}, got {metadata[name]!r}")
+    if not psi or set(psi) - {"hidden", "input"}:
+        raise ValueError(f"{path.name}: tensors must be named 'hidden' or 'input', got {sorted(psi)}")
+    for name, values in psi.items():
+        check(torch.empty(0, values.shape[0] if values.ndim else 0), values, metadata["low"], metadata["high"], metadata["method"])
+        if not values.is_floating_point() or not bool(values.isfinite().all()):
+            raise ValueError(f"{path.name}: the values of {name!r} must be finite floating-point numbers")

@@ -1,0 +1,189 @@
+"""Train a network once, with its activation fixed (Appendix E.1)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lib.networks import Network, Params, Psi
+
+AVERAGED_STEPS = 50  # Appendix E.1: evaluation uses the mean of the weights over the last 50 steps
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """One update rule, as a pure function of weights, gradients and state; equal to torch.optim's (tested).
+
+    Args:
+        name: "sgd", "rmsprop" (smoothing 0.99) or "adam" (0.9, 0.999).
+        lr: learning rate.
+        momentum: for "sgd" only.
+    """
+
+    name: str = "sgd"
+    lr: float = 0.01
+    momentum: float = 0.0
+
+    def __post_init__(self):
+        if self.name not in ("sgd", "rmsprop", "adam"):
+            raise ValueError(f"optimiser must be sgd, rmsprop or adam, got {self.name!r}")
+        if not self.lr > 0 or not 0 <= self.momentum < 1:
+            raise ValueError(f"lr must be positive and momentum in [0, 1), got {self.lr} and {self.momentum}")
+        if self.momentum and self.name != "sgd":
+            raise ValueError(f"momentum is for sgd only, got it for {self.name!r}")
+
+    def init(self, params: Params) -> dict:
+        """The state before the first step."""
+        slots = {"sgd": ["momentum"] if self.momentum else [], "rmsprop": ["square"], "adam": ["mean", "square"]}
+        return {"steps": 0} | {slot: [torch.zeros_like(p) for p in params] for slot in slots[self.name]}
+
+    def step(self, params: Params, grads: Params, state: dict) -> tuple[Params, dict]:
+        """New weights and new state; nothing is changed in place, and autograd can record it."""
+        steps = state["steps"] + 1
+        if self.name == "sgd" and not self.momentum:
+            return [p - self.lr * g for p, g in zip(params, grads, strict=True)], {"steps": steps}
+        if self.name == "sgd":
+            mean = [torch.add(g, m, alpha=self.momentum) for m, g in zip(state["momentum"], grads, strict=True)]
+            return [p - self.lr * m for p, m in zip(params, mean, strict=True)], {"steps": steps, "momentum": mean}
+        decay = 0.99 if self.name == "rmsprop" else 0.999
+        square = [(decay * v).addcmul(g, g, value=1 - decay) for v, g in zip(state["square"], grads, strict=True)]
+        if self.name == "rmsprop":
+            new = [p - self.lr * g / (_root(v) + 1e-8) for p, g, v in zip(params, grads, square, strict=True)]
+            return new, {"steps": steps, "square": square}
+        mean = [torch.lerp(m, g, 0.1) for m, g in zip(state["mean"], grads, strict=True)]
+        rate, correction = self.lr / (1 - 0.9**steps), (1 - 0.999**steps) ** 0.5
+        new = [
+            p - rate * m / (_root(v) / correction + 1e-8) for p, m, v in zip(params, mean, square, strict=True)
+        ]
+        return new, {"steps": steps, "mean": mean, "square": square}
+
+
+def _root(v: Tensor) -> Tensor:
+    """Square root with derivative 0 (not infinite) at 0, where a weight never had a gradient."""
+    if not v.requires_grad:
+        return v.sqrt()
+    positive = v > 0
+    return torch.where(positive, torch.where(positive, v, 1.0).sqrt(), 0.0)
+
+
+class Batches:
+    """Row indices of the steps' batches: all rows if they fit, else a fresh permutation cut into full batches."""
+
+    def __init__(self, n: int, size: int, generator: torch.Generator):
+        if size < 1 or n < 1:
+            raise ValueError(f"the batch and the data must have at least 1 row, got {size} and {n}")
+        self.n, self.size, self.generator = n, size, generator
+        self.order, self.position = None, n
+
+    def next(self) -> Tensor | None:
+        """Indices (size,), or None for "all rows"."""
+        if self.size >= self.n:
+            return None
+        if self.position + self.size > self.n:
+            self.order, self.position = torch.randperm(self.n, generator=self.generator), 0
+        self.position += self.size
+        return self.order[self.position - self.size : self.position]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The outcome of :func:`train`.
+
+    params: weights (averaged) at the best step. best_step: that step. history: per monitored quantity, one value per
+    evaluation, and "step". snapshots: raw weights at the evaluations, flattened, (k, p), or None. diverged: whether
+    training stopped early at a loss that was not finite.
+    """
+
+    params: Params
+    best_step: int
+    history: dict[str, list[float]]
+    snapshots: Tensor | None
+    diverged: bool
+
+
+def train(
+    network: Network,
+    psi: Psi,
+    data: tuple[Tensor, Tensor],
+    *,
+    loss: str,
+    optimiser: Optimiser,
+    evaluate_at: Sequence[int],
+    monitor: Callable[[Params], dict[str, float]],
+    generator: torch.Generator,
+    batch: int = 4096,
+    snapshots: bool = False,
+    best: str | None = "validation_accuracy",
+) -> Trained:
+    """Train from fresh weights with psi fixed, and keep the step with the best monitored value.
+
+    Args:
+        data: inputs (n, d_in) and targets, see :func:`lib.networks.loss_and_delta`.
+        evaluate_at: increasing steps at which to evaluate; training ends at the last. Step 0 is the initial network.
+        monitor: from weights (the average over the last 50 steps) to named numbers.
+        batch: rows per step (Appendix E.1: 4096); full batch if there are fewer.
+        snapshots: also keep the raw weights at each evaluation (for landscapes).
+        best: which monitored number decides early stopping; higher is better, the first of equals is kept. None keeps
+            the last step.
+    """
+    if list(evaluate_at) != sorted(set(evaluate_at)) or not evaluate_at or evaluate_at[0] < 0:
+        raise ValueError(f"evaluate_at must be increasing steps from 0, got {list(evaluate_at)[:10]}")
+    x, y = network.embed(psi, data[0]), data[1]
+    with torch.no_grad():
+        params = network.init(generator)
+        state, batches = optimiser.init(params), Batches(len(x), batch, generator)
+        average = WindowAverage(params, evaluate_at)
+        history: dict[str, list[float]] = {"step": []}
+        kept, best_params, best_value, best_step, diverged = [], params, -float("inf"), 0, False
+        for step in range(evaluate_at[-1] + 1):
+            if step > 0:
+                rows = batches.next()
+                value, grads = network.loss_and_gradients(
+                    params, psi, x if rows is None else x[rows], y if rows is None else y[rows], loss
+                )
+                params, state = optimiser.step(params, grads, state)
+            averaged = average.update(step, params)
+            if averaged is None:
+                continue
+            if step > 0 and not bool(torch.isfinite(value)):
+                diverged = True
+                break
+            for name, number in ({"step": step} | monitor(averaged)).items():
+                history.setdefault(name, []).append(number)
+            if snapshots:
+                kept.append(torch.cat([p.flatten() for p in params]))
+            current = float("inf") if best is None else history[best][-1]
+            if best is None or current > best_value:
+                best_params, best_value, best_step = averaged, current, step
+    return Trained(best_params, best_step, history, torch.stack(kept) if kept else None, diverged)
+
+
+class WindowAverage:
+    """Mean of the weights over the last 50 steps (Appendix E.1), formed only where an evaluation needs it.
+
+    Keeps the running sum in float64; a window is the difference of two sums.
+    """
+
+    def __init__(self, params: Params, evaluate_at: Sequence[int]):
+        self.ends = set(evaluate_at)
+        self.starts = {step - AVERAGED_STEPS for step in evaluate_at if step >= AVERAGED_STEPS}
+        self.total = [torch.zeros_like(p, dtype=torch.float64) for p in params]
+        self.saved: dict[int, Params] = {}
+
+    def update(self, step: int, params: Params) -> Params | None:
+        """Add the weights after ``step``; at an evaluation step, return their average, else None."""
+        if step > 0:  # the initial weights are no training step
+            for total, p in zip(self.total, params, strict=True):
+                total.add_(p)
+        if step in self.starts:
+            self.saved[step] = [total.clone() for total in self.total]
+        if step not in self.ends:
+            return None
+        if step == 0:
+            return [p.clone() for p in params]
+        if step < AVERAGED_STEPS:
+            return [(total / step).to(p.dtype) for total, p in zip(self.total, params, strict=True)]
+        first = self.saved.pop(step - AVERAGED_STEPS)
+        pairs = zip(self.total, first, params, strict=True)
+        return [((total - start) / AVERAGED_STEPS).to(p.dtype) for total, start, p in pairs]

@@ -1,0 +1,138 @@
+"""Networks: shapes, the hand-written gradient against autograd, spectral normalisation against the SVD."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from lib.networks import ACTIVATIONS, Activation, Network, loss_and_delta
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def problem(network, loss, seed=0):
+    """Float64 weights, psi, inputs and targets for a network."""
+    g = generator(seed)
+    params = network.init(g, torch.float64)
+    psi = {k: v.double() + 0.3 * torch.randn(v.shape, generator=g, dtype=torch.float64) for k, v in network.init_psi().items()}
+    x = 2 * torch.rand(17, network.inputs, generator=g, dtype=torch.float64) - 1
+    if loss == "cross_entropy":
+        y = torch.randint(network.outputs, (17,), generator=g)
+    else:
+        y = torch.rand(17, network.outputs, generator=g, dtype=torch.float64)
+    return params, psi, x, y
+
+
+VARIANTS = {
+    **{name: Activation(name, alpha=1.5, amplitude=0.7, points=11, low=-2, high=2) for name in ACTIVATIONS},
+    "cubic": Activation("spline", points=9, low=-2, high=2, method="cubic"),
+    "nearest": Activation("spline", points=9, low=-2, high=2, method="nearest"),
+    "layerwise": Activation("spline", points=9, low=-2, high=2, layerwise=True),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("depth", [0, 1, 3])
+@pytest.mark.parametrize("residual, spectral", [(False, False), (True, False), (True, True)])
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy", "logistic"])
+def test_gradient_equals_autograd(name, depth, residual, spectral, loss):
+    outputs = 1 if loss == "logistic" else 4
+    network = Network(6, outputs, 6 if depth == 3 else 5, depth, VARIANTS[name], residual=residual, spectral=spectral)
+    params, psi, x, y = problem(network, loss)
+    value, grads = network.loss_and_gradients(params, psi, x, y, loss)
+    leaves = [p.requires_grad_() for p in params]
+    expected, _ = loss_and_delta(network.forward(leaves, psi, x), y, loss)
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(grads, list(torch.autograd.grad(expected, leaves)))
+
+
+@pytest.mark.parametrize("loss, module", [("mse", nn.MSELoss()), ("cross_entropy", nn.CrossEntropyLoss()), ("logistic", nn.BCEWithLogitsLoss())])
+def test_losses_equal_torch(loss, module):
+    network = Network(3, 1 if loss == "logistic" else 4, 5)
+    params, psi, x, y = problem(network, loss)
+    outputs = network.forward(params, psi, x).requires_grad_()
+    value, delta = loss_and_delta(outputs, y, loss)
+    expected = module(outputs, y)
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(delta, torch.autograd.grad(expected, outputs)[0])
+
+
+def test_forward_equals_torch_modules():
+    network = Network(6, 3, 8, 2, Activation("gelu"))
+    params, psi, x, _ = problem(network, "mse")
+    layers = [nn.Linear(6, 8), nn.GELU(), nn.Linear(8, 8), nn.GELU(), nn.Linear(8, 3)]
+    model = nn.Sequential(*layers).double()
+    for p, value in zip(model.parameters(), params, strict=True):
+        p.data = value
+    torch.testing.assert_close(network.forward(params, psi, x), model(x))
+
+
+def test_residual_adds_the_layers_input_only_where_shapes_allow():
+    base = Network(4, 2, 6, 2, Activation("tanh"))
+    params, psi, x, _ = problem(base, "mse")
+    w0, b0, w1, b1, w2, b2 = params
+    h = torch.tanh(x @ w0.T + b0)  # 4 -> 6: no residual
+    h = torch.tanh(h @ w1.T + b1) + h
+    torch.testing.assert_close(replace(base, residual=True).forward(params, psi, x), h @ w2.T + b2)
+
+
+def test_spectral_weights_have_norm_one():
+    network = Network(7, 3, 5, 1, spectral=True)
+    params = network.init(generator())
+    for layer in range(2):
+        weight = network._weight(params, layer)
+        torch.testing.assert_close(torch.linalg.matrix_norm(weight, 2), torch.tensor(1.0))
+
+
+def test_one_hot_pairs_equal_dense_one_hot():
+    network = Network(10, 5, 8, 1, Activation("spline", points=21, low=-1, high=1))
+    params, psi, _, _ = problem(network, "mse")
+    pairs = torch.randint(5, (30, 2), generator=generator(1)) + torch.tensor([0, 5])
+    dense = torch.zeros(30, 10, dtype=torch.float64).scatter_(1, pairs, 1.0)
+    y = torch.rand(30, 5, generator=generator(2), dtype=torch.float64)
+    torch.testing.assert_close(network.forward(params, psi, pairs), network.forward(params, psi, dense))
+    torch.testing.assert_close(
+        network.loss_and_gradients(params, psi, pairs, y, "mse"), network.loss_and_gradients(params, psi, dense, y, "mse")
+    )
+
+
+def test_input_activations_start_as_the_identity():
+    plain = Network(4, 2, 6)
+    network = replace(plain, input_activation=Activation("spline", points=9, low=-1, high=1))
+    psi = network.init_psi()
+    params, _, x, _ = problem(plain, "mse")
+    psi = {k: v.double() for k, v in psi.items()}
+    torch.testing.assert_close(network.forward(params, psi, x), plain.forward(params, {}, x))
+
+
+def test_init_is_that_of_nn_linear_in_distribution_and_reproducible():
+    network = Network(100, 10, 400)
+    params = network.init(generator(3))
+    assert all(torch.equal(a, b) for a, b in zip(params, network.init(generator(3)), strict=True))
+    assert params[0].abs().max() <= 0.1 and params[0].std() == pytest.approx(0.1 / 3**0.5, rel=0.02)
+    assert params[3].abs().max() <= 0.05
+
+
+def test_psi_shapes():
+    g = Activation("spline", points=9, layerwise=True)
+    network = Network(4, 2, 6, 3, g, input_activation=Activation("spline", points=5, low=-1, high=1))
+    assert {k: tuple(v.shape) for k, v in network.init_psi("relu").items()} == {"hidden": (3, 9), "input": (4, 5)}
+    assert Network(4, 2).init_psi() == {}
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Activation("swishy"), "activation must be one of .* got 'swishy'"),
+        (lambda: Activation("spline", method="quintic"), "method must be one of .* got 'quintic'"),
+        (lambda: Network(0, 1), "sizes must be at least 1, got 0"),
+        (lambda: Network(3, 1, depth=5), "depth must be 0 to 4 hidden layers, got 5"),
+        (lambda: loss_and_delta(torch.ones(1, 1), torch.ones(1, 1), "hinge"), "loss must be one of .* got 'hinge'"),
+    ],
+)
+def test_refusals(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
