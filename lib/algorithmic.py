@@ -1,7 +1,7 @@
 """Algorithmic tasks (Section 3.5, Figure 27): every pair of operands of a finite operation, computed exactly.
 
-Two families: polynomials modulo a number, and products in a symmetric group. The names are plain text, such as
-``"a+b mod 27"`` or ``"a.b.a^-1 S5"``. `TASKS` lists the paper's 22 tasks; any other modulus works too.
+Two families: polynomials modulo a number, and products in a symmetric group. The names are plain text, such
+as ``"a+b mod 27"`` or ``"a.b.a^-1 S5"``. `TASKS` lists the paper's 22 tasks; any other modulus works too.
 """
 
 import functools
@@ -64,7 +64,7 @@ def check(name: str) -> tuple[str, str, int]:
     return operation, "mod" if modulus else "S", int(modulus or degree)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def composition(degree: int) -> np.ndarray:
     """Composition table of the symmetric group S_n.
 

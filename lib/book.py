@@ -1,7 +1,7 @@
 """Build the book: `python -m lib.book [--profile paper|smoke]`.
 
-Notebooks are executed (papermill), checked, turned into pages in a staging tree, rendered (jupyter-book) and checked
-again. Only a book without a single problem or warning replaces the one in `_build/html`.
+Notebooks are executed (papermill), checked, turned into pages in a staging tree, rendered (jupyter-book) and
+checked again. Only a book without a single problem or warning replaces the one in `_build/html`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def names(root: Path) -> list[str]:
     for name in pages:
         sources = [ending for ending in (".py", ".md") if (root / f"{name}{ending}").is_file()]
         if len(sources) != 1:
-            raise BookError(f"{name}: _toc.yml needs one source, .py or .md, and there is {' and '.join(sources) or 'none'}")
+            there = " and ".join(sources) or "none"
+            raise BookError(f"{name}: _toc.yml needs one source, .py or .md, and there is {there}")
     return pages
 
 
@@ -74,7 +75,9 @@ def colab_address(root: Path, name: str) -> str:
     return f"{url.replace('https://github.com', 'https://colab.research.google.com/github')}/blob/{branch}/{name}.ipynb"
 
 
-def execute_all(root: Path, pages: list[str], parameters: dict, build: Path, jobs: int, say: Callable) -> list[Executed]:
+def execute_all(
+    root: Path, pages: list[str], parameters: dict, build: Path, jobs: int, say: Callable
+) -> list[Executed]:
     """Execute the pages that are notebooks, `jobs` at a time; tells progress through `say`.
 
     Raises:
@@ -88,7 +91,13 @@ def execute_all(root: Path, pages: list[str], parameters: dict, build: Path, job
         try:
             for count, future in enumerate(as_completed(waiting), 1):
                 result = results[future.result().name] = future.result()
-                state = "FAILED" if result.problems else "unchanged" if result.reused else f"{result.seconds:.1f} s"
+                state = (
+                    "FAILED"
+                    if result.problems
+                    else "unchanged"
+                    if result.reused
+                    else f"{result.seconds:.1f} s"
+                )
                 say(f"  [{count:2d}/{len(scripts)}] {result.name:<26} {state:>10}")
                 for note in result.notes:
                     say(f"          note: {note}")
@@ -101,8 +110,10 @@ def execute_all(root: Path, pages: list[str], parameters: dict, build: Path, job
     return ordered
 
 
-def stage(root: Path, folder: Path, pages: list[str], executed: list[Executed], profile: str) -> dict[str, int]:
-    """Lay out what jupyter-book reads: pages at their paths in the repository. Returns the figures of each page."""
+def stage(
+    root: Path, folder: Path, pages: list[str], executed: list[Executed], profile: str
+) -> dict[str, int]:
+    """Lay out what jupyter-book reads, pages at their paths in the repository; returns the figures of each."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in FOLDERS_TO_STAGE:
@@ -122,7 +133,9 @@ def stage(root: Path, folder: Path, pages: list[str], executed: list[Executed], 
         target = folder / f"{result.name}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
         notebook = nbformat.read(result.path, as_version=4)
-        made, figures[result.name] = page(notebook, target.stem, target.parent / "_figures", result.seconds, commit)
+        made, figures[result.name] = page(
+            notebook, target.stem, target.parent / "_figures", result.seconds, commit
+        )
         nbformat.write(made, target)
     return figures
 
@@ -134,8 +147,8 @@ def render(source: Path, output: Path) -> Path:
         BookError: with the warnings and errors.
     """
     shutil.rmtree(output, ignore_errors=True)
-    command = [sys.executable, "-m", "jupyter_book", "build", str(source), "--path-output", str(output)]
-    command += ["-W", "-n", "--keep-going", "--all"]
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source)]
+    command += ["--path-output", str(output), "-W", "-n", "--keep-going", "--all"]
     environment = {**os.environ, "PYTHONPATH": str(LIBRARY), "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     log = re.sub(r"\x1b\[[0-9;]*m", "", run.stdout + run.stderr)
@@ -191,7 +204,8 @@ def build_book(root: Path, parameters: dict, build: Path, jobs: int = 2, say: Ca
     (html / ".built-from").write_text(key, encoding="utf-8")
     (html / ".nojekyll").touch()
     publish(html, target)
-    say(f"  {len(pages)} pages with {sum(figures.values())} figures, rendered in {time.monotonic() - started:.1f} s")
+    seconds = time.monotonic() - started
+    say(f"  {len(pages)} pages with {sum(figures.values())} figures, rendered in {seconds:.1f} s")
     return target
 
 
@@ -209,14 +223,25 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m lib.book", description="Build the book.")
     parser.add_argument("--profile", choices=list(BANNERS), default="paper", help="what the notebooks do")
-    parser.add_argument("--parameter", "-p", action="append", default=[], metavar="NAME=VALUE", help="another parameter")
-    parser.add_argument("--only", action="append", metavar="PAGE", help="execute this page only (implies --execute-only)")
-    parser.add_argument("--execute-only", action="store_true", help="execute and check the notebooks, render nothing")
+    parser.add_argument(
+        "--parameter", "-p", action="append", default=[], metavar="NAME=VALUE", help="another parameter"
+    )
+    parser.add_argument(
+        "--only", action="append", metavar="PAGE", help="execute this page only (implies --execute-only)"
+    )
+    parser.add_argument(
+        "--execute-only", action="store_true", help="execute and check the notebooks, render nothing"
+    )
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="notebooks at a time")
-    parser.add_argument("--serve", type=int, nargs="?", const=8000, metavar="PORT", help="serve the book afterwards")
+    parser.add_argument(
+        "--serve", type=int, nargs="?", const=8000, metavar="PORT", help="serve the book afterwards"
+    )
     options = parser.parse_args(arguments)
     pairs_given = [item.partition("=") for item in options.parameter]
-    parameters = {"profile": options.profile, **{name: yaml.safe_load(value) for name, _, value in pairs_given}}
+    parameters = {
+        "profile": options.profile,
+        **{name: yaml.safe_load(value) for name, _, value in pairs_given},
+    }
     say, build, started = functools.partial(print, flush=True), ROOT / "_build", time.monotonic()
     say(f"The book, profile {options.profile}, {options.jobs} notebooks at a time")
     try:

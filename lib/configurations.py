@@ -19,17 +19,17 @@ from typing import Any
 import numpy as np
 
 
-def plain(value: Any, where: str = "value", *, finite: bool = True) -> Any:
-    """Turn a value into JSON types: dataclass, dict -> dict; tuple, list, array -> list; NumPy scalar -> Python.
+def plain(value: Any, where: str = "value", *, finite: bool = True, classes: Any = None) -> Any:
+    """Turn dataclasses, dicts, tuples, lists, NumPy arrays and scalars into what JSON can hold.
 
     Args:
         value: what to convert.
         where: its name in error messages.
         finite: whether numbers that are not finite are an error; otherwise they become None.
+        classes: the dataclasses that a dataclass may be of; None for any.
 
     Raises:
-        ValueError: for other types, for keys that are not strings and, if ``finite``, for numbers that are
-        not.
+        ValueError: for other types, for keys that are no strings and, if ``finite``, for NaN and infinities.
 
     Example:
         >>> plain({"a": (1, np.float32(0.5)), "b": np.inf}, finite=False)
@@ -38,8 +38,7 @@ def plain(value: Any, where: str = "value", *, finite: bool = True) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if _is_dataclass(value) and not isinstance(value, type):
-        _hints(type(value))
-        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return _plain_fields(value, where, finite, classes)
     if value is None or type(value) in (bool, int, str):
         return value
     if type(value) is float:
@@ -50,12 +49,27 @@ def plain(value: Any, where: str = "value", *, finite: bool = True) -> Any:
         for name in value:
             if type(name) is not str:
                 raise ValueError(f"{where} must have strings as keys, got {name!r}")
-        return {name: plain(item, f"{where}.{name}", finite=finite) for name, item in value.items()}
+        return {
+            name: plain(item, f"{where}.{name}", finite=finite, classes=classes)
+            for name, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [plain(item, f"{where}[{i}]", finite=finite) for i, item in enumerate(value)]
+        return [plain(item, f"{where}[{i}]", finite=finite, classes=classes) for i, item in enumerate(value)]
     raise ValueError(
         f"{where} must be of JSON types, dataclasses and NumPy values, got {type(value).__name__}"
     )
+
+
+def _plain_fields(value: Any, where: str, finite: bool, classes: Any) -> dict[str, Any]:
+    """A dataclass as a dict; its class must be in the type hint, or it might look the same as another."""
+    if classes is not None and type(value) not in classes:
+        raise ValueError(f"{where} must be of a class that its type hint names, got {type(value).__name__}")
+    fields = {}
+    for name, hint in _hints(type(value)).items():
+        if name in _field_names(type(value)):
+            members = [member for member in _members(hint) if _is_dataclass(member)]
+            fields[name] = plain(getattr(value, name), f"{where}.{name}", finite=finite, classes=members)
+    return fields
 
 
 def config(experiment: Any) -> dict[str, Any]:
@@ -168,23 +182,22 @@ def _choose(members: tuple, value: Any) -> Any:
 
 @functools.cache
 def _hints(cls: type) -> dict[str, Any]:
-    """The type hints of a dataclass; dataclasses in one union must have different fields, or two could collide."""
+    """The type hints of a dataclass; an error if classes in a union have equal fields (they look alike)."""
     hints = typing.get_type_hints(cls)
     for name, hint in hints.items():
-        for union in _unions(hint):
+        for union in filter(_is_union, _members(hint)):
             fields = [tuple(sorted(_field_names(a))) for a in typing.get_args(union) if _is_dataclass(a)]
             if len(set(fields)) < len(fields):
-                raise ValueError(
-                    f"classes in a union must have different fields, got {cls.__name__}.{name}: {hint}"
-                )
+                where = f"{cls.__name__}.{name}"
+                raise ValueError(f"classes in a union must have different fields, got {where}: {hint}")
     return hints
 
 
-def _unions(hint: Any) -> Iterator[Any]:
-    if _is_union(hint):
-        yield hint
+def _members(hint: Any) -> Iterator[Any]:
+    """The type hint and all that it is made of."""
+    yield hint
     for argument in typing.get_args(hint):
-        yield from _unions(argument)
+        yield from _members(argument)
 
 
 def _is_union(hint: Any) -> bool:

@@ -33,9 +33,9 @@ class Dataset:
     """A dataset, ready for training.
 
     Shapes: x_train (n, d) float32, y_train (n,) int64 in 0 ... classes - 1; x_test and y_test likewise.
-    `shape` is that of one example before flattening, `sha256` the fingerprint of the data before any split. The
-    operands of an algorithmic task are also there as integers, pairs_train (n, 2) int64 and pairs_test, so that a
-    first layer on one-hot inputs can be a look-up of rows; None for other datasets.
+    `shape` is that of one example before flattening, `sha256` the fingerprint of the data before any split.
+    The operands of an algorithmic task are also there as integers, pairs_train (n, 2) int64 and pairs_test,
+    for a first layer that looks up rows instead of multiplying by one-hot vectors; None for other datasets.
     """
 
     name: str
@@ -59,14 +59,16 @@ def load(
 ) -> Dataset:
     """Load a dataset by name.
 
-    Images have a test set of their own; values in [0, 1], cropped as in Appendix E.2, flattened. Tables are split
-    by the seed and scaled to [-1, 1] by their training rows (Appendix E.4). Algorithmic tasks are split by the seed.
+    Images have a test set of their own; values in [0, 1], cropped as in Appendix E.2, flattened. Tables are
+    split by the seed and scaled to [-1, 1] by their training rows (Appendix E.4). Algorithmic tasks are split
+    by the seed too.
 
     Args:
-        name: "mnist", "fashion_mnist", "svhn", "cifar10"; a table of `sources.TABLES`; an algorithmic task such as
-            "a+b mod 27"; or, embedded, "digits", "noisy_digits", "breast_cancer", "wine", "diabetes".
+        name: "mnist", "fashion_mnist", "svhn", "cifar10"; a table of `sources.TABLES`; an algorithmic task,
+            see `algorithmic.TASKS`; embedded: "digits", "noisy_digits", "breast_cancer", "wine", "diabetes".
         data_dir: see `prepared.directory`. A file missing there is downloaded.
-        seed: of the split into training and test; needed by tables and algorithmic tasks, without effect on images.
+        seed: of the split into training and test; needed by tables and algorithmic tasks, without effect on
+            images.
         fraction: part of the pairs of an algorithmic task to train on, 0.8 unless given.
 
     Raises:
@@ -77,7 +79,7 @@ def load(
     >>> digits.x_train.shape, digits.classes, digits.shape
     (torch.Size([1437, 64]), 10, (8, 8))
     >>> load("a+b mod 13", seed=0, fraction=0.5).x_train.shape
-    torch.Size([84, 26])
+    torch.Size([85, 26])
     """
     sources.check_name(name)
     if fraction is not None and not algorithmic.is_task(name):
@@ -124,7 +126,7 @@ def split(n: int, held_out: float, seed: int) -> tuple[torch.Tensor, torch.Tenso
 
     Args:
         n: number of examples.
-        held_out: part of them to hold out (for validation or test), between 0 and 1; rounded to whole examples.
+        held_out: part of them to hold out (for validation or test), between 0 and 1; rounded to whole ones.
         seed: of the permutation.
 
     Returns:
@@ -146,7 +148,7 @@ def split(n: int, held_out: float, seed: int) -> tuple[torch.Tensor, torch.Tenso
 
 def flatten(images: np.ndarray, white: int) -> torch.Tensor:
     """Images as the network's input: (n, height, width[, 3]) integers become (n, d) float32 in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(images).reshape(len(images), -1)).float().div_(white)
+    return torch.from_numpy(images.reshape(len(images), -1).astype(np.float32)).div_(white)
 
 
 def _load_images(name: str, data_dir: str | os.PathLike | None) -> Dataset:
@@ -183,11 +185,12 @@ def _load_task(name: str, fraction: float, seed: int) -> Dataset:
 def _load_table(name: str, data_dir: str | os.PathLike | None, seed: int) -> Dataset:
     """Split a table and scale its columns.
 
-    As in the benchmark of Grinsztajn et al., 70 % of the rows and at most 10,000 are for training, and at most
-    50,000 for the test.
+    As in the benchmark of Grinsztajn et al., 70 % of the rows and at most 10,000 are for training, and at
+    most 50,000 for the test.
     """
-    # NOTE[DIFF]: the paper does not give its split of the tables. The benchmark takes validation rows from those that
-    # are not for training; here validation is split off the training rows, as for images, and the test gets the rest.
+    # NOTE[DIFF]: the paper does not give its split of the tables. The benchmark takes validation rows from
+    # those that are not for training; here the caller splits them off the training rows, as for images, and
+    # the test set is all the rest.
     columns, target = sources.table_arrays(name, data_dir)
     n = len(target)
     train, test = split(n, 1.0 - min(0.7, TRAINING_ROWS / n), seed)

@@ -1,7 +1,7 @@
 """What a page shows: figures for light and dark pages, computed sentences, tables, provenance.
 
-In Jupyter and Colab each helper displays something readable. When the book is built, `lib.book` finds the same
-outputs by their `MIME` entry and turns them into real figures, text and tables of the page.
+In Jupyter and Colab each helper displays something readable. When the book is built, `lib.pages` finds the
+same outputs by their `MIME` entry and turns them into real figures, text and tables of the page.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import base64
 import io
 import platform
 import re
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import matplotlib
 from cycler import cycler
+from IPython import get_ipython
 from IPython.display import display
 from matplotlib.figure import Figure
 
@@ -69,8 +69,8 @@ def show(draw: Callable[[], Figure], *, alt: str, caption: str, name: str | None
     """Show a figure with its alternative text and caption, drawn once for light and once for dark pages.
 
     Args:
-        draw: draws and returns a matplotlib figure. It is called twice, so it must only draw, not compute. Colours:
-            the colour cycle ("C0", "C1", ...) and the defaults for text and axes; never black or white.
+        draw: draws and returns a matplotlib figure. It is called twice, so it must only draw, not compute.
+            Colours: the cycle ("C0", "C1", ...) and the defaults for text and axes; never black or white.
         alt: what a reader who does not see the figure must know: axes, arms, and what is seen.
         caption: MyST markdown below the figure.
         name: label for references from the text, `{numref}`.
@@ -85,8 +85,9 @@ def show(draw: Callable[[], Figure], *, alt: str, caption: str, name: str | None
         ...     figure, axes = plt.subplots(figsize=(3, 2))
         ...     axes.plot([0, 1], [0, 1])
         ...     return figure
-        >>> show(draw, alt="A straight line that rises from 0 to 1.", caption="The identity.")  # doctest: +ELLIPSIS
-        Figure(...)
+        >>> show(draw, alt="A straight line that rises from 0 to 1.", caption="The identity.")
+        Figure: A straight line that rises from 0 to 1.
+        *The identity.*
     """
     if not callable(draw):
         raise ValueError(f"draw must be a function that returns a figure, got {type(draw).__name__}")
@@ -98,14 +99,18 @@ def show(draw: Callable[[], Figure], *, alt: str, caption: str, name: str | None
     light, inches = _render(draw, dark=False)
     dark, _ = _render(draw, dark=True)
     width, height = (round(side * PIXELS_PER_INCH) for side in inches)
-    marked = {"kind": "figure", "alt": alt, "caption": caption, "name": name, "dark": _base64(dark), "width": width}
+    marked = {
+        "kind": "figure",
+        "alt": alt,
+        "caption": caption,
+        "name": name,
+        "dark": _base64(dark),
+        "width": width,
+    }
     if data is not None:
         marked["csv"] = data.to_csv(index=False)
-    display(
-        {"image/png": _base64(light), "text/plain": f"Figure({alt})", MIME: marked},
-        metadata={"image/png": {"width": width, "height": height}},
-        raw=True,
-    )
+    output = {"image/png": _base64(light), "text/plain": f"Figure: {alt}", MIME: marked}
+    _display(output, {"image/png": {"width": width, "height": height}})
     _markdown(f"*{' '.join(caption.split())}*", {"kind": "fallback"})
 
 
@@ -119,7 +124,7 @@ def say(text: str) -> None:
 
 
 def table(frame, *, caption: str, name: str | None = None) -> None:
-    """A table of the page from a `pandas.DataFrame`; its cells may hold MyST markdown, the index is not shown.
+    """A table from a `pandas.DataFrame`; its cells may hold MyST markdown, the index is not shown.
 
     >>> import pandas
     >>> table(pandas.DataFrame({"arm": ["ReLU"], "accuracy": ["53.1"]}), caption="Accuracy in %.")
@@ -156,7 +161,7 @@ def provenance(profile: str, records: Iterable = ()) -> None:
         "Hardware": f"{hardware['cpu']}, {hardware['cores']} cores, {platform.system()}",
     }
     text = markdown_rows(["What", "Value"], rows.items())
-    _markdown(f"**Provenance**\n\n{text}", {"kind": "provenance", "rows": rows})
+    _markdown(f"**Provenance**\n\n{text}", {"kind": "provenance", "rows": list(rows.items())})
 
 
 def commit_text(code: dict[str, Any]) -> str:
@@ -198,6 +203,7 @@ def _render(draw: Callable[[], Figure], dark: bool) -> tuple[bytes, tuple[float,
     """One drawing as PNG, and its size in inches."""
     from matplotlib import pyplot  # here, so that importing lib.display does not choose a backend
 
+    pyplot.close(pyplot.figure())  # loads the backend, whose settings the context would otherwise take back
     with matplotlib.rc_context(style(dark)):
         figure = draw()
         if not isinstance(figure, Figure):
@@ -213,8 +219,13 @@ def _base64(image: bytes) -> str:
 
 
 def _markdown(text: str, marked: dict) -> None:
-    """Display markdown with the mark that the book's build looks for; plain text outside a notebook."""
-    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
-        display({"text/markdown": text, "text/plain": text, MIME: {**marked, "text": text}}, raw=True)
-    elif marked["kind"] != "fallback":
-        print(text)
+    """Display markdown with the mark that the book's build looks for."""
+    _display({"text/markdown": text, "text/plain": text, MIME: {**marked, "text": text}})
+
+
+def _display(output: dict, attributes: dict | None = None) -> None:
+    """Display an output in all its forms; outside a notebook, print the plain one."""
+    if get_ipython() is not None:
+        display(output, metadata=attributes, raw=True)
+    else:
+        print(output["text/plain"])

@@ -1,11 +1,13 @@
 """Fetch a dataset once, through torchvision or openml, and write its prepared file and checksum.
 
 No step waits for long: before a download, the server has `PATIENCE` seconds to answer at all, name resolution
-included; during it, no read may take longer than `STALL` seconds.
+included; during it, no read may take longer than `STALL` seconds. Both libraries check official checksums.
 """
 
 import contextlib
+import hashlib
 import http.client
+import io
 import os
 import socket
 import tempfile
@@ -22,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from lib import prepared
+from lib.files import write_atomically
 
 PATIENCE = 8.0  # seconds until a server that does not answer counts as out of reach
 STALL = 30.0  # seconds until a download that does not move is given up
@@ -38,7 +41,7 @@ def images(name: str, path: Path) -> None:
         ConnectionError: if the server does not answer, the download fails, or its checksum is wrong.
         OSError: if the directory cannot be written.
     """
-    import torchvision.datasets as catalogue  # not at the top: it takes seconds, and most runs need no download
+    import torchvision.datasets as catalogue  # here, because it takes seconds and most runs need no download
 
     source = {
         "mnist": catalogue.MNIST,
@@ -65,9 +68,9 @@ def images(name: str, path: Path) -> None:
             x_train, x_test = (np.asarray(part.data) for part in parts)
             y_train, y_test = (np.asarray(part.targets) for part in parts)
     arrays = dict(zip(prepared.NAMES, (x_train, y_train, x_test, y_test), strict=True))
-    with prepared.replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **{key: array.astype(np.uint8) for key, array in arrays.items()})
-    _write_sidecar(path)
+    content = io.BytesIO()
+    np.savez_compressed(content, **{key: array.astype(np.uint8) for key, array in arrays.items()})
+    _write(path, content.getvalue())
 
 
 def table(name: str, task: int, path: Path) -> None:
@@ -83,28 +86,34 @@ def table(name: str, task: int, path: Path) -> None:
         ValueError: if the table is not numeric and complete with two classes.
         OSError: if the directory cannot be written.
     """
-    import openml  # not at the top: it takes seconds, and most runs need no download
+    import openml  # here, because it takes seconds and most runs need no download
 
     with _workplace(path, [openml.config.server]) as (folder, _), _openml_settings(openml, folder):
         description = openml.tasks.get_task(task, download_data=True)
-        columns, labels, _, _ = description.get_dataset(download_data=True).get_data(target=description.target_name)
+        columns, labels, _, _ = description.get_dataset(download_data=True).get_data(
+            target=description.target_name
+        )
     classes = sorted(labels.unique(), key=str)
     frame = pd.DataFrame({str(key): columns[key].to_numpy() for key in columns.columns})
     frame["target"] = np.asarray(labels == classes[-1], dtype=np.int64)
-    problem = prepared.table_problem(frame) if len(classes) == 2 else f"it has {len(classes)} classes instead of 2"
+    problem = (
+        prepared.table_problem(frame) if len(classes) == 2 else f"it has {len(classes)} classes instead of 2"
+    )
     if problem:
-        raise ValueError(f"the table of OpenML's task {task} is not in the form expected of {name!r}: {problem}")
-    with prepared.replacing(path) as temporary:
-        frame.to_parquet(temporary, index=False)
-    _write_sidecar(path)
+        raise ValueError(
+            f"the table of OpenML's task {task} is not in the form expected of {name!r}: {problem}"
+        )
+    _write(path, frame.to_parquet(index=False))
 
 
 @contextlib.contextmanager
 def _workplace(path: Path, addresses: list[str]) -> Iterator[tuple[str, str]]:
-    """A folder to download into, deleted afterwards, and the address that answered; failures become clear errors."""
+    """A folder to download into, deleted afterwards, and the address that answered; failures become clear."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-", ignore_cleanup_errors=True)
+        folder = tempfile.TemporaryDirectory(
+            dir=path.parent, prefix=f".{path.name}-", ignore_cleanup_errors=True
+        )
     except OSError as error:
         raise OSError(
             f"{path} is missing and cannot be downloaded, because its directory cannot be written ({error}). "
@@ -122,9 +131,9 @@ def _workplace(path: Path, addresses: list[str]) -> Iterator[tuple[str, str]]:
         ) as error:
             raise ConnectionError(
                 f"{path} is missing and could not be downloaded from {' or '.join(addresses)}: "
-                f"{error or type(error).__name__}. Without a network, put the prepared file there (data/README.md "
-                f"describes it), set {prepared.VARIABLE} to a directory that has it, or use an embedded dataset such "
-                "as 'digits' or 'breast_cancer'"
+                f"{error or type(error).__name__}. Without a network, put the prepared file there "
+                f"(data/README.md describes it), set {prepared.VARIABLE} to a directory that has it, or use "
+                "an embedded dataset such as 'digits' or 'breast_cancer'"
             ) from error
 
 
@@ -142,7 +151,7 @@ def _reach(addresses: list[str]) -> str:
             urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=PATIENCE).close()
         except urllib.error.HTTPError as error:  # an answer, if not a friendly one
             error.close()
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except Exception as error:  # whatever it is, it is for the thread that waits
             answers.put((address, error))
             return
         answers.put((address, None))
@@ -164,7 +173,7 @@ def _reach(addresses: list[str]) -> str:
 
 @contextlib.contextmanager
 def _impatient() -> Iterator[None]:
-    """Give every socket operation `STALL` seconds, in urllib (torchvision) and in requests (openml, which sets none)."""
+    """Give every socket operation `STALL` seconds, in urllib (torchvision) and in requests (openml)."""
     import requests
 
     default, send = socket.getdefaulttimeout(), requests.Session.send
@@ -203,6 +212,7 @@ def _openml_settings(openml, folder: str) -> Iterator[None]:
             os.environ[variable] = skip
 
 
-def _write_sidecar(path: Path) -> None:
-    with prepared.replacing(prepared.sidecar(path)) as temporary:
-        temporary.write_text(f"{prepared.file_checksum(path)}  {path.name}\n", encoding="utf-8")
+def _write(path: Path, content: bytes) -> None:
+    """Write a prepared file and its checksum, in the format of ``sha256sum``."""
+    write_atomically(path, content)
+    write_atomically(prepared.sidecar(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n".encode())

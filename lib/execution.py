@@ -1,4 +1,4 @@
-"""Execute notebooks with papermill, check what came out, and keep executed copies until their inputs change."""
+"""Execute notebooks with papermill, check what came out, keep executed copies until their inputs change."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,14 @@ from lib.files import write_atomically
 
 LIBRARY = Path(__file__).resolve().parent.parent  # the folder that `import lib` needs on the path
 CELL_TIMEOUT = 1800  # seconds; a cell that takes longer hangs
-BUILD_ONLY = {"book", "execution", "figure_directive", "htmlcheck", "pages", "pairs"}  # modules no notebook uses
+BUILD_ONLY = {
+    "book",
+    "execution",
+    "figure_directive",
+    "htmlcheck",
+    "pages",
+    "pairs",
+}  # modules no notebook uses
 FIGURES_EXPECTED = "notebooks/"  # pages in this folder must have at least one figure
 
 
@@ -42,10 +50,12 @@ class Executed:
 
 
 def fingerprint(root: Path, name: str, parameters: dict) -> str:
-    """Hash of everything that an executed page depends on: script, parameters, library, stored results, packages."""
-    digest = hashlib.sha256(json.dumps([name, parameters, platform.python_version()], sort_keys=True).encode())
+    """Hash of what an executed page depends on: script, parameters, library, stored results, packages."""
+    digest = hashlib.sha256(
+        json.dumps([name, parameters, platform.python_version()], sort_keys=True).encode()
+    )
     files = [root / f"{name}.py", root / "requirements.txt"]
-    library = sorted([*(LIBRARY / "lib").glob("*.py"), *(LIBRARY / "lib").glob("*.cpp")])
+    library = sorted(path for ending in ("py", "cpp") for path in (LIBRARY / "lib").rglob(f"*.{ending}"))
     files += [path for path in library if path.stem not in BUILD_ONLY]
     for folder in ("data/results", "data/activations"):
         files += sorted(path for path in (root / folder).rglob("*") if path.is_file())
@@ -56,7 +66,7 @@ def fingerprint(root: Path, name: str, parameters: dict) -> str:
 
 
 def execute(root: Path, name: str, parameters: dict, folder: Path) -> Executed:
-    """Execute the page `name` below `root` into `folder`, at its path in the repository, unless that is done already.
+    """Execute the page `name` of `root` into `folder`, at its path in the repository, unless that is done.
 
     Args:
         root: of the repository.
@@ -96,18 +106,23 @@ def unknown_parameters(notebook: Path, parameters: dict) -> str | None:
     unknown = sorted(set(parameters) - set(known))
     if not unknown:
         return None
-    return f"unknown parameter {', '.join(unknown)}; its parameters cell declares {', '.join(known) or 'none'}"
+    return (
+        f"unknown parameter {', '.join(unknown)}; its parameters cell declares {', '.join(known) or 'none'}"
+    )
 
 
 def check(executed: NotebookNode, needs_figure: bool = False) -> list[str]:
-    """What forbids publishing an executed notebook: an exception, cells not executed, figures missing or without alt."""
-    problems = ["papermill recorded an exception"] if executed.metadata.get("papermill", {}).get("exception") else []
+    """What forbids publishing an executed notebook: exceptions, cells not run, missing figures or alts."""
+    problems = (
+        ["papermill recorded an exception"] if executed.metadata.get("papermill", {}).get("exception") else []
+    )
     last, figures = 0, 0
     for index, cell in enumerate(executed.cells):
         if cell.cell_type != "code" or not cell.source.strip():
             continue
         errors = [output for output in cell.outputs if output.output_type == "error"]
-        problems += [f"cell {index} raised {error.ename}: {error.evalue}" for error in errors]
+        if errors:  # the cells below were not executed because of it
+            return [*problems, *(f"cell {index} raised {_trace(error)}" for error in errors)]
         count = cell.execution_count
         if count is None:
             problems.append(f"cell {index} was not executed")
@@ -117,9 +132,11 @@ def check(executed: NotebookNode, needs_figure: bool = False) -> list[str]:
         shown = [output.data[MIME] for output in cell.outputs if MIME in output.get("data", {})]
         drawn = [figure for figure in shown if figure["kind"] == "figure"]
         figures += len(drawn)
-        if not errors and count is not None and len(drawn) < (wanted := figures_promised(cell.source)):
+        if count is not None and len(drawn) < (wanted := figures_promised(cell.source)):
             problems.append(f"cell {index} calls show {wanted} times and gave {len(drawn)} figures")
-        problems += [f"cell {index} alt text {bad}" for figure in drawn if (bad := alt_problem(figure["alt"]))]
+        problems += [
+            f"cell {index} alt text {bad}" for figure in drawn if (bad := alt_problem(figure["alt"]))
+        ]
         problems += [f"cell {index} {bad}" for output in cell.outputs if (bad := _bare_image(cell, output))]
     if needs_figure and not figures and not problems:
         problems.append("has no figure")
@@ -144,10 +161,18 @@ def stderr_notes(executed: NotebookNode) -> list[str]:
     """First lines of what cells wrote to stderr, which the pages do not show."""
     notes = []
     for index, cell in enumerate(executed.cells):
-        text = "".join(output.text for output in cell.get("outputs", []) if output.get("name") == "stderr").strip()
+        text = "".join(
+            output.text for output in cell.get("outputs", []) if output.get("name") == "stderr"
+        ).strip()
         if text:
             notes.append(f"cell {index} wrote to stderr: {text.splitlines()[0][:160]}")
     return notes
+
+
+def _trace(error: NotebookNode) -> str:
+    """An exception with the end of its traceback."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).splitlines()
+    return "\n".join([f"{error.ename}: {error.evalue}", *(f"    {line}" for line in lines[-12:])])
 
 
 def _bare_image(cell: NotebookNode, output: NotebookNode) -> str | None:
@@ -170,7 +195,7 @@ def _stamp(path: Path) -> dict | None:
 
 
 def _papermill(source: Path, target: Path, parameters: dict, scratch: str) -> str:
-    """Run papermill in a process of its own; returns the end of its log if it failed, else an empty string."""
+    """Run papermill in its own process; returns the end of its log if it failed, else an empty string."""
     target.unlink(missing_ok=True)
     environment = {
         **os.environ,

@@ -157,7 +157,17 @@ class Train:
                 f"{part}_accuracy_max": float(curve.max()),
                 f"{part}_accuracy_last": float(curve[-1]),
             }
+        if self.learned and "hidden" in psi:
+            history["pre_activations"] = self.density(network, done.params, psi, parts.train[:MONITORED_ROWS])
         return Outcome(numbers, history)
+
+    def density(self, network: Network, params: Params, psi: Psi, rows: Rows) -> np.ndarray:
+        """Fraction of the first hidden layer's pre-activations nearest to each control point, (n_c,)."""
+        g = network.activation
+        z = network.first(params, network.embed(psi, rows.x)).clamp(g.low, g.high)
+        half = (g.high - g.low) / (2 * (g.points - 1))  # of the distance between control points
+        counts = torch.histc(z, g.points, g.low - half, g.high + half)
+        return (counts / counts.sum()).numpy()
 
     def monitor(self, network: Network, psi: Psi, parts: Parts) -> Callable[[Params], dict[str, float]]:
         """What :func:`lib.training.train` measures at each evaluation."""

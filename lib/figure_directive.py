@@ -1,14 +1,14 @@
-"""A Sphinx extension with one directive: a figure that has one image for light pages and one for dark pages."""
+"""A Sphinx extension with one directive: a figure with one image for light pages and one for dark pages."""
 
 from __future__ import annotations
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from docutils.parsers.rst.directives.images import Figure
+from sphinx.directives.patches import Figure
 
 
 class ThemedFigure(Figure):
-    """Docutils' `figure` with the option `dark`: the image that takes its place when the page is dark."""
+    """Sphinx's `figure` with the option `dark`: the image that takes its place when the page is dark."""
 
     option_spec = {**Figure.option_spec, "dark": directives.uri}
 
@@ -20,8 +20,10 @@ class ThemedFigure(Figure):
         if image is not None:
             twin = image.copy()
             twin["uri"] = dark
-            image["classes"] = [*image["classes"], "only-light"]
-            twin["classes"] = [*twin["classes"], "only-dark"]
+            # "dark-light" keeps the theme from filtering the image. The theme's own classes for this,
+            # only-light and only-dark, would hide the caption as well.
+            image["classes"] = [*image["classes"], "dark-light", "on-light"]
+            twin["classes"] = [*twin["classes"], "dark-light", "on-dark"]
             image.parent.insert(image.parent.index(image) + 1, twin)
         return made
 

@@ -55,8 +55,9 @@ def spearman(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Cor
     _check_level(level)
     if a.shape != b.shape:
         raise ValueError(f"a and b must be paired, got {len(a)} and {len(b)} values")
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        raise ValueError("a and b must each hold different values, got a constant")
+    for name, values in (("a", a), ("b", b)):
+        if np.ptp(values) == 0:
+            raise ValueError(f"{name} must hold different values, got the constant {values[0]}")
     rho = float(np.clip(stats.spearmanr(a, b).statistic, -1, 1))
     if abs(rho) > 1 - 1e-12:
         return Correlation(rho, rho, rho)

@@ -196,10 +196,14 @@ void spline(int op, const T* z, const T* psi, const T* r, T* out, T* out2, int64
         c.table = table.data();
     }
     if (sums(op)) {
-        sum.resize(COPIES * size);
+        // neighbours in different columns cannot meet: one copy
+        c.stride = rows >= COPIES && inner == 1 ? 0 : size;
+        sum.resize(c.stride ? COPIES * size : size);
         c.sum = sum.data();
     }
-    if (rows > 1 && inner == 1) {  // one row per column
+    if (n == 0) {
+        // nothing to look up, and rows may be 0; sums are still written
+    } else if (rows > 1 && inner == 1) {  // one row per column
         offsets.resize(rows + BLOCK);
         for (int64_t i = 0; i < rows + BLOCK; i++) offsets[i] = i % rows * points;
         c.offsets = offsets.data();
@@ -217,7 +221,7 @@ void spline(int op, const T* z, const T* psi, const T* r, T* out, T* out2, int64
     if (!sums(op)) return;
     T* result = op == BACKWARD ? out2 : out;
     for (int64_t i = 0; i < size; i++)
-        for (int copy = 1; copy < COPIES; copy++) {
+        for (int copy = 1; c.stride && copy < COPIES; copy++) {
             sum[i].all += sum[copy * size + i].all;
             sum[i].right += sum[copy * size + i].right;
         }

@@ -1,22 +1,31 @@
-"""Linear splines as four differentiable primitives, with compiled CPU kernels behind them when a compiler is there.
+"""Linear splines as four differentiable primitives, compiled for the CPU when there is a compiler.
 
-psi holds the values of g at n_c evenly spaced control points in [low, high] (paper, Section 2.3). With hat_j the
-piecewise-linear hat of control point j, extended by a constant outside [low, high]:
+psi holds the values of g at n_c evenly spaced control points in [low, high] (paper, Section 2.3). With hat_j
+the piecewise-linear hat around control point j, continued by a constant outside [low, high]:
 
     value(z, psi)             g(z)     = sum_j psi_j hat_j(z)
     slope_product(z, psi, r)  r g'(z)  = r sum_j psi_j hat_j'(z)
     hat_sum(z, r)_j           sum over z of r hat_j(z)
     slope_sum(z, r)_j         sum over z of r hat_j'(z)
 
-They are each other's derivatives, so that derivatives of any order are made of the same four. Only the inputs are saved for
-the backward pass; the pieces are found again there. psi has shape (n_c,), or (d, n_c) with one spline per column of z (..., d).
+They are each other's derivatives, so derivatives of any order are made of the same four. Only the inputs are
+saved for the backward pass; the pieces are found again there (saving fractions or slopes instead would lose
+the mixed second derivatives).
+
+kernels.cpp computes them on the CPU, PyTorch everywhere else and where it cannot be compiled (see native.py).
 """
+
+import functools
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from lib import native
+
 _transformed = torch._C._are_functorch_transforms_active
+_VALUE, _SLOPE, _BOTH, _HAT_SUM, _SLOPE_SUM, _BACKWARD = range(6)  # as in kernels.cpp
 
 
 def value(z: Tensor, psi: Tensor, low: float, high: float) -> Tensor:
@@ -34,227 +43,256 @@ def value(z: Tensor, psi: Tensor, low: float, high: float) -> Tensor:
         >>> value(torch.tensor([-9.0, 0.25, 1.0]), torch.tensor([1.0, 0.0, 4.0]), -1.0, 1.0)
         tensor([1., 1., 4.])
     """
-    tail = _check(z, psi, psi.shape[-1:], low, high)
+    grid = _check(z, psi, low, high)
     if _transformed() or (torch.is_grad_enabled() and (z.requires_grad or psi.requires_grad)):
-        return _Value.apply(z, psi, low, high, tail)
-    return _value(z, psi, low, high, tail)
+        return _Value.apply(z, psi, grid)
+    return _value(z, psi, grid)
 
 
 def slope_product(z: Tensor, psi: Tensor, g: Tensor, low: float, high: float) -> Tensor:
     """Multiply g by the slope of the spline at z: g * g_psi'(z), differentiable in psi and g (and 0 in z).
 
-    The slope is that of the piece right of a control point (at z == high, of the last piece), and 0 outside [low, high]
-    and for NaN.
+    The slope is that of the piece right of a control point (at z == high, of the last piece), and 0 outside
+    [low, high] and for NaN.
 
     Args:
         z, psi, low, high: as in `value`.
         g: the factor, of z's shape.
 
     Example:
-        >>> slope_product(torch.tensor([-9.0, 0.0, 1.0]), torch.tensor([1.0, 0.0, 4.0]), torch.ones(3), -1.0, 1.0)
+        >>> psi = torch.tensor([1.0, 0.0, 4.0])
+        >>> slope_product(torch.tensor([-9.0, 0.0, 1.0]), psi, torch.ones(3), -1.0, 1.0)
         tensor([0., 4., 4.])
     """
-    tail = _check(z, psi, psi.shape[-1:], low, high, g)
+    grid = _check(z, psi, low, high)
+    if g.shape != z.shape or g.dtype != z.dtype or g.device != z.device:
+        expected, got = (f"{tuple(x.shape)} {x.dtype} on {x.device}" for x in (z, g))
+        raise ValueError(f"g must be like z, {expected}, got {got}")
     if _transformed() or (torch.is_grad_enabled() and (psi.requires_grad or g.requires_grad)):
-        return _SlopeProduct.apply(z, psi, g, low, high, tail)
-    return _slope_product(z, psi, g, low, high, tail)
+        return _SlopeProduct.apply(z, psi, g, grid)
+    return _slope_product(z, psi, g, grid)
 
 
 def value_and_slope(z: Tensor, psi: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
-    """Return g_psi(z) and g_psi'(z) in one pass, for loops that write their backward pass by hand (no autograd)."""
-    tail = _check(z, psi, psi.shape[-1:], low, high)
-    z, psi = z.detach(), psi.detach()
-    return _value(z, psi, low, high, tail), _slope_product(z, psi, torch.ones_like(z), low, high, tail)
+    """Return g_psi(z) and g_psi'(z) in one pass, for hand-written backward passes: no gradient flows.
+
+    Args:
+        z, psi, low, high: as in `value`.
+
+    Example:
+        >>> value_and_slope(torch.tensor([-9.0, 0.5]), torch.tensor([1.0, 0.0, 4.0]), -1.0, 1.0)
+        (tensor([1., 2.]), tensor([0., 4.]))
+    """
+    grid = _check(z, psi, low, high)
+    if _transformed():
+        raise ValueError("value_and_slope must stay outside torch.func transforms: it has no derivatives")
+    if (library := _library(z)) is not None:
+        slope = _new(z)
+        return _run(library, _BOTH, z, psi, z, _new(z), grid, slope), slope
+    with torch.no_grad():
+        return _value(z, psi, grid), _slope_product(z, psi, torch.ones_like(z), grid)
 
 
 def backend() -> str:
     """Say which implementation runs on the CPU: "cpp-avx512", "cpp-avx2", "cpp" or "torch"."""
-    return "torch"
+    library = native.library()
+    return "torch" if library is None else library.spline_backend().decode()
 
 
-def _check(z, psi, points, low, high, g=None):
-    """Raise if the arguments do not fit; return how many trailing dimensions of z share one row of psi."""
-    if psi.dim() not in (1, 2) or psi.shape[-1] < 2:
-        raise ValueError(f"psi must be (n_c,) or (d, n_c) with n_c at least 2, got shape {tuple(psi.shape)}")
-    if not low < high:
-        raise ValueError(f"low must be below high, got [{low}, {high}]")
+def _check(z, psi, low, high):
+    """Raise if the arguments do not fit; return the grid."""
     if z.dtype != psi.dtype or z.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"z and psi must both be float32 or both float64, got {z.dtype} and {psi.dtype}")
-    if g is not None and (g.shape != z.shape or g.dtype != z.dtype):
-        raise ValueError(f"g must be like z, {tuple(z.shape)} {z.dtype}, got {tuple(g.shape)} {g.dtype}")
-    if psi.dim() == 1:
-        return z.dim()
-    if z.dim() == 0 or z.shape[-1] != psi.shape[0]:
-        raise ValueError(f"z must be (..., {psi.shape[0]}) for psi of {tuple(psi.shape)}, got {tuple(z.shape)}")
-    return 0
+    if z.device != psi.device:
+        raise ValueError(f"z and psi must be on one device, got {z.device} and {psi.device}")
+    if psi.dim() == 2 and (z.dim() == 0 or z.shape[-1] != psi.shape[0]):
+        rule = f"z must be (..., {psi.shape[0]}) for psi of shape {tuple(psi.shape)}"
+        raise ValueError(f"{rule}, got {tuple(z.shape)}")
+    return _grid(psi.shape, low, high, z.dim() if psi.dim() == 1 else 0)
 
 
-# The four primitives without autograd. `tail` trailing dimensions of z share one row of psi (rows..., n_c); the rows run
-# along the dimensions of z just before them: z is (..., rows..., tail...).
+@functools.lru_cache(1024)
+def _grid(shape, low, high, tail):
+    """Describe the layout: psi is (rows..., points), z is (..., rows..., and `tail` dimensions more)."""
+    if len(shape) not in (1, 2) or shape[-1] < 2:
+        raise ValueError(f"psi must be (n_c,) or (d, n_c) with n_c at least 2, got shape {tuple(shape)}")
+    if not 0 < high - low < float("inf"):
+        raise ValueError(f"the range must be finite with low below high, got [{low}, {high}]")
+    scale = (shape[-1] - 1) / (high - low)
+    return SimpleNamespace(rows=shape[:-1], points=shape[-1], low=low, high=high, scale=scale, tail=tail)
 
 
-def _locate(z, low, high, points, rows, tail):
-    """Return the flat index of the control point left of each z, int32, and the fraction of the piece left of z."""
-    u = (z - low).mul_((points - 1) / (high - low)).clamp_(0, points - 1)
-    k = u.to(torch.int32).clamp_(0)  # NaN becomes the first piece, with a fraction of NaN
-    if rows.numel() > 1:
-        starts = torch.arange(0, rows.numel() * points, points, dtype=torch.int32, device=z.device)
-        k += starts.reshape(rows + (1,) * tail)
-    return k.reshape(-1), u.frac_()
+def _library(z):
+    return native.library() if z.is_cpu else None
 
 
-def _value(z, psi, low, high, tail):
-    k, fraction = _locate(z, low, high, psi.shape[-1], psi.shape[:-1], tail)
+_new = functools.partial(torch.empty_like, memory_format=torch.contiguous_format)
+
+
+def _run(library, operation, z, psi, r, out, grid, out2=None):
+    """Fill out (and out2) by a compiled kernel. What an operation does not read may be any tensor."""
+    function = library.spline_float32 if z.dtype == torch.float32 else library.spline_float64
+    z, psi, r = z.contiguous(), psi.contiguous(), r.contiguous()
+    inner = z.shape[z.dim() - grid.tail :].numel() if grid.rows else z.numel()  # neighbours with one row
+    pointers = [x.data_ptr() for x in (z, psi, r, out, out if out2 is None else out2)]
+    function(operation, *pointers, z.numel(), inner, grid.rows.numel(), grid.points, grid.low, grid.high)
+    return out
+
+
+# The primitives without autograd.
+
+
+def _value(z, psi, grid):
+    if (library := _library(z)) is not None:
+        return _run(library, _VALUE, z, psi, z, _new(z), grid)
+    k, fraction = _locate(z, grid)
     pairs = torch.complex(psi, _differences(psi)).reshape(-1)  # one look-up fetches both
     pairs = torch.view_as_real(pairs.index_select(0, k)).reshape(*z.shape, 2)
     return torch.addcmul(pairs[..., 0], fraction, pairs[..., 1])
 
 
-def _slope_product(z, psi, g, low, high, tail):
-    k, _ = _locate(z, low, high, psi.shape[-1], psi.shape[:-1], tail)
-    slopes = _differences(psi) * ((psi.shape[-1] - 1) / (high - low))
-    return slopes.reshape(-1).index_select(0, k).reshape(z.shape).mul_(g).masked_fill_(z.clamp(low, high) != z, 0)
+def _slope_product(z, psi, g, grid):
+    if (library := _library(z)) is not None:
+        return _run(library, _SLOPE, z, psi, g, _new(z), grid)
+    return _slope_times(z, psi, g, grid, _locate(z, grid)[0])
 
 
-def _hat_sum(z, g, low, high, points, rows, tail):
-    k, fraction = _locate(z, low, high, points, rows, tail)
-    right = _count(k, fraction * g, points, rows)
-    return (_count(k, g, points, rows) - right + right.roll(1, -1)).to(z.dtype)  # right is 0 at the last point
+def _hat_sum(z, g, grid):
+    if (library := _library(z)) is not None:
+        return _run(library, _HAT_SUM, z, z, g, z.new_empty((*grid.rows, grid.points)), grid)
+    return _weigh(*_locate(z, grid), g, grid)
 
 
-def _slope_sum(z, g, low, high, points, rows, tail):
-    k, _ = _locate(z, low, high, points, rows, tail)
-    sums = _count(k, g.masked_fill(z.clamp(low, high) != z, 0), points, rows)
+def _gradients(z, psi, r, grid):
+    """Return _slope_product and _hat_sum, the gradients of `value`, in one pass."""
+    if (library := _library(z)) is not None:
+        dpsi = _new(psi)
+        return _run(library, _BACKWARD, z, psi, r, _new(z), grid, dpsi), dpsi
+    k, fraction = _locate(z, grid)
+    return _slope_times(z, psi, r, grid, k), _weigh(k, fraction, r, grid)
+
+
+def _slope_sum(z, g, grid):
+    if (library := _library(z)) is not None:
+        return _run(library, _SLOPE_SUM, z, z, g, z.new_empty((*grid.rows, grid.points)), grid)
+    sums = _count(_locate(z, grid)[0], g.masked_fill(_outside(z, grid), 0), grid)
     sums[..., -2] += sums[..., -1]  # z == high belongs to the last piece
     sums[..., -1] = 0
-    return ((sums.roll(1, -1) - sums) * ((points - 1) / (high - low))).to(z.dtype)
+    return ((sums.roll(1, -1) - sums) * grid.scale).to(z.dtype)
+
+
+def _locate(z, grid):
+    """Return the flat index of the point left of each z, int32, and the fraction of the piece up to z."""
+    u = (z - grid.low).mul_(grid.scale).clamp_(0, grid.points - 1)
+    k = u.to(torch.int32).clamp_(0)  # NaN becomes the first piece, with a fraction of NaN
+    if grid.rows:
+        size = grid.rows.numel() * grid.points
+        starts = torch.arange(0, size, grid.points, dtype=torch.int32, device=z.device)
+        k += starts.reshape(grid.rows + (1,) * grid.tail)
+    return k.reshape(-1), u.frac_()
+
+
+def _slope_times(z, psi, g, grid, k):
+    slopes = (_differences(psi) * grid.scale).reshape(-1)
+    return slopes.index_select(0, k).reshape(z.shape).mul_(g).masked_fill_(_outside(z, grid), 0)
+
+
+def _weigh(k, fraction, g, grid):
+    right = _count(k, fraction * g, grid)
+    right[..., -1] = 0
+    return (_count(k, g, grid) - right + right.roll(1, -1)).to(g.dtype)
+
+
+def _outside(z, grid):
+    return z.clamp(grid.low, grid.high) != z  # true for NaN
 
 
 def _differences(psi):
-    """psi_{k+1} - psi_k, the last one twice: z == high has fraction 0 of a piece with the slope of the last."""
+    """Return psi_{k+1} - psi_k, the last twice: z == high is fraction 0 of a piece with the last slope."""
     return torch.cat([psi[..., 1:] - psi[..., :-1], psi[..., -1:] - psi[..., -2:-1]], -1)
 
 
-def _count(k, weights, points, rows):
+def _count(k, weights, grid):
     """Sum the weights that fall on each control point, in float64: (rows..., points)."""
-    weights, size = weights.reshape(-1).double(), rows.numel() * points
-    if k.device.type == "cpu":
-        return torch.bincount(k, weights, size).reshape(*rows, points)
-    return weights.new_zeros(size).index_add_(0, k, weights).reshape(*rows, points)
+    weights, size = weights.reshape(-1).double(), grid.rows.numel() * grid.points
+    on_cpu = k.device.type == "cpu"  # elsewhere bincount would wait for the device
+    sums = torch.bincount(k, weights, size) if on_cpu else weights.new_zeros(size).index_add_(0, k, weights)
+    return sums.reshape(*grid.rows, grid.points)
 
 
-# Autograd around them. Saving the inputs (not fractions or slopes) is what keeps mixed second derivatives right.
+# Autograd and torch.func around them.
 
 
-class _Value(Function):
-    @staticmethod
-    def forward(z, psi, low, high, tail):
-        return _value(z, psi, low, high, tail)
+class _Primitive(Function):
+    sums = False  # over z, to the shape of psi
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        z, psi, *ctx.options = inputs
-        ctx.save_for_backward(z, psi)
+        *tensors, ctx.grid = inputs
+        ctx.save_for_backward(*tensors)
+
+    @classmethod
+    def vmap(cls, info, in_dims, *inputs):
+        """Make the batch the first of the rows, or just a leading dimension where all share one psi."""
+        *tensors, grid = inputs
+        size, at = info.batch_size, 0
+        if cls.sums or in_dims[1] is not None:
+            at = tensors[0].dim() - (in_dims[0] is not None) - grid.tail - len(grid.rows)
+            grid = SimpleNamespace(**{**vars(grid), "rows": torch.Size((size, *grid.rows))})
+        for i, (x, dim) in enumerate(zip(tensors, in_dims, strict=False)):
+            to = 0 if i == 1 and not cls.sums else at  # psi has its rows in front
+            if dim is not None:
+                tensors[i] = x.movedim(dim, to)
+            elif i != 1 or cls.sums:
+                tensors[i] = x.unsqueeze(at).expand(*x.shape[:at], size, *x.shape[at:])
+        return cls.apply(*tensors, grid), 0 if cls.sums else at
+
+
+class _Value(_Primitive):
+    forward = staticmethod(_value)
 
     @staticmethod
     def backward(ctx, r):
-        (z, psi), (low, high, tail) = ctx.saved_tensors, ctx.options
-        dz = _SlopeProduct.apply(z, psi, r, low, high, tail) if ctx.needs_input_grad[0] else None
-        dpsi = _HatSum.apply(z, r, low, high, psi.shape[-1], psi.shape[:-1], tail) if ctx.needs_input_grad[1] else None
-        return dz, dpsi, None, None, None
-
-    @staticmethod
-    def vmap(info, in_dims, z, psi, low, high, tail):
-        (z,), psi, at = _batch(info, in_dims[1], (z,), in_dims[:1], psi, tail)
-        return _Value.apply(z, psi, low, high, tail), at
+        (z, psi), grid, (for_z, for_psi, _) = ctx.saved_tensors, ctx.grid, ctx.needs_input_grad
+        if for_z and for_psi and not (torch.is_grad_enabled() or _transformed()):
+            return *_gradients(z, psi, r, grid), None
+        dz = _apply(_SlopeProduct, z, psi, r, grid) if for_z else None
+        return dz, _apply(_HatSum, z, r, grid) if for_psi else None, None
 
 
-class _SlopeProduct(Function):
-    @staticmethod
-    def forward(z, psi, g, low, high, tail):
-        return _slope_product(z, psi, g, low, high, tail)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        z, psi, g, *ctx.options = inputs
-        ctx.save_for_backward(z, psi, g)
+class _SlopeProduct(_Primitive):
+    forward = staticmethod(_slope_product)
 
     @staticmethod
     def backward(ctx, r):
-        (z, psi, g), (low, high, tail) = ctx.saved_tensors, ctx.options
-        points, rows = psi.shape[-1], psi.shape[:-1]
-        dpsi = _SlopeSum.apply(z, g * r, low, high, points, rows, tail) if ctx.needs_input_grad[1] else None
-        dg = _SlopeProduct.apply(z, psi, r, low, high, tail) if ctx.needs_input_grad[2] else None
-        return None, dpsi, dg, None, None, None
-
-    @staticmethod
-    def vmap(info, in_dims, z, psi, g, low, high, tail):
-        (z, g), psi, at = _batch(info, in_dims[1], (z, g), (in_dims[0], in_dims[2]), psi, tail)
-        return _SlopeProduct.apply(z, psi, g, low, high, tail), at
+        (z, psi, g), grid, (_, for_psi, for_g, _) = ctx.saved_tensors, ctx.grid, ctx.needs_input_grad
+        dpsi = _apply(_SlopeSum, z, g * r, grid) if for_psi else None
+        return None, dpsi, _apply(_SlopeProduct, z, psi, r, grid) if for_g else None, None
 
 
-class _HatSum(Function):
-    @staticmethod
-    def forward(z, g, low, high, points, rows, tail):
-        return _hat_sum(z, g, low, high, points, rows, tail)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        z, g, *ctx.options = inputs
-        ctx.save_for_backward(z, g)
+class _HatSum(_Primitive):
+    sums = True
+    forward = staticmethod(_hat_sum)
 
     @staticmethod
     def backward(ctx, r):
-        (z, g), (low, high, _, _, tail) = ctx.saved_tensors, ctx.options
-        dz = _SlopeProduct.apply(z, r, g, low, high, tail) if ctx.needs_input_grad[0] else None
-        dg = _Value.apply(z, r, low, high, tail) if ctx.needs_input_grad[1] else None
-        return dz, dg, None, None, None, None, None
-
-    @staticmethod
-    def vmap(info, in_dims, z, g, low, high, points, rows, tail):
-        (z, g), rows = _batch_rows(info, (z, g), in_dims, rows, tail)
-        return _HatSum.apply(z, g, low, high, points, rows, tail), 0
+        (z, g), grid, (for_z, for_g, _) = ctx.saved_tensors, ctx.grid, ctx.needs_input_grad
+        dz = _apply(_SlopeProduct, z, r, g, grid) if for_z else None
+        return dz, _apply(_Value, z, r, grid) if for_g else None, None
 
 
-class _SlopeSum(Function):
-    @staticmethod
-    def forward(z, g, low, high, points, rows, tail):
-        return _slope_sum(z, g, low, high, points, rows, tail)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        z, _, *ctx.options = inputs
-        ctx.save_for_backward(z)
+class _SlopeSum(_Primitive):
+    sums = True
+    forward = staticmethod(_slope_sum)
 
     @staticmethod
     def backward(ctx, r):
-        (z,), (low, high, _, _, tail) = ctx.saved_tensors, ctx.options
-        return None, _SlopeProduct.apply(z, r, torch.ones_like(z), low, high, tail), None, None, None, None, None
-
-    @staticmethod
-    def vmap(info, in_dims, z, g, low, high, points, rows, tail):
-        (z, g), rows = _batch_rows(info, (z, g), in_dims, rows, tail)
-        return _SlopeSum.apply(z, g, low, high, points, rows, tail), 0
+        (z, _), grid = ctx.saved_tensors, ctx.grid
+        return None, _apply(_SlopeProduct, z, r, torch.ones_like(z), grid), None
 
 
-def _batch(info, psi_dim, tensors, dims, psi, tail):
-    """Move the batch dimension to the front, or among the rows when psi is batched too."""
-    at = 0
-    if psi_dim is not None:
-        psi = psi.movedim(psi_dim, 0)
-        unbatched = max(x.dim() - (dim is not None) for x, dim in zip(tensors, dims, strict=True))
-        at = unbatched - tail - (psi.dim() - 2)
-    return [_move(x, dim, at, info.batch_size) for x, dim in zip(tensors, dims, strict=True)], psi, at
-
-
-def _batch_rows(info, tensors, in_dims, rows, tail):
-    """Make the batch dimension the first of the rows: every member of the batch has sums of its own."""
-    moved = []
-    for x, dim in zip(tensors, in_dims, strict=False):
-        at = x.dim() - (dim is not None) - tail - len(rows)
-        moved.append(_move(x, dim, at, info.batch_size))
-    return moved, torch.Size((info.batch_size, *rows))
-
-
-def _move(x, dim, at, size):
-    return x.movedim(dim, at) if dim is not None else x.unsqueeze(at).expand(*x.shape[:at], size, *x.shape[at:])
+def _apply(primitive, *inputs):
+    """Call a primitive, without autograd's machinery where no derivative can be asked for."""
+    if torch.is_grad_enabled() or _transformed():
+        return primitive.apply(*inputs)
+    return primitive.forward(*inputs)

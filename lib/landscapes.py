@@ -131,7 +131,7 @@ def flatten(params: Sequence[Tensor]) -> Tensor:
 
 
 def unflatten(flat: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
-    """A vector (p,), or several (..., p), as weights with the shapes of ``like``, after the leading dimensions.
+    """A vector (p,) as weights with the shapes of ``like``; several (..., p) keep their leading dimensions.
 
     >>> [tuple(w.shape) for w in unflatten(torch.zeros(7, 6), [torch.zeros(2, 2), torch.zeros(2)])]
     [(7, 2, 2), (7, 2)]
@@ -190,7 +190,8 @@ def random_plane(origin: Tensor, *, generator: Generator) -> Plane:
     # NOTE[DIFF]: the paper does not say how its random directions are scaled. Relative to the norm of the
     # solution, one extent suits all widths and depths.
     if origin.ndim != 1 or len(origin) < 2 or not origin.norm() > 0:
-        raise ValueError(f"origin must be a vector (p,) that is not zero, got shape {tuple(origin.shape)}")
+        got = f"norm {origin.norm().item()} and shape {tuple(origin.shape)}"
+        raise ValueError(f"origin must be a vector (p,) of 2 or more weights that is not zero, got {got}")
     gaussian = torch.randn(len(origin), 2, dtype=torch.float64, device=generator.device, generator=generator)
     directions = torch.linalg.qr(gaussian)[0].to(origin) * origin.norm()  # (p, 2)
     return Plane(origin, directions[:, 0], directions[:, 1])

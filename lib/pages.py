@@ -1,4 +1,4 @@
-"""From an executed notebook to the page that Sphinx reads: figures, computed text and tables become markdown cells."""
+"""From an executed notebook to the page that Sphinx reads: figures, text and tables become markdown cells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ HIDDEN_INPUT = {"remove-input", "remove-cell"}
 FENCE = "``````"
 
 
-def page(executed: NotebookNode, stem: str, images: Path, seconds: float, commit: str) -> tuple[NotebookNode, int]:
+def page(
+    executed: NotebookNode, stem: str, images: Path, seconds: float, commit: str
+) -> tuple[NotebookNode, int]:
     """The page of an executed notebook, and how many figures it has.
 
     Args:
@@ -36,7 +38,10 @@ def page(executed: NotebookNode, stem: str, images: Path, seconds: float, commit
         if kept or not HIDDEN_INPUT & set(cell.metadata.get("tags", [])):
             cells.append(
                 v4.new_code_cell(
-                    cell.source, execution_count=cell.execution_count, outputs=kept, metadata=_clean(cell.metadata)
+                    cell.source,
+                    execution_count=cell.execution_count,
+                    outputs=kept,
+                    metadata=_clean(cell.metadata),
                 )
             )
         for output in marked:
@@ -65,7 +70,9 @@ def _figure(output: NotebookNode, stem: str, images: Path) -> str:
     options = {"dark": f"{images.name}/{stem}-dark.png", "alt": what["alt"], "width": f"{what['width']}px"}
     if what["name"]:
         options["name"] = what["name"]
-    return _directive("themed-figure", f"{images.name}/{stem}-light.png", options, f"{what['caption']}\n{legend}")
+    return _directive(
+        "themed-figure", f"{images.name}/{stem}-light.png", options, f"{what['caption']}\n{legend}"
+    )
 
 
 def _text(what: dict, last: dict[str, str]) -> str:
@@ -74,7 +81,7 @@ def _text(what: dict, last: dict[str, str]) -> str:
         options = {"name": what["name"]} if what["name"] else {}
         return _directive("table", what["caption"], options, what["rows"])
     if what["kind"] == "provenance":
-        rows = {**what["rows"], "Commit": last["commit"], "Execution time": last["execution"]}
+        rows = {**dict(what["rows"]), "Commit": last["commit"], "Execution time": last["execution"]}
         return "## Provenance\n\n" + markdown_rows(["What", "Value"], rows.items())
     return what["text"]
 

@@ -1,4 +1,4 @@
-"""Notebooks are generated from percent scripts, one way: `python -m lib.pairs` writes each `.ipynb` beside its `.py`.
+"""Notebooks are generated from percent scripts, one way: `python -m lib.pairs` writes the `.ipynb` files.
 
 `python -m lib.pairs --check` lists the pairs that are out of step and fails if there are any.
 """
@@ -26,7 +26,7 @@ def scripts(root: Path = ROOT) -> list[Path]:
 
 
 def notebook(script: Path) -> NotebookNode:
-    """The notebook of a percent script: no outputs, metadata in a fixed order, cell ids that depend on content only.
+    """The notebook of a percent script: no outputs, fixed metadata, cell ids that depend on content only.
 
     Raises:
         ValueError: a script without a kernelspec in its header (papermill would not find a kernel).
@@ -35,7 +35,9 @@ def notebook(script: Path) -> NotebookNode:
     if made.metadata.get("kernelspec", {}).get("name") != "python3":
         raise ValueError(f"the header of {script} must name the kernelspec python3")
     jupytext_filter = made.metadata.get("jupytext", {}).get("cell_metadata_filter")
-    made.metadata = NotebookNode(kernelspec=made.metadata.kernelspec, language_info=NotebookNode(name="python"))
+    made.metadata = NotebookNode(
+        kernelspec=made.metadata.kernelspec, language_info=NotebookNode(name="python")
+    )
     if jupytext_filter:
         made.metadata["jupytext"] = NotebookNode(cell_metadata_filter=jupytext_filter)
     made.nbformat, made.nbformat_minor = 4, 5
@@ -54,7 +56,7 @@ def text(script: Path) -> str:
 
 
 def difference(script: Path) -> str | None:
-    """How the `.ipynb` beside a script differs from what the script says, or None: types, sources, tags, metadata."""
+    """How the `.ipynb` beside a script differs from it, or None: types, sources, tags, metadata."""
     path = script.with_suffix(".ipynb")
     if not path.is_file():
         return f"{path} is missing"
@@ -93,17 +95,17 @@ def write(root: Path = ROOT) -> list[Path]:
     return changed
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], root: Path = ROOT) -> int:
     """Write the pairs, or check them with `--check`; returns the exit status."""
     if arguments not in ([], ["--check"]):
         print("usage: python -m lib.pairs [--check]", file=sys.stderr)
         return 2
     if arguments:
-        found = differences()
+        found = differences(root)
         print("\n".join([*found, "run `make pairs`"]) if found else "all pairs are in step")
         return 1 if found else 0
-    for path in write():
-        print(f"wrote {path.relative_to(ROOT)}")
+    for path in write(root):
+        print(f"wrote {path.relative_to(root)}")
     return 0
 
 

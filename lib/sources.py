@@ -1,7 +1,7 @@
-"""Where the data of a dataset come from, before any split: prepared files, the embedded datasets, the operations.
+"""Where the data of a dataset come from, before any split: prepared files, embedded datasets, operations.
 
-A fingerprint is the SHA-256 of these arrays. It goes into the name of every stored result, so that a result computed
-on another copy of the data is recognised as another result.
+A fingerprint is the SHA-256 of these arrays. It goes into the name of every stored result, so that a result
+computed on another copy of the data is recognised as another result.
 """
 
 import difflib
@@ -14,6 +14,7 @@ import numpy as np
 import sklearn.datasets
 
 from lib import algorithmic, download, prepared
+from lib.files import write_atomically
 
 MANIFEST = prepared.ROOT / "data" / "results" / "datasets.json"
 _DIGESTS: dict[tuple, str] = {}  # by name and by path, modification time and size of the file
@@ -21,7 +22,7 @@ _DIGESTS: dict[tuple, str] = {}  # by name and by path, modification time and si
 
 @dataclass(frozen=True)
 class ImageSet:
-    """How an image dataset is prepared, cropped (Appendix E.2) and how many training images the official one has."""
+    """Size of the prepared images, their crop (Appendix E.2), and the official number of training images."""
 
     size: tuple[int, ...]
     crop: tuple[int, int] = (0, 0)  # pixels cut off at top and bottom, and at left and right
@@ -58,7 +59,15 @@ EMBEDDED_TABLES = ("breast_cancer", "wine", "diabetes")
 
 
 def image_arrays(name: str, data_dir: str | os.PathLike | None = None) -> tuple[list[np.ndarray], int]:
-    """Cropped images as integers: [x_train (n, height, width[, 3]), y_train (n,), x_test, y_test] and the value of white."""
+    """Cropped images as integers, and the value of white.
+
+    Returns:
+        [x_train (n, height, width[, 3]), y_train (n,), x_test, y_test] uint8, read-only; 255 or 16.
+
+    >>> arrays, white = image_arrays("digits")
+    >>> arrays[0].shape, white
+    ((1437, 8, 8), 16)
+    """
     if name in EMBEDDED_IMAGES:
         return _embedded_images(name), 16
     file = path(name, data_dir)
@@ -83,7 +92,7 @@ def _embedded_images(name: str) -> list[np.ndarray]:
         labels[:1437],
         images[1437:],
         labels[1437:],
-    ]  # the last fifth: mostly other writers
+    ]  # the last fifth
 
 
 def _embedded_table(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -147,11 +156,11 @@ def available(name: str, data_dir: str | os.PathLike | None = None) -> bool:
 def fingerprint(name: str, data_dir: str | os.PathLike | None = None) -> str:
     """SHA-256 of the data of a dataset as the runs see them, before any split.
 
-    Comes from the data if they are here (images cropped, tables whole), otherwise from the committed manifest of
-    the copies that the stored results were computed on. Never downloads; repeated calls are quick.
+    Comes from the data if they are here (images cropped, tables whole), otherwise from the committed manifest
+    of the copies that the stored results were computed on. Never downloads; repeated calls are quick.
 
     Raises:
-        ValueError: if the name is unknown, the local file is damaged, or there is neither a file nor an entry.
+        ValueError: if the name is unknown, the local file is damaged, or there is neither file nor entry.
 
     >>> len(fingerprint("a+b mod 13"))
     64
@@ -171,7 +180,7 @@ def fingerprint(name: str, data_dir: str | os.PathLike | None = None) -> str:
 
 
 def record_fingerprints(names: list[str], data_dir: str | os.PathLike | None = None) -> None:
-    """Merge the fingerprints of datasets into the manifest, with a note on each that compares it with the official data.
+    """Merge the fingerprints of datasets into the manifest, each with a note that says what copy it is of.
 
     Args:
         names: datasets of which the data are here; other entries of the manifest stay as they are.
@@ -185,8 +194,7 @@ def record_fingerprints(names: list[str], data_dir: str | os.PathLike | None = N
         raise ValueError(f"fingerprints are recorded of data that are here; missing: {', '.join(missing)}")
     entries = {name: {"sha256": fingerprint(name, data_dir), "note": _note(name, data_dir)} for name in names}
     merged = dict(sorted((_manifest() | entries).items()))
-    with prepared.replacing(MANIFEST) as temporary:
-        temporary.write_text(json.dumps(merged, indent=2) + "\n", encoding="utf-8")
+    write_atomically(MANIFEST, (json.dumps(merged, indent=2) + "\n").encode())
 
 
 def _arrays(name: str, data_dir: str | os.PathLike | None) -> tuple[np.ndarray, ...]:
@@ -216,7 +224,7 @@ def _note(name: str, data_dir: str | os.PathLike | None) -> str:
         return f"all {len(arrays[0]):,} pairs of operands"
     if name in IMAGES or name in EMBEDDED_IMAGES:
         size = "x".join(map(str, arrays[0].shape[1:]))
-        note = f"{len(arrays[0]):,} training and {len(arrays[2]):,} test images, {size} after cropping"
+        note = f"{len(arrays[0]):,} training and {len(arrays[2]):,} test images of {size}"
         if name in IMAGES and len(arrays[0]) != IMAGES[name].official:
             note += f"; the official training set has {IMAGES[name].official:,}"
         return note

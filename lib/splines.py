@@ -149,7 +149,7 @@ def _nearest(x: Tensor, values: Tensor, low: float, high: float) -> Tensor:
 def _lookup(values: Tensor, index: Tensor) -> Tensor:
     """values[index] for a shared spline, values[column, index] for one spline per column; shape like index."""
     if values.ndim == 1:
-        return values[index]
+        return values.index_select(0, index.reshape(-1)).reshape(index.shape)
     return values[torch.arange(values.shape[0], device=values.device), index]
 
 
@@ -158,7 +158,7 @@ def _cubic(x: Tensor, values: Tensor, low: float, high: float, derivative: bool 
     n = values.shape[-1]
     h = (high - low) / (n - 1)
     inside = (x >= low) & (x <= high)
-    u = torch.nan_to_num((x.clamp(low, high) - low) / h)
+    u = torch.nan_to_num((torch.where(inside, x, x.detach().clamp(low, high)) - low) / h)
     k = u.detach().floor().clamp(0, n - 2).long()
     s = u - k
     # neighbours, mirrored linearly at the two ends so that a straight line stays straight
@@ -187,6 +187,7 @@ def save(path: str | Path, psi: dict[str, Tensor], **metadata) -> None:
     path = Path(path)
     _check_file(path, psi, metadata)
     tensors = {name: values.detach().float().contiguous().cpu() for name, values in psi.items()}
+    _check_file(path, tensors, metadata)  # a float64 may be too large for a float32
     write_atomically(path, save_bytes(tensors, metadata={"spline": json.dumps(metadata, sort_keys=True)}))
 
 
@@ -212,6 +213,8 @@ def load_activation(path: str | Path) -> Spline:
     psi, metadata = load(path)
     if "hidden" not in psi:
         raise ValueError(f"{path} holds no hidden activation, only {sorted(psi)}")
+    if psi["hidden"].ndim == 2:
+        raise ValueError(f"{path} holds {len(psi['hidden'])} hidden activations, one per layer: load them with load()")
     return Spline(psi["hidden"], metadata["low"], metadata["high"], metadata["method"])
 
 
@@ -219,13 +222,19 @@ def _check_file(path: Path, psi: dict[str, Tensor], metadata) -> None:
     if path.suffix != ".safetensors":
         raise ValueError(f"an activation file must end in .safetensors, got {path.name!r}")
     if not isinstance(metadata, dict) or set(metadata) != set(_METADATA):
-        raise ValueError(f"{path.name}: metadata must be exactly {sorted(_METADATA)}, got {metadata and sorted(metadata)}")
+        found = sorted(metadata) if isinstance(metadata, dict) else metadata
+        raise ValueError(f"{path.name}: metadata must be exactly {sorted(_METADATA)}, got {found}")
     for name, kind in _METADATA.items():
-        if not isinstance(metadata[name], (int, float) if kind is float else kind):  # noqa: TRY004
-            raise ValueError(f"{path.name}: metadata {name} must be {kind.__name__}, got {metadata[name]!r}")
+        value = metadata[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+            raise ValueError(f"{path.name}: metadata {name} must be {kind.__name__}, got {value!r}")
     if not psi or set(psi) - {"hidden", "input"}:
         raise ValueError(f"{path.name}: tensors must be named 'hidden' or 'input', got {sorted(psi)}")
     for name, values in psi.items():
-        check(torch.empty(0, values.shape[0] if values.ndim else 0), values, metadata["low"], metadata["high"], metadata["method"])
+        columns = torch.empty(0, values.shape[0] if values.ndim else 0)
+        try:
+            check(columns, values, metadata["low"], metadata["high"], metadata["method"])
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from None
         if not values.is_floating_point() or not bool(values.isfinite().all()):
             raise ValueError(f"{path.name}: the values of {name!r} must be finite floating-point numbers")

@@ -41,11 +41,12 @@ def run_here(
     done, skipped = {}, {}
     for stage in stages:
         for experiment in stage:
-            status = (
-                "skipped" if store.has(experiment) else compute(experiment, store, _path(data_dir), report)
-            )
-            (done if status == "done" else skipped)[store.key(experiment)] = None
-    return Summary(tuple(done), tuple(name for name in skipped if name not in done), {})
+            name = store.key(experiment)
+            if not store.has(experiment) and compute(experiment, store, _path(data_dir), report) == "done":
+                done[name] = None
+            elif name not in done:
+                skipped[name] = None
+    return Summary(tuple(done), tuple(skipped), {})
 
 
 def run(
@@ -110,14 +111,11 @@ class Progress:
                 self.measured.append((_cost(self.experiments[name]), event.detail))
             if event.status != "busy":
                 del self.open[name]
-                words = {"skipped": "done elsewhere", "failed": "FAILED"}.get(event.status) or duration(
-                    event.detail
-                )
-                count = len(self.experiments) - len(self.open)
-                line = (
-                    f"{self.title} [{count}/{len(self.experiments)}] {describe(name, self.experiments[name])}"
-                )
-                self._print(f"{line}: {words}{self.remaining()}")
+                count = f"{len(self.experiments) - len(self.open)}/{len(self.experiments)}"
+                words = {"skipped": "done elsewhere", "failed": "FAILED"}
+                took = words.get(event.status) or duration(event.detail)
+                label = describe(name, self.experiments[name])
+                self._print(f"{self.title} [{count}] {label}: {took}{self.remaining()}")
                 if event.status == "failed":
                     self._print(event.detail.rstrip())
         if self.live:
@@ -139,10 +137,8 @@ class Progress:
             print(f"\r\x1b[K{line}" if self.live else line, flush=True)
 
     def _refresh(self) -> None:
-        parts = [
-            f"{name} {duration(time.monotonic() - start)} {text}"
-            for name, (start, text) in self.running.items()
-        ]
+        now = time.monotonic()
+        parts = [f"{name} {duration(now - start)} {text}" for name, (start, text) in self.running.items()]
         line = f"{len(self.open)} to go{self.remaining()} | " + " | ".join(parts)
         width = shutil.get_terminal_size().columns - 1
         print(f"\r\x1b[K{line[:width]}" if self.open else "\r\x1b[K", end="", flush=True)
@@ -169,11 +165,18 @@ def _cost(experiment: Any) -> float:
     return float(getattr(experiment, "cost", 1.0))
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
 def _path(folder: Path | str | None) -> Path | None:
     return None if folder is None else Path(folder)
 
 
-# --- command line -----------------------------------------------------------------------------------------------
+# --- command line -------------------------------------------------------------------------------------
 
 
 def print_missing(stages: Stages, store: Store) -> None:
@@ -198,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="section", required=True, metavar="SECTION|verify")
     for name in [*SECTIONS, "verify"]:
         command = commands.add_parser(name)
-        command.add_argument("--processes", type=int, default=2, help="worker processes (default 2)")
+        command.add_argument("--processes", type=_positive, default=2, help="worker processes (default 2)")
         command.add_argument("--data-dir", type=Path, help="datasets (default: $SIMPLICITY_DATA or data)")
         command.add_argument("--results", type=Path, help="the store (default: data/results)")
     for name in SECTIONS:
@@ -206,22 +209,18 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--profile", choices=("paper", "smoke"), default="paper")
         command.add_argument("--list", action="store_true", help="only print what is missing")
     command = commands.choices["verify"]
-    command.add_argument(
-        "--sample", type=int, default=20, help="how many records to compute again (default 20)"
-    )
+    command.add_argument("--sample", type=_positive, default=20, help="how many records (default 20)")
     command.add_argument("--seed", type=int, default=0, help="of the choice (default 0)")
-    command.add_argument("--at-most-minutes", type=float, help="as the records tell, for all together")
+    command.add_argument("--at-most-minutes", type=_positive, help="as the records tell, for all together")
     options = parser.parse_args(arguments)
 
     store = Store(options.results, functools.partial(datasets.fingerprint, data_dir=options.data_dir))
     try:
         if options.section == "verify":
-            minutes = float("inf") if options.at_most_minutes is None else options.at_most_minutes
+            minutes = options.at_most_minutes or float("inf")
             chosen = verification.choose(store, KINDS, options.sample, seed=options.seed, minutes=minutes)
-            checks = verification.verify(
-                chosen, store, KINDS, processes=options.processes, data_dir=options.data_dir
-            )
-            return 0 if all(check.agrees for check in checks) else 1
+            checks = verification.verify(chosen, store, KINDS, options.processes, options.data_dir)
+            return 0 if checks and all(check.agrees for check in checks) else 1
         stages = SECTIONS[options.section](options.profile, store)
         if options.list:
             print_missing(stages, store)

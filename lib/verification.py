@@ -43,7 +43,7 @@ class Check:
 def choose(
     store: Store, kinds: dict[str, type], sample: int, *, seed: int, minutes: float = math.inf
 ) -> list[Record]:
-    """Return up to ``sample`` random records of the present versions; their times add up to ``minutes`` at most."""
+    """Return up to ``sample`` random records of the present versions that took at most ``minutes`` in all."""
     if sample < 1:
         raise ValueError(f"sample must be at least 1, got {sample}")
     if not minutes > 0:
@@ -64,7 +64,6 @@ def verify(
     records: list[Record],
     store: Store,
     kinds: dict[str, type],
-    *,
     processes: int = 2,
     data_dir: Path | None = None,
 ) -> list[Check]:

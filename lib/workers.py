@@ -43,8 +43,8 @@ class Context:
     Args:
         store: to read earlier results from.
         data_dir: where the prepared datasets are; None for the default of :mod:`lib.datasets`.
-        checkpoint_dir: an existing folder of this experiment alone. What it leaves there is found again when a
-            stopped run is started anew; it is deleted once the record is written, so the experiment need not.
+        checkpoint_dir: an existing folder of this experiment alone. What it leaves there is found again when
+            a stopped run is started anew; it is deleted here once the record is written.
         report: call it with a short text, such as the current losses, as often as you like.
     """
 
@@ -52,11 +52,6 @@ class Context:
     data_dir: Path | None
     checkpoint_dir: Path
     report: Callable[[str], None]
-
-    @property
-    def checkpoint(self) -> Path:
-        """A file in ``checkpoint_dir``, for an experiment that needs only one."""
-        return self.checkpoint_dir / "checkpoint"
 
 
 def compute(
@@ -93,7 +88,7 @@ def compute(
 def compute_again(
     experiment: Any, store: Store, data_dir: Path | None, report: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Run an experiment from its start, without writing a record, and return its numbers as a record has them."""
+    """Run an experiment from its start and return its numbers as a record would have them; write none."""
     with tempfile.TemporaryDirectory() as folder:
         _, outcome, _ = _timed(experiment, Context(store, data_dir, Path(folder), report))
     return plain(outcome.numbers, "numbers", finite=False)
@@ -198,8 +193,8 @@ class Pool:
         """
         queue, running, busy = deque(experiments), {}, []
         while queue or running or busy:
-            queue.extend(name for since, name in busy if time.monotonic() - since >= RETRY_S)
-            busy = [(since, name) for since, name in busy if time.monotonic() - since < RETRY_S]
+            while busy and time.monotonic() - busy[0][0] >= RETRY_S:
+                queue.append(busy.pop(0)[1])
             while queue and len(running) < self.processes:
                 name = queue.popleft()
                 yield Event(name, "started")
@@ -208,9 +203,7 @@ class Pool:
                 except Exception:
                     yield Event(name, "failed", traceback.format_exc())
                     continue
-                connection = (
-                    next((free for free in self._workers if free not in running), None) or self._start()
-                )
+                connection = next((one for one in self._workers if one not in running), None) or self._start()
                 running[connection] = name
                 with suppress(OSError):  # the worker has died; the answer below says so
                     connection.send_bytes(task)
@@ -250,5 +243,5 @@ class Pool:
         process = self._workers.pop(connection)
         process.join()
         connection.close()
-        hint = " (killed, perhaps for lack of memory)" if process.exitcode == -signal.SIGKILL else ""
+        hint = " (killed, perhaps for lack of memory)" if process.exitcode == -9 else ""
         return f"the worker process died with exit code {process.exitcode}{hint}\n"

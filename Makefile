@@ -1,0 +1,48 @@
+# Every target is one line that calls one thing. `make` alone lists them.
+PYTHON ?= python3
+VENV ?= .venv
+PROFILE ?= paper
+PORT ?= 8000
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed-$(shell cat requirements.txt | cksum | tr ' ' '-')
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help book serve test lint pairs results verify bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null || grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST)
+
+book: $(INSTALLED) ## execute the notebooks and build the book in _build/html (PROFILE=smoke computes everything small)
+	$(PY) -m lib.book --profile $(PROFILE)
+
+serve: $(INSTALLED) ## build the book and serve it at http://127.0.0.1:8000 (PORT=...)
+	$(PY) -m lib.book --profile $(PROFILE) --serve $(PORT)
+
+test: $(INSTALLED) ## run all tests, every notebook in profile smoke included (ARGS=... for pytest)
+	$(PY) -m pytest $(ARGS)
+
+lint: $(INSTALLED) ## check the style of the code
+	$(PY) -m ruff check .
+
+pairs: $(INSTALLED) ## generate each notebook from its script
+	$(PY) -m lib.pairs
+
+results: $(INSTALLED) ## compute the missing full-scale records of a section (SECTION=images, ...)
+	$(PY) -m lib.sweep $(or $(SECTION),$(error SECTION is missing: make results SECTION=images)) $(ARGS)
+
+verify: $(INSTALLED) ## recompute a random sample of the records and compare
+	$(PY) -m lib.sweep verify $(ARGS)
+
+bench: $(INSTALLED) ## measure the speed against other implementations
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt && $(PY) -m benchmarks $(ARGS)
+
+clean: ## remove what was built (not the results, not the environment)
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis && find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(INSTALLED): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed and $(PYTHON) is " + sys.version.split()[0] + "; say which one to use: make PYTHON=/path/to/python3.11")'
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the packages of requirements.txt into $(VENV), once; PyTorch is large"
+	$(PY) -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	@rm -f $(VENV)/.installed-* && touch $@

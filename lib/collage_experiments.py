@@ -1,0 +1,236 @@
+"""Experiments with collages: which tile does a network rely on, and can its activation decide? (Section 3.4)
+
+A :class:`TrainCollage` trains one network on ambiguous collages and follows its accuracy on both tiles; a
+:class:`LearnCollage` learns an activation for one of the tiles. The embedded pair of datasets needs no files.
+"""
+
+import functools
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lib import metalearning, metrics
+from lib.collages import Collages, collage
+from lib.experiments import learned_psi, schedule
+from lib.metalearning import Settings, Task
+from lib.networks import Network
+from lib.results import Outcome
+from lib.training import Optimiser, train
+
+TILES = ("first", "second")
+MONITORED = 10_000  # training collages that the training accuracy is measured on
+
+
+@functools.lru_cache(maxsize=1)  # one: experiments that follow each other mostly share their collages
+def load(first: str, second: str, half: bool, split: int, data_dir=None) -> Collages:
+    """The collages of an experiment, see :func:`lib.collages.collage`; `split` is its seed."""
+    return collage(first, second, seed=split, half=half, data_dir=data_dir)
+
+
+def unambiguous(x: Tensor, tile: str, *, generator: torch.Generator) -> Tensor:
+    """Training collages in which only one tile predicts the class: the other is taken from a random collage.
+
+    Args:
+        x: collages (n, d), first tile first.
+        tile: "first" or "second", the one that stays.
+
+    Raises:
+        ValueError: if the tile is neither.
+
+    Example:
+        >>> x = torch.arange(8.0).reshape(4, 2)
+        >>> unambiguous(x, "first", generator=torch.Generator().manual_seed(0))[:, 0].tolist()
+        [0.0, 2.0, 4.0, 6.0]
+    """
+    check_tile(tile)
+    middle = x.shape[1] // 2
+    mixed = x[torch.randperm(len(x), generator=generator)]
+    parts = (x[:, :middle], mixed[:, middle:]) if tile == "first" else (mixed[:, :middle], x[:, middle:])
+    return torch.cat(parts, dim=1)
+
+
+def validation_halves(data: Collages, tile: str) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Two halves (x, y) of the validation set of a tile: for learning (V), and for stopping and selection.
+
+    NOTE[DIFF]: the paper does not say that they differ; here nothing is chosen by what psi was fitted to.
+    """
+    x, y = getattr(data, f"validation_{check_tile(tile)}")
+    middle = len(y) // 2
+    return (x[:middle], y[:middle]), (x[middle:], y[middle:])
+
+
+def check_tile(tile: str) -> str:
+    """Return the tile, or raise a ValueError."""
+    if tile not in TILES:
+        raise ValueError(f"tile must be one of {TILES}, got {tile!r}")
+    return tile
+
+
+@dataclass(frozen=True)
+class TrainCollage:
+    """Train a network on ambiguous collages with its activation fixed, and follow both accuracies (Figure 9).
+
+    Args:
+        section, role, arm: what the run is for; the figures select by them.
+        first, second: the datasets of the tiles.
+        network: its inputs and outputs are set from the data.
+        optimiser, steps, batch: as in :func:`lib.training.train`.
+        seed: of the initial weights and batches. split: of the collages.
+        learned: key of the LearnCollage record whose activation to use, or "".
+        unambiguous: "first" or "second" to train on collages in which only this tile predicts the class (the
+            upper bound of C12); "" for ambiguous ones.
+        half: see :func:`lib.collages.collage`.
+        evaluations: how often to evaluate, in equal ratios of steps.
+    """
+
+    kind: ClassVar[str] = "train_collage"
+    version: ClassVar[int] = 1
+
+    section: str
+    role: str
+    arm: str
+    first: str
+    second: str
+    network: Network
+    optimiser: Optimiser
+    steps: int
+    seed: int
+    split: int
+    learned: str = ""
+    unambiguous: str = ""
+    half: bool = True
+    batch: int = 4096
+    evaluations: int = 40
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return (self.first, self.second)
+
+    @property
+    def cost(self) -> float:
+        return float(self.steps)
+
+    def run(self, context) -> Outcome:
+        data = load(self.first, self.second, self.half, self.split, context.data_dir)
+        network = replace(self.network, inputs=data.x_train.shape[1], outputs=data.classes)
+        psi = learned_psi(context.store, self.learned) if self.learned else {}
+        x = data.x_train
+        if self.unambiguous:
+            x = unambiguous(x, self.unambiguous, generator=torch.Generator().manual_seed(self.split))
+        sets = {f"test_{tile}": getattr(data, f"test_{tile}") for tile in TILES}
+        sets |= {f"validation_{tile}": validation_halves(data, tile)[1] for tile in TILES}
+        sets["train"] = (x[:MONITORED], data.y_train[:MONITORED])
+
+        def monitor(params):
+            return {
+                name: metrics.accuracy(network.forward(params, psi, inputs), y)
+                for name, (inputs, y) in sets.items()
+            }
+
+        done = train(
+            network,
+            psi,
+            (x, data.y_train),
+            loss="cross_entropy",
+            optimiser=self.optimiser,
+            evaluate_at=schedule(self.steps, self.evaluations, True),
+            monitor=monitor,
+            generator=torch.Generator().manual_seed(self.seed),
+            batch=self.batch,
+            best=None,
+        )
+        history = {name: np.array(values) for name, values in done.history.items()}
+        return Outcome(stops(history) | {"diverged": done.diverged}, history)
+
+
+def stops(history: dict[str, np.ndarray]) -> dict[str, float]:
+    """Test accuracy on each tile at the last step and where early stopping by either tile's validation set ends.
+
+    Args:
+        history: "step" and the accuracies "test_first", "validation_first" and so on, each (evaluations,).
+
+    Returns:
+        ``last_first``, ``last_second``; and for each tile that decides when to stop ``by_first_step``,
+        ``by_first_first`` (accuracy on the first tile), ``by_first_second``, and so on.
+
+    Example:
+        >>> rising, falling = np.array([0.1, 0.9]), np.array([0.2, 0.1])
+        >>> history = {"step": np.array([0, 5])}
+        >>> for part in ("test", "validation"):
+        ...     history |= {f"{part}_first": rising, f"{part}_second": falling}
+        >>> numbers = stops(history)
+        >>> numbers["last_second"], numbers["by_second_second"], numbers["by_second_step"]
+        (0.1, 0.2, 0)
+    """
+    numbers = {f"last_{tile}": float(history[f"test_{tile}"][-1]) for tile in TILES}
+    for tile in TILES:
+        at = int(np.argmax(history[f"validation_{tile}"]))
+        numbers[f"by_{tile}_step"] = int(history["step"][at])
+        numbers[f"by_{tile}_validation"] = float(history[f"validation_{tile}"][at])
+        numbers |= {f"by_{tile}_{other}": float(history[f"test_{other}"][at]) for other in TILES}
+    return numbers
+
+
+@dataclass(frozen=True)
+class LearnCollage:
+    """Learn an activation for one tile: Algorithm 1 with V = unambiguous collages of that tile (Section 3.4).
+
+    Args:
+        section, arm: what the run is for.
+        first, second, half, split: the collages, as in :class:`TrainCollage`.
+        tile: "first" or "second", the one that predicts the class in V.
+        network, settings, seed: of Algorithm 1; the objective of the settings is "given".
+    """
+
+    kind: ClassVar[str] = "learn_collage"
+    version: ClassVar[int] = 1
+
+    section: str
+    arm: str
+    first: str
+    second: str
+    tile: str
+    network: Network
+    settings: Settings
+    seed: int
+    split: int = 0
+    half: bool = True
+
+    def __post_init__(self):
+        check_tile(self.tile)
+        if self.settings.objective != "given" or self.settings.watch:
+            got = f"{self.settings.objective!r} and watch={self.settings.watch}"
+            raise ValueError(f"V is given and no ambiguous collages are watched, got the objective {got}")
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return (self.first, self.second)
+
+    @property
+    def cost(self) -> float:
+        s = self.settings
+        last = min(s.n_tr_start + s.n_tr_step * s.episodes, s.n_tr_max)
+        return s.episodes * (s.n_tr_start + last) / 2
+
+    def run(self, context) -> Outcome:
+        data = load(self.first, self.second, self.half, self.split, context.data_dir)
+        network = replace(self.network, inputs=data.x_train.shape[1], outputs=data.classes)
+        given, _ = validation_halves(data, self.tile)
+        learned = metalearning.learn(
+            [Task(network, data.x_train, data.y_train, "cross_entropy", given)],
+            self.settings,
+            seed=self.seed,
+            checkpoint=context.checkpoint_dir / "algorithm-1.safetensors",
+            report=context.report,
+        )
+        history = {f"history_{name}": np.array(values) for name, values in learned.history.items()}
+        numbers = {
+            "episodes": len(learned.history["outer"]),
+            "best_episode": learned.best_episode,
+            "diverged": learned.diverged,
+            "inner_steps": float(sum(learned.history["n_tr"])),
+        }
+        return Outcome(numbers, history | {"psi_hidden": learned.psi["hidden"].numpy()})

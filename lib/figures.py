@@ -1,0 +1,160 @@
+"""The plots that several notebooks share. Each draws and returns a matplotlib figure, for :func:`lib.display.show`."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from lib import splines
+from lib.intervals import interval, paired_interval
+
+# One look per arm, the same on every page: colour of the cycle, marker, line.
+ARMS = {
+    "ReLU": ("C0", "o", "-"),
+    "learned from ReLU": ("C1", "s", "--"),
+    "learned from zeros": ("C2", "^", "-"),
+    "layer-specific": ("C3", "D", "-."),
+}
+
+
+def look(arm: str) -> dict:
+    """Colour, marker and line style of an arm, as keyword arguments of ``plot``."""
+    colour, marker, line = ARMS[arm]
+    return {"color": colour, "marker": marker, "linestyle": line}
+
+
+def summary(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
+    """Mean and 95 % interval over seeds of a column, and the paired difference to the ReLU arm, per group and arm.
+
+    Args:
+        frame: one row per run, with the columns of ``by``, "arm", "seed" and ``value``.
+
+    Returns:
+        Columns: by..., arm, n, mean, half_width, gain, gain_half_width (NaN for ReLU itself).
+    """
+    rows = []
+    for group, part in frame.groupby(list(by), sort=False):
+        reference = part[part.arm == "ReLU"].set_index("seed")[value]
+        for arm, runs in part.groupby("arm", sort=False):
+            values = runs.set_index("seed")[value]
+            seeds = values.index.intersection(reference.index)
+            gain = paired_interval(values[seeds], reference[seeds]) if arm != "ReLU" else (np.nan, np.nan)
+            rows.append([*group, arm, len(values), *interval(values), *gain])
+    return pd.DataFrame(rows, columns=[*by, "arm", "n", "mean", "half_width", "gain", "gain_half_width"])
+
+
+def accuracies(table: pd.DataFrame, panels: Sequence[str], label: str = "test accuracy (%)") -> Figure:
+    """One panel per dataset: the mean accuracy of each arm with its interval.
+
+    Args:
+        table: from :func:`summary`, with the column "data"; the accuracies are fractions.
+        panels: the datasets, in order.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(7, 2.7), squeeze=False)
+    for ax, data in zip(axes[0], panels, strict=True):
+        part = table[table.data == data]
+        for i, row in enumerate(part.itertuples()):
+            colour, marker, _ = ARMS[row.arm]
+            ax.errorbar(i, 100 * row.mean, 100 * row.half_width, color=colour, marker=marker, capsize=4, markersize=7)
+            ax.annotate(f"{100 * row.mean:.1f}", (i, 100 * (row.mean + row.half_width)), (0, 5), textcoords="offset points",
+                        ha="center", color=colour)  # fmt: skip
+        ax.set_xticks(range(len(part)), [arm.replace("learned ", "learned\n") for arm in part.arm])
+        ax.set(title=name_of(data), xlim=(-0.5, len(part) - 0.5))
+        ax.margins(y=0.25)
+        ax.grid(axis="y")
+    axes[0, 0].set_ylabel(label)
+    return figure
+
+
+def learned_functions(panels: Sequence[tuple[str, str, np.ndarray, float, float]], reference: str = "relu") -> Figure:
+    """Learned activations as small multiples, each with a thin reference.
+
+    Args:
+        panels: (title, arm, values (n_c,), low, high) of each.
+        reference: "relu", "gelu" or "" for none: drawn dotted where the function was learned from a ReLU.
+    """
+    columns = min(len(panels), 4)
+    rows = -(-len(panels) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(7, 1.9 * rows + 0.3), squeeze=False, sharex="row")
+    for ax in axes.flat[len(panels) :]:
+        ax.set_axis_off()
+    for ax, (title, arm, values, low, high) in zip(axes.flat, panels, strict=False):
+        grid = splines.grid(len(values), low, high).numpy()
+        if reference and arm == "learned from ReLU":
+            curve = np.maximum(grid, 0) if reference == "relu" else gelu(grid)
+            ax.plot(grid, curve, color="C5", linestyle=":", linewidth=1.2, label=reference.upper().replace("RELU", "ReLU"))
+        ax.plot(grid, values, color=ARMS[arm][0], linewidth=1.5, label="learned")
+        ax.set_title(title, fontsize=9.5)
+        ax.grid()
+    for ax in axes[-1]:
+        ax.set_xlabel("pre-activation $z$")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("$g(z)$")
+    handles = {label: line for ax in axes.flat for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    if len(handles) > 1:
+        axes[0, 0].legend(handles.values(), handles.keys(), fontsize=8)
+    return figure
+
+
+def gelu(z: np.ndarray) -> np.ndarray:
+    """GELU, z Phi(z), by its exact definition."""
+    from scipy.special import ndtr
+
+    return z * ndtr(z)
+
+
+def accuracy_against_tv(runs: pd.DataFrame, panels: Sequence[str]) -> Figure:
+    """Test accuracy against total variation, one marker per evaluated model, one panel per dataset.
+
+    Args:
+        runs: columns data, arm, tv, test_accuracy (fractions).
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(7, 3.1), squeeze=False)
+    for ax, data in zip(axes[0], panels, strict=True):
+        for arm, (colour, marker, _) in ARMS.items():
+            part = runs[(runs.data == data) & (runs.arm == arm)]
+            if len(part):
+                dots = {"s": 14, "alpha": 0.55, "linewidths": 0, "color": colour, "marker": marker}
+                ax.scatter(part.tv, 100 * part.test_accuracy, label=arm, **dots)
+        ax.set(title=name_of(data), xscale="log", xlabel="total variation (output units)")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.grid()
+    axes[0, 0].set_ylabel("test accuracy (%)")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, markerscale=1.8)
+    return figure
+
+
+def curves(ax: Axes, steps: np.ndarray, runs: Sequence[np.ndarray], arm: str, label: str, line: str | None = None) -> None:
+    """Accuracy over steps: the mean of runs (fractions) with its 95 % interval as a band."""
+    values = 100 * np.array(runs)  # (seeds, evaluations)
+    mean, half = np.array([interval(column) if len(column) > 1 else (column[0], 0.0) for column in values.T]).T
+    colour, _, own_line = ARMS[arm]
+    ax.plot(steps, mean, color=colour, linestyle=line or own_line, label=label)
+    ax.fill_between(steps, np.maximum(mean - half, 0), np.minimum(mean + half, 100), color=colour, alpha=0.2, linewidth=0)
+
+
+def name_of(data: str) -> str:
+    """How a dataset is written in titles.
+
+    Example:
+        >>> name_of("fashion_mnist")
+        'Fashion-MNIST'
+    """
+    names = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "svhn": "SVHN", "digits": "digits (8×8)"}
+    return names.get(data, data)
+
+
+def plus_minus(mean: float, half_width: float, digits: int = 1, scale: float = 100) -> str:
+    """Mean and half width in one string.
+
+    Example:
+        >>> plus_minus(0.5312, 0.004)
+        '53.1 ± 0.4'
+    """
+    return f"{scale * mean:.{digits}f} ± {scale * half_width:.{digits}f}"

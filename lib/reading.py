@@ -1,0 +1,79 @@
+"""Read what the store has of a section; or compute it here, small."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lib import sweep
+from lib.results import Record, Store
+from lib.sections import SECTIONS
+
+
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """What the store has of a section: records in the order of the stages, and the number of experiments without one.
+
+    `missing` counts up to the first stage that is not complete: what follows it is not known yet.
+    """
+
+    records: list[Record]
+    missing: int
+
+    def frame(self, kind: str = "train", **equal: str) -> pd.DataFrame:
+        """One row per record of a kind, with its configuration (nested keys joined by a dot), numbers, key and record.
+
+        Args:
+            equal: keep rows whose column has this value, e.g. ``role="final"``.
+        """
+        rows = []
+        for record in self.records:
+            if record.kind == kind:
+                flat = pd.json_normalize(record.config).iloc[0].to_dict()
+                rows.append(flat | record.numbers | {"key": record.key, "record": record})
+        frame = pd.DataFrame(rows)
+        for column, value in equal.items():
+            frame = frame[frame[column] == value] if len(frame) else frame
+        return frame.reset_index(drop=True)
+
+
+def collect(section: str, profile: str, store: Store) -> Collected:
+    """Read all records of a section that the store has."""
+    records = []
+    for stage in SECTIONS[section](profile, store):
+        found = [store.get(experiment) for experiment in stage]
+        records += [record for record in found if record is not None]
+        if None in found:
+            return Collected(records, found.count(None))
+    return Collected(records, 0)
+
+
+def results(section: str, profile: str, data_dir=None) -> Collected:
+    """The records of a section: the committed ones ("paper"), or small ones computed now ("smoke", seconds).
+
+    Example:
+        >>> results("grokking", "paper").frame(role="final").columns[:3].tolist()  # doctest: +SKIP
+        ['kind', 'section', 'role']
+    """
+    if profile == "paper":
+        return collect(section, profile, Store())
+    store = Store(tempfile.mkdtemp(prefix="records-"))
+    sweep.run_here(SECTIONS[section](profile, store), store, data_dir)
+    return collect(section, profile, store)
+
+
+def reader(profile: str, data_dir=None, **known: Collected) -> Callable[[str], Collected]:
+    """A function from a section's name to its records, which reads or computes each section once.
+
+    Args:
+        known: sections that are read already, by name.
+    """
+    sections = dict(known)
+
+    def read(section: str) -> Collected:
+        if section not in sections:
+            sections[section] = results(section, profile, data_dir)
+        return sections[section]
+
+    return read

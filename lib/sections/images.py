@@ -1,0 +1,124 @@
+"""Images as classification and as regression (Sections 3.1 and 3.2, Appendix E.2)."""
+
+from dataclasses import dataclass, replace
+
+from lib.experiments import Learn, Train
+from lib.metalearning import Settings
+from lib.networks import Activation, Network
+from lib.results import Store
+from lib.sections.plans import Stages, check_profile, chosen_optimisers, usable, validation_accuracy
+from lib.training import Optimiser
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of Sections 3.1 and 3.2 a profile computes.
+
+    datasets: names. optimisers: the candidates for tuning with ReLU. steps, width: of the networks that are compared.
+    seeds: of the final runs. restarts: n_c, t, eta per restart. learning: Algorithm 1's other settings.
+    learning_width: of the networks inside Algorithm 1.
+    """
+
+    datasets: tuple[str, ...]
+    optimisers: tuple[Optimiser, ...]
+    steps: int
+    width: int
+    seeds: tuple[int, ...]
+    restarts: tuple[tuple[int, int, float], ...]
+    learning: Settings
+    learning_width: int
+
+
+PLANS = {
+    "smoke": Plan(
+        datasets=("digits",),
+        optimisers=(Optimiser("sgd", 0.2), Optimiser("adam", 0.003)),
+        steps=200,
+        width=64,
+        seeds=(1, 2, 3),
+        restarts=((50, 5, 0.02),),
+        learning=Settings(episodes=20, n_tr_start=20, n_tr_step=5),
+        learning_width=32,
+    ),
+    "paper": Plan(
+        datasets=("mnist", "fashion_mnist"),
+        optimisers=tuple(
+            Optimiser(name, lr)
+            for name, rates in {"sgd": (0.05, 0.2, 0.5), "rmsprop": (3e-4, 1e-3, 3e-3), "adam": (3e-4, 1e-3, 3e-3, 1e-2)}.items()
+            for lr in rates
+        ),
+        steps=1500,
+        width=128,
+        seeds=(1, 2, 3, 4, 5),
+        restarts=((50, 5, 0.02), (100, 10, 0.01)),
+        learning=Settings(episodes=60, n_tr_start=50, n_tr_step=10),
+        learning_width=32,
+    ),
+}
+ARMS = ("ReLU", "learned from ReLU", "learned from zeros")
+
+
+def images(profile: str, store: Store) -> Stages:
+    """Section 3.1: image classification."""
+    yield from _images("images", "classification", profile, store)
+
+
+def regression(profile: str, store: Store) -> Stages:
+    """Section 3.2: the same images, regression on the class id."""
+    yield from _images("regression", "regression", profile, store)
+
+
+def _images(section: str, task: str, profile: str, store: Store) -> Stages:
+    check_profile(profile)
+    plan = PLANS[profile]
+    tuning = {
+        data: [
+            Train(section, "tuning", "ReLU", data, task, Network(1, 1, plan.width), optimiser, plan.steps, 0, 0)
+            for optimiser in plan.optimisers
+        ]
+        for data in plan.datasets
+    }
+    yield [run for runs in tuning.values() for run in runs]
+    chosen = {data: chosen_optimisers(store, runs) for data, runs in tuning.items()}
+
+    learning = {
+        (data, optimiser, init): [
+            Learn(
+                section,
+                f"learned from {'ReLU' if init == 'relu' else 'zeros'}",
+                (data,),
+                task,
+                Network(1, 1, plan.learning_width, 1, Activation("spline", points=points)),
+                replace(plan.learning, init=init, unroll=unroll, outer=Optimiser("adam", eta), inner=optimiser),
+                seed,
+            )
+            for seed, (points, unroll, eta) in enumerate(plan.restarts)
+        ]
+        for data, optimisers in chosen.items()
+        for optimiser in optimisers
+        for init in ("relu", "zeros")
+    }
+    yield [run for runs in learning.values() for run in runs]
+
+    def reuse(learn: Learn, role: str, optimiser: Optimiser, seed: int) -> Train:
+        network = replace(learn.network, width=plan.width)
+        key = store.key(learn)
+        return Train(section, role, learn.arm, learn.data[0], task, network, optimiser, plan.steps, seed, seed, key)
+
+    selection = {
+        group: [(run, reuse(run, "selection", group[1], 0)) for run in usable(store, runs)]
+        for group, runs in learning.items()
+    }
+    yield [run for pairs in selection.values() for _, run in pairs]
+
+    finals = [
+        Train(section, "final", "ReLU", data, task, Network(1, 1, plan.width), optimiser, plan.steps, seed, seed)
+        for data, optimisers in chosen.items()
+        for optimiser in optimisers
+        for seed in plan.seeds
+    ]
+    for (_, optimiser, _), pairs in selection.items():
+        if pairs:
+            best, _ = max(pairs, key=lambda pair: validation_accuracy(store, pair[1]))
+            finals += [reuse(best, "final", optimiser, seed) for seed in plan.seeds]
+    yield finals

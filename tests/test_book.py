@@ -1,0 +1,477 @@
+"""The build of the book, on a tiny book: what it makes of a notebook, and everything that must stop it."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from lib import book, execution, htmlcheck, pairs
+from lib.book import BookError, build_book
+
+ROOT = Path(__file__).resolve().parent.parent
+HEADER = """# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+"""
+NOTEBOOK = (
+    HEADER
+    + """# %% [markdown]
+# # A notebook
+#
+# See [the start](../book/start.md).
+
+# %% tags=["set-up"]
+print("this is set-up")
+
+# %% tags=["parameters"]
+profile = "smoke"
+seed = 0
+
+# %%
+import sys
+
+from matplotlib import pyplot as plt
+import pandas
+
+from lib.display import provenance, say, show, table
+
+colours = []
+
+
+def draw():
+    figure, axes = plt.subplots(figsize=(4, 3))
+    (line,) = axes.plot([0, 1], [0, seed])
+    colours.append(line.get_color())
+    return figure
+
+
+show(
+    draw,
+    alt=f"A straight line from zero to {seed} over one unit.",
+    caption="A line, $y = x$, of {cite}`someone2020`.",
+    name="fig-line",
+    data=pandas.DataFrame({"x": [0, 1]}),
+)
+
+# %% tags=["remove-input"]
+say(f"In {{numref}}`fig-line` the seed is **{seed}** and the profile is {profile}.")
+rows = pandas.DataFrame({"arm": ["$a|b$"], "link": ["[start](../book/start.md)"]})
+table(rows, caption="A table.", name="tab-a")
+print("this goes to stderr", file=sys.stderr)
+
+# %%
+print(len(colours), len(set(colours)))
+
+# %% tags=["remove-input"]
+provenance(profile)
+"""
+)
+START = "# Start\n\n(here)=\n\nMaths: $x^2$.\n\n```{bibliography}\n:all:\n```\n"
+TOC = "format: jb-book\nroot: book/start\nchapters:\n  - file: notebooks/page\n"
+BIB = "@misc{someone2020, author = {Some One}, title = {A Title}, year = {2020}}\n"
+PARAMETERS = {"profile": "smoke", "seed": 7}
+
+
+def write_book(root):
+    """The sources of the tiny book."""
+    (root / "book").mkdir(parents=True)
+    (root / "notebooks").mkdir()
+    shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
+    shutil.copyfile(ROOT / "_config.yml", root / "_config.yml")
+    (root / "_toc.yml").write_text(TOC)
+    (root / "book" / "start.md").write_text(START)
+    (root / "book" / "references.bib").write_text(BIB)
+    (root / "notebooks" / "page.py").write_text(NOTEBOOK)
+    pairs.write(root)
+
+
+def build(root, parameters=PARAMETERS):
+    lines = []
+    return build_book(root, parameters, root / "_build", 1, lines.append), "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A tiny book that was built, with what the build said; not to be changed."""
+    root = tmp_path_factory.mktemp("book")
+    write_book(root)
+    _, said = build(root)
+    return root, said
+
+
+@pytest.fixture
+def copy(built, tmp_path):
+    """A copy of the built book, to be changed and built again."""
+    root = tmp_path / "copy"
+    shutil.copytree(built[0], root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def page(built):
+    return BeautifulSoup((built[0] / "_build/html/notebooks/page.html").read_text("utf-8"), "html.parser")
+
+
+def edit(root, name, old, new):
+    path = root / name
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    pairs.write(root)
+
+
+def published(root):
+    """A hash of everything that is published."""
+    digest = hashlib.sha256()
+    for path in sorted((root / "_build" / "html").rglob("*")):
+        digest.update(path.as_posix().encode() + (path.read_bytes() if path.is_file() else b""))
+    return digest.hexdigest()
+
+
+# ---------------------------------------------------------------- what a page becomes
+
+
+def test_progress_names_the_notebook_its_time_and_its_stderr(built):
+    assert re.search(r"\[ 1/1\] notebooks/page +\d+\.\d s", built[1])
+    assert "note: notebooks/page: cell 5 wrote to stderr: this goes to stderr" in built[1]
+    assert re.search(r"2 pages with 1 figures, rendered in \d", built[1])
+
+
+def test_a_figure_has_two_images_an_alt_a_caption_a_number_and_its_data(built, page):
+    (figure,) = page.find_all("figure")
+    images = figure.find_all("img")
+    assert [set(image["class"]) & {"on-light", "on-dark"} for image in images] == [{"on-light"}, {"on-dark"}]
+    assert {image["alt"] for image in images} == {"A straight line from zero to 7 over one unit."}
+    files = [(built[0] / "_build/html/notebooks" / image["src"]).read_bytes() for image in images]
+    assert all(content.startswith(b"\x89PNG") for content in files) and files[0] != files[1]
+    caption = figure.find("figcaption")
+    assert (
+        "Fig. 1" in caption.get_text()
+        and caption.find(class_="math")
+        and caption.find("a", class_="internal")
+    )
+    data = figure.find("a", class_="download")
+    assert (built[0] / "_build/html/notebooks" / data["href"]).read_text() == "x\n0\n1\n"
+
+
+def test_text_and_tables_become_part_of_the_page(page):
+    (paragraph,) = [tag for tag in page.find_all("p") if "the seed is" in tag.get_text()]
+    assert paragraph.get_text() == "In Fig. 1 the seed is 7 and the profile is smoke."
+    table = page.find("table", id="tab-a")
+    assert "A table." in table.find("caption").get_text()
+    assert table.find("td").find(class_="math").get_text() == r"\(a|b\)"
+    assert table.find("a", href="../book/start.html")
+
+
+def test_set_up_parameters_stderr_and_removed_input_are_not_on_the_page(page):
+    text = page.find("article").get_text()
+    assert "this is set-up" not in text and "this goes to stderr" not in text and "profile = " not in text
+    assert "say(f" not in text
+    assert "def draw()" in text and "2 2" in text  # drawn twice, in two colours
+
+
+def test_the_page_ends_with_its_provenance_and_says_the_profile_on_top(page):
+    rows = dict(
+        (cell.get_text() for cell in row.find_all("td")) for row in page.select("#provenance tbody tr")
+    )
+    assert list(rows) == ["Commit", "Profile", "Records read", "Packages", "Hardware", "Execution time"]
+    assert rows["Profile"] == "smoke" and re.fullmatch(r"\d+\.\d s", rows["Execution time"])
+    assert "Profile smoke" in page.find(class_="bd-header-announcement").get_text()
+
+
+def test_the_colab_button_opens_the_notebook_at_its_path(built, page):
+    url, branch = book.repository(built[0])
+    address = page.find("a", href=re.compile("colab"))["href"]
+    assert (
+        address
+        == f"{url.replace('github.com', 'colab.research.google.com/github')}/blob/{branch}/notebooks/page.ipynb"
+    )
+
+
+def test_an_unchanged_book_is_not_executed_and_not_rendered_again(copy):
+    before = published(copy)
+    _, said = build(copy)
+    assert re.search(r"notebooks/page +unchanged", said) and "pages are unchanged" in said
+    assert published(copy) == before
+
+
+def test_another_text_is_rendered_without_executing(copy):
+    edit(copy, "book/start.md", "Maths", "Mathematics")
+    html, said = build(copy)
+    assert re.search(r"notebooks/page +unchanged", said) and "rendered in" in said
+    assert "Mathematics" in (html / "book/start.html").read_text("utf-8")
+
+
+# ---------------------------------------------------------------- what stops the build
+
+BAD_BOOKS = {
+    "a cell raises": (
+        "notebooks/page.py",
+        "print(len(colours)",
+        "1 / 0\nprint(len(colours)",
+        "ZeroDivisionError",
+    ),
+    "the kernel dies": (
+        "notebooks/page.py",
+        "print(len(colours)",
+        "import os\nos._exit(1)\nprint(len(colours)",
+        "page",
+    ),
+    "an image without alt": (
+        "notebooks/page.py",
+        "print(len(colours)",
+        "_ = plt.plot([0, 1])\nprint(len(colours)",
+        "image without alternative text",
+    ),
+    "an alt that says nothing": (
+        "notebooks/page.py",
+        "alt=f",
+        'alt="figure.png" or f',
+        "alt must be a sentence",
+    ),
+    "no figure": (
+        "notebooks/page.py",
+        "show(\n    draw,",
+        "(lambda *a, **k: 0)(\n    draw,",
+        "has no figure",
+    ),
+    "a link to no page": ("book/start.md", "Maths", "[there](nowhere.md)", "nowhere.md"),
+    "a link to no place": ("book/start.md", "Maths", "[there](#nowhere)", "nowhere"),
+    "a link to no file": (
+        "book/start.md",
+        "Maths",
+        '<a href="nowhere.html">there</a>',
+        "broken link nowhere.html",
+    ),
+    "a page without a source": ("_toc.yml", "notebooks/page", "notebooks/pages", "there is none"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_BOOKS)
+def test_a_bad_book_is_refused_and_the_published_one_stays(copy, case):
+    name, old, new, message = BAD_BOOKS[case]
+    before = published(copy)
+    edit(copy, name, old, new)
+    with pytest.raises(BookError, match=re.escape(message)):
+        build(copy)
+    assert published(copy) == before
+
+
+def test_a_mistyped_parameter_is_refused(copy):
+    before = published(copy)
+    with pytest.raises(BookError, match="unknown parameter sede; its parameters cell declares profile, seed"):
+        build(copy, {"profile": "smoke", "sede": 1})
+    assert published(copy) == before
+
+
+def test_an_unknown_profile_is_refused(copy):
+    with pytest.raises(ValueError, match="profile must be one of paper, smoke, got 'papre'"):
+        build(copy, {"profile": "papre"})
+
+
+def test_pairs_out_of_step_are_refused(copy):
+    path = copy / "notebooks" / "page.ipynb"
+    path.write_text(path.read_text("utf-8").replace("this is set-up", "this is not"), encoding="utf-8")
+    with pytest.raises(BookError, match="cell 1 differs from page.py in source"):
+        build(copy)
+
+
+def test_a_page_with_two_sources_is_refused(copy):
+    (copy / "notebooks" / "page.md").write_text("# Page\n")
+    with pytest.raises(BookError, match="there is .py and .md"):
+        book.names(copy)
+
+
+def test_a_failed_execution_is_not_kept(copy):
+    edit(copy, "notebooks/page.py", "print(len(colours)", "1 / 0\nprint(len(colours)")
+    for _ in range(2):
+        with pytest.raises(BookError, match="ZeroDivisionError"):
+            build(copy)
+
+
+def test_a_citation_that_is_not_in_the_bibliography_is_refused(copy):
+    edit(copy, "book/references.bib", "someone2020", "noone1999")
+    with pytest.raises(BookError, match="someone2020"):
+        build(copy)
+
+
+def test_the_previous_book_stays_if_it_cannot_be_replaced(tmp_path):
+    (tmp_path / "html").mkdir()
+    (tmp_path / "html" / "index.html").write_text("previous")
+    with pytest.raises(OSError, match="missing"):
+        book.publish(tmp_path / "missing", tmp_path / "html")
+    assert (tmp_path / "html" / "index.html").read_text() == "previous"
+
+
+def test_the_command_refuses_an_unknown_page():
+    command = [sys.executable, "-m", "lib.book", "--only", "notebooks/nothing"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 1 and "no such page: notebooks/nothing" in run.stderr
+
+
+# ---------------------------------------------------------------- checks of executed notebooks
+
+DRAWN = {"kind": "figure", "alt": "A straight line that rises to the right.", "caption": "A line."}
+
+
+def executed(outputs=(), source="x", count=1, metadata=None):
+    """An executed notebook of one code cell."""
+    cell = nbformat.v4.new_code_cell(
+        source, execution_count=count, outputs=list(outputs), metadata=metadata or {}
+    )
+    return nbformat.v4.new_notebook(cells=[cell])
+
+
+def output(data):
+    return nbformat.v4.new_output("display_data", data=data)
+
+
+def figure(**changes):
+    return output({"image/png": "", execution.MIME: {**DRAWN, **changes}})
+
+
+def test_a_good_notebook_has_no_problems():
+    assert execution.check(executed([figure()], "show(draw, alt=a, caption=c)"), needs_figure=True) == []
+
+
+BARE = output({"image/png": ""})
+ERROR = nbformat.v4.new_output("error", ename="KeyError", evalue="'a'", traceback=[])
+
+
+@pytest.mark.parametrize(
+    ("notebook", "message"),
+    [
+        (executed([ERROR]), "raised KeyError: 'a'"),
+        (executed(count=None), "was not executed"),
+        (executed([BARE]), "image without alternative text"),
+        (executed([BARE], metadata={"mystnb": {"image": {"alt": "plot"}}}), "image without alternative text"),
+        (executed([figure(alt="fig1.png")]), "alt text must be"),
+        (executed(source="show(draw, alt=a, caption=c)"), "calls show 1 times and gave 0 figures"),
+        (executed(source="print(1)"), "has no figure"),
+    ],
+)
+def test_a_bad_notebook_is_found(notebook, message):
+    assert any(message in problem for problem in execution.check(notebook, needs_figure=True))
+
+
+def test_an_exception_noted_by_papermill_is_found():
+    notebook = executed()
+    notebook.metadata["papermill"] = {"exception": True}
+    assert execution.check(notebook) == ["papermill recorded an exception"]
+
+
+def test_cells_executed_out_of_order_are_found():
+    notebook = executed(count=2)
+    notebook.cells += executed(count=1).cells
+    assert execution.check(notebook) == ["cell 1 was executed out of order: [1] after [2]"]
+
+
+def test_an_image_with_alt_in_the_metadata_of_its_cell_is_accepted():
+    alt = {"mystnb": {"image": {"alt": "A straight line that rises to the right."}}}
+    assert execution.check(executed([BARE], metadata=alt)) == []
+
+
+def test_the_fingerprint_changes_with_all_that_a_page_depends_on(copy):
+    (copy / "data" / "results").mkdir(parents=True)
+
+    def now(parameters=PARAMETERS):
+        return execution.fingerprint(copy, "notebooks/page", parameters)
+
+    seen = [now(), now({**PARAMETERS, "seed": 8})]
+    edit(copy, "notebooks/page.py", "# # A notebook", "# # A Notebook")
+    seen.append(now())
+    (copy / "data" / "results" / "a.json").write_text("{}")
+    seen.append(now())
+    (copy / "data" / "results" / "a.json").write_text("[]")
+    seen.append(now())
+    (copy / "requirements.txt").write_text("torch")
+    seen.append(now())
+    assert len(set(seen)) == len(seen)
+    assert now() == seen[-1]
+    edit(copy, "book/start.md", "Maths", "Mathematics")
+    assert now() == seen[-1]
+
+
+def test_a_damaged_note_beside_an_executed_copy_is_ignored(copy):
+    (copy / "_build/executed/smoke/notebooks/page.json").write_text('{"key": ')
+    _, said = build(copy)
+    assert re.search(r"notebooks/page +\d+\.\d s", said)
+
+
+# ---------------------------------------------------------------- checks of rendered pages
+
+GOOD = """<html><body><a href="b.html#there">b</a><article>
+<figure><img class="on-light" src="a.png" alt="A line that rises to the right.">
+<img class="on-dark" src="a.png" alt="A line that rises to the right."></figure></article></body></html>"""
+
+
+@pytest.fixture
+def site(tmp_path):
+    (tmp_path / "a.html").write_text(GOOD)
+    (tmp_path / "b.html").write_text('<html><body><p id="there">b</p></body></html>')
+    (tmp_path / "index.html").write_text("<html></html>")
+    (tmp_path / "a.png").touch()
+    return tmp_path
+
+
+def test_a_good_site_has_no_problems(site):
+    assert htmlcheck.problems(site, {"a": 1, "b": 0}) == []
+
+
+BAD_PAGES = {
+    "b.html#there": ("b.html#elsewhere", "broken link b.html#elsewhere: no such place"),
+    'href="b.html': ('href="c.html', "broken link c.html"),
+    'src="a.png"': ('src="b.png"', "broken link b.png"),
+    'alt="A line that rises to the right."': ('alt="0a1b2c3d4e5f60718293a4b5c6d7e8f9"', "alt text must be"),
+    'class="on-dark"': ("", "shows 1 figures"),
+    "<article>": ("<article>Traceback (most recent call last)", "shows a traceback"),
+    "</article>": ('</article><img src="a.png">', "image a.png has no alt"),
+    "<html>": (
+        '<html><script src="https://example.org/a.js"></script>',
+        "loads script https://example.org/a.js",
+    ),
+    "<body>": ('<link rel="stylesheet" href="//example.org/a.css"><body>', "loads link //example.org/a.css"),
+    "</html>": (
+        '<script>import("https://example.org/a.js")</script></html>',
+        "script that loads from another",
+    ),
+}
+
+
+@pytest.mark.parametrize("old", BAD_PAGES)
+def test_a_bad_page_is_found(site, old):
+    new, message = BAD_PAGES[old]
+    assert old in GOOD
+    (site / "a.html").write_text(GOOD.replace(old, new))
+    found = htmlcheck.problems(site, {"a": 1, "b": 0})
+    assert found and all(problem.startswith("a: ") for problem in found)
+    assert any(message in problem for problem in found)
+
+
+def test_missing_and_additional_pages_and_colab_buttons_are_found(site):
+    found = htmlcheck.problems(site, {"a": 1, "c": 0}, {"a": "https://colab.example.org/a.ipynb"})
+    assert found[:2] == ["c: page is missing", "b: page is not in _toc.yml"]
+    assert found[2:] == ["a: has no Colab button to https://colab.example.org/a.ipynb"]
+
+
+def test_every_page_of_the_real_book_has_its_place_in_the_toc():
+    toc = set(book.names(ROOT))
+    assert {path.relative_to(ROOT).with_suffix("").as_posix() for path in pairs.scripts(ROOT)} <= toc
+    sections = {"images", "regression", "tabular", "shortcuts", "grokking", "transfer", "ablations"}
+    assert {f"notebooks/{section}" for section in sections} <= toc
+    matrix = yaml.safe_load((ROOT / ".github/workflows/notebooks.yml").read_text())["jobs"]["notebooks"][
+        "strategy"
+    ]
+    assert set(matrix["matrix"]["notebook"]) == sections

@@ -1,0 +1,582 @@
+"""Algorithm 1: its gradient against brute force and finite differences, its loop, its checkpoints, and that it learns."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from lib import datasets, metalearning
+from lib.metalearning import (
+    OBJECTIVES,
+    Learned,
+    Settings,
+    Task,
+    draw_episode,
+    inner_loop,
+    inner_loop_plain,
+    learn,
+    outer_loss,
+    watch_split,
+)
+from lib.networks import Activation, Network
+from lib.training import Optimiser
+
+ROOT = Path(__file__).resolve().parents[1]
+SPLINE = Activation("spline", points=9, low=-2, high=2)
+INPUT = Activation("spline", points=7, low=-1, high=1)
+NETWORKS = {
+    "shared": Network(4, 3, 6, 2, SPLINE),
+    "layerwise": Network(4, 3, 6, 2, replace(SPLINE, layerwise=True), residual=True),
+    "input": Network(4, 3, 6, 1, Activation("tanh"), input_activation=INPUT),
+    "input and hidden": Network(4, 3, 6, 1, SPLINE, input_activation=INPUT),
+    "cubic": Network(4, 3, 6, 2, replace(SPLINE, method="cubic"), input_activation=replace(INPUT, method="cubic")),
+    "nearest": Network(4, 3, 6, 1, replace(SPLINE, method="nearest")),
+    "spectral": Network(4, 3, 6, 2, SPLINE, spectral=True),
+}
+OPTIMISERS = {
+    "sgd": Optimiser("sgd", 0.3),
+    "momentum": Optimiser("sgd", 0.1, 0.9),
+    "rmsprop": Optimiser("rmsprop", 0.01),
+    "adam": Optimiser("adam", 0.02),
+}
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def problem(network, loss, dtype=torch.float64, pairs=False, n=40, seed=0):
+    """A task, psi that is not special, rows for T' and data for V."""
+    g = generator(seed)
+    network = replace(network, outputs=1) if loss == "logistic" else network
+    if pairs:
+        x = torch.randint(network.inputs // 2, (n, 2), generator=g) + torch.tensor([0, network.inputs // 2])
+    else:
+        x = (2 * torch.rand(n, network.inputs, generator=g, dtype=torch.float64) - 1).to(dtype)
+    if loss == "cross_entropy":
+        y = torch.randint(network.outputs, (n,), generator=g)
+    elif loss == "logistic":
+        y = torch.randint(2, (n, 1), generator=g).to(dtype)
+    else:
+        y = torch.randn(n, network.outputs, generator=g, dtype=torch.float64).to(dtype)
+    psi = {k: (v + 0.3 * torch.randn(v.shape, generator=g, dtype=torch.float64)).to(dtype) for k, v in network.init_psi("relu").items()}
+    theta = [p.to(dtype) for p in network.init(g, torch.float64)]
+    return Task(network, x, y, loss), psi, theta, torch.arange(n - 10), (x[n - 10 :], y[n - 10 :])
+
+
+def hypergradient(loop, task, psi, theta, rows, data, n_tr, settings):
+    """Outer loss and its gradient in psi (flattened), through an inner loop."""
+    leaves = {name: values.detach().clone().requires_grad_() for name, values in psi.items()}
+    trained = loop(task, leaves, [p.detach().clone() for p in theta], rows, n_tr, settings, generator(1))
+    loss = outer_loss(task, leaves, trained, data)
+    grads = torch.autograd.grad(loss, [leaves[name] for name in sorted(leaves)])
+    return loss.detach(), torch.cat([g.flatten() for g in grads]), trained
+
+
+# --- the gradient of the outer loss -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy", "logistic"])
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("unroll", [0, 1, 5])
+def test_hypergradient_equals_brute_force(name, loss, optimiser, unroll):
+    task, psi, theta, rows, data = problem(NETWORKS[name], loss)
+    settings = Settings(unroll=unroll, inner=OPTIMISERS[optimiser], batch=16)
+    expected = hypergradient(inner_loop_plain, task, psi, theta, rows, data, 8, settings)
+    result = hypergradient(inner_loop, task, psi, theta, rows, data, 8, settings)
+    torch.testing.assert_close(result, expected, rtol=1e-6, atol=1e-9)
+    assert result[1].norm() > 1e-3
+    if unroll:  # the unrolled steps matter
+        first_order = hypergradient(inner_loop, task, psi, theta, rows, data, 8, replace(settings, unroll=0))[1]
+        assert (result[1] - first_order).norm() > 1e-3 * first_order.norm()
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+@pytest.mark.parametrize("unroll", [0, 1, 5])
+def test_hypergradient_of_one_hot_pairs_equals_brute_force(optimiser, loss, unroll):
+    network = Network(10, 5, 6, 1, SPLINE)
+    task, psi, theta, rows, data = problem(network, loss, pairs=True)
+    settings = Settings(unroll=unroll, inner=OPTIMISERS[optimiser], batch=16)
+    result = hypergradient(inner_loop, task, psi, theta, rows, data, 8, settings)
+    torch.testing.assert_close(result, hypergradient(inner_loop_plain, task, psi, theta, rows, data, 8, settings), rtol=1e-6, atol=1e-9)
+    dense = torch.zeros(len(task.x), 10, dtype=torch.float64).scatter_(1, task.x, 1.0)
+    expected = hypergradient(inner_loop_plain, replace(task, x=dense), psi, theta, rows, (dense[-10:], data[1]), 8, settings)
+    torch.testing.assert_close(result, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_unrolling_more_than_there_is_unrolls_everything():
+    task, psi, theta, rows, data = problem(NETWORKS["shared"], "mse")
+    few, many = (
+        hypergradient(inner_loop, task, psi, theta, rows, data, 3, Settings(unroll=unroll, inner=OPTIMISERS["sgd"])) for unroll in (3, 50)
+    )
+    torch.testing.assert_close(few, many, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_float32_hypergradient_over_the_tail_is_exact_to_rounding(name, optimiser):
+    settings = Settings(unroll=5, inner=OPTIMISERS[optimiser], batch=16)
+    task, psi, theta, rows, data = problem(NETWORKS[name], "mse", n=200)
+    start = [inner_loop(task, psi, theta, rows, 20, replace(settings, unroll=0), generator(2)), psi]
+    start = [p.float() for p in start[0]], {k: v.float() for k, v in psi.items()}  # the same start for both
+    results = []
+    for dtype in (torch.float32, torch.float64):
+        cast = replace(task, x=task.x.float().to(dtype), y=task.y.float().to(dtype))
+        inputs = {k: v.to(dtype) for k, v in start[1].items()}, [p.to(dtype) for p in start[0]], rows
+        v = data[0].float().to(dtype), data[1].float().to(dtype)
+        results.append(hypergradient(inner_loop, cast, *inputs, v, 5, settings)[1].double())
+    assert (results[0] - results[1]).norm() < 1e-5 * results[1].norm()
+
+
+@pytest.mark.parametrize("name", ["shared", "layerwise", "input", "input and hidden", "cubic", "spectral"])
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_full_unroll_equals_finite_differences_of_training(name, optimiser):
+    task, psi, theta, rows, data = problem(NETWORKS[name], "mse")
+    settings = Settings(unroll=6, inner=OPTIMISERS[optimiser], batch=16)
+    _, gradient, _ = hypergradient(inner_loop, task, psi, theta, rows, data, 6, settings)
+    names, step, expected = sorted(psi), 1e-6, []
+
+    @torch.no_grad()
+    def trained_loss(psi):
+        return outer_loss(task, psi, inner_loop(task, psi, theta, rows, 6, settings, generator(1)), data).item()
+
+    for key in names:
+        for i in range(psi[key].numel()):
+            moved = [{k: v.clone() for k, v in psi.items()} for _ in range(2)]
+            moved[0][key].view(-1)[i] += step
+            moved[1][key].view(-1)[i] -= step
+            expected.append((trained_loss(moved[0]) - trained_loss(moved[1])) / (2 * step))
+    torch.testing.assert_close(gradient, torch.tensor(expected, dtype=torch.float64), rtol=1e-4, atol=1e-6)
+    assert gradient.norm() > 1e-2
+
+
+def test_steps_before_the_tail_leave_no_graph():
+    task, psi, theta, rows, data = problem(NETWORKS["shared"], "mse")
+    leaves = {k: v.requires_grad_() for k, v in psi.items()}
+    first_order = inner_loop(task, leaves, theta, rows, 8, Settings(unroll=0, inner=OPTIMISERS["sgd"]), generator(1))
+    assert not any(p.requires_grad for p in first_order)
+    tail = inner_loop(task, leaves, theta, rows, 8, Settings(unroll=2, inner=OPTIMISERS["sgd"]), generator(1))
+    assert all(p.requires_grad for p in tail[:-1])
+    torch.testing.assert_close([p.detach() for p in tail], first_order)
+    assert not any(p.requires_grad for p in theta)
+
+
+# --- the loop ---------------------------------------------------------------------------------------------------------
+
+QUICK = Settings(episodes=8, n_tr_start=3, n_tr_step=2, n_tr_max=9, unroll=2, inner=Optimiser("sgd", 0.1))
+
+
+def small_task(network=None, n=60, seed=0, given=False):
+    """A task whose first input is the number of the row, out of n."""
+    network = network or Network(3, 1, 5, 1, SPLINE)
+    g = generator(seed)
+    x = torch.rand(n, network.inputs, generator=g)
+    x[:, 0] = torch.arange(n) / n
+    y = torch.sin(6 * x[:, 1:2])
+    other = (torch.rand(7, network.inputs, generator=g) + 2, torch.rand(7, 1, generator=g)) if given else None
+    return Task(network, x, y, "mse", other)
+
+
+def rows_of(x):
+    """The row numbers that :func:`small_task` put into the inputs."""
+    return set((x[:, 0] * 60).round().int().tolist())
+
+
+@pytest.fixture
+def spy(monkeypatch):
+    """Record what each episode draws, starts from and measures."""
+    seen = {"train": [], "outer": [], "theta": [], "task": [], "psi": [], "n_tr": [], "watched": []}
+    originals = {name: getattr(metalearning, name) for name in ("draw_episode", "inner_loop", "outer_loss", "watch_loss")}
+
+    def inner(task, psi, theta, rows, n_tr, settings, g):
+        seen["train"].append(set(rows.tolist()))
+        seen["theta"].append([p.clone() for p in theta])
+        seen["task"].append(task)
+        seen["psi"].append({k: v.detach().clone() for k, v in psi.items()})
+        seen["n_tr"].append(n_tr)
+        return originals["inner_loop"](task, psi, theta, rows, n_tr, settings, g)
+
+    def outer(task, psi, theta, data):
+        seen["outer"].append(data)
+        return originals["outer_loss"](task, psi, theta, data)
+
+    def watch(task, psi, theta, watched, otherwise):
+        seen["watched"].append(set(watched.tolist()))
+        value = originals["watch_loss"](task, psi, theta, watched, otherwise)
+        if len(watched):
+            seen["outer"].pop()  # that was the watched loss
+        return value
+
+    for name, function in {"inner_loop": inner, "outer_loss": outer, "watch_loss": watch}.items():
+        monkeypatch.setattr(metalearning, name, function)
+    return seen
+
+
+def test_episodes_draw_fresh_splits_and_weights_and_grow_n_tr(spy):
+    messages = []
+    learned = learn([small_task()], QUICK, seed=3, report=messages.append)
+    assert spy["n_tr"] == learned.history["n_tr"] == [3, 5, 7, 9, 9, 9, 9, 9]
+    assert len({frozenset(rows) for rows in spy["train"]}) == 8
+    assert len({tuple(theta[0].flatten().tolist()) for theta in spy["theta"]}) == 8
+    assert all(len(values) == 8 for values in learned.history.values())
+    assert len(messages) == 8 and messages[7].startswith("episode 8/8, n_tr 9, V ")
+    assert f"V {learned.history['outer'][7]:.4f}" in messages[7]
+
+
+def test_psi_starts_from_the_init_and_moves_each_episode(spy):
+    learned = learn([small_task()], replace(QUICK, init="relu"), seed=3)
+    assert torch.equal(spy["psi"][0]["hidden"], torch.linspace(-2, 2, 9).clamp(0))
+    assert all(not torch.equal(a["hidden"], b["hidden"]) for a, b in zip(spy["psi"], spy["psi"][1:], strict=False))
+    assert torch.equal(learned.psi["hidden"], spy["psi"][learned.best_episode]["hidden"])
+
+
+def test_the_outer_step_is_a_clipped_gradient_step(spy):
+    settings = replace(QUICK, outer=Optimiser("sgd", 0.5), clip=1e-3)
+    learned = learn([small_task()], settings, seed=3)
+    moves = [(b["hidden"] - a["hidden"]).norm().item() for a, b in zip(spy["psi"], spy["psi"][1:], strict=False)]
+    assert min(learned.history["norm"]) > 1e-3  # so that every step was clipped
+    assert moves == pytest.approx([0.5e-3] * 7, rel=1e-3)
+    spy["psi"].clear()
+    learned = learn([small_task()], replace(settings, clip=1e9), seed=3)
+    moves = [(b["hidden"] - a["hidden"]).norm().item() for a, b in zip(spy["psi"], spy["psi"][1:], strict=False)]
+    assert moves == pytest.approx([0.5 * norm for norm in learned.history["norm"][:7]], rel=1e-3)
+
+
+def test_watched_rows_are_never_drawn(spy):
+    learn([small_task()], replace(QUICK, episodes=30, watch=0.2), seed=3)
+    watched = spy["watched"][0]
+    assert len(watched) == 12 and all(rows == watched for rows in spy["watched"])
+    drawn = [rows | rows_of(x) for rows, (x, _) in zip(spy["train"], spy["outer"], strict=True)]
+    assert all(rows == set(range(60)) - watched for rows in drawn)  # T' and V together are all the others
+    other = watch_split(60, 0.2, seed=4)[1]
+    assert set(other.tolist()) != watched
+
+
+def test_nothing_is_watched_on_request():
+    pool, watched = watch_split(60, 0.0, seed=3)
+    assert len(watched) == 0 and sorted(pool.tolist()) == list(range(60))
+    learned = learn([small_task()], replace(QUICK, watch=0.0), seed=3)
+    assert learned.history["watch"] == learned.history["outer"]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_objectives(spy, objective):
+    task = small_task(given=True)
+    learn([task], replace(QUICK, objective=objective, watch=0.1, validation=0.5), seed=3)
+    for rows, (x, y) in zip(spy["train"], spy["outer"], strict=True):
+        assert len(rows) == 27
+        if objective == "validation":
+            assert len(x) == 27 and rows.isdisjoint(rows_of(x))
+        elif objective == "training":
+            assert rows_of(x) == rows
+        else:
+            order = x[:, 0].argsort()
+            torch.testing.assert_close(x[order], task.given[0][task.given[0][:, 0].argsort()])
+            torch.testing.assert_close(y[order], task.given[1][task.given[0][:, 0].argsort()])
+        if objective != "given":
+            torch.testing.assert_close(y, torch.sin(6 * x[:, 1:2]))
+
+
+def test_given_rows_are_not_touched_by_the_other_objectives():
+    poisoned = replace(small_task(given=True), given=(torch.full((7, 3), torch.nan), torch.full((7, 1), torch.nan)))
+    for objective in ("validation", "training"):
+        settings = replace(QUICK, objective=objective)
+        clean, other = (learn([task], settings, seed=3) for task in (small_task(), poisoned))
+        assert clean.history == other.history and not other.diverged
+    assert learn([poisoned], replace(QUICK, objective="given"), seed=3).diverged
+
+
+def test_the_outer_loss_uses_at_most_a_batch():
+    task, pool = small_task(given=True), torch.arange(60)
+    for objective, size in {"validation": 5, "training": 5, "given": 5}.items():
+        rows, (x, y) = draw_episode(task, replace(QUICK, objective=objective, batch=5), pool, generator())
+        assert len(x) == len(y) == size and len(rows) == 48
+    rows, (x, _) = draw_episode(task, replace(QUICK, validation=0.999), pool[:4], generator())
+    assert len(rows) == 1 and len(x) == 3  # neither side is ever empty
+    rows, (x, _) = draw_episode(task, replace(QUICK, validation=0.001), pool[:4], generator())
+    assert len(rows) == 3 and len(x) == 1
+
+
+def test_several_tasks_take_turns_and_share_psi(spy):
+    tasks = [small_task(), small_task(Network(4, 1, 7, 2, SPLINE), n=50, seed=1), small_task(Network(2, 1, 3, 1, SPLINE), n=40, seed=2)]
+    learned = learn(tasks, QUICK, seed=3)
+    assert [tasks.index(task) for task in spy["task"]] == [0, 1, 2, 0, 1, 2, 0, 1]
+    assert all(set(psi) == {"hidden"} and psi["hidden"].shape == (9,) for psi in spy["psi"])
+    assert len(spy["watched"][1]) == 5 and len(learned.history["watch"]) == 8
+
+
+def test_patience_ends_the_run_and_the_best_psi_is_kept(spy, monkeypatch):
+    watch = iter([5.0, 4.0, 1.0, *[9.0] * 50])
+    monkeypatch.setattr(metalearning, "watch_loss", lambda *arguments: next(watch))
+    learned = learn([small_task()], replace(QUICK, episodes=50, patience=6), seed=3)
+    assert learned.best_episode == 2 and len(learned.history["watch"]) == 9  # 2 + 6, counted from 0
+    assert torch.equal(learned.psi["hidden"], spy["psi"][2]["hidden"])
+
+
+def test_patience_counts_rounds_of_all_tasks(monkeypatch):
+    monkeypatch.setattr(metalearning, "watch_loss", lambda *arguments: 1.0)
+    learned = learn([small_task(), small_task(seed=1)], replace(QUICK, episodes=50, patience=4), seed=3)
+    assert len(learned.history["watch"]) - 1 - learned.best_episode == 8
+
+
+def test_best_is_the_lowest_mean_of_the_last_five_rounds(monkeypatch):
+    values = torch.rand(60, generator=generator()).tolist()
+    for n_tasks in (1, 3):
+        watch = iter(values)
+        monkeypatch.setattr(metalearning, "watch_loss", lambda *arguments, watch=watch: next(watch))
+        tasks = [small_task(n=20 + i) for i in range(n_tasks)]
+        learned = learn(tasks, replace(QUICK, episodes=60, n_tr_max=1, n_tr_start=1, patience=100), seed=3)
+        means = {}
+        for end in range(n_tasks, 61):  # whole rounds only, so that every task weighs the same
+            window = n_tasks * min(5, end // n_tasks)
+            means[end - 1] = sum(values[end - window : end]) / window
+        assert learned.best_episode == min(means, key=means.get)
+
+
+def test_a_task_of_small_losses_does_not_hide_the_progress_on_the_others(monkeypatch):
+    """The first task's loss is far below the second's, which improves: the start must not stay the best."""
+    losses = iter(value for i in range(30) for value in (0.01, 1.0 - 0.02 * i))
+    monkeypatch.setattr(metalearning, "watch_loss", lambda *arguments: next(losses))
+    learned = learn([small_task(), small_task(seed=1)], replace(QUICK, episodes=60, patience=10), seed=3)
+    assert len(learned.history["watch"]) == 60 and learned.best_episode >= 58
+
+
+@pytest.mark.parametrize("lr, episodes", [(1e30, 0), (None, 4)])
+def test_divergence_ends_the_run_with_a_record(monkeypatch, lr, episodes):
+    settings = QUICK
+    if lr:
+        settings = replace(QUICK, inner=Optimiser("sgd", lr), n_tr_start=20, n_tr_max=20)
+    else:  # in the fifth episode
+        original, calls = metalearning.inner_loop, []
+
+        def inner(*arguments):
+            calls.append(0)
+            theta = original(*arguments)
+            return [p * torch.nan for p in theta] if len(calls) == 5 else theta
+
+        monkeypatch.setattr(metalearning, "inner_loop", inner)
+    learned = learn([small_task()], replace(settings, init="relu"), seed=3)
+    assert learned.diverged and [len(values) for values in learned.history.values()] == [episodes] * 4
+    assert all(bool(values.isfinite().all()) for values in learned.psi.values())
+    assert all(math.isfinite(number) for values in learned.history.values() for number in values)
+
+
+def test_same_seed_same_result_and_no_global_randomness():
+    state = torch.get_rng_state()
+    first, second, other = (learn([small_task()], QUICK, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(first.psi["hidden"], second.psi["hidden"]) and first.history == second.history
+    assert first.history["outer"] != other.history["outer"]
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("change", [dict(objective="test"), dict(validation=0.0), dict(validation=1.0), dict(watch=1.0), dict(watch=-0.1)])
+def test_settings_refuse_fractions_and_objectives(change):
+    message = "objective must be one of .* got 'test'" if "objective" in change else r"validation must be in \(0, 1\) and watch in"
+    with pytest.raises(ValueError, match=message):
+        Settings(**change)
+
+
+@pytest.mark.parametrize("change", [dict(episodes=0), dict(n_tr_start=0), dict(batch=0), dict(patience=0), dict(unroll=-1)])
+def test_settings_refuse_counts(change):
+    (name, value), *_ = change.items()
+    with pytest.raises(ValueError, match=f"at least 1 and unroll at least 0: .*{name}={value}"):
+        Settings(**change)
+
+
+def test_learn_refuses_what_it_cannot_do():
+    with pytest.raises(ValueError, match="nothing to learn: the network has neither a spline nor input activations"):
+        learn([small_task(Network(3, 1, 5, 1, Activation("relu")))], QUICK, seed=0)
+    with pytest.raises(ValueError, match="objective 'given' needs a task with given rows"):
+        learn([small_task(given=True), small_task()], replace(QUICK, objective="given"), seed=0)
+
+
+# --- it learns --------------------------------------------------------------------------------------------------------
+
+
+def digits_task(method="linear", layerwise=False):
+    data = datasets.load("digits")
+    network = Network(64, 1, 24, 1, Activation("spline", points=30, method=method, layerwise=layerwise))
+    return Task(network, data.x_train, datasets.targets(data.y_train, 10, "regression"), "mse")
+
+
+def mean_test_loss(task, psi, n_tr=100):
+    """Loss on digits' test rows after training from scratch, over 3 starts."""
+    data = datasets.load("digits")
+    test, losses = (data.x_test, datasets.targets(data.y_test, 10, "regression")), []
+    for seed in range(3):
+        settings = Settings(unroll=0, inner=Optimiser("sgd", 0.1))
+        theta = inner_loop(task, psi, task.network.init(generator(seed)), torch.arange(len(task.x)), n_tr, settings, generator(seed))
+        losses.append(outer_loss(task, psi, theta, test).item())
+    return sum(losses) / 3
+
+
+@pytest.mark.parametrize("init, method", [("relu", "linear"), ("zeros", "linear"), ("zeros", "cubic")])
+def test_a_learned_activation_beats_its_start_on_digits(init, method):
+    task = digits_task(method)
+    settings = Settings(init, episodes=60, n_tr_start=40, n_tr_step=2, inner=Optimiser("sgd", 0.1), outer=Optimiser("adam", 0.05))
+    learned = learn([task], settings, seed=1)
+    assert not learned.diverged and learned.best_episode > 10
+    watch = learned.history["watch"]
+    assert watch[learned.best_episode] < 0.7 * watch[0]
+    start, end = (mean_test_loss(task, psi) for psi in (task.network.init_psi(init), learned.psi))
+    assert end < 0.8 * start  # on rows that it has never seen, after training from scratch
+
+
+def test_input_activations_learn_what_the_network_cannot_see():
+    """The target is a fast wave of one input: out of reach of a linear model, except through an input activation."""
+    x = 2 * torch.rand(500, 2, generator=generator()) - 1
+    network = Network(2, 1, 1, 0, Activation("relu"), input_activation=Activation("spline", points=20, low=-1, high=1))
+    task = Task(network, x, torch.cos(5 * x[:, :1]), "mse")
+    learned = learn([task], Settings(episodes=150, n_tr_start=40, n_tr_step=0, inner=Optimiser("sgd", 0.3)), seed=1)
+    watch = learned.history["watch"]
+    assert watch[learned.best_episode] < 0.2 * watch[0]
+    assert learned.psi["input"].shape == (2, 20)
+
+
+# --- checkpoints ------------------------------------------------------------------------------------------------------
+
+KILLED = """
+import sys, time
+from pathlib import Path
+import torch
+sys.path[:0] = [{root!r}, {tests!r}]
+torch.set_num_threads(1)
+from test_metalearning import learn, long_settings, small_task
+def report(message):
+    print(message, flush=True)
+    time.sleep(0.02)
+learn([small_task(), small_task(seed=1)], long_settings({outer!r}), seed=3, checkpoint=Path({path!r}), report=report)
+"""
+
+
+def long_settings(outer):
+    optimiser = Optimiser("sgd", 0.1, 0.9) if outer == "momentum" else Optimiser(outer, 0.02)
+    return replace(QUICK, episodes=25, outer=optimiser, batch=16)
+
+
+@pytest.mark.parametrize("outer, kill_at", [("adam", 7), ("momentum", 12)])
+def test_a_killed_run_resumes_to_the_identical_result(tmp_path, outer, kill_at):
+    path = tmp_path / "checkpoint.safetensors"
+    code = KILLED.format(root=str(ROOT), tests=str(ROOT / "tests"), path=str(path), outer=outer)
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    for line in process.stdout:
+        if line.startswith(f"episode {kill_at}/"):
+            break
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL and path.exists()
+    process.stdout.close()
+
+    tasks, settings, messages = [small_task(), small_task(seed=1)], long_settings(outer), []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        whole = learn(tasks, settings, seed=3)
+        resumed = learn(tasks, settings, seed=3, checkpoint=path, report=messages.append)
+    finally:
+        torch.set_num_threads(threads)
+    assert 25 - kill_at - 1 <= len(messages) <= 25 - kill_at + 1  # it went on, and did not start again
+    assert torch.equal(resumed.psi["hidden"], whole.psi["hidden"])
+    assert resumed.history == whole.history and resumed.best_episode == whole.best_episode
+
+
+@pytest.mark.parametrize("outer", [Optimiser("sgd", 0.1), Optimiser("sgd", 0.1, 0.9), Optimiser("rmsprop", 0.01), Optimiser("adam", 0.02)])
+@pytest.mark.parametrize("network", [Network(3, 1, 5, 1, SPLINE), Network(3, 1, 5, 2, replace(SPLINE, layerwise=True), input_activation=INPUT)])
+def test_stopping_after_any_episode_changes_nothing(tmp_path, outer, network):
+    class Stop(Exception):
+        pass
+
+    def report(message):
+        if message.startswith(f"episode {stop}/"):
+            raise Stop
+
+    settings, task = replace(QUICK, outer=outer), small_task(network)
+    whole = learn([task], settings, seed=3)
+    for stop in (1, 2, 5, 8):
+        path = tmp_path / f"{stop}.safetensors"
+        with pytest.raises(Stop):  # after the episode's work, before its checkpoint
+            learn([task], settings, seed=3, checkpoint=path, report=report)
+        resumed = learn([task], settings, seed=3, checkpoint=path)
+        assert resumed.history == whole.history and resumed.best_episode == whole.best_episode
+        assert all(torch.equal(resumed.psi[name], whole.psi[name]) for name in whole.psi)
+
+
+def test_a_finished_run_is_returned_from_its_checkpoint(tmp_path, monkeypatch):
+    path, task = tmp_path / "c.safetensors", small_task()
+    whole = learn([task], QUICK, seed=3, checkpoint=path)
+    monkeypatch.setattr(metalearning, "inner_loop", lambda *arguments: pytest.fail("nothing is left to compute"))
+    again = learn([task], QUICK, seed=3, checkpoint=path)
+    assert again.history == whole.history and torch.equal(again.psi["hidden"], whole.psi["hidden"])
+
+
+def test_a_run_that_patience_ended_does_not_go_on_from_its_checkpoint(tmp_path, monkeypatch):
+    path, task, settings = tmp_path / "c.safetensors", small_task(), replace(QUICK, episodes=50, patience=4)
+    watch = iter([5.0, *[9.0] * 4, *[0.0] * 50])  # the episode after the last would be the best
+    monkeypatch.setattr(metalearning, "watch_loss", lambda *arguments: next(watch))
+    whole = learn([task], settings, seed=3, checkpoint=path)
+    again = learn([task], settings, seed=3, checkpoint=path)
+    assert len(whole.history["watch"]) == 5
+    assert again.history == whole.history and again.best_episode == 0
+
+
+def test_a_run_that_diverged_diverges_again_from_its_checkpoint(tmp_path, monkeypatch):
+    path, watch = tmp_path / "c.safetensors", iter([3.0, 2.0, math.nan, math.nan])
+    monkeypatch.setattr(metalearning, "watch_loss", lambda *arguments: next(watch))
+    whole = learn([small_task()], QUICK, seed=3, checkpoint=path)
+    again = learn([small_task()], QUICK, seed=3, checkpoint=path)
+    assert whole.diverged and again.diverged and again.history == whole.history and len(whole.history["watch"]) == 2
+
+
+def damage(path, how):
+    content = path.read_bytes()
+    tensors = load_file(path)
+    state = {"episode": 8, "steps": 8, "best": 0, "history": {}}
+    if how.startswith("cut"):
+        path.write_bytes(content[: int(how.split()[1])])
+    elif how == "other text":
+        path.write_text("{}")
+    elif how == "no metadata":
+        save_file(tensors, path)
+    elif how == "not JSON":
+        save_file(tensors, path, metadata={"state": "{"})
+    elif how == "incomplete state":
+        save_file(tensors, path, metadata={"state": json.dumps({"episode": 8})})
+    elif how == "a list for a state":
+        save_file(tensors, path, metadata={"state": "[]"})
+    else:
+        del tensors[how]
+        save_file(tensors, path, metadata={"state": json.dumps(state)})
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["cut 0", "cut 7", "cut 100", "cut 700", "other text", "no metadata", "not JSON", "incomplete state", "a list for a state"]
+    + ["psi.hidden", "best.hidden", "outer.mean.0"],
+)
+def test_a_damaged_checkpoint_is_an_error_that_names_the_file(tmp_path, how):
+    path = tmp_path / "checkpoint.safetensors"
+    learn([small_task()], QUICK, seed=3, checkpoint=path)
+    damage(path, how)
+    with pytest.raises(ValueError, match="checkpoint.safetensors is not a usable checkpoint .*; delete it to start again"):
+        learn([small_task()], QUICK, seed=3, checkpoint=path)
+
+
+def test_a_checkpoint_of_another_outer_optimiser_is_refused(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    learn([small_task()], replace(QUICK, outer=Optimiser("sgd", 0.1)), seed=3, checkpoint=path)
+    with pytest.raises(ValueError, match="is not a usable checkpoint"):
+        learn([small_task()], QUICK, seed=3, checkpoint=path)
+
+
+def test_history_has_its_fields_from_the_start():
+    assert Learned({}).history == {"outer": [], "watch": [], "n_tr": [], "norm": []}
+    assert Learned({}).history is not Learned({}).history

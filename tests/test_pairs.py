@@ -1,0 +1,160 @@
+"""Scripts and notebooks: generated one way, deterministic, and compared."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lib import pairs
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = """# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: -papermill,-execution
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A page
+
+# %% tags=["parameters"]
+seed = 0
+
+# %%
+print(seed)
+
+# %%
+print(seed)
+"""
+
+
+@pytest.fixture
+def repository(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "page.py").write_text(SCRIPT, encoding="utf-8")
+    pairs.write(tmp_path)
+    return tmp_path
+
+
+def edit(repository, change):
+    """Apply `change` to the notebook's JSON."""
+    path = repository / "notebooks" / "page.ipynb"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_the_committed_pairs_are_in_step():
+    assert pairs.differences(ROOT) == []
+
+
+def test_a_generated_pair_is_in_step_and_generating_again_changes_nothing(repository):
+    assert pairs.differences(repository) == []
+    assert pairs.write(repository) == []
+
+
+def test_a_notebook_has_the_cells_tags_kernel_and_no_outputs(repository):
+    content = json.loads((repository / "notebooks" / "page.ipynb").read_text(encoding="utf-8"))
+    assert [cell["cell_type"] for cell in content["cells"]] == ["markdown", "code", "code", "code"]
+    assert content["cells"][1]["metadata"]["tags"] == ["parameters"]
+    assert content["metadata"]["kernelspec"]["name"] == "python3"
+    assert "formats" not in content["metadata"]["jupytext"]  # an editor must not sync the other way
+    assert all(cell["outputs"] == [] for cell in content["cells"] if cell["cell_type"] == "code")
+    ids = [cell["id"] for cell in content["cells"]]
+    assert len(set(ids)) == 4  # though two cells are equal
+
+
+def test_cell_ids_do_not_change_when_another_cell_is_added(repository):
+    path = repository / "notebooks" / "page.py"
+    before = [cell["id"] for cell in pairs.notebook(path).cells]
+    path.write_text(SCRIPT.replace("# %% tags", "# %% [markdown]\n# More.\n\n# %% tags"), encoding="utf-8")
+    after = [cell["id"] for cell in pairs.notebook(path).cells]
+    assert [identifier for identifier in after if identifier in before] == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content["cells"][2].update(source=["print(1)"]), "cell 2 differs .* in source"),
+        (lambda content: content["cells"][1].update(metadata={}), "cell 1 differs .* in metadata"),
+        (lambda content: content["cells"][2].update(outputs=[{"output_type": "stream"}]), "in outputs"),
+        (lambda content: content["cells"][2].update(execution_count=1), "in execution_count"),
+        (lambda content: content["cells"][0].update(cell_type="raw"), "in cell_type"),
+        (lambda content: content["cells"].pop(), "has 3 cells, page.py has 4"),
+        (lambda content: content["metadata"].update(kernelspec={}), "metadata differ"),
+        (lambda content: content.pop("cells"), "is not a notebook"),
+    ],
+)
+def test_pairs_out_of_step_are_found(repository, change, message):
+    edit(repository, change)
+    (found,) = pairs.differences(repository)
+    assert re.search(message, found)
+
+
+def test_an_edited_script_is_found(repository):
+    (repository / "notebooks" / "page.py").write_text(
+        SCRIPT.replace("seed = 0", "seed = 1"), encoding="utf-8"
+    )
+    assert "cell 1 differs" in pairs.differences(repository)[0]
+
+
+def test_a_missing_notebook_and_a_notebook_without_script_are_found(repository):
+    shutil.move(repository / "notebooks" / "page.ipynb", repository / "notebooks" / "other.ipynb")
+    assert [re.sub(r"^\S+/", "", line) for line in pairs.differences(repository)] == [
+        "page.ipynb is missing",
+        "other.ipynb has no script beside it",
+    ]
+
+
+def test_a_script_without_kernelspec_is_refused(repository):
+    path = repository / "notebooks" / "page.py"
+    path.write_text(SCRIPT.replace("name: python3", "name: julia"), encoding="utf-8")
+    with pytest.raises(ValueError, match="must name the kernelspec python3"):
+        pairs.notebook(path)
+
+
+def test_the_command_checks_and_writes(repository, capsys):
+    assert pairs.main(["--check"], repository) == 0
+    edit(repository, lambda content: content["cells"].pop())
+    assert pairs.main(["--check"], repository) == 1
+    assert "run `make pairs`" in capsys.readouterr().out
+    assert pairs.main([], repository) == 0
+    assert pairs.main(["--check"], repository) == 0
+    assert pairs.main(["--chekc"], repository) == 2
+
+
+# What every page of the book has in common.
+
+SCRIPTS = pairs.scripts(ROOT)
+
+
+def cells(script, tag):
+    return [cell for cell in pairs.notebook(script).cells if tag in cell.metadata.get("tags", [])]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_page_has_a_title_the_same_set_up_and_the_three_parameters(script):
+    first = pairs.notebook(script).cells[0]
+    assert first.cell_type == "markdown" and re.match(r"# \S", first.source)
+    reference = cells(SCRIPTS[0], "set-up")
+    assert [cell.source for cell in cells(script, "set-up")] == [cell.source for cell in reference] != []
+    (parameters,) = cells(script, "parameters")
+    assert parameters.source == 'profile = "smoke"\nseed = 0\ndata_dir = None'
+
+
+def test_the_repository_has_the_same_address_everywhere():
+    address = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
+    (set_up,) = cells(SCRIPTS[0], "set-up")
+    assert re.search(r'^REPOSITORY = "(.+)"$', set_up.source, re.MULTILINE).group(1) == address
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["repository-code"] == address
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"https://github\.com/[\w.-]+/[\w.-]+?(?=[/)\s]|\.git|$)", readme)) <= {address}
+    slug = address.removeprefix("https://github.com/")
+    assert set(re.findall(r"colab\.research\.google\.com/github/([\w.-]+/[\w.-]+)/", readme)) <= {slug}

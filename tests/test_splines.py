@@ -1,0 +1,366 @@
+"""Splines: values against NumPy and SciPy, derivatives against finite differences, torch.func, files and their refusals."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from scipy.interpolate import CubicHermiteSpline
+
+from lib import splines
+from lib.splines import METHODS, Spline, grid, initial_values, interpolate, load, load_activation, save, slope_product
+
+LOW, HIGH = -1.5, 2.0
+METADATA = {"low": LOW, "high": HIGH, "method": "cubic", "learned_on": "digits, regression", "record": "learn-0123456789ab"}
+
+
+def draw(*shape, seed=0, dtype=torch.float64):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def off_knots(n_points, rows=3, columns=4, seed=0):
+    """Points of which some are outside [LOW, HIGH] and none is close to a control point or (for "nearest") a tie."""
+    u = draw(rows, columns, seed=seed).abs() * n_points / 2 - 1
+    u = u.floor() + 0.1 + 0.3 * (u - u.floor())  # in units of the spacing: fractions from 0.1 to 0.4
+    return LOW + u * (HIGH - LOW) / (n_points - 1)
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 3e-6), (torch.float64, 1e-13)])
+@pytest.mark.parametrize("n_points", [2, 3, 50, 401])
+@pytest.mark.parametrize("low, high", [(-5.0, 5.0), (LOW, HIGH), (0.25, 0.5)])
+def test_linear_equals_numpy(dtype, tolerance, n_points, low, high):
+    values, knots = draw(n_points, dtype=dtype), grid(n_points, low, high).to(dtype)
+    width = high - low
+    x = torch.cat([knots, draw(300, seed=1, dtype=dtype) * width + low, torch.tensor([low, high, -1e9, 1e9], dtype=dtype)])
+    expected = np.interp(x.double(), np.linspace(low, high, n_points), values.double())
+    result = interpolate(x, values, low, high)
+    assert result.dtype == dtype and result.shape == x.shape
+    rounding = n_points * max(abs(low), abs(high)) / width  # x is known to that many spacings times epsilon
+    np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance * max(1.0, rounding))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_spline_per_column(method):
+    values, x = draw(4, 9), 2 * draw(6, 5, 4, seed=1)
+    result = interpolate(x, values, LOW, HIGH, method)
+    for column in range(4):
+        torch.testing.assert_close(result[..., column], interpolate(x[..., column], values[column], LOW, HIGH, method))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_control_values_are_met_and_ends_are_kept(method, dtype):
+    values = draw(12, dtype=dtype)
+    torch.testing.assert_close(interpolate(grid(12, LOW, HIGH).to(dtype), values, LOW, HIGH, method), values, rtol=1e-5, atol=1e-5)
+    outside = torch.tensor([LOW - 1e-3, -1e30, -float("inf"), HIGH + 1e-3, 1e30, float("inf")], dtype=dtype)
+    expected = values[[0, 0, 0, -1, -1, -1]]
+    torch.testing.assert_close(interpolate(outside, values, LOW, HIGH, method), expected)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_empty_zero_dimensional_and_nan(method):
+    values = draw(5)
+    assert interpolate(torch.empty(0, 3, dtype=torch.float64), values, LOW, HIGH, method).shape == (0, 3)
+    assert interpolate(torch.empty(0, 2, dtype=torch.float64), draw(2, 5), LOW, HIGH, method).shape == (0, 2)
+    single = interpolate(torch.tensor(0.3, dtype=torch.float64), values, LOW, HIGH, method)
+    torch.testing.assert_close(single, interpolate(torch.full((1,), 0.3).double(), values, LOW, HIGH, method)[0], rtol=1e-6, atol=1e-6)
+    assert single.shape == ()
+    result = interpolate(torch.tensor([0.3, float("nan")], dtype=torch.float64), values, LOW, HIGH, method)
+    assert result[0].isfinite() and result[1].isnan()
+
+
+@pytest.mark.parametrize("n_points", [2, 3, 4, 17])
+def test_cubic_equals_scipy_with_catmull_rom_slopes(n_points):
+    values, knots = draw(n_points), np.linspace(LOW, HIGH, n_points)
+    # central differences inside and one-sided ones at the two ends, which np.gradient also takes
+    reference = CubicHermiteSpline(knots, values, np.gradient(values.numpy(), knots[1] - knots[0]))
+    x = torch.linspace(LOW, HIGH, 501, dtype=torch.float64)
+    np.testing.assert_allclose(interpolate(x, values, LOW, HIGH, "cubic"), reference(x), atol=1e-12)
+    slope = slope_product(x, values, torch.ones_like(x), LOW, HIGH, "cubic")
+    np.testing.assert_allclose(slope, reference(x, 1), atol=1e-11)
+
+
+@pytest.mark.parametrize("method", ["linear", "cubic"])
+@pytest.mark.parametrize("n_points", [2, 3, 30])
+def test_straight_lines_stay_straight(method, n_points):
+    x = torch.linspace(LOW, HIGH, 333, dtype=torch.float64)
+    torch.testing.assert_close(interpolate(x, 0.7 - 3 * grid(n_points, LOW, HIGH), LOW, HIGH, method), 0.7 - 3 * x)
+
+
+@pytest.mark.parametrize("n_points", [2, 7, 50])
+def test_nearest_takes_the_closest_control_point(n_points):
+    values, x = draw(n_points), 2 * draw(400, seed=1)
+    index = np.abs(x.numpy()[:, None] - np.linspace(LOW, HIGH, n_points)).argmin(axis=1)
+    torch.testing.assert_close(interpolate(x, values, LOW, HIGH, "nearest"), values[index])
+
+
+# --- derivatives ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["linear", "cubic"])
+@pytest.mark.parametrize("columns", [False, True])
+def test_first_and_second_derivatives_equal_finite_differences(method, columns):
+    x = off_knots(8).requires_grad_()
+    values = (draw(4, 8, seed=1) if columns else draw(8, seed=1)).requires_grad_()
+    assert bool((x < LOW).any()) and bool((x > HIGH).any()) and bool(((x > LOW) & (x < HIGH)).any())
+
+    def function(x, values):
+        return interpolate(x, values, LOW, HIGH, method)
+
+    assert torch.autograd.gradcheck(function, (x, values))
+    assert torch.autograd.gradgradcheck(function, (x, values))
+
+
+@pytest.mark.parametrize("method", ["linear", "cubic"])
+@pytest.mark.parametrize("columns", [False, True])
+def test_derivatives_of_the_slope_product_equal_finite_differences(method, columns):
+    x = off_knots(8).requires_grad_()
+    values = (draw(4, 8, seed=1) if columns else draw(8, seed=1)).requires_grad_()
+    factor = draw(3, 4, seed=2).requires_grad_()
+
+    def function(x, values, factor):
+        return slope_product(x, values, factor, LOW, HIGH, method)
+
+    assert torch.autograd.gradcheck(function, (x, values, factor))
+    assert torch.autograd.gradgradcheck(function, (x, values, factor))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("columns", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_slope_product_equals_autograd(method, columns, dtype):
+    values = draw(5, 9, seed=1, dtype=dtype) if columns else draw(9, seed=1, dtype=dtype)
+    knots = grid(9, LOW, HIGH)
+    x = torch.cat([2 * draw(20, 5), knots[:, None].expand(9, 5), knots[[0, -1], None].expand(2, 5) * 1.1]).to(dtype)
+    factor = draw(*x.shape, seed=2, dtype=dtype)
+    leaf = x.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(interpolate(leaf, values, LOW, HIGH, method), leaf, factor)
+    result = slope_product(x, values, factor, LOW, HIGH, method)
+    torch.testing.assert_close(result, expected)
+    outside = (x < LOW) | (x > HIGH)
+    assert bool((result[outside] == 0).all()) and bool((result[~outside] != 0).all())
+
+
+def test_nearest_is_trained_with_the_derivatives_of_the_linear_spline():
+    x, values = 2 * draw(30), draw(9, seed=1)
+    results = []
+    for method in ("nearest", "linear"):
+        leaves = x.clone().requires_grad_(), values.clone().requires_grad_()
+        output = interpolate(*leaves, LOW, HIGH, method)
+        grads = torch.autograd.grad((output * draw(30, seed=2)).sum(), leaves, create_graph=True)
+        results.append([*grads, *torch.autograd.grad(grads[0].square().sum(), leaves[1])])
+    torch.testing.assert_close(*results)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_torch_func_transforms(method):
+    x, values = off_knots(8).flatten(), draw(3, 8, seed=1)
+
+    def g(x, values):
+        return interpolate(x, values, LOW, HIGH, method)
+
+    batched = torch.func.vmap(g, in_dims=(None, 0))(x, values)
+    torch.testing.assert_close(batched, torch.stack([g(x, row) for row in values]))
+    batched = torch.func.vmap(g, in_dims=(0, None))(x, values[0])
+    torch.testing.assert_close(batched, g(x, values[0]))
+    slopes = torch.func.vmap(torch.func.vmap(torch.func.grad(g), in_dims=(0, None)), in_dims=(None, 0))(x, values)
+    expected = torch.stack([slope_product(x, row, torch.ones_like(x), LOW, HIGH, method) for row in values])
+    torch.testing.assert_close(slopes, expected)
+    # d2 / dpsi dx, from nested transforms and from autograd
+    mixed = torch.func.jacrev(torch.func.grad(lambda x, values: g(x, values).square().sum()), argnums=1)(x, values[0])
+    leaves = x.clone().requires_grad_(), values[0].clone().requires_grad_()
+    (slope,) = torch.autograd.grad(g(*leaves).square().sum(), leaves[0], create_graph=True)
+    rows = [torch.autograd.grad(s, leaves[1], retain_graph=True)[0] for s in slope]
+    torch.testing.assert_close(mixed, torch.stack(rows))
+    assert mixed.abs().sum() > 0
+
+
+# --- control points, initial values, module ---------------------------------------------------------------------------
+
+
+def test_grid_and_initial_values():
+    np.testing.assert_allclose(grid(7, LOW, HIGH), np.linspace(LOW, HIGH, 7))
+    np.testing.assert_allclose(initial_values("relu", 7, LOW, HIGH), np.linspace(LOW, HIGH, 7).clip(0), rtol=1e-6)
+    np.testing.assert_allclose(initial_values("identity", 7, LOW, HIGH), np.linspace(LOW, HIGH, 7), rtol=1e-6)
+    np.testing.assert_allclose(initial_values(torch.sin, 7, LOW, HIGH), np.sin(np.linspace(LOW, HIGH, 7)), rtol=1e-6)
+    zeros = initial_values("zeros", 7, LOW, HIGH)
+    assert zeros.shape == (7,) and zeros.dtype == torch.float32 and not zeros.any()
+
+
+def test_module_keeps_a_fixed_function_by_default():
+    values = draw(9, dtype=torch.float32)
+    g = Spline(values, LOW, HIGH, "cubic")
+    x = draw(5, 3, dtype=torch.float32)
+    expected = interpolate(x, values, LOW, HIGH, "cubic")
+    torch.testing.assert_close(g(x), expected)
+    assert list(g.parameters()) == [] and list(g.state_dict()) == ["values"]
+    values.zero_()  # the module has a copy
+    torch.testing.assert_close(g(x), expected)
+    other = Spline(torch.zeros(9), LOW, HIGH, "cubic")
+    other.load_state_dict(g.state_dict())
+    torch.testing.assert_close(other(x), expected)
+    assert g.double()(x.double()).dtype == torch.float64
+    assert "n_c=9" in repr(g) and "'cubic'" in repr(g)
+
+
+def test_module_trains_on_request():
+    g = Spline(torch.zeros(2, 5), LOW, HIGH, trainable=True)
+    assert [p.shape for p in g.parameters()] == [(2, 5)]
+    x, target = draw(200, 2, dtype=torch.float32), torch.tensor([1.0, -2.0])
+    optimiser = torch.optim.SGD(g.parameters(), 0.5)
+    for _ in range(200):
+        optimiser.zero_grad()
+        (g(x) - target).square().mean().backward()
+        optimiser.step()
+    torch.testing.assert_close(g(x), target.expand(200, 2), rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: interpolate(draw(3), draw(5), 0, 1, "quintic"), "method must be one of .* got 'quintic'"),
+        (lambda: interpolate(draw(3), draw(5), 1, 1), r"low < high, got \[1, 1\]"),
+        (lambda: interpolate(draw(3), draw(5), 0, float("inf")), r"must be finite with low < high, got \[0, inf\]"),
+        (lambda: interpolate(draw(3), draw(5), float("nan"), 1), "must be finite with low < high"),
+        (lambda: interpolate(draw(3), draw(1), 0, 1), r"n_c at least 2, got shape \(1,\)"),
+        (lambda: interpolate(draw(3), draw(2, 2, 5), 0, 1), r"got shape \(2, 2, 5\)"),
+        (lambda: interpolate(draw(3), draw(2, 5), 0, 1), r"2 splines need inputs with as many columns, got shape \(3,\)"),
+        (lambda: interpolate(torch.tensor(1.0), torch.ones(2, 5), 0, 1), r"2 splines need inputs .* got shape \(\)"),
+        (lambda: interpolate(draw(3), draw(5, dtype=torch.float32), 0, 1), "must both be float32 or both float64"),
+        (lambda: grid(1, 0, 1), "n_points must be at least 2, got 1"),
+        (lambda: initial_values("ones", 5, 0, 1), r"init must be one of \['identity', 'relu', 'zeros'\] .* got 'ones'"),
+        (lambda: initial_values(lambda x: x[:2], 5, 0, 1), r"one value per control point, \(5,\), got \(2,\)"),
+        (lambda: Spline(torch.ones(1)), r"n_c at least 2, got shape \(1,\)"),
+        (lambda: Spline(torch.ones(5), 2, 1), r"low < high, got \[2, 1\]"),
+    ],
+)
+def test_refusals(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def file_with(path, tensors=None, metadata=METADATA, raw=None):
+    """Write a safetensors file that may be wrong in one respect, without :func:`save` and its checks."""
+    text = json.dumps(metadata) if raw is None else raw
+    save_file({"hidden": torch.ones(4)} if tensors is None else tensors, path, metadata={"spline": text})
+    return path
+
+
+def test_save_and_load(tmp_path):
+    psi = {"hidden": draw(3, 9, dtype=torch.float32), "input": draw(5, 4, dtype=torch.float32).T}
+    path = tmp_path / "new folder" / "x.safetensors"
+    save(path, psi, **METADATA)
+    loaded, metadata = load(str(path))
+    assert metadata == METADATA and set(loaded) == {"hidden", "input"}
+    assert all(torch.equal(loaded[name], psi[name]) for name in psi)
+
+
+def test_load_activation_is_one_line(tmp_path):
+    values = draw(9, dtype=torch.float32)
+    save(tmp_path / "x.safetensors", {"hidden": values}, **METADATA)
+    g = load_activation(tmp_path / "x.safetensors")
+    x = draw(20, dtype=torch.float32)
+    torch.testing.assert_close(g(x), interpolate(x, values, LOW, HIGH, "cubic"))
+
+
+def test_load_activation_needs_one_hidden_function(tmp_path):
+    save(tmp_path / "x.safetensors", {"input": torch.ones(3, 4)}, **METADATA)
+    with pytest.raises(ValueError, match=r"x.safetensors holds no hidden activation, only \['input'\]"):
+        load_activation(tmp_path / "x.safetensors")
+    save(tmp_path / "y.safetensors", {"hidden": torch.ones(3, 4)}, **METADATA)  # one per layer: not one per column
+    with pytest.raises(ValueError, match="y.safetensors holds 3 hidden activations"):
+        load_activation(tmp_path / "y.safetensors")
+
+
+def without(name):
+    return {key: value for key, value in METADATA.items() if key != name}
+
+
+BAD_FILES = {
+    "wrong suffix": (dict(), "must end in .safetensors, got 'x.npz'"),
+    "missing metadata": (dict(metadata=without("record")), r"metadata must be exactly .*'record'.*, got \['high'"),
+    "no metadata": (dict(metadata=None), "metadata must be exactly .* got None"),
+    "metadata of another form": (dict(metadata=5), "metadata must be exactly .* got 5"),
+    "metadata not JSON": (dict(raw="{"), "x.safetensors is not a readable activation file"),
+    "unknown metadata": (dict(metadata=METADATA | {"alpha": 1.0}), "metadata must be exactly .* got .*'alpha'"),
+    "text for a number": (dict(metadata=METADATA | {"low": "-1"}), "metadata low must be float, got '-1'"),
+    "truth value for a number": (dict(metadata=METADATA | {"high": True}), "metadata high must be float, got True"),
+    "number for a text": (dict(metadata=METADATA | {"record": 7}), "metadata record must be str, got 7"),
+    "unknown method": (dict(metadata=METADATA | {"method": "quintic"}), "x.safetensors.*method must be one of .* 'quintic'"),
+    "empty range": (dict(metadata=METADATA | {"high": LOW}), "x.safetensors.*low < high"),
+    "range not finite": (dict(metadata=METADATA | {"high": float("nan")}), "x.safetensors.*must be finite"),
+    "no tensor": (dict(tensors={}), r"tensors must be named 'hidden' or 'input', got \[\]"),
+    "unknown tensor": (dict(tensors={"hidden": torch.ones(4), "output": torch.ones(4)}), "must be named .* 'output'"),
+    "not finite": (dict(tensors={"hidden": torch.tensor([0.0, float("nan")])}), "values of 'hidden' must be finite"),
+    "infinite": (dict(tensors={"input": torch.tensor([0.0, float("inf")])}), "values of 'input' must be finite"),
+    "integers": (dict(tensors={"hidden": torch.ones(4, dtype=torch.int64)}), "must be finite floating-point numbers"),
+    "one point": (dict(tensors={"hidden": torch.ones(1)}), r"x.safetensors.*n_c at least 2, got shape \(1,\)"),
+    "no dimension": (dict(tensors={"hidden": torch.tensor(1.0)}), r"n_c at least 2, got shape \(\)"),
+    "three dimensions": (dict(tensors={"hidden": torch.ones(2, 3, 4)}), r"n_c at least 2, got shape \(2, 3, 4\)"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_load_refuses(tmp_path, name):
+    change, message = BAD_FILES[name]
+    path = file_with(tmp_path / ("x.npz" if name == "wrong suffix" else "x.safetensors"), **change)
+    with pytest.raises(ValueError, match=message):
+        load(path)
+
+
+def test_load_refuses_damaged_and_foreign_files(tmp_path):
+    whole = file_with(tmp_path / "x.safetensors").read_bytes()
+    cut = [whole[:length] for length in (0, 4, 8, 40, len(whole) - 1)]
+    for content in [*cut, whole + b"\0", b"\xff" * len(whole), b"PK\3\4" + whole]:
+        (tmp_path / "x.safetensors").write_bytes(content)
+        with pytest.raises(ValueError, match="x.safetensors is not a readable activation file"):
+            load(tmp_path / "x.safetensors")
+    save_file({"hidden": torch.ones(4)}, tmp_path / "x.safetensors")  # no metadata at all
+    with pytest.raises(ValueError, match="metadata must be exactly"):
+        load(tmp_path / "x.safetensors")
+    with pytest.raises(FileNotFoundError, match="missing.safetensors"):
+        load(tmp_path / "missing.safetensors")
+
+
+@pytest.mark.parametrize("name", sorted(set(BAD_FILES) - {"no metadata", "metadata of another form", "metadata not JSON"}))
+def test_save_refuses_what_load_would(tmp_path, name):
+    change, message = BAD_FILES[name]
+    path = tmp_path / ("x.npz" if name == "wrong suffix" else "x.safetensors")
+    with pytest.raises(ValueError, match=message):
+        save(path, change.get("tensors", {"hidden": torch.ones(4)}), **change.get("metadata", METADATA))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_save_refuses_what_float32_cannot_hold(tmp_path):
+    with pytest.raises(ValueError, match="values of 'hidden' must be finite"):
+        save(tmp_path / "x.safetensors", {"hidden": torch.full((4,), 1e300, dtype=torch.float64)}, **METADATA)
+
+
+def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "x.safetensors"
+    save(path, {"hidden": torch.ones(4)}, **METADATA)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="must be finite"):
+        save(path, {"hidden": torch.full((4,), float("nan"))}, **METADATA)
+
+    def full_disk(*arguments):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        save(path, {"hidden": torch.zeros(4)}, **METADATA)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_examples_of_the_documentation():
+    import doctest
+
+    assert doctest.testmod(splines).attempted > 0 and doctest.testmod(splines).failed == 0

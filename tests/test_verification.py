@@ -1,0 +1,104 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from experiments_for_tests import KINDS, Drifting, Failing, Resuming, Small, Squares, fingerprints
+
+from lib.results import Outcome, Store
+from lib.sweep import run_here
+from lib.verification import choose, compare, verify
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "results", fingerprints)
+
+
+def put(store, experiment, numbers, seconds=1.0):
+    return store.put(experiment, Outcome(numbers), datetime.now(UTC), seconds)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "agrees"),
+    [
+        ({"a": 1.0, "b": [2, 3]}, {"b": [2, 3], "a": 1.0}, True),
+        ({"a": 1.0}, {"a": 1.0009}, True),
+        ({"a": 1.0}, {"a": 1.0011}, False),
+        ({"a": -1.0}, {"a": 1.0}, False),
+        ({"a": 1e-9}, {"a": 5e-7}, True),
+        ({"a": 60000}, {"a": 60020}, True),
+        ({"a": 1}, {"a": 1.0}, True),
+        ({"a": None}, {"a": np.nan}, True),
+        ({"a": None}, {"a": 0.0}, False),
+        ({"a": True}, {"a": 1}, False),
+        ({"a": "x"}, {"a": "y"}, False),
+        ({"a": [1, 2]}, {"a": [1]}, False),
+        ({"a": 1}, {"b": 1}, False),
+        ({"a": {"b": [{"c": 1.0}]}}, {"a": {"b": [{"c": 2.0}]}}, False),
+    ],
+)
+def test_numbers_are_compared_one_by_one(store, old, new, agrees):
+    record = put(store, Small(1), old)
+    now = put(store, Small(2), new).numbers  # as a record has them
+    assert compare(record, now).agrees == agrees
+
+
+def test_a_check_says_what_differs_and_by_how_much(store):
+    record = put(store, Small(1), {"a": [1.0, 2.0], "b": {"c": 4.0}, "d": "x"})
+    check = compare(record, {"a": [1.0, 2.0001], "b": {"c": 5.0}, "d": "x"})
+    assert check.compared == 3 and check.largest == pytest.approx(0.2)
+    assert check.problem == "numbers.b.c: 4.0 in the record, now 5.0"
+    assert compare(record, record.numbers).largest == 0
+    assert compare(record, {"a": [1.0, 2.0001], "b": {"c": 5.0}, "d": "x"}, tolerance=0.3).agrees
+
+
+def test_the_sample_is_random_limited_and_of_the_present_versions(store):
+    for value in range(10):
+        put(store, Small(value), {}, seconds=60.0)
+    put(store, type("Small", (Small,), {"version": 0})(1), {})
+    put(store, type("Old", (Small,), {"kind": "old"})(1), {})
+    assert len(choose(store, KINDS, 100, seed=0)) == 10
+    first, again, other = (choose(store, KINDS, 4, seed=seed) for seed in (0, 0, 1))
+    assert [r.key for r in first] == [r.key for r in again] != [r.key for r in other] and len(first) == 4
+    assert len(choose(store, KINDS, 100, seed=0, minutes=3.5)) == 3
+    put(store, Squares(()), {}, seconds=6.0)
+    assert "squares" in [record.kind for record in choose(store, KINDS, 100, seed=0, minutes=10.1)]
+
+
+@pytest.mark.parametrize(("arguments", "rule"), [((0, 1), "sample must be"), ((1, 0), "minutes must be")])
+def test_choose_refuses(store, arguments, rule):
+    with pytest.raises(ValueError, match=rule):
+        choose(store, KINDS, arguments[0], seed=0, minutes=arguments[1])
+
+
+def test_records_are_computed_again(store, tmp_path, capsys):
+    drift = tmp_path / "drift"
+    drift.write_text("0")
+    parts = (Small(1), Small(2))
+    drifting = [Drifting(100.0, str(drift)), Drifting(1.0, str(drift))]  # with a tolerance of 0.1
+    run_here([[*parts, *drifting], [Squares(parts)]], store)
+    drift.write_text("0.5")
+    put(store, Failing("design"), {})
+    put(store, Resuming(), {"resumed_from": 7})  # needs its checkpoint, of which there must be no use
+    records = list(store.records())
+    before = {record.key: record.path.read_bytes() for record in records}
+    checks = {check.key: check for check in verify(records, store, KINDS, 2)}
+    assert len(checks) == 7 and {record.key: record.path.read_bytes() for record in records} == before
+    good = [*parts, drifting[0], Squares(parts)]
+    assert {key for key, check in checks.items() if check.agrees} == {store.key(one) for one in good}
+    assert checks[store.key(drifting[0])].tolerance == 0.1
+    assert "numbers.number: 1.0 in the record, now 1.5" in checks[store.key(drifting[1])].problem
+    assert "RuntimeError: failed by design" in checks[store.key(Failing("design"))].problem
+    assert "RuntimeError: stopped half-way" in checks[store.key(Resuming())].problem
+    printed = capsys.readouterr().out
+    assert printed.count("agrees") == 4 and printed.count("DIFFERS") == 3
+    assert printed.endswith("4 of 7 agree\n")
+
+
+def test_what_cannot_be_rebuilt_does_not_agree(store):
+    record = put(store, Small(1), {})
+    other_data = Store(store.root, lambda name: "other data")
+    (check,) = verify([record], other_data, KINDS)
+    assert not check.agrees and "data or code differ from the record's: its key would now be" in check.problem
+    (check,) = verify([record], store, {"small": Squares})
+    assert not check.agrees and "unknown key 'value'" in check.problem
