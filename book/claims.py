@@ -14,7 +14,8 @@
 # %% [markdown]
 # # Claims
 #
-# The claims of the paper, with our numbers.
+# The paper makes eighteen claims that this companion can test. Each has a rule, written down before its full-scale results were read,
+# that turns our {term}`records <record>` into a verdict. This page is computed from the records every time the book is built.
 
 # %% tags=["set-up"]
 # In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
@@ -41,9 +42,79 @@ seed = 0
 data_dir = None
 
 # %% tags=["remove-input"]
-from lib.display import provenance, say
+import pandas as pd
 
-say("This page is not written yet.")
+from lib import claims, reading
+from lib.display import provenance, say, table
+
+read = reading.reader("paper", data_dir)
+findings = {claim.name: claim.settle(read) for claim in claims.CLAIMS}
+found = claims.counts(read)
+words = ", ".join(f"**{number} {verdict}**" for verdict, number in found.items() if number)
+say(f"Of {len(claims.CLAIMS)} claims: {words}.")
+if profile != "paper":
+    say(
+        "This book was built with the profile `smoke`. This page still shows the committed full-scale records: "
+        "small runs settle no claim, and the notebooks show theirs for the mechanism only."
+    )
+
+# %% [markdown]
+# ## At a glance
 
 # %% tags=["remove-input"]
-provenance(profile)
+rows = [
+    (f"[{claim.name}](#claim-{claim.name.lower()})", claim.statement, f"**{findings[claim.name].verdict}**")
+    for claim in claims.CLAIMS
+]
+table(
+    pd.DataFrame(rows, columns=["", "the paper says", "here"]),
+    caption="The claims and their verdicts. Each leads to its numbers and its rule below.",
+    name="tab-claims",
+)
+
+# %% [markdown]
+# ## How a verdict is made
+#
+# **Reproduced**: every condition of the claim's rule holds. **In part**: some hold. **Not reproduced**: none does, and then the page says so and the notebook
+# shows by how much and what was tried. **Not yet run**: records are missing. There is nothing in between, and no verdict is typed by hand:
+# rules and arithmetic are in [`lib/claims.py`](https://github.com/simplicity-bias-companion/companion/blob/main/lib/claims.py).
+#
+# *The paper's number* is quoted from {cite}`teney2025simplicity`. Where the paper shows a plot without numbers, the figure is named instead of
+# reading values off it. *Ours* is computed from all {term}`seeds <seed>` of the final runs: ± is the half width of a 95 % {term}`interval`, and differences
+# between activations are paired by seed. Choices (the optimiser, the restart, when to stop) were made on
+# {term}`validation data`; test data play no part in them.
+#
+# A verdict is about this reproduction at its scale, with its data. [Departures](departures.ipynb) lists what differs from the paper.
+
+# %% tags=["remove-input"]
+TITLES = {
+    "images": "Image classification",
+    "regression": "Image regression",
+    "tabular": "Tabular data",
+    "shortcuts": "Shortcuts",
+    "grokking": "Algorithmic tasks and grokking",
+    "transfer": "Transfer across tasks",
+    "ablations": "Ablations",
+}
+for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
+    lines = [f"## {TITLES[section]}"]
+    for claim in claims.for_section(section):
+        finding = findings[claim.name]
+        lines += [
+            f"(claim-{claim.name.lower()})=",
+            f"### {claim.name}: {finding.verdict}",
+            f"*{claim.statement}*",
+            "\n".join(
+                [
+                    f"- **The paper's number**: {claim.paper.rstrip('.')}.",
+                    f"- **Ours**: {'not yet run' if finding == claims.NOT_RUN else finding.ours.rstrip('.')}.",
+                    f"- **Rule**: {claim.rule}",
+                ]
+            ),
+        ]
+    lines.append(f"The evidence is in [{TITLES[section].lower()}](../notebooks/{section}.ipynb).")
+    say("\n\n".join(lines))
+
+# %% tags=["remove-input"]
+records = [record for section in reading.SECTIONS for record in read(section).records]
+provenance("paper", records=records)

@@ -12,9 +12,10 @@
 # ---
 
 # %% [markdown]
-# # Departures
+# # Departures from the paper
 #
-# What differs from the paper, and why.
+# A reproduction is a sequence of choices. This page lists ours: first the larger ones, with their reasons, then every place in the library where the
+# code does something else than the paper, or something that the paper leaves open. No code of the authors is public, so all of it was written from the text.
 
 # %% tags=["set-up"]
 # In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
@@ -41,9 +42,140 @@ seed = 0
 data_dir = None
 
 # %% tags=["remove-input"]
-from lib.display import provenance, say
+import json
 
-say("This page is not written yet.")
+from lib import departures, reading, sources
+from lib.display import provenance, say
+from lib.sections import SECTIONS
+from lib.sections.grokking import PLANS as GROKKING
+from lib.sections.images import PLANS as IMAGES
+
+# %% [markdown]
+# ## Data
+#
+# ### Which copies
+#
+# Some datasets were computed on other copies than the official ones: fewer rows, with the official test set kept apart in the same way. Every
+# record carries the hash of the data that it saw, and a run on another copy makes another record. These are the copies:
+
+# %% tags=["remove-input"]
+manifest = json.loads(sources.MANIFEST.read_text(encoding="utf-8")) if sources.MANIFEST.is_file() else {}
+lines = [
+    f"- **{name}**: {entry['note']}."
+    for name, entry in sorted(manifest.items(), key=lambda item: item[0].lower())
+    if name in sources.IMAGES or name in sources.TABLES
+]
+say("\n".join(lines) or "No dataset has been used at full scale yet.")
+others = [name for name in ("covertype", "Higgs") if "official table" in manifest.get(name, {}).get("note", "")]
+if others:
+    say(
+        f"The tables {' and '.join(others)} are not just fewer rows: they hold other rows of the same sources than OpenML's suite 337. "
+        "Where rows are missing, they are missing from all activations alike, so comparisons stand; accuracies need not equal the paper's."
+    )
+if "official training set" in manifest.get("cifar10", {}).get("note", ""):
+    say("CIFAR-10 is its first training images only, and 20 of the 10,000 test images are copies that went through JPEG.")
+absent = [name for name in [*sources.IMAGES, *sources.TABLES] if name not in manifest]
+if absent:
+    say(
+        f"Not available for the stored results: {', '.join(absent)}. The code loads {'them' if len(absent) > 1 else 'it'} "
+        "like the others, and downloads what is missing; only the full-scale records are not there."
+    )
+
+# %% [markdown]
+# ### One split per algorithmic task
+#
+# The paper trains on a random 80 % of all pairs of operands and tests on the rest. Here that split is *one and the same* when the activation is learned and when the
+# final networks are trained. With a new split per run, pairs that are test pairs of a final run could have been seen by
+# Algorithm 1. So $\psi$ never saw a test pair, and the seeds of the final runs change the initial weights only.
+#
+# ### Test data
+#
+# Images keep their official test sets. Rows for validation are held out of the training set before anything is learned, and the choice among restarts is made on
+# them. The one exception is deliberate: the ablation that the paper calls cheating.
+#
+# ## Algorithm 1
+#
+# ### The outer optimiser is Adam
+#
+# The paper takes plain gradient steps on $\psi$, with restarts over $\eta$ in $[0.01, 0.2]$, and found no optimiser to be consistently better. Our $\psi$ is moved by
+# Adam, at smaller rates: its steps do not depend on the size of the gradients, which differs by orders of magnitude between tasks and
+# between the first episode and the last. The [ablations](../notebooks/ablations.ipynb) compare.
+#
+# ### Watched rows
+#
+# The paper stops when the loss on the episodes' validation set worsens. That set is drawn afresh in each episode, so every row serves as training in some episode, and
+# $\psi$ can {term}`overfit rows <meta-overfitting>` in a way that this loss does not show. Here a fraction of the rows is
+# {term}`watched <watched rows>`: no episode draws them, and the run stops, and keeps its best $\psi$, by them.
+#
+# ### Length of the learning
+#
+# The paper does not say how many episodes and inner steps it takes. Ours are set by what a few hours on two processor cores allow:
+
+# %% tags=["remove-input"]
+rows = []
+for name, plan in {"images and regression": IMAGES["paper"], "grokking": GROKKING["paper"]}.items():
+    s = plan.learning
+    last = min(s.n_tr_start + s.n_tr_step * (s.episodes - 1), s.n_tr_max)
+    rows.append(
+        f"- **{name.capitalize()}**: at most {s.episodes} episodes, $n_{{tr}}$ from {s.n_tr_start} to {last:,} inner steps, width {plan.learning_width}, "
+        f"{len(plan.restarts)} restarts, then {len(plan.seeds)} seeds of final runs with {plan.steps:,} steps at width {plan.width}."
+    )
+say("\n".join(rows))
+
+# %% [markdown]
+# ## Training
+#
+# ### The optimiser is tuned over a stated grid
+#
+# The paper tunes optimiser, batch and learning rate with ReLU, once per dataset, and reuses them for every activation; it does not give the grid or what was chosen. On images
+# the choice of the optimiser moves the accuracy more than the activation does. So the grid is stated, every candidate's accuracy is shown, and where plain gradient descent is not
+# the best choice, the comparison is made with both. The batch is the paper's typical 4096 unless a notebook says otherwise.
+
+# %% tags=["remove-input"]
+grid = {}
+for optimiser in IMAGES["paper"].optimisers:
+    grid.setdefault(optimiser.name, []).append(f"{optimiser.lr:g}")
+say("The grid for images: " + "; ".join(f"{name} at {', '.join(rates)}" for name, rates in grid.items()) + ".")
+
+# %% [markdown]
+# ### Seeds and uncertainty
+#
+# The paper gives standard deviations where it gives any uncertainty. Here ± is the half width of a 95 % {term}`interval` of the mean over seeds, and activations that
+# share seeds are compared by their differences, seed by seed.
+#
+# ## Scale
+#
+# Each notebook says beside its numbers what was scaled down: depths, widths, datasets, tasks. What has no record says *not yet run*, on
+# [the claims page](claims.ipynb) too.
+
+# %% tags=["remove-input"]
+planned = {"shortcuts", "transfer"} | set(SECTIONS)
+state = []
+for section in sorted(planned):
+    missing = reading.results(section, "paper", data_dir).missing if section in SECTIONS else None
+    if missing != 0:
+        state.append(f"[{section}](../notebooks/{section}.ipynb)")
+say(f"Sections whose planned records are not all there: {', '.join(state)}." if state else "All planned records are there.")
+
+# %% [markdown]
+# ## Marked in the code
+#
+# Where the library departs from the paper or settles what the paper leaves open, a comment begins with `NOTE[DIFF]`. This list is made from the sources
+# when the page is built; each entry leads to its line.
+
+# %% tags=["remove-input"]
+found = departures.collect()
+lines = []
+for path in dict.fromkeys(departure.path for departure in found):
+    lines.append(f"**`{path}`**\n")
+    lines += [
+        f"- [{f'`{d.where}`, ' if d.where else ''}line {d.line}]({departures.address(d)}): {departures.markdown(d.text)}"
+        for d in found
+        if d.path == path
+    ]
+    lines.append("")
+say("\n".join(lines))
+say(f"{len(found)} departures are marked in {len({d.path for d in found})} files.")
 
 # %% tags=["remove-input"]
 provenance(profile)

@@ -12,9 +12,10 @@
 # ---
 
 # %% [markdown]
-# # Do We Always Need the Simplicity Bias?
+# # Do we always need the simplicity bias?
 #
-# A reproducible companion of {cite}`teney2025simplicity`.
+# A companion to the paper *Do We Always Need the Simplicity Bias? Looking for Optimal Inductive Biases in the Wild* {cite}`teney2025simplicity`: its method as a small
+# library, its experiments as notebooks that run, and its claims tested one by one. You need not have read the paper.
 
 # %% tags=["set-up"]
 # In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
@@ -41,9 +42,116 @@ seed = 0
 data_dir = None
 
 # %% tags=["remove-input"]
-from lib.display import provenance, say
+import pandas as pd
 
-say("This page is not written yet.")
+from lib import claims, headline, reading
+from lib.display import provenance, say, show, table
+
+read = reading.reader("paper", data_dir)
+opening = headline.find(read, data_dir)
+show(
+    opening.draw,
+    alt=opening.alt(),
+    caption=f"{opening.sentence()} Solid: accuracy on pairs that were not trained on; dotted: on the training pairs; thin lines are single runs. "
+    f"({opening.scale().capitalize()}; [more](../notebooks/grokking.ipynb).)",
+    name="fig-headline",
+)
+
+# %% [markdown]
+# ## The idea
+#
+# ### Networks prefer simple functions
+#
+# Between the training points, a network must guess. Out of all functions that fit the data, ReLU networks tend to a simple one: it varies slowly and
+# bends little. This is the {term}`simplicity bias` {cite}`shah2020pitfalls,rahaman2019spectral`, and it is often given as the reason why they generalise at all. A good guess
+# for photographs, where a small change of the input rarely changes the answer.
+#
+# But it is a guess. Add two numbers modulo 27: the neighbour of a right answer is another answer altogether, and the function that
+# has to be found oscillates. There, preferring what is smooth is preferring what is wrong. The figure above shows it: a ReLU network memorises the training pairs early and is of no use on others until
+# much later, if ever; this is {term}`grokking` {cite}`power2022grokking`.
+#
+# ### The activation function is the dial
+#
+# Where does the bias come from? Not from the training data, and only in part from the optimiser: networks with random weights have it already, and it changes
+# with the {term}`activation function` {cite}`teney2024redshift`. ReLU gives simple functions; a sine of high frequency gives complex ones. So the activation is a
+# dial for the prior, and instead of asking whether simplicity is good, one can turn the dial and see.
+#
+# ### Learn it for the task
+#
+# The paper does not choose from a list. It makes the activation a free curve, a {term}`spline`, and learns it with two nested loops. The inner loop trains
+# a network from scratch with the activation fixed; the outer loop changes the activation so that the trained network does better on held-out data. This is
+# bi-level learning, in the family of {cite}`finn2017maml`; the [method page](method.ipynb) has it line by line. The
+# result is a fixed function that can replace ReLU in networks of any width. Then two things can be compared with ReLU: how well the network does, and how complex its function is, measured by
+# how much it goes up and down between training points ({term}`TV complexity`).
+#
+# ### Four domains where simplicity may hurt, and one where it does not
+#
+# - **[Image classification](../notebooks/images.ipynb)** is the control. Here learning ends near ReLU's own relatives: the bias fits.
+# - **[Regression](../notebooks/regression.ipynb)** on the same images, with the class number as a target: neighbouring images must give distant
+#   values.
+# - **[Tabular data](../notebooks/tabular.ipynb)**, where trees with their sharp steps often beat networks {cite}`grinsztajn2022trees`.
+# - **[Shortcuts](../notebooks/shortcuts.ipynb)** {cite}`geirhos2020shortcut`: of two features that predict equally well, a network takes the simpler one.
+# - **[Algorithmic tasks](../notebooks/grokking.ipynb)**, with the delay shown above.
+#
+# Two more notebooks ask whether a learned activation [transfers](../notebooks/transfer.ipynb) to other tasks, and which parts of the method [matter](../notebooks/ablations.ipynb).
+#
+# ## The claims at a glance
 
 # %% tags=["remove-input"]
-provenance(profile)
+findings = {claim.name: claim.settle(read).verdict for claim in claims.CLAIMS}
+found = claims.counts(read)
+say(
+    f"We test {len(claims.CLAIMS)} claims of the paper, each with a rule that was fixed before the results were read. So far: "
+    + ", ".join(f"**{number} {verdict}**" for verdict, number in found.items() if number)
+    + ". Statements, numbers and rules are on the [claims page](claims.ipynb)."
+)
+shown = [verdict for verdict, number in found.items() if number]
+rows = []
+for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
+    inside = claims.for_section(section)
+    cells = [", ".join(claim.name for claim in inside if findings[claim.name] == verdict) for verdict in shown]
+    rows.append((f"[{section}](../notebooks/{section}.ipynb)", *(cell or "–" for cell in cells)))
+table(pd.DataFrame(rows, columns=["notebook", *shown]), caption="Which claim has which verdict, from the committed records.")
+
+# %% [markdown]
+# ## How to read this book
+#
+# Begin with the [method](method.ipynb), or with the notebook of the domain you know best. Each notebook has the same course: the question; what
+# the paper says; a *live* run of seconds that really learns an activation, on data that come with the packages; the *stored* results at {term}`full scale`; the comparison
+# with the paper; what differs; and what it costs to compute again. The button at the top opens it in Colab.
+#
+# No number in the text was typed by hand: sentences, tables and figures are computed from {term}`records <record>` when the book is built, and each page ends with its
+# {term}`provenance`. ± is always the half width of a 95 % {term}`interval`.
+#
+# ## What is run, and what is not
+
+# %% tags=["remove-input"]
+planned = {section: read(section) for section in reading.SECTIONS}
+done = [section for section, results in planned.items() if not results.missing]
+partly = [section for section, results in planned.items() if results.missing and results.records]
+others = [s for s in dict.fromkeys([*(c.section for c in claims.CLAIMS), *reading.SECTIONS]) if s not in done and s not in partly]
+
+
+def links(sections):
+    return ", ".join(f"[{section}](../notebooks/{section}.ipynb)" for section in sections)
+
+
+lines = [
+    f"- **Complete at full scale**: {links(done)}." if done else "",
+    f"- **In part**: {links(partly)}." if partly else "",
+    f"- **Not yet run at full scale**: {links(others)}. Their notebooks have the live part and say where the rest is missing." if others else "",
+]
+say("\n".join(line for line in lines if line))
+records = {record.key: record for results in planned.values() for record in results.records}
+if records:
+    hours = sum(record.provenance["duration_s"] for record in records.values()) / 3600
+    say(f"The {len(records):,} records so far took {hours:,.1f} hours of single processor cores, without a GPU.")
+say(
+    "Full scale here means the paper's datasets, tasks and networks in the range of sizes that it names; where a notebook uses fewer datasets, depths or steps, it says so beside the numbers, and "
+    "[departures](departures.ipynb) gives the reasons. To compute anything again, see [reproduce](reproduce.md)."
+)
+if profile != "paper":
+    say("This copy of the book was built with the profile `smoke`: the notebooks show small runs. The claims above are still those of the committed records.")
+
+# %% tags=["remove-input"]
+provenance(profile, records=records.values())

@@ -24,7 +24,7 @@ TILES = ("first", "second")
 MONITORED = 10_000  # training collages that the training accuracy is measured on
 
 
-@functools.lru_cache(maxsize=1)  # one: experiments that follow each other mostly share their collages
+@functools.lru_cache(maxsize=2)  # few: experiments that follow each other mostly share their collages
 def load(first: str, second: str, half: bool, split: int, data_dir=None) -> Collages:
     """The collages of an experiment, see :func:`lib.collages.collage`; `split` is its seed."""
     return collage(first, second, seed=split, half=half, data_dir=data_dir)
@@ -147,7 +147,7 @@ class TrainCollage:
 
 
 def stops(history: dict[str, np.ndarray]) -> dict[str, float]:
-    """Test accuracy on each tile at the last step and where early stopping by either tile's validation set ends.
+    """Test accuracy on each tile at the last step, and where early stopping for either tile ends.
 
     Args:
         history: "step" and the accuracies "test_first", "validation_first" and so on, each (evaluations,).

@@ -17,7 +17,6 @@ __all__ = [
     "Dataset",
     "available",
     "fingerprint",
-    "flatten",
     "load",
     "record_fingerprints",
     "split",
@@ -146,7 +145,7 @@ def split(n: int, held_out: float, seed: int) -> tuple[torch.Tensor, torch.Tenso
     return order[: n - count], order[n - count :]
 
 
-def flatten(images: np.ndarray, white: int) -> torch.Tensor:
+def _flatten(images: np.ndarray, white: int) -> torch.Tensor:
     """Images as the network's input: (n, height, width[, 3]) integers become (n, d) float32 in [0, 1]."""
     return torch.from_numpy(images.reshape(len(images), -1).astype(np.float32)).div_(white)
 
@@ -155,9 +154,9 @@ def _load_images(name: str, data_dir: str | os.PathLike | None) -> Dataset:
     (x_train, y_train, x_test, y_test), white = sources.image_arrays(name, data_dir)
     return Dataset(
         name=name,
-        x_train=flatten(x_train, white),
+        x_train=_flatten(x_train, white),
         y_train=torch.from_numpy(y_train.astype(np.int64)),
-        x_test=flatten(x_test, white),
+        x_test=_flatten(x_test, white),
         y_test=torch.from_numpy(y_test.astype(np.int64)),
         classes=10,
         sha256=fingerprint(name, data_dir),

@@ -156,12 +156,13 @@ def provenance(profile: str, records: Iterable = ()) -> None:
     rows = {
         "Commit": commit_text(sources.code()),
         "Profile": profile,
-        "Records read": f"{len(keys)}" + (": " + ", ".join(f"`{key}`" for key in keys) if keys else ""),
+        "Records read": len(keys),
         "Packages": f"Python {platform.python_version()}, {versions}",
         "Hardware": f"{hardware['cpu']}, {hardware['cores']} cores, {platform.system()}",
     }
     text = markdown_rows(["What", "Value"], rows.items())
-    _markdown(f"**Provenance**\n\n{text}", {"kind": "provenance", "rows": list(rows.items())})
+    marked = {"kind": "provenance", "rows": list(rows.items()), "records": keys}
+    _markdown(f"**Provenance**\n\n{text}", marked)
 
 
 def commit_text(code: dict[str, Any]) -> str:

@@ -148,7 +148,8 @@ def _reach(addresses: list[str]) -> str:
 
     def ask(address: str) -> None:
         try:
-            urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=PATIENCE).close()
+            request = urllib.request.Request(address, method="HEAD")
+            urllib.request.urlopen(request, timeout=2 * PATIENCE).close()  # the deadline below comes first
         except urllib.error.HTTPError as error:  # an answer, if not a friendly one
             error.close()
         except Exception as error:  # whatever it is, it is for the thread that waits

@@ -16,7 +16,7 @@ class ThemedFigure(Figure):
         dark = self.options.pop("dark")
         made = super().run()
         figure = made[-1]
-        image = next(iter(figure.findall(nodes.image)), None) if isinstance(figure, nodes.figure) else None
+        image = figure.next_node(nodes.image) if isinstance(figure, nodes.figure) else None
         if image is not None:
             twin = image.copy()
             twin["uri"] = dark
@@ -24,7 +24,7 @@ class ThemedFigure(Figure):
             # only-light and only-dark, would hide the caption as well.
             image["classes"] = [*image["classes"], "dark-light", "on-light"]
             twin["classes"] = [*twin["classes"], "dark-light", "on-dark"]
-            image.parent.insert(image.parent.index(image) + 1, twin)
+            figure.replace(image, nodes.container("", image, twin, classes=["themed-images"]))
         return made
 
 

@@ -1,4 +1,4 @@
-// Linear-spline kernels for the CPU: plain C++ with raw pointers, compiled at first use by kernels.py.
+// Linear-spline kernels for the CPU: plain C++ with raw pointers, compiled at first use by native.py.
 //
 // One entry point per dtype does one of six things to n contiguous elements z:
 //   VALUE      out = g(z)                        SLOPE     out = r g'(z)

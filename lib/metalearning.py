@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lib.files import write_atomically
 from lib.networks import Network, Params, Psi, loss_and_delta
-from lib.training import Batches, Optimiser
+from lib.training import Batches, Optimiser, take
 
 OBJECTIVES = ("validation", "training", "given")
 
@@ -190,13 +190,12 @@ def inner_loop(
     task: Task, psi: Psi, theta: Params, rows: Tensor, n_tr: int, settings: Settings, generator: torch.Generator
 ) -> Params:
     """n_tr gradient steps on theta with psi fixed; the graph of the last t leads from the result back to psi."""
-    x, y = task.x[rows], task.y[rows]
+    x, y = take((task.x, task.y), rows)
     unroll = min(settings.unroll, n_tr)
     batches, state = Batches(len(x), settings.batch, generator), settings.inner.init(theta)
 
     def step(theta, state, psi, embedded):
-        index = batches.next()
-        batch = (embedded, y) if index is None else (embedded[index], y[index])
+        batch = take((embedded, y), batches.next())
         _, grads = task.network.loss_and_gradients(theta, psi, *batch, task.loss)
         return settings.inner.step(theta, grads, state)
 
@@ -223,8 +222,7 @@ def inner_loop_plain(
             theta = [p.detach() for p in theta]
             state = {k: [s.detach() for s in v] if isinstance(v, list) else v for k, v in state.items()}
         theta = [p if p.requires_grad else p.requires_grad_() for p in theta]
-        index = batches.next()
-        batch = (x, y) if index is None else (x[index], y[index])
+        batch = take((x, y), batches.next())
         loss, _ = loss_and_delta(task.network.forward(theta, psi, batch[0]), batch[1], task.loss)
         grads = torch.autograd.grad(loss, theta, create_graph=True)
         theta, state = settings.inner.step(theta, grads, state)

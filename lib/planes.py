@@ -20,7 +20,7 @@ from lib.training import Trained, train
 LOSS_ROWS = 2000  # training rows that a loss landscape is measured on
 PATHS = 50  # of the total variation at each point of a landscape
 ZOOM = 0.5  # how far the random plane reaches from the solution, relative to the norm of its weights
-SAMPLE, COARSE = 50, 50  # slices, and points along their sides, that the alignment is measured on
+SAMPLE, COARSE = 40, 40  # slices, and points along their sides, that the alignment is measured on
 NEAR_AXIS = math.radians(10)
 
 
@@ -81,7 +81,7 @@ class Panels:
         return self.with_slices(numbers, arrays, lambda x: network.forward(done.params, psi, x), parts)
 
     def with_slices(self, numbers: dict, arrays: dict, f: Model, parts: Parts) -> Outcome:
-        """Add the slices to show, scaled to 0 ... 255, and the alignment of many; see :func:`slice_places`."""
+        """Add slices to show, scaled to 0 ... 255, and the alignment of many; see :func:`slice_places`."""
         many = slice_places(parts, SAMPLE, self.seed + 1)
         coarse = [landscapes.axis_slice(f, x, columns, COARSE)[1][:, :, 0] for x, columns in many]
         places = slice_places(parts, self.slices, self.seed)
@@ -172,7 +172,7 @@ def slice_places(parts: Parts, count: int, seed: int) -> list[tuple[Tensor, tupl
 def axis_aligned(values: Tensor) -> float:
     """Share of a slice's gradient (by its size) that points within 10 degrees of an axis; NaN for a constant.
 
-    With directions at random it is 0.22; a decision tree, which steps along one column or the other, is near 1.
+    With directions at random it is 0.22; a decision tree, which steps along one column at a time, is near 1.
 
     Args:
         values: outputs over a grid of two columns (r, r), r at least 2.

@@ -194,8 +194,7 @@ def print_missing(stages: Stages, store: Store) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status: 0 if all is well, 1 after failures, 130 after Ctrl-C."""
     from lib import datasets
-    from lib.experiments import KINDS
-    from lib.sections import SECTIONS
+    from lib.sections import KINDS, SECTIONS
 
     parser = argparse.ArgumentParser(prog="python -m lib.sweep", description=__doc__.split("\n\n")[0])
     commands = parser.add_subparsers(dest="section", required=True, metavar="SECTION|verify")

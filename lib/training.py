@@ -86,6 +86,11 @@ class Batches:
         return self.order[self.position - self.size : self.position]
 
 
+def take(data: tuple[Tensor, ...], rows: Tensor | None) -> tuple[Tensor, ...]:
+    """The rows of a batch of each tensor; all for None. (``index_select`` takes half the time of indexing here.)"""
+    return data if rows is None else tuple(part.index_select(0, rows) for part in data)
+
+
 @dataclass(frozen=True)
 class Trained:
     """The outcome of :func:`train`.
@@ -139,9 +144,7 @@ def train(
         for step in range(evaluate_at[-1] + 1):
             if step > 0:
                 rows = batches.next()
-                value, grads = network.loss_and_gradients(
-                    params, psi, x if rows is None else x[rows], y if rows is None else y[rows], loss
-                )
+                value, grads = network.loss_and_gradients(params, psi, *take((x, y), rows), loss)
                 params, state = optimiser.step(params, grads, state)
             averaged = average.update(step, params)
             if averaged is None:

@@ -299,7 +299,8 @@ table(
 # %% tags=["remove-input"]
 if results.records:
     hours = sum(record.provenance["duration_s"] for record in results.records) / 3600
-    say(f"`make results SECTION=images` computes what is missing. The {len(results.records)} records behind this page took {hours:.2f} core-hours.")
+    say(f"The {len(results.records)} records behind this page took {hours:.2f} core-hours.")
+say("`make results SECTION=images` computes what is missing.")
 
 # %% tags=["remove-input"]
 provenance(profile, records=results.records)

@@ -75,7 +75,11 @@ print("this goes to stderr", file=sys.stderr)
 print(len(colours), len(set(colours)))
 
 # %% tags=["remove-input"]
-provenance(profile)
+class Record:
+    key = "run-0123456789ab"
+
+
+provenance(profile, [Record()])
 """
 )
 START = "# Start\n\n(here)=\n\nMaths: $x^2$.\n\n```{bibliography}\n:all:\n```\n"
@@ -188,16 +192,16 @@ def test_the_page_ends_with_its_provenance_and_says_the_profile_on_top(page):
     )
     assert list(rows) == ["Commit", "Profile", "Records read", "Packages", "Hardware", "Execution time"]
     assert rows["Profile"] == "smoke" and re.fullmatch(r"\d+\.\d s", rows["Execution time"])
+    assert rows["Records read"] == "1"
+    assert "run-0123456789ab" in page.select_one("#provenance details").get_text()
     assert "Profile smoke" in page.find(class_="bd-header-announcement").get_text()
 
 
 def test_the_colab_button_opens_the_notebook_at_its_path(built, page):
     url, branch = book.repository(built[0])
     address = page.find("a", href=re.compile("colab"))["href"]
-    assert (
-        address
-        == f"{url.replace('github.com', 'colab.research.google.com/github')}/blob/{branch}/notebooks/page.ipynb"
-    )
+    repository = url.replace("github.com", "colab.research.google.com/github")
+    assert address == f"{repository}/blob/{branch}/notebooks/page.ipynb"
 
 
 def test_an_unchanged_book_is_not_executed_and_not_rendered_again(copy):

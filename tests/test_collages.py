@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib.collages import collage, fit
+from lib.collages import collage, fit, halve
 from lib.datasets import fingerprint, load
 
 SIZES = {"mnist": (28, 28), "fashion_mnist": (28, 28), "svhn": (32, 32, 3), "cifar10": (32, 32, 3)}
@@ -179,3 +179,9 @@ def test_the_fingerprint_follows_both_datasets(tmp_path):
     write_images(tmp_path, "fashion_mnist", y_test=np.arange(20, dtype=np.uint8)[::-1] % 10)
     after = collage("mnist", "fashion_mnist", seed=0, data_dir=tmp_path).sha256
     assert before != after != fingerprint("mnist", tmp_path)
+
+
+def test_halving_takes_the_mean_of_pixels_and_colours():
+    images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), dtype=np.uint8)
+    expected = images.reshape(5, 2, 2, 3, 2, 3).mean(axis=(2, 4, 5))
+    assert halve(images).dtype == np.uint8 and np.abs(halve(images) - expected).max() <= 0.5 + 1e-9

@@ -329,9 +329,8 @@ def command(tmp_path, monkeypatch):
         yield
 
     sections = {"good": good, "bad": bad, "stopped": stopped}
-    monkeypatch.setitem(sys.modules, "lib.sections", SimpleNamespace(SECTIONS=sections))
     kinds = KINDS | {"labelled": Labelled}
-    monkeypatch.setitem(sys.modules, "lib.experiments", SimpleNamespace(KINDS=kinds))
+    monkeypatch.setitem(sys.modules, "lib.sections", SimpleNamespace(SECTIONS=sections, KINDS=kinds))
     return lambda *arguments: sweep.main([*arguments, "--results", str(tmp_path / "results")])
 
 

@@ -6,15 +6,28 @@ reads their records to decide what comes next (a learning rate, a restart).
 
 from collections.abc import Callable
 
+from lib import experiments
+from lib.baselines import Baseline
+from lib.collage_experiments import LearnCollage, TrainCollage
+from lib.planes import Panels
 from lib.results import Store
+from lib.sections.ablations import ablations
 from lib.sections.grokking import grokking
 from lib.sections.images import images, regression
 from lib.sections.plans import PROFILES, Stages
+from lib.sections.shortcuts import shortcuts
+from lib.sections.tabular import tabular
+from lib.sections.transfer import transfer
 
 SECTIONS: dict[str, Callable[[str, Store], Stages]] = {
     "images": images,
     "regression": regression,
+    "tabular": tabular,
     "grokking": grokking,
+    "transfer": transfer,
+    "shortcuts": shortcuts,
+    "ablations": ablations,
 }
+KINDS = experiments.KINDS | {cls.kind: cls for cls in (Baseline, Panels, TrainCollage, LearnCollage)}
 
-__all__ = ["PROFILES", "SECTIONS", "Stages"]
+__all__ = ["KINDS", "PROFILES", "SECTIONS", "Stages"]

@@ -1,0 +1,159 @@
+"""The figures and tables of the grokking notebook (Section 3.5), from its records."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lib import algorithmic, figures, splines
+from lib.curves import Frequency, dominant_frequency
+
+LEARNED = "learned from zeros"
+LEVEL = 0.95  # test accuracy at which a task counts as solved (Section 3.5)
+
+
+def targets(tasks: Sequence[str]) -> Figure:
+    """Figure 10: the results of operations as images, one operand per axis, brightness by the result."""
+    columns = min(len(tasks), 4)
+    rows = -(-len(tasks) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(7, 2.0 * rows + 0.2), squeeze=False)
+    for ax in axes.flat[len(tasks) :]:
+        ax.set_axis_off()
+    for ax, task in zip(axes.flat, tasks, strict=False):
+        _, results, size = algorithmic.examples(task)
+        ax.imshow(results.reshape(size, size).T, origin="lower", cmap="viridis", interpolation="nearest")
+        ax.set_title(task, fontsize=9.5)
+        ax.set(xticks=[0, size - 1], yticks=[0, size - 1])
+    for ax in axes[:, 0]:
+        ax.set_ylabel("$b$", rotation=0)
+    for ax in axes[-1]:
+        ax.set_xlabel("$a$")
+    return figure
+
+
+def training_curves(finals: pd.DataFrame) -> Figure:
+    """Figure 11: accuracy over training steps, ReLU beside learned; mean over seeds with 95 % band.
+
+    A vertical line marks the median step to 95 % test accuracy, where most seeds reach it.
+
+    Args:
+        finals: the runs with role "final" of one task that did not diverge.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(7, 3.3), sharex=True, sharey=True)
+    for ax, arm in zip(axes, ("ReLU", LEARNED), strict=True):
+        runs = finals[finals.arm == arm]
+        ax.set(title=arm, xscale="log", xlabel="training steps", ylim=(-2, 104))
+        ax.grid()
+        if not len(runs):
+            continue
+        arrays = [record.arrays for record in runs.record]
+        late = arrays[0]["step"] > 0
+        for part, line in (("train", ":"), ("test", "-")):
+            curves = [run[f"{part}_accuracy"][late] for run in arrays]
+            figures.curves(ax, arrays[0]["step"][late], curves, arm, f"{part}ing" if part == "train" else part, line)
+        middle = median_steps(runs.test_steps_to_95)
+        if np.isfinite(middle):
+            ax.axvline(middle, color="C3", linestyle="--", linewidth=1.3, label=f"95 % test: {middle:,.0f} steps")
+        ax.legend(fontsize=8.5, loc="upper left")
+    axes[0].set_ylabel("accuracy (%)")
+    return figure
+
+
+def each_seed(finals: pd.DataFrame) -> Figure:
+    """Test accuracy over steps, one line per seed, both arms, from where the first run reaches 10 %."""
+    figure, axes = plt.subplots(figsize=(7, 3))
+    for arm in ("ReLU", LEARNED):
+        for i, record in enumerate(finals[finals.arm == arm].record):
+            step, accuracy = record.arrays["step"], record.arrays["test_accuracy"]
+            label = f"{arm}, one line per seed" if i == 0 else None
+            axes.plot(step[step > 0], 100 * accuracy[step > 0], color=figures.ARMS[arm][0], alpha=0.75, linewidth=1.2, label=label)
+    axes.set(xscale="log", xlabel="training steps", ylabel="test accuracy (%)", ylim=(-2, 104))
+    axes.grid()
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def median_steps(steps: pd.Series) -> float:
+    """Median of the steps to 95 %; infinite where it is a run that never gets there.
+
+    Example:
+        >>> median_steps(pd.Series([100, 300, None]))
+        300.0
+    """
+    return float(pd.to_numeric(steps).fillna(np.inf).median()) if len(steps) else np.inf
+
+
+def steps_table(finals: pd.DataFrame) -> pd.DataFrame:
+    """Per seed: steps to 95 % test accuracy of both arms and their ratio, a bound where ReLU does not get there.
+
+    Args:
+        finals: the runs with role "final" of one task.
+    """
+    last, rows = int(finals.steps.max()), []
+    wide = finals.assign(to_95=pd.to_numeric(finals.test_steps_to_95)).pivot(index="seed", columns="arm")
+    for seed in wide.index:
+        relu, learned = (wide.to_95.get(arm, pd.Series(np.nan, wide.index))[seed] for arm in ("ReLU", LEARNED))
+        ratio = "—" if np.isnan(learned) else f"at least {last / learned:.1f}" if np.isnan(relu) else f"{relu / learned:.1f}"
+        rows.append([seed, *(f"not within {last:,}" if np.isnan(n) else f"{n:,.0f}" for n in (relu, learned)), ratio])
+    return pd.DataFrame(rows, columns=["seed", "ReLU", "learned from zeros", "ratio"])
+
+
+def frequency_of(values: np.ndarray, low: float, high: float) -> Frequency:
+    """Dominant frequency of control values (n_c,) on [low, high]."""
+    return dominant_frequency(splines.grid(len(values), low, high), torch.from_numpy(np.asarray(values)))
+
+
+def functions(panels: Sequence[tuple[str, np.ndarray, bool]], low: float, high: float, zoom: float = 0.15) -> Figure:
+    """Learned functions, one row each: the whole range at the left, the middle enlarged at the right.
+
+    Args:
+        panels: (title, control values (n_c,), whether it is the selected one) of each.
+        zoom: half width of the enlarged part, in units of z.
+    """
+    figure, axes = plt.subplots(
+        len(panels), 2, figsize=(7, 1.35 * len(panels) + 0.6), width_ratios=[2.2, 1], squeeze=False, sharex="col"
+    )
+    for (wide, near), (title, values, selected) in zip(axes, panels, strict=True):
+        grid = splines.grid(len(values), low, high).numpy()
+        inside = np.abs(grid) <= zoom
+        colour = figures.ARMS[LEARNED][0] if selected else "C6"
+        wide.plot(grid, values, color=colour, linewidth=1.0)
+        near.plot(grid[inside], values[inside], color=colour, marker=".", markersize=4, linewidth=1.2)
+        wide.set_title(title, fontsize=9.5, loc="left")
+        wide.set_ylabel("$g(z)$")
+        for ax in (wide, near):
+            ax.grid()
+    axes[0, 1].set_title("enlarged", fontsize=9.5, loc="left")
+    axes[-1, 0].set_xlabel("pre-activation $z$")
+    axes[-1, 1].set_xlabel("$z$")
+    return figure
+
+
+def live(values: np.ndarray, runs: dict[str, dict[str, list[float]]], low: float = -1.0, high: float = 1.0) -> Figure:
+    """A learned function, and the accuracies of networks with it and with ReLU.
+
+    Args:
+        values: control values (n_c,). runs: per arm a history with step, train_accuracy, test_accuracy.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.1))
+    left.plot(splines.grid(len(values), low, high), values, color=figures.ARMS[LEARNED][0], linewidth=1.3)
+    left.set(xlabel="pre-activation $z$", ylabel="$g(z)$", title="the learned function")
+    for arm, history in runs.items():
+        _accuracies(right, history, arm)
+    right.set(xlabel="training steps", ylabel="accuracy (%)", title="used in a fresh network", xscale="log", ylim=(-2, 104))
+    for ax in (left, right):
+        ax.grid()
+    figure.legend(loc="outside lower center", ncols=4, fontsize=8)
+    return figure
+
+
+def _accuracies(ax: Axes, history: dict[str, list[float]], arm: str) -> None:
+    step = np.array(history["step"])
+    for part, line in (("train", ":"), ("test", "-")):
+        accuracy = 100 * np.array(history[f"{part}_accuracy"])
+        short = "ReLU" if arm == "ReLU" else "learned"
+        ax.plot(step[step > 0], accuracy[step > 0], color=figures.ARMS[arm][0], linestyle=line, label=f"{short}, {part}")

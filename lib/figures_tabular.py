@@ -1,0 +1,252 @@
+"""The figures of Section 3.3, from the tables of :mod:`lib.tabular`."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from lib.results import Record
+from lib.sections.tabular import ARMS, FROM_RELU, INPUTS, ZEROS
+from lib.tabular import NEIGHBOURS, ORDER, TREES
+
+# One look per arm: colour of the cycle, marker, line. The first three as on every page.
+LOOKS = {
+    "ReLU": ("C0", "o", "-"),
+    FROM_RELU: ("C1", "s", "--"),
+    ZEROS: ("C2", "^", "-"),
+    "tanh": ("C3", "D", "-."),
+    INPUTS: ("C4", "P", "-"),
+    "linear": ("C5", "x", ":"),
+    NEIGHBOURS: ("C6", "v", ":"),
+    TREES: ("C7", "*", "-"),
+}
+LABELS = {
+    "tanh": "tanh, tuned slope",
+    ZEROS: "learned AF (zeros)",
+    FROM_RELU: "learned AF (ReLU)",
+    INPUTS: "learned IAFs",
+}
+SIZES = {"*": 11, "P": 8}
+
+
+def label(arm: str) -> str:
+    """How an arm is written in legends.
+
+    Example:
+        >>> label("learned inputs")
+        'learned IAFs'
+    """
+    return LABELS.get(arm, arm)
+
+
+def gains(table: pd.DataFrame, average: pd.DataFrame) -> Figure:
+    """The difference to ReLU of each model type: one small mark per dataset, the mean with its interval."""
+    figure, axes = plt.subplots(figsize=(7, 3.4))
+    for y, row in enumerate(average.itertuples()):
+        colour, marker, _ = LOOKS[row.arm]
+        points = 100 * table[table.arm == row.arm].gain
+        axes.plot(points, np.full(len(points), y), "|", color=colour, alpha=0.7, markersize=9)
+        half = 0 if np.isnan(row.half_width) else 100 * row.half_width
+        axes.errorbar(100 * row.gain, y, xerr=half, color=colour, marker=marker, capsize=4, markersize=SIZES.get(marker, 7))
+    axes.axvline(0, color="C0", linewidth=1, linestyle=":")
+    axes.set_yticks(range(len(average)), [label(arm) for arm in average.arm])
+    axes.set(xlabel="test accuracy minus ReLU's (percentage points)", ylim=(-0.6, len(average) - 0.4))
+    axes.grid(axis="x")
+    return figure
+
+
+def per_dataset(table: pd.DataFrame) -> Figure:
+    """The accuracy of every model type on every dataset: one row per dataset."""
+    names = list(table.groupby("data")["mean"].max().sort_values().index)
+    figure, axes = plt.subplots(figsize=(7, 1.3 + 0.36 * len(names)))
+    for arm in ORDER:
+        own = table[table.arm == arm].set_index("data").reindex(names)
+        colour, marker, _ = LOOKS[arm]
+        size = SIZES.get(marker, 5.5)
+        axes.plot(
+            100 * own["mean"],
+            range(len(names)),
+            marker,
+            color=colour,
+            label=label(arm),
+            markersize=size,
+            alpha=0.85,
+        )
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="test accuracy (%)", ylim=(-0.6, len(names) - 0.4))
+    axes.grid()
+    figure.legend(loc="outside lower center", ncols=4, fontsize=9)
+    return figure
+
+
+def scatter(
+    points: pd.DataFrame, x: str, datasets: Sequence[str], extra: pd.DataFrame | None = None
+) -> Figure:
+    """Test accuracy against total variation ("tv") or training accuracy, one panel per dataset.
+
+    Args:
+        points: from :func:`lib.tabular.evaluations`.
+        extra: baselines to mark: columns data, arm, train_accuracy, test_accuracy, tv.
+    """
+    columns = min(4, len(datasets))
+    rows = -(-len(datasets) // columns)
+    figure, grid = plt.subplots(rows, columns, figsize=(7, 2.1 * rows + 0.8), squeeze=False)
+    for ax in grid.flat[len(datasets) :]:
+        ax.set_axis_off()
+    scale = 1 if x == "tv" else 100
+    for ax, data in zip(grid.flat, datasets, strict=False):
+        for arm in ARMS:
+            part = points[(points.data == data) & (points.arm == arm)]
+            colour, marker, _ = LOOKS[arm]
+            dots = {
+                "s": 9,
+                "alpha": 0.4,
+                "linewidths": 0,
+                "color": colour,
+                "marker": marker,
+                "rasterized": True,
+            }
+            ax.scatter(scale * part[x], 100 * part.test_accuracy, label=label(arm), **dots)
+        for row in (extra[extra.data == data] if extra is not None else pd.DataFrame()).itertuples():
+            colour, marker, _ = LOOKS[row.arm]
+            ax.plot(
+                scale * getattr(row, x), 100 * row.test_accuracy, marker, color=colour, label=label(row.arm)
+            )
+        shown = points[points.data == data].test_accuracy
+        ax.set_ylim(100 * shown.quantile(0.05), 100 * max([shown.max(), *(_tests(extra, data))]) + 0.5)
+        ax.set_title(data, fontsize=9.5)
+        ax.grid()
+        if x == "tv":
+            ax.set_xscale("log")
+    for ax in grid[-1]:
+        ax.set_xlabel("total variation (logits)" if x == "tv" else "training accuracy (%)", fontsize=9)
+    for ax in grid[:, 0]:
+        ax.set_ylabel("test accuracy (%)", fontsize=9)
+    handles = dict(zip(*grid[0, 0].get_legend_handles_labels()[::-1], strict=True))
+    figure.legend(
+        handles.values(), handles.keys(), loc="outside lower center", ncols=4, markerscale=1.7, fontsize=9
+    )
+    return figure
+
+
+def _tests(extra: pd.DataFrame | None, data: str) -> list[float]:
+    return [] if extra is None else list(extra[extra.data == data].test_accuracy)
+
+
+def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
+    """Test accuracy of each arm against depth or width, one panel per dataset.
+
+    Args:
+        tables: by dataset, from :func:`lib.tabular.by`. xlabel: "width" has a logarithmic axis.
+    """
+    figure, axes = plt.subplots(1, len(tables), figsize=(7, 3.3), squeeze=False)
+    for ax, (data, table) in zip(axes[0], tables.items(), strict=True):
+        for i, arm in enumerate(arm for arm in ARMS if (table.arm == arm).any()):
+            own, (colour, marker, line) = table[table.arm == arm], LOOKS[arm]
+            aside = 2 ** (0.06 * (i - 2)) if xlabel == "width" else 1  # so that intervals do not hide each other
+            at = own.value * aside + (0 if xlabel == "width" else 0.06 * (i - 2))
+            half = 100 * own.half_width.fillna(0)
+            style = {"color": colour, "marker": marker, "linestyle": line, "capsize": 3, "markersize": 5}
+            ax.errorbar(at, 100 * own["mean"], half, label=label(arm), **style)
+        values = sorted(table.value.unique())
+        if xlabel == "width":
+            ax.set_xscale("log", base=2)
+        ax.set_xticks(values, [f"{value:.0f}" for value in values])
+        ax.minorticks_off()
+        ax.set(title=data, xlabel=xlabel)
+        ax.grid()
+    axes[0, 0].set_ylabel("test accuracy (%)")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def weight_space(found: dict[str, Record]) -> Figure:
+    """Landscapes of Figures 7a and 7b: a column per network, rows for the loss and for the complexity.
+
+    Args:
+        found: from :func:`lib.tabular.panels`. The colours of a row mean the same in every column; the two
+            rows of complexity share theirs.
+    """
+    networks = {arm: record.arrays for arm, record in found.items() if "plane_loss" in record.arrays}
+    rows = (
+        ("plane", "loss", "loss,\nPCA plane"),
+        ("plane", "tv", "complexity,\nPCA plane"),
+        ("zoom", "tv", "complexity,\nrandom plane"),
+    )
+    limits = {
+        name: Normalize(*np.percentile(np.log10(_stack(networks.values(), wanted)), (1, 99)))
+        for name, wanted in (("loss", ["plane_loss"]), ("tv", ["plane_tv", "zoom_tv"]))
+    }
+    figure, grid = plt.subplots(3, len(networks), figsize=(7, 5.3), squeeze=False)
+    for column, (arm, arrays) in zip(grid.T, networks.items(), strict=True):
+        column[0].set_title(label(arm), fontsize=9.5)
+        for ax, (plane, measure, name) in zip(column, rows, strict=True):
+            s, t = arrays[f"{plane}_s"], arrays[f"{plane}_t"]
+            values = np.log10(np.maximum(arrays[f"{plane}_{measure}"], 1e-12))
+            image = ax.pcolormesh(s, t, values, norm=limits[measure], cmap="cividis", rasterized=True)
+            if plane == "plane":
+                way = arrays["trajectory"]
+                ax.plot(way[:, 0], way[:, 1], ".-", color="C1", linewidth=1, markersize=3)
+            ax.plot(0, 0, "*", color="C1", markersize=9)
+            ax.set_xticks([])
+            ax.set_yticks([])
+            if column is grid.T[0] or ax in grid[:, 0]:
+                ax.set_ylabel(name, fontsize=9)
+            if ax in grid[:, -1]:
+                bar = figure.colorbar(image, ax=ax, aspect=12)
+                bar.set_label("log$_{10}$ " + ("loss" if measure == "loss" else "TV"), fontsize=8.5)
+    return figure
+
+
+def _stack(arrays, names: Sequence[str]) -> np.ndarray:
+    return np.concatenate([np.maximum(a[name], 1e-12).ravel() for a in arrays for name in names])
+
+
+def input_space(found: dict[str, Record]) -> Figure:
+    """Slices of Figure 7c: a column per model, a row per slice; each scaled to its own range.
+
+    Args:
+        found: from :func:`lib.tabular.panels`.
+    """
+    count = min(len(record.arrays["slices"]) for record in found.values())
+    figure, grid = plt.subplots(count, len(found), figsize=(7, 1.22 * count + 0.5), squeeze=False)
+    for column, (arm, record) in zip(grid.T, found.items(), strict=True):
+        column[0].set_title(label(arm).replace(" (", "\n(").replace(", ", ",\n"), fontsize=9)
+        for ax, image, point in zip(
+            column, record.arrays["slices"], record.arrays["slice_points"], strict=False
+        ):
+            ax.imshow(image, cmap="cividis", origin="lower", extent=(-1, 1, -1, 1), interpolation="nearest")
+            ax.plot(*np.clip(point, -1, 1), "o", color="C1", markersize=4)
+            ax.set_xticks([])
+            ax.set_yticks([])
+    for ax, (m, n) in zip(grid[:, 0], next(iter(found.values())).arrays["slice_columns"], strict=False):
+        ax.set_ylabel(f"columns {m}, {n}", fontsize=8.5)
+    return figure
+
+
+def input_functions(values: np.ndarray, names: Sequence[str], most: int = 8) -> Figure:
+    """Learned input activations, one panel per column of the data, beside the identity.
+
+    Args:
+        values: control values (d, n_c) on [-1, 1]. names: of the columns. most: how many to draw.
+    """
+    count = min(most, len(values))
+    columns = min(4, count)
+    rows = -(-count // columns)
+    figure, grid = plt.subplots(rows, columns, figsize=(7, 1.75 * rows + 0.3), squeeze=False, sharex=True)
+    for ax in grid.flat[count:]:
+        ax.set_axis_off()
+    at = np.linspace(-1, 1, values.shape[1])
+    for ax, own, name in zip(grid.flat, values, names, strict=False):
+        ax.plot(at, at, color="C5", linestyle=":", linewidth=1.2)
+        ax.plot(at, own, color=LOOKS[INPUTS][0], linewidth=1.4)
+        ax.set_title(name, fontsize=9)
+        ax.grid()
+    for ax in grid[-1]:
+        ax.set_xlabel("scaled input", fontsize=9)
+    for ax in grid[:, 0]:
+        ax.set_ylabel("$h(x)$", fontsize=9)
+    return figure

@@ -1,0 +1,229 @@
+"""The scores, figures and tables of the transfer notebook (Section 4, Appendix E.3), from its records."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from lib.figures import name_of, plus_minus
+from lib.intervals import Interval, interval, paired_interval
+from lib.sections.transfer import ALL, RELU, Images, learned_on
+
+PAPER_SCORES = {"ReLU": 19.9, "task-specific": 54.0, "all tasks": 61.5}  # Figure 14, mean per column in %
+PAPER_SPREAD = (22.2, 80.5)  # least and greatest of the task-specific columns
+PAPER_TABLE = {  # Table 4: accuracy in % on mnist, fashion_mnist, svhn, cifar10; mean change and its spread
+    RELU: (76.7, 73.9, 42.9, 16.1, 0.0, 0.0),
+    "learned on mnist": (79.7, 73.0, 41.0, 18.2, 0.6, 2.3),
+    "learned on fashion_mnist": (64.3, 75.1, 39.7, 23.7, -1.7, 8.4),
+    "learned on svhn": (61.0, 73.2, 54.1, 19.2, -0.5, 11.3),
+    "learned on cifar10": (57.6, 74.5, 41.0, 22.6, -3.5, 11.0),
+    ALL: (76.2, 72.8, 45.0, 17.4, 0.4, 1.5),
+}
+PAPER_DATASETS = ("mnist", "fashion_mnist", "svhn", "cifar10")
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The matrix of Figure 14.
+
+    Args:
+        score: tasks x activations, in [0, 1]: 1 is the best activation of that task.
+        easy: per task, whether the ReLU network solves it.
+    """
+
+    score: pd.DataFrame
+    easy: pd.Series
+
+
+def transfer_scores(steps: pd.DataFrame, accuracy: pd.DataFrame, reference: str = RELU) -> Scores:
+    """Score each activation on each task as in Figure 14.
+
+    Easy tasks, solved with the reference: fraction of the best convergence speed, where the speed is 1 / steps and 0 if
+    never. Hard tasks: fraction of the best accuracy.
+
+    Args:
+        steps: tasks x activations, steps to 95 % test accuracy, NaN if never.
+        accuracy: tasks x activations, test accuracy at the end, fractions.
+        reference: the column that decides which tasks are easy.
+
+    Raises:
+        ValueError: tables that disagree, no reference, steps below 1, accuracies outside [0, 1] or missing.
+
+    Example:
+        >>> steps = pd.DataFrame({"ReLU": [100.0, np.nan], "g": [50.0, np.nan]}, ["easy", "hard"])
+        >>> accuracy = pd.DataFrame({"ReLU": [1.0, 0.1], "g": [1.0, 0.4]}, ["easy", "hard"])
+        >>> transfer_scores(steps, accuracy).score.to_numpy().tolist()
+        [[0.5, 1.0], [0.25, 1.0]]
+    """
+    if not (steps.index.equals(accuracy.index) and steps.columns.equals(accuracy.columns)):
+        raise ValueError(f"steps and accuracy must have the same rows and columns, got {steps.shape} and {accuracy.shape}")
+    if reference not in steps:
+        raise ValueError(f"the reference must be a column, got {reference!r}")
+    if (steps < 1).any(axis=None):
+        raise ValueError(f"steps must be at least 1, got {steps.min(axis=None)}")
+    if not accuracy.ge(0).all(axis=None) or not accuracy.le(1).all(axis=None):
+        raise ValueError(f"accuracies must lie in [0, 1], got {accuracy.min(axis=None)} to {accuracy.max(axis=None)}")
+    easy = steps[reference].notna()
+    merit = (1 / steps).fillna(0.0).where(easy, accuracy)
+    best = merit.max(axis=1)
+    return Scores(merit.div(best.where(best > 0, 1.0), axis=0), easy)
+
+
+def matrix_scores(runs: pd.DataFrame) -> Scores:
+    """Scores from the runs with role "matrix": easy tasks first, the columns in the order of the rows."""
+    order = list(dict.fromkeys(runs.data))
+    columns = [arm for arm in [RELU, *map(learned_on, order), ALL] if (runs.arm == arm).any()]
+    runs = runs.assign(steps=pd.to_numeric(runs.test_steps_to_95))
+    steps, accuracy = (
+        runs.pivot(index="data", columns="arm", values=value).loc[order, columns].astype(float)
+        for value in ("steps", "test_accuracy_last")
+    )
+    scores = transfer_scores(steps, accuracy)
+    rows = sorted(order, key=lambda task: not scores.easy[task])
+    columns = [arm for arm in [RELU, *map(learned_on, rows), ALL] if arm in columns]
+    return Scores(scores.score.loc[rows, columns], scores.easy[rows])
+
+
+def column_means(scores: Scores) -> dict[str, Interval]:
+    """Mean score over the tasks, with its 95 % interval over them: of ReLU, task-specific and all-tasks activations.
+
+    The mean of the task-specific ones is over all their columns and all tasks, as in the paper.
+    """
+    specific = scores.score.drop(columns=[RELU, ALL], errors="ignore")
+    means = {"ReLU": interval(scores.score[RELU])}
+    if specific.shape[1]:
+        means["task-specific"] = interval(specific.mean(axis=1))
+    if ALL in scores.score:
+        means["all tasks"] = interval(scores.score[ALL])
+    return means
+
+
+def heat_map(scores: Scores) -> Figure:
+    """Figure 14: tasks as rows, activations as columns, brightness by score; ReLU and "all tasks" at the right."""
+    specific = [arm for arm in scores.score if arm not in (RELU, ALL)]
+    extra = [arm for arm in (RELU, ALL) if arm in scores.score]
+    n, k = len(scores.score), len(specific)
+    small = 10.5 if n <= 8 else 7.5
+    figure, axes = plt.subplots(
+        1, 1 + len(extra), figsize=(7, min(6.2, 1.9 + 0.45 * n)), width_ratios=[max(k, 1), *[max(1, k / 12)] * len(extra)],
+        sharey=True, squeeze=False,
+    )  # fmt: skip
+    for ax, columns in zip(axes[0], [specific, *[[arm] for arm in extra]], strict=True):
+        image = ax.imshow(100 * scores.score[columns], vmin=0, vmax=100, cmap="viridis", aspect="auto", interpolation="nearest")
+        ax.tick_params(length=0)
+        ax.set_xticks([])
+        hard = int(scores.easy.sum())
+        if 0 < hard < n:
+            ax.axhline(hard - 0.5, color="C1", linewidth=2)
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+    labels = [arm.removeprefix("learned on ") for arm in specific]
+    axes[0, 0].set_xticks(range(k), labels, rotation=90, fontsize=small)
+    axes[0, 0].set_yticks(range(n), list(scores.score.index), fontsize=small)
+    axes[0, 0].set(xlabel="activation learned on this task", ylabel="evaluated on this task")
+    for ax, arm in zip(axes[0, 1:], extra, strict=True):
+        ax.set_xticks([0], ["all tasks" if arm == ALL else arm], rotation=90, fontsize=small)
+    figure.colorbar(image, ax=list(axes[0]), label="score (% of the task's best)", location="right", aspect=30, pad=0.02)
+    return figure
+
+
+def score_table(scores: Scores) -> pd.DataFrame:
+    """Mean scores per column, the paper's beside ours."""
+    specific = scores.score.drop(columns=[RELU, ALL], errors="ignore").mean()
+    rows = []
+    for name, found in column_means(scores).items():
+        spread = f" (columns from {100 * specific.min():.1f} to {100 * specific.max():.1f})" if name == "task-specific" else ""
+        paper = f"{PAPER_SCORES[name]}" + (f" (columns from {PAPER_SPREAD[0]} to {PAPER_SPREAD[1]})" if spread else "")
+        rows.append([name, paper, plus_minus(*found) + spread])
+    return pd.DataFrame(rows, columns=["activation", "mean score in the paper (%)", "ours (%)"])
+
+
+def changes(finals: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy on each dataset per arm, and its change against ReLU paired by seed.
+
+    Args:
+        finals: the runs with role "final".
+
+    Returns:
+        Columns arm, data, n, mean, half_width, gain, gain_half_width (fractions; NaN for ReLU itself).
+    """
+    rows = []
+    for data, part in finals.groupby("data", sort=False):
+        reference = part[part.arm == RELU].set_index("seed").test_accuracy
+        for arm, runs in part.groupby("arm", sort=False):
+            values = runs.set_index("seed").test_accuracy
+            gain = (np.nan, np.nan) if arm == RELU else paired_interval(values, reference.loc[values.index])
+            rows.append([arm, data, len(values), *interval(values), *gain])
+    return pd.DataFrame(rows, columns=["arm", "data", "n", "mean", "half_width", "gain", "gain_half_width"])
+
+
+def mean_changes(table: pd.DataFrame) -> pd.DataFrame:
+    """Per arm: the mean over datasets of the change against ReLU, and its standard deviation over them, as in Table 4.
+
+    Args:
+        table: from :func:`changes`.
+    """
+    gains = table[table.arm != RELU].groupby("arm", sort=False).gain
+    return pd.DataFrame({"mean": gains.mean(), "deviation": gains.std(ddof=1)})
+
+
+def image_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Table 4 with ours: accuracy in % per arm and dataset, the paper's in brackets where it has the cell."""
+    datasets, average, rows = list(dict.fromkeys(table.data)), mean_changes(table), []
+    for arm, part in table.groupby("arm", sort=False):
+        cells, paper, part = [_arm_name(arm)], PAPER_TABLE.get(arm), part.set_index("data")
+        for data in datasets:
+            cell = plus_minus(part["mean"][data], part.half_width[data])
+            if paper and data in PAPER_DATASETS:
+                cell += f" ({paper[PAPER_DATASETS.index(data)]})"
+            own = arm == learned_on(data)
+            cells.append(f"**{cell}**" if own else cell)
+        mean, deviation = average.loc[arm] if arm in average.index else (0.0, 0.0)
+        of_paper = f" ({paper[4]:+.1f} ± {paper[5]})" if paper and set(datasets) & set(PAPER_DATASETS) else ""
+        rows.append([*cells, f"{100 * mean:+.1f} ± {100 * deviation:.1f}{of_paper}"])
+    return pd.DataFrame(rows, columns=["activation", *map(name_of, datasets), "mean change"])
+
+
+def image_changes(table: pd.DataFrame) -> Figure:
+    """Change of accuracy against ReLU: one panel per dataset, one marker per activation, with 95 % intervals."""
+    datasets = list(dict.fromkeys(table.data))
+    arms = [arm for arm in dict.fromkeys(table.arm) if arm != RELU]
+    figure, axes = plt.subplots(1, len(datasets), figsize=(7, 1.5 + 0.4 * len(arms)), sharey=True, squeeze=False)
+    for ax, data in zip(axes[0], datasets, strict=True):
+        ax.axvline(0, color="C0", linewidth=1.5)
+        for i, arm in enumerate(arms):
+            cell = table[(table.arm == arm) & (table.data == data)].iloc[0]
+            colour, marker = ("C1", "s") if arm == learned_on(data) else ("C3", "D") if arm == ALL else ("C2", "^")
+            ax.errorbar(100 * cell.gain, i, xerr=100 * cell.gain_half_width, color=colour, marker=marker, capsize=4, markersize=7)
+        ax.set_title(f"on {name_of(data)}")
+        ax.grid(axis="x")
+        ax.margins(x=0.1, y=0.2)
+    axes[0, 0].set_yticks(range(len(arms)), [_arm_name(arm) for arm in arms])
+    axes[0, 0].invert_yaxis()
+    figure.supxlabel("change of test accuracy against ReLU (points)", fontsize=10.5)
+    return figure
+
+
+def table_complete(finals: pd.DataFrame, plan: Images) -> bool:
+    """Whether the final runs of Table 4 are all there: every activation on every dataset with all seeds, and ReLU."""
+    if not len(finals) or RELU not in set(finals.arm):
+        return False
+    seeds = finals.groupby(["arm", "data"]).seed.nunique()
+    return len(seeds) == finals.arm.nunique() * len(plan.datasets) and bool((seeds == len(plan.seeds)).all())
+
+
+def paper_own_best() -> dict[str, bool]:
+    """Per dataset of the paper's Table 4: whether the activation learned on it is the best there (the rule of C18).
+
+    Example:
+        >>> paper_own_best()["mnist"]
+        True
+    """
+    best = {data: max(PAPER_TABLE, key=lambda arm: PAPER_TABLE[arm][i]) for i, data in enumerate(PAPER_DATASETS)}
+    return {data: arm == learned_on(data) for data, arm in best.items()}
+
+
+def _arm_name(arm: str) -> str:
+    return f"learned on {name_of(arm.removeprefix('learned on '))}" if arm not in (RELU, ALL) else arm

@@ -1,0 +1,115 @@
+"""Ablations of the method (Appendix D): image regression, one hidden layer."""
+
+from dataclasses import dataclass, replace
+
+from lib.experiments import Learn, Train
+from lib.metalearning import Settings
+from lib.networks import Activation, Network
+from lib.results import Store
+from lib.sections.plans import Stages, check_profile, usable, validation_accuracy
+from lib.training import Optimiser
+
+DEFAULT = "default: linear, validation loss"
+
+# What each arm changes: of the activation, and of Algorithm 1's settings.
+ARMS: dict[str, tuple[dict, dict]] = {
+    DEFAULT: ({}, {}),
+    "nearest-neighbour interpolation": ({"method": "nearest"}, {}),
+    "cubic interpolation": ({"method": "cubic"}, {}),
+    "training loss (naive)": ({}, {"objective": "training"}),
+    "test loss (cheating)": ({}, {"objective": "given"}),
+    "first order (t = 0)": ({}, {"unroll": 0}),
+    "t = 1": ({}, {"unroll": 1}),
+    "t = 20": ({}, {"unroll": 20}),
+    "t = 50": ({}, {"unroll": 50}),
+    "25 control points": ({"points": 25}, {}),
+    "100 control points": ({"points": 100}, {}),
+    "400 control points": ({"points": 400}, {}),
+    "outer SGD": ({}, {"outer": Optimiser("sgd", 1.0)}),
+    "outer SGD with momentum": ({}, {"outer": Optimiser("sgd", 0.2, 0.9)}),
+    "outer RMSprop": ({}, {"outer": Optimiser("rmsprop", 0.01)}),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of Appendix D a profile computes; see :class:`lib.sections.images.Plan`.
+
+    optimiser: the one that the regression section chose for ReLU. restarts: seeds of the default arm's restarts; the
+    other arms use the first two.
+    """
+
+    data: str
+    arms: tuple[str, ...]
+    optimiser: Optimiser
+    steps: int
+    width: int
+    seeds: tuple[int, ...]
+    restarts: tuple[int, ...]
+    learning: Settings
+    learning_width: int
+
+
+PLANS = {
+    "smoke": Plan(
+        data="digits",
+        arms=(DEFAULT, *list(ARMS)[1:4], "first order (t = 0)"),
+        optimiser=Optimiser("sgd", 0.2),
+        steps=200,
+        width=64,
+        seeds=(1, 2, 3),
+        restarts=(0, 1),
+        learning=Settings(episodes=20, n_tr_start=20, n_tr_step=5),
+        learning_width=32,
+    ),
+    "paper": Plan(
+        data="fashion_mnist",
+        arms=tuple(ARMS),
+        optimiser=Optimiser("adam", 0.001),
+        steps=1500,
+        width=128,
+        seeds=tuple(range(1, 11)),
+        restarts=(0, 1, 2, 3),
+        learning=Settings(episodes=60, n_tr_start=50, n_tr_step=10),
+        learning_width=32,
+    ),
+}
+
+
+def ablations(profile: str, store: Store) -> Stages:
+    """Appendix D: Tables 1 to 3, Figure 15, and three more: t, the number of control points, the outer optimiser.
+
+    The default arm runs first and with all restarts (Table 1), so that the section is of use when it is partly done.
+    """
+    check_profile(profile)
+    plan = PLANS[profile]
+
+    def learn(arm: str, seed: int) -> Learn:
+        activation, settings = ARMS[arm]
+        settings = replace(plan.learning, inner=plan.optimiser, **settings)
+        network = Network(1, 1, plan.learning_width, 1, replace(Activation("spline"), **activation))
+        given = "test" if settings.objective == "given" else ""
+        return Learn("ablations", arm, (plan.data,), "regression", network, settings, seed, given=given)
+
+    def run(role: str, arm: str, activation: Activation, seed: int, learned: str = "") -> Train:
+        network = Network(1, 1, plan.width, 1, activation)
+        of = ("ablations", role, arm, plan.data, "regression", network, plan.optimiser, plan.steps)
+        return Train(*of, seed=seed, split=seed, learned=learned)
+
+    def reuse(role: str, source: Learn, seed: int) -> Train:
+        return run(role, source.arm, source.network.activation, seed, store.key(source))
+
+    yield [run("final", "ReLU", Activation("relu"), seed) for seed in plan.seeds]
+    for arm in plan.arms:
+        learns = [learn(arm, seed) for seed in (plan.restarts if arm == DEFAULT else plan.restarts[:2])]
+        yield learns
+        learns = usable(store, learns)
+        selection = [reuse("selection", source, 0) for source in learns]
+        yield selection
+        if not learns:
+            continue
+        best = max(range(len(learns)), key=lambda i: validation_accuracy(store, selection[i]))
+        yield [reuse("final", learns[best], seed) for seed in plan.seeds]
+        if arm == DEFAULT:  # Table 1: all restarts, for the average over them
+            others = [source for i, source in enumerate(learns) if i != best]
+            yield [reuse("other restart", source, seed) for source in others for seed in plan.seeds]

@@ -1,0 +1,132 @@
+"""What the records of the section "tabular" say, as tables (Section 3.3)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from lib.intervals import interval, paired_interval
+from lib.reading import Collected
+from lib.results import Record
+from lib.sections.tabular import ARMS, INPUTS, ZEROS, best_depth
+
+TREES, NEIGHBOURS = "boosted trees", "k-NN"
+ORDER = ("linear", NEIGHBOURS, *ARMS, TREES)
+
+
+def at_best_depth(finals: pd.DataFrame) -> pd.DataFrame:
+    """The final runs of each dataset and arm at its depth, chosen on validation rows as the section does.
+
+    Args:
+        finals: ``frame(role="final")``: columns data, arm, seed, network.depth, validation_accuracy.
+    """
+    kept = []
+    for _, runs in finals.groupby(["data", "arm"], sort=False):
+        by_depth = dict(list(runs.groupby("network.depth")))
+        shared = set.intersection(*(set(part.seed) for part in by_depth.values()))
+        means = {d: list(part[part.seed.isin(shared)].validation_accuracy) for d, part in by_depth.items()}
+        kept.append(by_depth[best_depth(means)])
+    return pd.concat(kept, ignore_index=True) if kept else finals
+
+
+def comparison(results: Collected) -> pd.DataFrame:
+    """Per dataset and arm the test accuracy, for the datasets whose main comparison is complete.
+
+    Returns:
+        Columns data, arm, depth (0: no network), n (seeds), mean, half_width (NaN for one value), gain,
+        gain_half_width (over ReLU, paired by seed), validation: fractions.
+    """
+    finals, others = results.frame(role="final"), results.frame("baseline", role="final")
+    if not len(finals) or not len(others):
+        return pd.DataFrame()
+    rows, runs = [], at_best_depth(finals)
+    for data, part in runs.groupby("data", sort=False):
+        relu = part[part.arm == "ReLU"].set_index("seed").test_accuracy
+        baselines = others[others.data == data]
+        if len(relu) < 2 or set(baselines.arm) != {"linear", NEIGHBOURS, TREES} or _incomplete(part):
+            continue
+        for arm, own in pd.concat([baselines, part]).groupby("arm", sort=False):
+            values = own.set_index("seed").test_accuracy
+            # a model without randomness counts once, against each seed of ReLU
+            paired = values[relu.index] if len(values) == len(relu) else pd.Series(values.iloc[0], relu.index)
+            mean, half = interval(values) if len(values) > 1 else (values.iloc[0], np.nan)
+            gain = paired_interval(paired, relu) if arm != "ReLU" else (0.0, np.nan)
+            depth = 0 if arm not in ARMS else int(own["network.depth"].iloc[0])
+            rows.append([data, arm, depth, len(values), mean, half, *gain, own.validation_accuracy.mean()])
+    columns = ["data", "arm", "depth", "n", "mean", "half_width", "gain", "gain_half_width", "validation"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _incomplete(runs: pd.DataFrame) -> bool:
+    """Whether arms of a dataset lack seeds that ReLU has, or the other way round."""
+    seeds = [set(part.seed) for _, part in runs.groupby("arm")]
+    return any(own != seeds[0] for own in seeds)
+
+
+def averages(table: pd.DataFrame) -> pd.DataFrame:
+    """The mean over datasets of each arm's accuracy and gain over ReLU, with an interval over datasets.
+
+    Args:
+        table: from :func:`comparison`.
+
+    Returns:
+        Columns arm, datasets, mean, gain, half_width (of the gain; NaN for one dataset), in ORDER's order.
+    """
+    rows = []
+    for arm in [arm for arm in ORDER if (table.arm == arm).any()]:
+        own = table[table.arm == arm]
+        half = interval(own.gain).half_width if len(own) > 1 and arm != "ReLU" else np.nan
+        rows.append([arm, len(own), own["mean"].mean(), own.gain.mean(), half])
+    return pd.DataFrame(rows, columns=["arm", "datasets", "mean", "gain", "half_width"])
+
+
+def by(results: Collected, column: str, data: str) -> pd.DataFrame:
+    """Test accuracy of each arm against "network.depth" or "network.width", on one dataset.
+
+    Widths are those tried with the activations fixed, and the width of the comparison at the same depth.
+
+    Returns:
+        Columns arm, value (of the column), n, mean, half_width (NaN for one seed).
+    """
+    finals = results.frame(role="final")
+    runs = finals[finals.data == data]
+    if column == "network.width":
+        widths = results.frame(role="width")
+        widths = widths[widths.data == data]
+        same = runs[runs["network.depth"].isin(widths["network.depth"]) & runs.arm.isin(widths.arm)]
+        runs = pd.concat([widths, same[same.seed.isin(widths.seed)]])
+    rows = []
+    for (arm, value), part in runs.groupby(["arm", column]):
+        mean, half = interval(part.test_accuracy) if len(part) > 1 else (part.test_accuracy.iloc[0], np.nan)
+        rows.append([arm, value, len(part), mean, half])
+    return pd.DataFrame(rows, columns=["arm", "value", "n", "mean", "half_width"])
+
+
+def evaluations(results: Collected, datasets: Sequence[str]) -> pd.DataFrame:
+    """Every evaluation of every run, from its third on: data, arm, tv, train_accuracy, test_accuracy."""
+    runs = results.frame()
+    parts = []
+    for row in runs[runs.data.isin(datasets) & (runs.role != "variant")].itertuples():
+        arrays = row.record.arrays
+        names = ("tv", "train_accuracy", "test_accuracy")
+        parts.append(
+            pd.DataFrame({name: arrays[name][2:] for name in names}).assign(data=row.data, arm=row.arm)
+        )
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def best_complexities(results: Collected, datasets: Sequence[str]) -> pd.Series:
+    """Per dataset, the total variation of its most accurate network arm relative to ReLU's (claim C6)."""
+    runs = at_best_depth(results.frame(role="final"))
+    ratios = {}
+    for data in datasets:
+        means = runs[runs.data == data].groupby("arm")[["validation_accuracy", "tv"]].mean()
+        ratios[data] = means.tv[means.validation_accuracy.idxmax()] / means.tv["ReLU"]
+    return pd.Series(ratios, dtype=float)
+
+
+def panels(results: Collected, data: str) -> dict[str, Record]:
+    """The records of Figure 7's panels on a dataset, by arm."""
+    found = [r for r in results.records if r.kind == "panels" and r.config["run_of"]["data"] == data]
+    found = {record.config["run_of"]["arm"]: record for record in found}
+    return {arm: found[arm] for arm in ("ReLU", "tanh", ZEROS, INPUTS, NEIGHBOURS, TREES) if arm in found}

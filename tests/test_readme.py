@@ -1,0 +1,213 @@
+import ast
+import re
+
+import matplotlib
+import pytest
+import yaml
+
+from lib import claims, departures, headline, reading, readme
+from lib.reading import Collected
+
+ROOT = readme.ROOT
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def code(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def read():
+    return reading.reader("paper")
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A headline from two tiny runs per arm."""
+    import numpy as np
+    import pandas as pd
+
+    class Record:
+        def __init__(self, key="", config=None, **arrays):
+            self.key, self.config, self.arrays = key, config, arrays
+
+    curve = {"step": np.array([0, 10, 100]), "train_accuracy": np.array([0.0, 0.5, 1.0])}
+    rows = [
+        {
+            "data": "a+b mod 27", "arm": arm, "seed": seed, "steps": 100, "network.width": 8,
+            "learned": learned, "test_steps_to_95": steps, "test_accuracy_max": top,
+            "record": Record(**curve, test_accuracy=np.array([0.0, 0.1, top])),
+        }
+        for arm, learned, steps, top in (
+            ("ReLU", "", None, 0.2),
+            ("learned from zeros", "learn-1", 100, 1.0),
+        )
+        for seed in (1, 2)
+    ]  # fmt: skip
+
+    class Results(Collected):
+        def frame(self, kind="train", **equal):
+            return pd.DataFrame(rows)
+
+    config = {"network": {"activation": {"low": -1.0, "high": 1.0}}}
+    return Results([Record("learn-1", config, psi_hidden=np.zeros(5))], 0)
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    blocks = code("python")
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+    assert "episode 30/30" in capsys.readouterr().out
+    assert names["g"](names["x"]).shape == names["x"].shape
+    assert names["learned"].psi["hidden"].abs().max() > 0
+
+
+def test_the_targets_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    commands = " ".join(code("bash") + re.findall(r"`(make [^`]+)`", TEXT))
+    targets = set(re.findall(r"\bmake ([a-z]+)", commands))
+    assert {"book", "test"} <= targets <= set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+
+
+def test_the_claims_are_those_of_the_records(read):
+    assert readme.block(TEXT, "claims") == readme.claims_block(read)
+
+
+def test_every_claim_is_in_the_table_with_its_verdict(read):
+    table = readme.claims_block(read)
+    for claim in claims.CLAIMS:
+        assert re.search(rf"^\| {claim.name} \|.*\| {claim.settle(read).verdict} \|", table, re.MULTILINE)
+
+
+def test_the_files_that_the_readme_links_exist():
+    links = re.findall(r'(?:\]\(|src="|srcset=")(?!https?:)([^)"#]+)', TEXT)
+    assert len(links) > len(claims.CLAIMS)
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    colab = re.findall(r"colab\.research\.google\.com/github/[^/]+/[^/]+/blob/main/([^)\s]+)", TEXT)
+    assert set(colab) == {f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+
+
+def test_the_citation_is_that_of_the_citation_file():
+    paper = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["preferred-citation"]
+    (bibtex,) = code("bibtex")
+    assert f"{{{paper['title']}}}" in bibtex and f"{{{paper['year']}}}" in bibtex
+    assert all(author["family-names"] in bibtex for author in paper["authors"])
+
+
+def test_blocks_are_found_and_replaced():
+    text = "a\n<!-- claims -->\nold\n<!-- end of claims -->\nb"
+    assert readme.block(text, "claims") == "old"
+    assert readme.block(readme.replaced(text, "claims", r"new \1"), "claims") == r"new \1"
+    assert readme.replaced(text, "claims", "old") == text
+
+
+def test_a_missing_marker_is_refused():
+    with pytest.raises(ValueError, match="<!-- claims --> and <!-- end of claims -->"):
+        readme.block("<!-- claims --> none", "claims")
+
+
+def test_the_command_says_when_the_claims_are_old(tmp_path, capsys):
+    (tmp_path / "README.md").write_text(readme.replaced(TEXT, "claims", "none"), encoding="utf-8")
+    assert readme.main(["--check"], tmp_path) == 1
+    assert "run `python -m lib.readme`" in capsys.readouterr().out
+    assert readme.main(["--chekc"], tmp_path) == 2
+
+
+def test_the_command_writes_claims_and_picture(tmp_path, monkeypatch, small):
+    (tmp_path / "book" / "_static").mkdir(parents=True)
+    (tmp_path / "README.md").write_text(readme.replaced(TEXT, "claims", "none"), encoding="utf-8")
+    monkeypatch.setattr(readme, "find", lambda read: headline.headline(small, True))
+    assert readme.main([], tmp_path) == readme.main(["--check"], tmp_path) == 0
+    written = (tmp_path / "README.md").read_text(encoding="utf-8")
+    alt = re.search('alt="([^"]+)"', readme.block(written, "picture")).group(1)
+    assert "after a median of 100 steps" in alt and "with ReLU, in none of 2 runs within 100 steps" in alt
+    for path in readme.PICTURES.values():
+        assert (tmp_path / path).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_headline_needs_two_runs_of_both_arms(small):
+    assert headline.headline(small, True).task == "a+b mod 27"
+    assert headline.headline(Collected([], 3), True) is None
+
+    class Half(Collected):
+        def frame(self, kind="train", **equal):
+            return small.frame().query("arm == 'ReLU'")
+
+    assert headline.headline(Half([], 1), True) is None
+
+
+def test_the_headline_is_drawn_with_both_arms(small):
+    figure = headline.headline(small, False).draw()
+    assert len(figure.axes) == 3
+    assert figure.axes[0].get_xscale() == "log" and figure.axes[0].get_xlabel() == "training steps"
+    matplotlib.pyplot.close(figure)
+
+
+def test_the_headline_says_how_far_runs_get_that_never_reach_95_percent(small):
+    shown = headline.headline(small, True)
+    shown.runs["test_steps_to_95"] = None
+    assert shown.sentence() == (
+        "The highest test accuracy is 100 % with the learned activation, and 20 % with ReLU."
+    )
+
+
+# The departures that are marked in the sources.
+
+
+def test_all_marks_of_the_sources_are_collected():
+    found = departures.collect()
+    sources = [path for path in (ROOT / "lib").rglob("*.py") if path.stem != "departures"]
+    assert len(found) == sum(path.read_text(encoding="utf-8").count("NOTE[DIFF]: ") for path in sources) > 0
+    for departure in found:
+        assert departure.text and '"""' not in departure.text and not departure.text.startswith("#")
+        line = (ROOT / departure.path).read_text(encoding="utf-8").splitlines()[departure.line - 1]
+        assert "NOTE[DIFF]" in line
+
+
+def test_a_mark_ends_with_its_paragraph_its_comment_or_its_docstring():
+    source = '''class A:
+    """Summary.
+
+    NOTE[DIFF]: one,
+    two.
+
+    Other.
+    """
+
+    def f(self):
+        # NOTE[DIFF]: three
+        # NOTE[DIFF]: four
+        # five.
+        #
+        # Not this.
+        return "NOTE" + "[DIFF]: no mark"
+
+    def g(self):
+        """Summary.
+
+        NOTE[DIFF]: six
+        seven."""
+        return 8
+
+
+# NOTE[DIFF]: nine.
+x = 10
+'''
+    ast.parse(source)
+    found = [(d.where, d.line, d.text) for d in departures.marked(source)]
+    assert found == [
+        ("A", 4, "one, two."),
+        ("A.f", 11, "three"),
+        ("A.f", 12, "four five."),
+        ("A.g", 21, "six seven."),
+        ("", 26, "nine."),
+    ]
+
+
+def test_the_address_of_a_departure_leads_to_its_line():
+    address = departures.address(departures.Departure("lib/x.py", 12, "", "text"))
+    url = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
+    assert address == f"{url}/blob/main/lib/x.py#L12"

@@ -1,0 +1,106 @@
+import json
+
+import numpy as np
+import pytest
+from prepared_files import write_images, write_table
+
+from lib import algorithmic, datasets, download, prepared, sources
+from lib.datasets import load
+
+
+@pytest.fixture(autouse=True)
+def no_download(monkeypatch):
+    def refuse(*arguments):
+        pytest.fail(f"a download was tried: {arguments}")
+
+    monkeypatch.setattr(download, "images", refuse)
+    monkeypatch.setattr(download, "table", refuse)
+
+
+@pytest.fixture
+def manifest(monkeypatch, tmp_path):
+    path = tmp_path / "manifest" / "datasets.json"
+    monkeypatch.setattr(sources, "MANIFEST", path)
+    return path
+
+
+def test_fingerprints_are_of_what_the_runs_see(tmp_path, manifest):
+    path, arrays = write_images(tmp_path, "mnist")
+    before = datasets.fingerprint("mnist", tmp_path)
+    assert before == load("mnist", tmp_path).sha256 and len(before) == 64
+    border = arrays["x_train"].copy()
+    border[:, 0, 0] += 1  # cropped off
+    write_images(tmp_path, "mnist", x_train=border, note=np.zeros(3))
+    assert datasets.fingerprint("mnist", tmp_path) == before
+    border[0, 14, 14] += 1
+    write_images(tmp_path, "mnist", x_train=border)
+    assert datasets.fingerprint("mnist", tmp_path) != before
+
+
+def test_fingerprints_of_unchanged_files_are_remembered(tmp_path, manifest, monkeypatch):
+    write_images(tmp_path, "mnist")
+    first = datasets.fingerprint("mnist", tmp_path)
+    monkeypatch.setattr(prepared, "digest", lambda *_: pytest.fail("computed again"))
+    assert datasets.fingerprint("mnist", tmp_path) == first
+
+
+def test_fingerprints_tell_datasets_apart():
+    names = ["digits", "noisy_digits", "breast_cancer", "wine", "diabetes", *algorithmic.TASKS]
+    assert len({datasets.fingerprint(name) for name in names}) == len(names)
+
+
+def test_the_fingerprint_of_a_task_is_fixed():
+    # It is part of the names of stored results: a change of this number makes them count as missing.
+    expected = "3e9bd9c7a0b117a713e60b8369810d936ee31b77c16aa8bde029dc2d82d20729"
+    assert datasets.fingerprint("a+b mod 27") == expected
+
+
+def test_without_the_data_the_manifest_answers(tmp_path, manifest):
+    write_images(tmp_path, "cifar10")
+    write_table(tmp_path, n=50)
+    datasets.record_fingerprints(["cifar10"], tmp_path)
+    datasets.record_fingerprints(["credit", "a+b mod 27", "digits", "wine"], tmp_path)
+    entries = json.loads(manifest.read_text())
+    assert list(entries) == ["a+b mod 27", "cifar10", "credit", "digits", "wine"]
+    assert (
+        entries["cifar10"]["note"]
+        == "40 training and 20 test images of 32x32x3; the official training set has 50,000"
+    )
+    assert entries["credit"]["note"] == "50 rows x 2 columns; the official table has 16,714 rows"
+    assert entries["a+b mod 27"]["note"] == "all 729 pairs of operands"
+    assert entries["wine"]["note"] == "178 rows x 13 columns"
+    for name in ("cifar10", "credit"):
+        assert datasets.fingerprint(name, tmp_path / "elsewhere") == datasets.fingerprint(name, tmp_path)
+    assert [file.name for file in manifest.parent.iterdir()] == [manifest.name]
+
+
+def test_fingerprints_of_data_that_are_nowhere(tmp_path, manifest):
+    with pytest.raises(
+        ValueError, match="no fingerprint of 'svhn': .*svhn.npz is missing and .*datasets.json has no"
+    ):
+        datasets.fingerprint("svhn", tmp_path)
+    with pytest.raises(ValueError, match="unknown dataset 'svhm'"):
+        datasets.fingerprint("svhm", tmp_path)
+    with pytest.raises(ValueError, match="missing: .*svhn.npz"):
+        datasets.record_fingerprints(["digits", "svhn"], tmp_path)
+    assert not manifest.exists()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"svhn": {}}', '{"svhn": {"sha256": 5}}', '{"svhn": "x"}'])
+def test_a_damaged_manifest_is_reported(tmp_path, manifest, content):
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text(content)
+    with pytest.raises(ValueError, match="datasets.json is damaged: restore it"):
+        datasets.fingerprint("svhn", tmp_path)
+
+
+def test_availability(tmp_path):
+    assert (
+        datasets.available("digits")
+        and datasets.available("a.b S5")
+        and not datasets.available("svhn", tmp_path)
+    )
+    write_images(tmp_path, "svhn")
+    assert datasets.available("svhn", tmp_path)
+    with pytest.raises(ValueError, match="unknown dataset"):
+        datasets.available("svhm", tmp_path)

@@ -1,0 +1,280 @@
+"""Transfer: the scores of Figure 14 by hand, the section's stages; the claims about algorithmic tasks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import algorithmic, claims, figures_transfer, results
+from lib.experiments import Learn, Train
+from lib.figures_transfer import matrix_scores, transfer_scores
+from lib.reading import Collected
+from lib.results import Store
+from lib.sections import PROFILES, SECTIONS
+from lib.sections.transfer import ALL, PLANS, RELU, learned_on
+
+NEVER = np.nan
+
+
+def tables(steps, accuracy, columns=("ReLU", "g", "h")):
+    index = [f"task {i}" for i in range(len(steps))]
+    return pd.DataFrame(steps, index, list(columns), dtype=float), pd.DataFrame(accuracy, index, list(columns), dtype=float)
+
+
+def test_easy_tasks_are_scored_by_speed_and_hard_ones_by_accuracy():
+    steps, accuracy = tables([[400, 100, NEVER], [NEVER, 50, NEVER]], [[1.0, 0.2, 0.9], [0.2, 0.8, 0.4]])
+    scores = transfer_scores(steps, accuracy)
+    assert scores.easy.tolist() == [True, False]
+    assert scores.score.to_numpy() == pytest.approx(np.array([[0.25, 1.0, 0.0], [0.25, 1.0, 0.5]]))
+
+
+def test_the_reference_can_be_the_best_and_scores_do_not_depend_on_the_unit_of_steps():
+    steps, accuracy = tables([[10, 20, 40]], [[1, 1, 1]])
+    assert transfer_scores(steps, accuracy).score.iloc[0].tolist() == [1.0, 0.5, 0.25]
+    assert transfer_scores(7 * steps, accuracy).score.equals(transfer_scores(steps, accuracy).score)
+
+
+def test_a_task_that_nothing_solves_at_all_scores_zero():
+    steps, accuracy = tables([[NEVER] * 3], [[0, 0, 0]])
+    assert transfer_scores(steps, accuracy).score.iloc[0].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("steps", "accuracy", "reference", "message"),
+    [
+        ([[0, 1, 1]], [[1, 1, 1]], "ReLU", "steps must be at least 1, got 0"),
+        ([[1, 1, 1]], [[1, 1.5, 1]], "ReLU", "accuracies must lie in"),
+        ([[1, 1, 1]], [[1, NEVER, 1]], "ReLU", "accuracies must lie in"),
+        ([[1, 1, 1]], [[1, 1, 1]], "GELU", "the reference must be a column, got 'GELU'"),
+    ],
+)
+def test_scores_refuse(steps, accuracy, reference, message):
+    with pytest.raises(ValueError, match=message):
+        transfer_scores(tables(steps, accuracy)[0], tables(steps, accuracy)[1], reference)
+
+
+def test_scores_refuse_tables_that_disagree():
+    steps, accuracy = tables([[1, 1, 1]], [[1, 1, 1]])
+    with pytest.raises(ValueError, match="the same rows and columns"):
+        transfer_scores(steps, accuracy[["ReLU", "h", "g"]])
+
+
+def matrix_runs(steps, accuracy):
+    """Runs of a matrix with two tasks, in a shuffled order: columns ReLU, learned on p, on q, on all."""
+    columns = [RELU, learned_on("p"), learned_on("q"), ALL]
+    rows = [
+        {"data": task, "arm": arm, "test_steps_to_95": steps[i][j], "test_accuracy_last": accuracy[i][j], "role": "matrix"}
+        for j, arm in enumerate(columns)
+        for i, task in enumerate(("p", "q"))
+    ]
+    return pd.DataFrame(rows)
+
+
+HARD_FIRST = matrix_runs([[None, 10, None, 10], [40, None, 20, 10]], [[0.1, 1, 0.5, 1], [1, 0.3, 1, 1]])
+
+
+def test_the_matrix_shows_easy_tasks_first_and_the_columns_in_the_same_order():
+    scores = matrix_scores(HARD_FIRST)
+    assert scores.score.index.tolist() == ["q", "p"]
+    assert scores.score.columns.tolist() == [RELU, "learned on q", "learned on p", ALL]
+    assert scores.score.loc["q"].tolist() == pytest.approx([0.25, 0.5, 0.0, 1.0])
+    assert scores.score.loc["p"].tolist() == pytest.approx([0.1, 0.5, 1.0, 1.0])
+
+
+def test_column_means_average_all_task_specific_columns_over_all_tasks():
+    means = figures_transfer.column_means(matrix_scores(HARD_FIRST))
+    assert {name: mean.mean for name, mean in means.items()} == pytest.approx(
+        {"ReLU": 0.175, "task-specific": 0.5, "all tasks": 1.0}
+    )
+
+
+def test_a_column_whose_learning_diverged_is_left_out():
+    scores = matrix_scores(HARD_FIRST[~HARD_FIRST.arm.isin([ALL, "learned on p"])])
+    assert scores.score.columns.tolist() == [RELU, "learned on q"]
+    assert "all tasks" not in figures_transfer.column_means(scores)
+
+
+def image_runs(values):
+    """Final runs with two seeds, 1 point apart: values[arm][data]."""
+    return pd.DataFrame([
+        {"arm": arm, "data": data, "seed": seed, "test_accuracy": value + 0.01 * seed, "role": "final"}
+        for arm, cells in values.items() for data, value in cells.items() for seed in (1, 2)
+    ])  # fmt: skip
+
+
+TABLE = {
+    RELU: {"mnist": 0.5, "cifar10": 0.2},
+    learned_on("mnist"): {"mnist": 0.6, "cifar10": 0.16},
+    learned_on("cifar10"): {"mnist": 0.5, "cifar10": 0.3},
+    ALL: {"mnist": 0.52, "cifar10": 0.2},
+}
+
+
+def test_the_mean_change_and_its_spread_over_datasets_are_those_of_table_4():
+    average = figures_transfer.mean_changes(figures_transfer.changes(image_runs(TABLE)))
+    assert average.loc[learned_on("mnist")].tolist() == pytest.approx([0.03, 0.14 / np.sqrt(2)])
+    assert RELU not in average.index
+
+
+def test_the_papers_own_mean_changes_follow_from_its_table():
+    relu = np.array(figures_transfer.PAPER_TABLE[RELU][:4])
+    for name, row in figures_transfer.PAPER_TABLE.items():
+        gains = np.array(row[:4]) - relu
+        assert abs(gains.mean() - row[4]) < 0.1 and abs(gains.std(ddof=1) - row[5]) < 0.1, name
+
+
+def test_paired_changes_of_equal_differences_have_no_width():
+    table = figures_transfer.changes(image_runs(TABLE)).set_index(["arm", "data"])
+    assert table.gain[ALL, "mnist"] == pytest.approx(0.02)
+    assert table.gain_half_width[ALL, "mnist"] == pytest.approx(0, abs=1e-9)
+
+
+# --- the section ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path, fingerprints=lambda name: f"sha of {name}")
+
+
+def fill(store, stages, diverged=()):
+    """Answer each stage with made-up records; return the stages."""
+    seen = []
+    for stage in stages:
+        seen.append(stage)
+        for experiment in stage:
+            learn = isinstance(experiment, Learn)
+            numbers = {"diverged": learn and experiment.arm in diverged}
+            numbers |= {} if learn else {"validation_accuracy": 0.5 + 0.01 * (experiment.optimiser.name == "adam")}
+            store.put(experiment, results.Outcome(numbers, {}), START, 1.0)
+    return seen
+
+
+START = pd.Timestamp("2026-01-01", tz="UTC").to_pydatetime()
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_activation_meets_every_task_with_equal_steps(store, profile):
+    plan = PLANS[profile]
+    runs = [run for stage in fill(store, SECTIONS["transfer"](profile, store)) for run in stage if isinstance(run, Train)]
+    cells = [(run.data, run.arm) for run in runs if run.role == "matrix"]
+    n = len(plan.matrix.tasks)
+    assert len(cells) == len(set(cells)) == n * (n + 2)
+    assert {run.steps for run in runs if run.role == "matrix"} == {plan.matrix.steps}
+    finals = [run for run in runs if run.role == "final"]
+    k = len(plan.images.datasets)
+    assert len(set(finals)) == len(finals) == k * (k + 2) * len(plan.images.seeds)
+    assert {run.optimiser.name for run in finals} == {"adam"}  # the best on average with ReLU, for all
+    assert all(bool(run.learned) == (run.arm != RELU) for run in runs)
+
+
+def test_the_paper_profile_has_the_22_tasks_and_shares_the_grokking_records(store):
+    stages = fill(store, SECTIONS["transfer"]("paper", store))
+    learning = [run for stage in stages for run in stage if isinstance(run, Learn) and run.task == "one-hot"]
+    assert [run.data for run in learning] == [(task,) for task in algorithmic.TASKS] + [algorithmic.TASKS]
+    shared = next(iter(SECTIONS["grokking"]("paper", store)))
+    assert store.key(learning[0]) in {store.key(run) for run in shared}
+
+
+def test_a_diverged_activation_has_no_column(store):
+    lost = learned_on("a+b mod 11")
+    stages = fill(store, SECTIONS["transfer"]("smoke", store), diverged=(learned_on("digits"),))
+    assert {run.arm for run in stages[-1]} == {learned_on(task) for task in PLANS["smoke"].matrix.tasks} | {ALL}
+    assert lost in {run.arm for run in stages[-1]}
+    assert learned_on("digits") not in {run.arm for stage in stages for run in stage if isinstance(run, Train)}
+
+
+# --- claims -----------------------------------------------------------------------------------------------------------
+
+
+class Given(Collected):
+    """Records given as frames, one per role."""
+
+    def __init__(self, frame, missing=0):
+        super().__init__([], missing)
+        object.__setattr__(self, "given", frame)
+
+    def frame(self, kind="train", **equal):
+        frame = self.given
+        for column, value in equal.items():
+            frame = frame[frame[column] == value]
+        return frame.reset_index(drop=True)
+
+
+def settle(name, frame, missing=0):
+    claim = next(claim for claim in claims.CLAIMS if claim.name == name)
+    return claim.settle(lambda section: Given(frame, missing))
+
+
+def grokking_runs(relu, learned, data="a+b mod 27", highest=1.0, last=1.0, relu_highest=1.0, relu_last=1.0):
+    rows = [("ReLU", s, n, relu_highest, relu_last) for s, n in enumerate(relu)]
+    rows += [("learned from zeros", s, n, highest, last) for s, n in enumerate(learned)]
+    return pd.DataFrame([
+        {"role": "final", "arm": arm, "seed": seed, "data": data, "steps": 60_000, "test_steps_to_95": steps,
+         "test_accuracy_max": top, "test_accuracy_last": end}
+        for arm, seed, steps, top, end in rows
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("relu", "learned", "expected", "words"),
+    [
+        ([20_000] * 3, [2000] * 3, "reproduced", "ratio of median steps 10.0"),
+        ([None] * 3, [2000] * 3, "reproduced", "at least 30.0"),
+        ([None] * 3, [20_000] * 3, "in part", "at least 3.0"),
+        ([6000] * 3, [4000] * 3, "not reproduced", "1.5"),
+        ([9000, 10_000, None], [1000] * 3, "reproduced", "steps 10.0"),  # the median is reached: no bound
+        ([9000, 10_000, 11_000], [1000, 2000, None], "reproduced", "steps 5.0"),  # one of three never: as if last
+        ([9000] * 3, [None, None, 10], "not reproduced", "1 of 3"),
+        ([9000] * 3, [], "not reproduced", "0 of 0"),
+    ],
+)
+def test_c13_compares_median_steps(relu, learned, expected, words):
+    found = settle("C13", grokking_runs(relu, learned))
+    assert found.verdict == expected and words in found.ours
+
+
+def test_c13_reads_modulus_27_where_there_are_several():
+    frame = pd.concat([grokking_runs([100] * 2, [100] * 2, "a+b mod 13"), grokking_runs([1000] * 2, [100] * 2)])
+    assert settle("C13", frame).verdict == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ({"last": 0.8}, "reproduced"),
+        ({"last": 1.0}, "in part"),
+        ({"last": 0.8, "relu_last": 0.9}, "in part"),
+        ({"last": 0.99, "relu_last": 0.9}, "not reproduced"),
+        ({"last": 0.8, "relu_highest": 0.04, "relu_last": 0.0}, "reproduced"),  # ReLU never generalises
+    ],
+)
+def test_c16_learned_runs_fall_and_relu_runs_stay(ends, expected):
+    assert settle("C16", grokking_runs([1], [1], **ends)).verdict == expected
+
+
+def test_c16_without_a_learned_activation_is_not_reproduced():
+    assert settle("C16", grokking_runs([1], [])).verdict == "not reproduced"
+
+
+def test_c17_orders_the_means():
+    assert settle("C17", HARD_FIRST).verdict == "reproduced"
+    swapped = HARD_FIRST.assign(arm=HARD_FIRST.arm.replace({RELU: ALL, ALL: RELU}))
+    assert settle("C17", swapped).verdict == "not reproduced"
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, "reproduced"),
+        ({ALL: {"mnist": 0.4, "cifar10": 0.2}}, "in part"),
+        ({learned_on("cifar10"): {"mnist": 0.7, "cifar10": 0.1}, ALL: {"mnist": 0.4, "cifar10": 0.2},
+          learned_on("mnist"): {"mnist": 0.1, "cifar10": 0.25}}, "not reproduced"),
+    ],
+)  # fmt: skip
+def test_c18_each_dataset_likes_its_own_activation(changed, expected):
+    assert settle("C18", image_runs(TABLE | changed)).verdict == expected
+
+
+@pytest.mark.parametrize("name", ["C13", "C15", "C16", "C17", "C18"])
+def test_missing_records_leave_a_claim_open(name):
+    assert settle(name, grokking_runs([1], [1]), missing=3) == claims.NOT_RUN
