@@ -48,8 +48,8 @@ class DeepSpline(torch.autograd.Function):
         return dz, dc
 
 
-def indexing(z, psi):
-    position = (z.clamp(LOW, HIGH) - LOW) * ((len(psi) - 1) / (HIGH - LOW))
+def indexing(z, psi, low=LOW, high=HIGH):
+    position = (z.clamp(low, high) - low) * ((len(psi) - 1) / (high - low))
     k = position.floor().clamp(max=len(psi) - 2).long()
     return torch.lerp(psi[k], psi[k + 1], position - k)
 

@@ -30,12 +30,12 @@ DEFAULT = {"inputs": 324, "width": 128, "batch": 4096, "steps": 100, "unroll": 5
 class IndexedSpline(nn.Module):
     """The spline as one would write it first; psi is handed in from outside."""
 
-    def __init__(self, psi):
+    def __init__(self, psi, low=-5.0, high=5.0):
         super().__init__()
-        self.psi = [psi]  # not a parameter of the model
+        self.psi, self.low, self.high = [psi], low, high  # psi is not a parameter of the model
 
     def forward(self, z):
-        return indexing(z, self.psi[0])
+        return indexing(z, self.psi[0], self.low, self.high)
 
 
 def problem(size):
@@ -132,13 +132,13 @@ def jobs(size):
     return rows
 
 
-def plain_tail(model, steps, x, y, x_v, y_v):
+def plain_tail(model, steps, x, y, x_v, y_v, lr=LR):
     """The unrolled steps with torch.func, no library."""
     theta = dict(model.named_parameters())
     for _ in range(steps):
         loss = nn.functional.mse_loss(torch.func.functional_call(model, theta, (x,)), y)
         grads = torch.autograd.grad(loss, list(theta.values()), create_graph=True)
-        theta = {k: p - LR * g for (k, p), g in zip(theta.items(), grads, strict=True)}
+        theta = {k: p - lr * g for (k, p), g in zip(theta.items(), grads, strict=True)}
     return nn.functional.mse_loss(torch.func.functional_call(model, theta, (x_v,)), y_v)
 
 

@@ -26,7 +26,7 @@ def targets(tasks: Sequence[str]) -> Figure:
     for ax, task in zip(axes.flat, tasks, strict=False):
         _, results, size = algorithmic.examples(task)
         ax.imshow(results.reshape(size, size).T, origin="lower", cmap="viridis", interpolation="nearest")
-        ax.set_title(task, fontsize=9.5)
+        ax.set_title(task.replace(" if", "\nif"), fontsize=9.5)
         ax.set(xticks=[0, size - 1], yticks=[0, size - 1])
     for ax in axes[:, 0]:
         ax.set_ylabel("$b$", rotation=0)
@@ -70,7 +70,14 @@ def each_seed(finals: pd.DataFrame) -> Figure:
         for i, record in enumerate(finals[finals.arm == arm].record):
             step, accuracy = record.arrays["step"], record.arrays["test_accuracy"]
             label = f"{arm}, one line per seed" if i == 0 else None
-            axes.plot(step[step > 0], 100 * accuracy[step > 0], color=figures.ARMS[arm][0], alpha=0.75, linewidth=1.2, label=label)
+            axes.plot(
+                step[step > 0],
+                100 * accuracy[step > 0],
+                color=figures.ARMS[arm][0],
+                alpha=0.75,
+                linewidth=1.2,
+                label=label,
+            )
     axes.set(xscale="log", xlabel="training steps", ylabel="test accuracy (%)", ylim=(-2, 104))
     axes.grid()
     figure.legend(loc="outside lower center", ncols=2)
@@ -97,7 +104,13 @@ def steps_table(finals: pd.DataFrame) -> pd.DataFrame:
     wide = finals.assign(to_95=pd.to_numeric(finals.test_steps_to_95)).pivot(index="seed", columns="arm")
     for seed in wide.index:
         relu, learned = (wide.to_95.get(arm, pd.Series(np.nan, wide.index))[seed] for arm in ("ReLU", LEARNED))
-        ratio = "—" if np.isnan(learned) else f"at least {last / learned:.1f}" if np.isnan(relu) else f"{relu / learned:.1f}"
+        ratio = (
+            "—"
+            if np.isnan(learned)
+            else f"at least {last / learned:.1f}"
+            if np.isnan(relu)
+            else f"{relu / learned:.1f}"
+        )
         rows.append([seed, *(f"not within {last:,}" if np.isnan(n) else f"{n:,.0f}" for n in (relu, learned)), ratio])
     return pd.DataFrame(rows, columns=["seed", "ReLU", "learned from zeros", "ratio"])
 
@@ -144,7 +157,9 @@ def live(values: np.ndarray, runs: dict[str, dict[str, list[float]]], low: float
     left.set(xlabel="pre-activation $z$", ylabel="$g(z)$", title="the learned function")
     for arm, history in runs.items():
         _accuracies(right, history, arm)
-    right.set(xlabel="training steps", ylabel="accuracy (%)", title="used in a fresh network", xscale="log", ylim=(-2, 104))
+    right.set(
+        xlabel="training steps", ylabel="accuracy (%)", title="used in a fresh network", xscale="log", ylim=(-2, 104)
+    )
     for ax in (left, right):
         ax.grid()
     figure.legend(loc="outside lower center", ncols=4, fontsize=8)
@@ -156,4 +171,6 @@ def _accuracies(ax: Axes, history: dict[str, list[float]], arm: str) -> None:
     for part, line in (("train", ":"), ("test", "-")):
         accuracy = 100 * np.array(history[f"{part}_accuracy"])
         short = "ReLU" if arm == "ReLU" else "learned"
-        ax.plot(step[step > 0], accuracy[step > 0], color=figures.ARMS[arm][0], linestyle=line, label=f"{short}, {part}")
+        ax.plot(
+            step[step > 0], accuracy[step > 0], color=figures.ARMS[arm][0], linestyle=line, label=f"{short}, {part}"
+        )

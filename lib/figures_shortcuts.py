@@ -189,6 +189,7 @@ def reliance(final: pd.DataFrame, upper: pd.DataFrame, pair: tuple[str, str], ti
         labels = [arm_name(arm, pair).replace(" for ", " for\n") for arm in arms]
         ax.set_xticks(range(len(arms)), labels, rotation=45, ha="right", fontsize=8.5)
         ax.set(title=normalisation(spectral), xlim=(-0.5, len(arms) - 0.5))
+        ax.set_ylim(bottom=0)
         ax.grid(axis="y")
     axes[0, 0].set_ylabel(f"accuracy on {names(pair)[tile]} (%)")
     return figure

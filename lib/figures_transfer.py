@@ -58,7 +58,9 @@ def transfer_scores(steps: pd.DataFrame, accuracy: pd.DataFrame, reference: str 
         [[0.5, 1.0], [0.25, 1.0]]
     """
     if not (steps.index.equals(accuracy.index) and steps.columns.equals(accuracy.columns)):
-        raise ValueError(f"steps and accuracy must have the same rows and columns, got {steps.shape} and {accuracy.shape}")
+        raise ValueError(
+            f"steps and accuracy must have the same rows and columns, got {steps.shape} and {accuracy.shape}"
+        )
     if reference not in steps:
         raise ValueError(f"the reference must be a column, got {reference!r}")
     if (steps < 1).any(axis=None):
@@ -107,11 +109,17 @@ def heat_map(scores: Scores) -> Figure:
     n, k = len(scores.score), len(specific)
     small = 10.5 if n <= 8 else 7.5
     figure, axes = plt.subplots(
-        1, 1 + len(extra), figsize=(7, min(6.2, 1.9 + 0.45 * n)), width_ratios=[max(k, 1), *[max(1, k / 12)] * len(extra)],
-        sharey=True, squeeze=False,
-    )  # fmt: skip
+        1,
+        1 + len(extra),
+        figsize=(7, min(6.6, 2.4 + 0.45 * n)),
+        width_ratios=[max(k, 1), *[max(1, k / 12)] * len(extra)],
+        sharey=True,
+        squeeze=False,
+    )
     for ax, columns in zip(axes[0], [specific, *[[arm] for arm in extra]], strict=True):
-        image = ax.imshow(100 * scores.score[columns], vmin=0, vmax=100, cmap="viridis", aspect="auto", interpolation="nearest")
+        image = ax.imshow(
+            100 * scores.score[columns], vmin=0, vmax=100, cmap="viridis", aspect="auto", interpolation="nearest"
+        )
         ax.tick_params(length=0)
         ax.set_xticks([])
         hard = int(scores.easy.sum())
@@ -125,7 +133,9 @@ def heat_map(scores: Scores) -> Figure:
     axes[0, 0].set(xlabel="activation learned on this task", ylabel="evaluated on this task")
     for ax, arm in zip(axes[0, 1:], extra, strict=True):
         ax.set_xticks([0], ["all tasks" if arm == ALL else arm], rotation=90, fontsize=small)
-    figure.colorbar(image, ax=list(axes[0]), label="score (% of the task's best)", location="right", aspect=30, pad=0.02)
+    figure.colorbar(
+        image, ax=list(axes[0]), label="score (% of the task's best)", location="right", aspect=30, pad=0.02
+    )
     return figure
 
 
@@ -134,7 +144,11 @@ def score_table(scores: Scores) -> pd.DataFrame:
     specific = scores.score.drop(columns=[RELU, ALL], errors="ignore").mean()
     rows = []
     for name, found in column_means(scores).items():
-        spread = f" (columns from {100 * specific.min():.1f} to {100 * specific.max():.1f})" if name == "task-specific" else ""
+        spread = (
+            f" (columns from {100 * specific.min():.1f} to {100 * specific.max():.1f})"
+            if name == "task-specific"
+            else ""
+        )
         paper = f"{PAPER_SCORES[name]}" + (f" (columns from {PAPER_SPREAD[0]} to {PAPER_SPREAD[1]})" if spread else "")
         rows.append([name, paper, plus_minus(*found) + spread])
     return pd.DataFrame(rows, columns=["activation", "mean score in the paper (%)", "ours (%)"])
@@ -196,7 +210,15 @@ def image_changes(table: pd.DataFrame) -> Figure:
         for i, arm in enumerate(arms):
             cell = table[(table.arm == arm) & (table.data == data)].iloc[0]
             colour, marker = ("C1", "s") if arm == learned_on(data) else ("C3", "D") if arm == ALL else ("C2", "^")
-            ax.errorbar(100 * cell.gain, i, xerr=100 * cell.gain_half_width, color=colour, marker=marker, capsize=4, markersize=7)
+            ax.errorbar(
+                100 * cell.gain,
+                i,
+                xerr=100 * cell.gain_half_width,
+                color=colour,
+                marker=marker,
+                capsize=4,
+                markersize=7,
+            )
         ax.set_title(f"on {name_of(data)}")
         ax.grid(axis="x")
         ax.margins(x=0.1, y=0.2)

@@ -133,6 +133,8 @@ def learn(
     pools = [watch_split(len(task.x), settings.watch, seed) for task in tasks]
 
     for episode in range(first, settings.episodes):
+        if episode - 1 - best.best_episode >= settings.patience * len(tasks):  # performance worsens: stop
+            break
         generator = torch.Generator().manual_seed(seed * 1_000_003 + episode)
         k = episode % len(tasks)
         task, (pool, watched) = tasks[k], pools[k]
@@ -161,8 +163,6 @@ def learn(
         report(f"episode {episode + 1}/{settings.episodes}, n_tr {n_tr}, V {outer:.4f}, watched {watch:.4f}")
         if checkpoint is not None:
             save_checkpoint(checkpoint, episode + 1, psi, outer_state, best)
-        if episode - best.best_episode >= settings.patience * len(tasks):  # performance worsens: stop
-            break
     return best
 
 
@@ -243,10 +243,16 @@ def watch_loss(task: Task, psi: Psi, theta: Params, watched: Tensor, otherwise: 
 
 
 def is_best(learned: Learned, episode: int, n_tasks: int) -> bool:
-    """Whether the mean watched loss of the last 5 rounds is the lowest so far."""
-    watch, window = learned.history["watch"], 5 * n_tasks
-    smooth = [sum(watch[max(0, e + 1 - window) : e + 1]) / min(window, e + 1) for e in (episode, learned.best_episode)]
-    return episode == 0 or smooth[0] < smooth[1]
+    """Whether the mean watched loss of the last 5 rounds is the lowest so far. A round has one episode of each task."""
+    if episode < n_tasks:  # no whole round but the first: nothing to compare with
+        return True
+    watch = learned.history["watch"]
+
+    def smooth(end):
+        window = n_tasks * min(5, end // n_tasks)
+        return sum(watch[end - window : end]) / window
+
+    return smooth(episode + 1) < smooth(learned.best_episode + 1)
 
 
 # --- checkpoints ------------------------------------------------------------------------------------------------------

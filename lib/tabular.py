@@ -130,3 +130,31 @@ def panels(results: Collected, data: str) -> dict[str, Record]:
     found = [r for r in results.records if r.kind == "panels" and r.config["run_of"]["data"] == data]
     found = {record.config["run_of"]["arm"]: record for record in found}
     return {arm: found[arm] for arm in ("ReLU", "tanh", ZEROS, INPUTS, NEIGHBOURS, TREES) if arm in found}
+
+
+def alignment(found: dict[str, Record]) -> pd.DataFrame:
+    """How much of each model's gradient over slices of the input space lies along one column (claim C7).
+
+    Args:
+        found: from :func:`panels`, with ReLU.
+
+    Returns:
+        Columns arm, n (slices on which no model is constant), mean, half_width, gain, gain_half_width (over
+        ReLU, paired by slice; NaN for ReLU): shares, see :func:`lib.planes.axis_aligned`.
+    """
+    shares = pd.DataFrame({arm: np.array(r.numbers["axis_aligned"], dtype=float) for arm, r in found.items()})
+    shares, rows = shares.dropna(), []
+    for arm in shares if len(shares) > 1 else ():
+        gain = paired_interval(shares[arm], shares["ReLU"]) if arm != "ReLU" else (np.nan, np.nan)
+        rows.append([arm, len(shares), *interval(shares[arm]), *gain])
+    return pd.DataFrame(rows, columns=["arm", "n", "mean", "half_width", "gain", "gain_half_width"])
+
+
+def variants(results: Collected) -> pd.DataFrame:
+    """The ways to learn that were tried on the first dataset: columns arm, n, mean, half_width of test accuracy."""
+    runs = results.frame(role="variant")
+    rows = [
+        [arm, len(part), *interval(part.test_accuracy), part.validation_accuracy.mean()]
+        for arm, part in (runs.groupby("arm", sort=False) if len(runs) else ())
+    ]
+    return pd.DataFrame(rows, columns=["arm", "n", "mean", "half_width", "validation"])

@@ -86,11 +86,11 @@ for tile in TILES:
 
 # %% tags=["hide-input"]
 shown = [0, 1, 2, 3]
-sets = {"training": (data.x_train, data.y_train), "second tile predicts": data.test_second}
+sets = {"train": (data.x_train, data.y_train), "test": data.test_second}
 pictures = np.concatenate([x[shown].reshape(-1, *data.shape).numpy() for x, _ in sets.values()])
-labels = [f"{name}:\nclass {int(y[i])}" for name, (_, y) in sets.items() for i in shown]
+labels = [f"{name}\nclass {int(y[i])}" for name, (_, y) in sets.items() for i in shown]
 show(
-    lambda: figures.examples(pictures, [label.replace("second tile predicts", "test (second)") for label in labels]),
+    lambda: figures.examples(pictures, labels),
     alt="Eight collages of two digits, a clean one above a noisy one. In the four training collages both digits are of the "
     "class; in the four test collages only the lower, noisy digit is, and the upper one is of a random class.",
     caption="Collages. In training both tiles show the class. In the test set of the second tile only the lower one does.",
@@ -155,8 +155,7 @@ show(
 )
 
 # %% [markdown]
-# All three end on the clean digits: the noisy ones are hardly above chance at the end. This live run shows the method and the measurement;
-# whether an activation changes the choice is a question for several seeds and real images.
+# One seed shows the method and how reliance is measured. Whether an activation changes the choice is a question for several seeds.
 #
 # ## Results
 

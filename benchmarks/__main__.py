@@ -1,0 +1,36 @@
+"""Run all benchmarks and write their record: ``python -m benchmarks [repeats]``.
+
+The record, data/results/speed.json, is what the book's page "Speed" is made of.
+"""
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+
+from benchmarks import activation, complexity, metastep, sweeps
+from lib.files import write_atomically
+from lib.provenance import provenance
+from lib.results import ROOT, plain
+
+PARTS = {
+    "activation": activation.measure,
+    "episode": metastep.measure,
+    "complexity": complexity.measure,
+    "sweeps": sweeps.measure,
+}
+
+
+def main(repeats: int | None) -> None:
+    started, begin, record = datetime.now(UTC), time.monotonic(), {}
+    for name, measure in PARTS.items():
+        print(f"{name} ...", flush=True)
+        record[name] = measure() if repeats is None else measure(repeats)
+    record["provenance"] = provenance(started, time.monotonic() - begin)
+    text = json.dumps(plain(record, "record"), indent=1) + "\n"
+    write_atomically(ROOT / "speed.json", text.encode())
+    print(text)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else None)
