@@ -113,7 +113,7 @@ def execute_all(
 def stage(
     root: Path, folder: Path, pages: list[str], executed: list[Executed], profile: str
 ) -> dict[str, int]:
-    """Lay out what jupyter-book reads, pages at their paths in the repository; returns the figures of each."""
+    """Lay out what jupyter-book reads, each page at its path in the repository; returns the figures of each."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in FOLDERS_TO_STAGE:

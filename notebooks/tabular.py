@@ -133,13 +133,16 @@ def draw():
     return figure
 
 
-along = {arm: planes.axis_aligned(values) for arm, values in slices.items()}
+places = planes.slice_places(parts, 30, seed)
+along = {
+    arm: np.mean([planes.axis_aligned(landscapes.axis_slice(f, *place, 40)[1][:, :, 0]) for place in places]) for arm, (_, f) in models.items()
+}
 show(
     draw,
     alt=f"Two images: the output of the network over columns {columns[0]} and {columns[1]} of breast_cancer. With ReLU alone it changes smoothly; with learned input "
     f"activations it has ridges along the axes.",
-    caption=f"Live: the network's output over two columns around one training row (dot), each image scaled to its range. Share of the gradient within 10° of an axis: "
-    f"{along['ReLU']:.2f} with ReLU, {along[INPUTS]:.2f} with input activations.",
+    caption=f"Live: the network's output over two columns around one training row (dot), each image scaled to its range. Over {len(places)} such slices, the share of the "
+    f"gradient within 10° of an axis is {along['ReLU']:.2f} with ReLU and {along[INPUTS]:.2f} with input activations.",
 )
 
 # %% tags=["remove-input"]

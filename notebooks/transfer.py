@@ -62,10 +62,10 @@ from lib.training import Optimiser, train
 #
 # ## Live: learn on one task, use on another
 #
-# A small run on this page. The activation is learned on an addition and then used, unchanged, on another operation, in a fresh and wider network.
+# A small run on this page. The activation is learned on an addition and then used, unchanged, on a multiplication, in a fresh and wider network.
 
 # %%
-source, target = "a+b mod 17", "TARGET"
+source, target = "a+b mod 17", "ab mod 17"
 parts = load_parts(source, "one-hot", split=0, validation=0.0)
 spline = Activation("spline", points=60, low=-1, high=1)
 network = Network(parts.inputs, parts.outputs, width=64, depth=1, activation=spline)

@@ -65,7 +65,11 @@ PLANS = {
         steps=(1000, 300),
         width=32,
         seeds=(1, 2, 3, 4, 5),
-        restarts=(("zeros", 25, -2.0, 2.0, 10, 0.02), ("relu", 25, -2.0, 2.0, 10, 0.02)),
+        restarts=(
+            ("zeros", 25, -2.0, 2.0, 10, 0.02),
+            ("relu", 25, -2.0, 2.0, 10, 0.02),
+            ("relu", 25, -2.0, 2.0, 10, 0.05),
+        ),
         learning=Settings(
             episodes=300,
             n_tr_start=15,

@@ -1,0 +1,65 @@
+"""The learned activations that come with the repository; ``load("grokking-aplusb-mod-27-sgd-zeros")`` is ready to use.
+
+``python -m lib.activations`` writes data/activations/ anew from the committed records: one safetensors file for each
+activation that a section's final runs use, and index.json.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+
+from lib import reading, splines
+from lib.files import write_atomically
+from lib.reading import Collected
+
+FOLDER = Path(__file__).resolve().parents[1] / "data" / "activations"
+SECTIONS = ("images", "regression", "grokking")
+
+
+def index(folder: Path = FOLDER) -> dict[str, dict]:
+    """What there is: name -> section, data, arm, optimiser, record and file.
+
+    Raises:
+        ValueError: if the index is missing or damaged.
+    """
+    path = folder / "index.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not readable ({error}); write it anew with python -m lib.activations") from error
+
+
+def load(name: str, folder: Path = FOLDER) -> splines.Spline:
+    """A learned activation as a module.
+
+    Raises:
+        ValueError: if there is none of that name (the message lists them), or its file is damaged.
+    """
+    known = index(folder)
+    if name not in known:
+        raise ValueError(f"no activation is called {name!r}; there are {sorted(known)}")
+    return splines.load_activation(folder / known[name]["file"])
+
+
+def export(sections: dict[str, Collected], folder: Path = FOLDER) -> list[str]:
+    """Write the activations of the sections' final runs and the index; returns their names."""
+    entries = {}
+    for section, results in sections.items():
+        records, finals = {record.key: record for record in results.records}, results.frame(role="final")
+        for row in finals[finals.learned != ""].drop_duplicates("learned").itertuples() if len(finals) else ():
+            config = records[row.learned].config
+            g, settings = config["network"]["activation"], config["settings"]
+            optimiser = settings["inner"]["name"]
+            name = "-".join([section, *row.data.replace("+", "plus").split(), optimiser, settings["init"]])
+            psi = {"hidden": torch.from_numpy(records[row.learned].arrays["psi_hidden"])}
+            metadata = {"low": g["low"], "high": g["high"], "method": g["method"], "record": row.learned}
+            splines.save(folder / f"{name}.safetensors", psi, **metadata, learned_on=f"{row.data}, {row.task}")
+            about = {"section": section, "data": row.data, "task": row.task, "arm": row.arm, "optimiser": optimiser}
+            entries[name] = {**about, "record": row.learned, "file": f"{name}.safetensors"}
+    write_atomically(folder / "index.json", (json.dumps(entries, indent=1, sort_keys=True) + "\n").encode())
+    return sorted(entries)
+
+
+if __name__ == "__main__":
+    print("\n".join(export({section: reading.results(section, "paper") for section in SECTIONS})))
