@@ -53,7 +53,7 @@ show(
     opening.draw,
     alt=opening.alt(),
     caption=f"{opening.sentence()} Solid: accuracy on pairs that were not trained on; dotted: on the training pairs; thin lines are single runs. "
-    f"({opening.scale().capitalize()}; [more](../notebooks/grokking.ipynb).)",
+    f"({opening.scale()}; [more](../notebooks/grokking.ipynb).)",
     name="fig-headline",
 )
 
@@ -72,7 +72,7 @@ show(
 #
 # ### The activation function is the dial
 #
-# Where does the bias come from? Not from the training data, and only in part from the optimiser: networks with random weights have it already, and it changes
+# Where does the bias come from? Not from the optimiser alone: networks with random weights have it already, and it changes
 # with the {term}`activation function` {cite}`teney2024redshift`. ReLU gives simple functions; a sine of high frequency gives complex ones. So the activation is a
 # dial for the prior, and instead of asking whether simplicity is good, one can turn the dial and see.
 #
@@ -84,9 +84,9 @@ show(
 # result is a fixed function that can replace ReLU in networks of any width. Then two things can be compared with ReLU: how well the network does, and how complex its function is, measured by
 # how much it goes up and down between training points ({term}`TV complexity`).
 #
-# ### Four domains where simplicity may hurt, and one where it does not
+# ### Four domains where simplicity may hurt, and one where it should not
 #
-# - **[Image classification](../notebooks/images.ipynb)** is the control. Here learning ends near ReLU's own relatives: the bias fits.
+# - **[Image classification](../notebooks/images.ipynb)** is the control. In the paper, learning ends near ReLU's own relatives here: the bias fits.
 # - **[Regression](../notebooks/regression.ipynb)** on the same images, with the class number as a target: neighbouring images must give distant
 #   values.
 # - **[Tabular data](../notebooks/tabular.ipynb)**, where trees with their sharp steps often beat networks {cite}`grinsztajn2022trees`.

@@ -97,9 +97,10 @@ show(
 # problems, one inside the other:
 #
 # $$
-# \min_\psi \; \mathcal{L}_V\big(\theta_{n_{tr}}(\psi), \psi\big)
-# \quad\text{where}\quad
-# \theta_{k+1} = \theta_k - \text{lr} \; \nabla_\theta\, \mathcal{L}_{T'}(\theta_k, \psi)
+# \begin{aligned}
+# \min_\psi \;& \mathcal{L}_V\big(\theta_{n_{tr}}(\psi), \psi\big) \\
+# \text{where}\;\; & \theta_{k+1} = \theta_k - \text{lr} \; \nabla_\theta\, \mathcal{L}_{T'}(\theta_k, \psi)
+# \end{aligned}
 # $$
 #
 # The {term}`inner loop` trains the weights $\theta$ on $T'$ with $\psi$ fixed. The {term}`outer loop` moves $\psi$ along the gradient of the loss on
@@ -114,7 +115,7 @@ INNER = inspect.getsource(metalearning.inner_loop).splitlines()
 
 def line(part, source=SOURCE):
     """The one line of a function that has this in it: the page fails when the code has moved on."""
-    found = [text.strip() for text in source if part in text]
+    found = [text.strip().split("  #")[0] for text in source if part in text]
     if len(found) != 1:
         raise ValueError(f"one line with {part!r} must be there, found {found}")
     return found[0]

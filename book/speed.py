@@ -14,7 +14,9 @@
 # %% [markdown]
 # # Speed
 #
-# Where the time goes.
+# The bi-level loop is the cost of everything here: what one machine can reproduce in a night is set by it. This page says
+# what an activation, an episode of Algorithm 1 and a measure of complexity cost, against other ways to compute the same.
+# Ratios carry over to other machines, seconds do not: each ratio comes from one interleaved run, on one thread.
 
 # %% tags=["set-up"]
 # In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
@@ -41,9 +43,152 @@ seed = 0
 data_dir = None
 
 # %% tags=["remove-input"]
-from lib.display import provenance, say
+import json
 
-say("This page is not written yet.")
+import pandas as pd
+from matplotlib import pyplot as plt
+
+from lib.display import provenance, say, show, table
+from lib.results import ROOT
+
+path = ROOT / "speed.json"
+record = json.loads(path.read_text()) if path.exists() else None
+if record is None:
+    say("**Not measured yet**: `make bench` measures everything and writes the record that this page is made of.")
+else:
+    source = record["provenance"]
+    say(
+        f"Measured on {source['hardware']['cpu']} ({source['hardware']['cores']} cores, spline kernels: `{record['activation']['backend']}`), "
+        f"{source['start'][:10]}. `make bench` repeats it."
+    )
+
+# %% [markdown]
+# ## The activation
+#
+# A linear spline is a table look-up and a multiplication. Written with tensor indexing it costs an order of magnitude more than a
+# GELU; the compiled kernels keep the table in registers, save nothing but the inputs, and find the pieces again in the backward pass.
+# Where there is no compiler, the same four operations are made of tensor operations.
+
+# %% tags=["remove-input"]
+LABELS = {
+    "copy": "memory floor (copy, multiply)",
+    "torch": "this library, no compiler",
+    "deepsplines": "B-splines as in DeepSplines",
+    "indexing": "tensor indexing, autograd",
+    "gelu": "nn.GELU",
+}
+
+
+def label(name):
+    kernels = {"cpp": "portable C++", "cpp-avx2": "AVX2", "cpp-avx512": "AVX-512"}
+    return LABELS.get(name) or f"this library, {kernels.get(name, name)}"
+
+
+def ratio(row):
+    low, high = row.get("quartiles") or (row["low"], row["high"])
+    return f"{row['ratio']:.2f} ({low:.2f} to {high:.2f})"
+
+
+if record:
+    tables = record["activation"]["tables"]
+    first = [t for t in tables if (t["batch"], t["width"], t["points"]) == (4096, 256, 50)]
+    names = list(first[0]["rows"])
+    frame = pd.DataFrame(
+        [[label(name), *(ratio(t["rows"][name]) if name in t["rows"] else "—" for t in first)] for name in names],
+        columns=["multiple of nn.GELU", *(t["work"] for t in first)],
+    )
+    table(frame, caption="Cost at 4,096 × 256 values, 50 control points, as a multiple of nn.GELU doing the same work: median, and quartiles over the turns.")
+    both = [t for t in tables if t["work"] == "forward + backward"]
+    frame = pd.DataFrame(
+        [[label(name), *(f"{t['rows'][name]['ratio']:.2f}" for t in both)] for name in names],
+        columns=["forward + backward", *(f"{t['batch']:,} × {t['width']}, n_c = {t['points']}" for t in both)],
+    )
+    table(frame, caption="Forward and backward with both gradients, by size. Above 128 control points the table no longer fits the registers.")
+
+# %% tags=["remove-input"]
+def activation_bars():
+    rows = next(t for t in first if t["work"] == "forward + backward")["rows"]
+    figure, axes = plt.subplots(figsize=(7, 2.9))
+    for i, (name, row) in enumerate(rows.items()):
+        colour = "C0" if name == "gelu" else "C2" if name.startswith("cpp") or name == "torch" else "C1"
+        axes.plot(row["quartiles"], [-i, -i], color=colour, linewidth=3, alpha=0.4)
+        axes.plot(row["ratio"], -i, "o", color=colour)
+    axes.set_yticks([-i for i in range(len(rows))], [label(name) for name in rows])
+    axes.set(xscale="log", xlabel="time, forward + backward, as a multiple of nn.GELU")
+    axes.axvline(1, color="C0", linewidth=1, linestyle=":")
+    axes.grid(axis="x")
+    return figure
+
+
+if record:
+    rows = next(t for t in first if t["work"] == "forward + backward")["rows"]
+    best = next(name for name in rows if name.startswith("cpp") or name == "torch")
+    show(
+        activation_bars,
+        alt=f"Dots on a logarithmic axis: forward and backward time as a multiple of GELU. This library {rows[best]['ratio']:.2f}, without a compiler {rows['torch']['ratio']:.1f}, tensor indexing {rows['indexing']['ratio']:.1f}.",
+        caption=f"The learned activation costs {rows[best]['ratio']:.2f} times a GELU, tensor indexing {rows['indexing']['ratio']:.1f} times (4,096 × 256 values; bars are quartiles).",
+        name="fig-speed-activation",
+    )
+
+# %% [markdown]
+# ## An episode of Algorithm 1
+#
+# The inner steps do not need autograd: the gradient of an MLP is a dozen lines ([method](../book/method.ipynb)). The same lines, recorded by autograd for the last
+# $t$ steps, are the second-order term. What is left are the matrix products, which no implementation avoids.
+
+# %% tags=["remove-input"]
+EPISODE = {"products": "matrix products alone", "ours": "this library", "ours, torch": "this library, no compiler", "plain": "autograd for every step", "higher": "higher", "torchopt": "torchopt"}
+if record:
+    for entry in record["episode"]["tables"]:
+        rows, size = entry["rows"], entry["size"]
+        frame = pd.DataFrame(
+            [[EPISODE[name], ratio(row), f"{row['ms'] / rows['ours']['ms']:.2f}"] for name, row in rows.items()],
+            columns=["implementation", "multiple of the products", "multiple of this library"],
+        )
+        table(
+            frame,
+            caption=f"One episode: {size['inputs']} inputs, {size['width']} hidden units, batch {size['batch']:,}, {size['steps']} steps, the last {size['unroll']} unrolled. "
+            f"All implementations give the same gradient in psi (largest relative difference {entry['largest_relative_difference']:.0e}, float32).",
+        )
+    growth = record["episode"]["growth"]
+    table(
+        pd.DataFrame([[name, f"{row['half_ms']:.0f}", f"{row['twice_ms']:.0f}", f"{row['exponent']:.2f}"] for name, row in growth.items()],
+                     columns=["size", "half of it (ms)", "twice of it (ms)", "exponent"]),
+        caption="How an episode's cost grows: each size halved and doubled alone; 1 means proportional.",
+    )  # fmt: skip
+
+# %% [markdown]
+# ## The experiments, before and after
+
+# %% tags=["remove-input"]
+if record:
+    table(
+        pd.DataFrame([[name, f"{row['before']:.0f}", f"{row['after']:.0f}", ratio(row)] for name, row in record["sweeps"].items()],
+                     columns=["piece of a sweep", "before (ms)", "after (ms)", "times faster"]),
+        caption="Pieces of the grokking and image sweeps: plain PyTorch (autograd for every step, spline by indexing, dense one-hot inputs) and this library, in the same run.",
+    )  # fmt: skip
+
+# %% [markdown]
+# ## Total variation
+#
+# 200 paths of 100 points are 20,000 forward passes. A path is a straight line and the first layer is affine, so only the two ends of
+# each path go through the first layer; its outputs are interpolated.
+
+# %% tags=["remove-input"]
+VERSIONS = {"plain": "one forward over all points, spline by indexing", "kernels": "the same with the kernels", "chunks": "in chunks that fit the cache", "short cut": "ends of the paths through the first layer"}
+if record:
+    table(
+        pd.DataFrame([[VERSIONS.get(name, name), f"{1e3 * row['seconds']:.1f}", f"{row['speedup']:.1f}"] for name, row in record["complexity"].items()],
+                     columns=["version", "ms", "times faster than the first"]),
+        caption="Total variation of a 324-128-1 network; all versions give the same number.",
+    )  # fmt: skip
+
+# %% [markdown]
+# ## Where it would go further
+#
+# The kernels use one thread, and a sweep runs one process per core: two threads in one process are slower than one here, because the
+# elementwise work is bound by memory. Restarts, seeds and arms of equal shape can be one batch through `torch.func.vmap`, which
+# the networks and the splines support; it is meant for a GPU, and nothing on this page was measured on one.
 
 # %% tags=["remove-input"]
 provenance(profile)

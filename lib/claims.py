@@ -251,7 +251,7 @@ def learned_overfits_later(read: Read) -> Finding:
     results = read("grokking")
     if results.missing:
         return NOT_RUN
-    runs = steps_table(results)
+    runs = results.frame()  # the restarts that were not selected are learned-activation models too
     falls = runs.assign(fall=runs.test_accuracy_max - runs.test_accuracy_last)
     learned, relu = (falls[falls.arm == arm] for arm in ("learned from zeros", "ReLU"))
     stays = (relu.fall <= 0.02) | (relu.test_accuracy_max < 0.05)
@@ -259,7 +259,8 @@ def learned_overfits_later(read: Read) -> Finding:
         return Finding("no learned activation: every restart diverged", "not reproduced")
     ours = (
         f"test accuracy falls by up to {100 * learned.fall.max():.0f} points from its highest with learned activations "
-        f"({int((learned.fall > 0.05).sum())} of {len(learned)} runs by more than 5), "
+        f"({int((learned.fall > 0.05).sum())} of {len(learned)} runs by more than 5, over all {learned.learned.nunique()} restarts; "
+        f"{int((learned[learned.role == 'final'].fall > 0.05).sum())} of those of the selected one), "
         f"by up to {100 * relu.fall.max():.1f} with ReLU"
     )
     return Finding(ours, verdict([(learned.fall > 0.05).any(), bool(stays.all())]))
@@ -331,7 +332,7 @@ CLAIMS = (
     Claim(
         "C16", "grokking", "Some learned-activation models overfit later; ReLU models never generalise, or grok and stay.",
         "Figures 11, 28",
-        "Some learned run falls by more than 5 points from its highest test accuracy, and no ReLU run that generalises at all (above 5 %) falls by more than 2.",
+        "Some learned run, of any restart, falls by more than 5 points from its highest test accuracy, and no ReLU run that generalises at all (above 5 %) falls by more than 2.",
         learned_overfits_later,
     ),
     Claim("C17", "transfer", "Learned activations transfer across algorithmic tasks; one for all tasks is best.", "19.9 (ReLU), 54.0 (own), 61.5 % (all)", "Mean scores in this order.", transfer_across_tasks),

@@ -26,7 +26,7 @@ def targets(tasks: Sequence[str]) -> Figure:
     for ax, task in zip(axes.flat, tasks, strict=False):
         _, results, size = algorithmic.examples(task)
         ax.imshow(results.reshape(size, size).T, origin="lower", cmap="viridis", interpolation="nearest")
-        ax.set_title(task.replace(" if", "\nif"), fontsize=9.5)
+        ax.set_title(task.replace(" else", "\nelse"), fontsize=9.5)
         ax.set(xticks=[0, size - 1], yticks=[0, size - 1])
     for ax in axes[:, 0]:
         ax.set_ylabel("$b$", rotation=0)

@@ -104,9 +104,10 @@ def by(results: Collected, column: str, data: str) -> pd.DataFrame:
 
 def evaluations(results: Collected, datasets: Sequence[str]) -> pd.DataFrame:
     """Every evaluation of every run, from its third on: data, arm, tv, train_accuracy, test_accuracy."""
-    runs = results.frame()
-    parts = []
-    for row in runs[runs.data.isin(datasets) & (runs.role != "variant")].itertuples():
+    runs, parts = results.frame(), []
+    if len(runs):
+        runs = runs[runs.data.isin(datasets) & (runs.role != "variant")]
+    for row in runs.itertuples():
         arrays = row.record.arrays
         names = ("tv", "train_accuracy", "test_accuracy")
         parts.append(

@@ -248,8 +248,8 @@ table(
 #
 # - One of the 22 tasks at full scale so far; the sweeps over widths and fractions of training data (C14) and over moduli (C15) are not run yet.
 # - A ReLU network that has not reached 95 % at the last step gives a lower bound of the ratio, not a number.
-# - The paper restricts the amplitude and the number of control points to no range that we know for these tasks. From zeros, few control points
-#   (50 on $[-1, 1]$) learn nothing: the function must be steep and small, so 200 and more are used.
+# - The number of control points matters for these tasks and the paper does not give it: on modulus 27 the function must be steep and small, and 50 control points on
+#   $[-1, 1]$ learned nothing, so 200 and more are used.
 # - The restarts are compared on validation pairs taken out of the training pairs; the final runs train on all training pairs and take no early stopping, as the
 #   curves themselves are the result.
 # - The outer optimiser is Adam. See [departures](../book/departures.ipynb).

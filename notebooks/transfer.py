@@ -183,7 +183,7 @@ if images_done:
     )
     table(
         figures_transfer.image_table(changed),
-        caption="Test accuracy (%) of image regression with 95 % intervals over seeds, the paper's Table 4 in brackets. Bold: the dataset that the activation was learned on. "
+        caption="Test accuracy (%) of image regression with 95 % intervals over seeds, in brackets the paper's Table 4, where it has the dataset. Bold: the dataset that the activation was learned on. "
         "Last column: mean and standard deviation over the datasets of the change against ReLU; the paper's is over its four.",
         name="tab-images-transfer",
     )

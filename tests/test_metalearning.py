@@ -146,19 +146,18 @@ def test_full_unroll_equals_finite_differences_of_training(name, optimiser):
     task, psi, theta, rows, data = problem(NETWORKS[name], "mse")
     settings = Settings(unroll=6, inner=OPTIMISERS[optimiser], batch=16)
     _, gradient, _ = hypergradient(inner_loop, task, psi, theta, rows, data, 6, settings)
-    names, step, expected = sorted(psi), 1e-6, []
+    names, step = sorted(psi), 1e-6
 
     @torch.no_grad()
-    def trained_loss(psi):
-        return outer_loss(task, psi, inner_loop(task, psi, theta, rows, 6, settings, generator(1)), data).item()
+    def trained_loss(flat):
+        parts = flat.split([psi[name].numel() for name in names])
+        moved = {name: part.view_as(psi[name]) for name, part in zip(names, parts, strict=True)}
+        return outer_loss(task, moved, inner_loop(task, moved, theta, rows, 6, settings, generator(1)), data)
 
-    for key in names:
-        for i in range(psi[key].numel()):
-            moved = [{k: v.clone() for k, v in psi.items()} for _ in range(2)]
-            moved[0][key].view(-1)[i] += step
-            moved[1][key].view(-1)[i] -= step
-            expected.append((trained_loss(moved[0]) - trained_loss(moved[1])) / (2 * step))
-    torch.testing.assert_close(gradient, torch.tensor(expected, dtype=torch.float64), rtol=1e-4, atol=1e-6)
+    here = torch.cat([psi[name].flatten() for name in names])
+    directions = torch.randn(8, len(here), generator=generator(4), dtype=torch.float64)
+    expected = torch.stack([(trained_loss(here + step * d) - trained_loss(here - step * d)) / (2 * step) for d in directions])
+    torch.testing.assert_close(directions @ gradient, expected, rtol=1e-4, atol=1e-6)
     assert gradient.norm() > 1e-2
 
 
@@ -405,10 +404,10 @@ def test_learn_refuses_what_it_cannot_do():
 # --- it learns --------------------------------------------------------------------------------------------------------
 
 
-def digits_task(method="linear", layerwise=False):
+def digits_task():
     data = datasets.load("digits")
-    network = Network(64, 1, 24, 1, Activation("spline", points=30, method=method, layerwise=layerwise))
-    return Task(network, data.x_train, datasets.targets(data.y_train, 10, "regression"), "mse")
+    network = Network(64, 1, 24, 1, Activation("spline", points=30))
+    return Task(network, data.x_train[:600], datasets.targets(data.y_train[:600], 10, "regression"), "mse")
 
 
 def mean_test_loss(task, psi, n_tr=100):
@@ -422,10 +421,10 @@ def mean_test_loss(task, psi, n_tr=100):
     return sum(losses) / 3
 
 
-@pytest.mark.parametrize("init, method", [("relu", "linear"), ("zeros", "linear"), ("zeros", "cubic")])
-def test_a_learned_activation_beats_its_start_on_digits(init, method):
-    task = digits_task(method)
-    settings = Settings(init, episodes=60, n_tr_start=40, n_tr_step=2, inner=Optimiser("sgd", 0.1), outer=Optimiser("adam", 0.05))
+@pytest.mark.parametrize("init", ["relu", "zeros"])
+def test_a_learned_activation_beats_its_start_on_digits(init):
+    task = digits_task()
+    settings = Settings(init, episodes=50, n_tr_start=40, n_tr_step=2, inner=Optimiser("sgd", 0.1), outer=Optimiser("adam", 0.05))
     learned = learn([task], settings, seed=1)
     assert not learned.diverged and learned.best_episode > 10
     watch = learned.history["watch"]

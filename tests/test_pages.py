@@ -25,6 +25,8 @@ MEASURE = """(() => {
     theme: document.documentElement.dataset.theme,
     formulas: article.querySelectorAll("mjx-container").length,
     wrong: [...article.querySelectorAll("mjx-merror, merror")].map((element) => element.textContent),
+    scrolling: [...article.querySelectorAll("span.math")].filter(
+      (element) => /auto|scroll/.test(getComputedStyle(element).overflowX)).length,
     raw: copy.textContent.match(/\\\\[([]/g) ?? [],
     figures: [...article.querySelectorAll("figure")].map((figure) => ({
       images: [...figure.querySelectorAll("img")].filter(shown).map((image) => image.className),
@@ -66,11 +68,13 @@ def seen(site, tmp_path_factory):
     measures, requests, complaints = {}, {}, {}
     try:
         for name in PAGES:
-            for width, dark in ((PHONE, False), (DESKTOP, True)):
-                tab.open((site / f"{name}.html").as_uri(), width, dark=dark)
-                measures[name, width] = tab.evaluate(MEASURE)
-                requests.setdefault(name, []).extend(tab.requests())
-                complaints.setdefault(name, []).extend(tab.complaints())
+            tab.open((site / f"{name}.html").as_uri(), PHONE)
+            measures[name, PHONE] = tab.evaluate(MEASURE)
+            tab.resize(DESKTOP)
+            tab.theme(dark=True)
+            tab.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))")
+            measures[name, DESKTOP] = tab.evaluate(MEASURE)
+            requests[name], complaints[name] = tab.requests(), tab.complaints()
     finally:
         tab.close()
     return measures, requests, complaints
@@ -93,7 +97,7 @@ def test_the_page_holds_in_a_browser(seen, site, name):
         found = measures[name, width]
         assert found["theme"] == theme and "Profile smoke" in found["banner"]
         assert found["formulas"] >= len(html.select("article .math"))
-        assert found["wrong"] == [] and found["raw"] == []
+        assert found["wrong"] == [] and found["raw"] == [] and found["scrolling"] == 0
         for figure in found["figures"]:
             assert len(figure["images"]) == 1 and f"on-{theme}" in figure["images"][0].split()
             assert figure["loaded"] and figure["fits"] and figure["caption"]

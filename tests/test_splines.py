@@ -358,9 +358,3 @@ def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space left"):
         save(path, {"hidden": torch.zeros(4)}, **METADATA)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
-
-
-def test_examples_of_the_documentation():
-    import doctest
-
-    assert doctest.testmod(splines).attempted > 0 and doctest.testmod(splines).failed == 0

@@ -1,0 +1,265 @@
+"""The section of tables: its stages, its tables, the pictures of a model, and every figure."""
+
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from lib import display, planes, reading, results, sweep, tabular
+from lib import figures_tabular as plots
+from lib.configurations import config, rebuild
+from lib.experiments import load_parts
+from lib.landscapes import axis_slice
+from lib.networks import Network
+from lib.planes import Panels, axis_aligned, slice_places
+from lib.sections import KINDS, SECTIONS
+from lib.sections.tabular import ARMS, INPUTS, PLANS, VARIANTS, ZEROS, Table, best_depth, slower
+from lib.training import Optimiser
+
+matplotlib.use("Agg")
+DATA = "breast_cancer"
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    store = results.Store(tmp_path_factory.mktemp("results"))
+    summary = sweep.run_here(SECTIONS["tabular"]("smoke", store), store)
+    assert not summary.failed
+    return SimpleNamespace(store=store, collected=reading.collect("tabular", "smoke", store))
+
+
+# --- the section --------------------------------------------------------------------------------------
+
+
+def test_the_section_is_complete(smoke):
+    assert smoke.collected.missing == 0
+    table = tabular.comparison(smoke.collected)
+    assert list(table.arm) == [arm for arm in ("linear", "k-NN", "boosted trees", *ARMS)]
+    assert set(table.data) == {DATA}
+    assert (table[table.arm.isin(ARMS)].n == len(PLANS["smoke"].seeds)).all()
+
+
+def test_an_activation_is_used_on_the_split_that_it_was_learned_on(smoke):
+    records = {record.key: record for record in smoke.collected.records}
+    used = [r for r in records.values() if r.kind == "train" and r.config["learned"]]
+    assert used
+    for record in used:
+        learned = records[record.config["learned"]].config
+        assert (learned["data"], learned["split"]) == ([record.config["data"]], record.config["split"])
+        assert record.config["optimiser"] == learned["settings"]["inner"]
+
+
+def test_experiments_are_rebuilt_from_their_records(smoke):
+    for record in smoke.collected.records:
+        assert config(rebuild(record.config, KINDS)) == record.config
+
+
+def test_partial_results_keep_the_datasets_that_are_done(smoke, monkeypatch):
+    """A second dataset of which nothing is there does not hide the first."""
+    plan = replace(PLANS["smoke"], datasets=(DATA, "wine"))
+    monkeypatch.setitem(PLANS, "smoke", plan)
+    partial = reading.collect("tabular", "smoke", smoke.store)
+    assert partial.missing == len(next(Table(plan, "wine", smoke.store).stages()))
+    pd.testing.assert_frame_equal(tabular.comparison(partial), tabular.comparison(smoke.collected))
+
+
+def test_nothing_computed_gives_empty_tables(tmp_path):
+    nothing = reading.collect("tabular", "smoke", results.Store(tmp_path))
+    assert nothing.missing and not len(tabular.comparison(nothing)) and not len(tabular.variants(nothing))
+    assert not len(tabular.evaluations(nothing, [])) and not tabular.panels(nothing, DATA)
+
+
+def test_the_paper_plan_has_the_experiment_of_the_paper(tmp_path):
+    plan = PLANS["paper"]
+    assert len(set(plan.datasets)) == 16 and set(plan.focus) == set(plan.datasets[:3])
+    assert plan.width == 256 and plan.depths == (1, 2, 3, 4) and len(plan.seeds) == 5
+    assert {optimiser.name for optimiser in plan.optimisers} == {"rmsprop"}
+    assert 0.01 <= min(plan.alphas) and max(plan.alphas) == 8
+    store = results.Store(tmp_path, fingerprints=lambda name: name)
+    first = next(SECTIONS["tabular"]("paper", store))
+    assert {run.data for run in first} == {"electricity"}
+    assert len({store.key(run) for run in first}) == len(first) == 4 + 5 + 2
+    table = Table(plan, "electricity", store)
+    assert len({store.key(learn) for learn in table.variants(plan.optimisers[0])}) == len(VARIANTS)
+    with pytest.raises(ValueError, match="got 'full'"):
+        next(SECTIONS["tabular"]("full", store))
+
+
+def test_the_rate_is_divided_by_the_slope():
+    assert slower(Optimiser("rmsprop", 0.004), 8.0) == Optimiser("rmsprop", 0.0005)
+
+
+def test_best_depth_is_the_shallowest_of_equals():
+    assert best_depth({3: [0.9], 1: [0.8, 1.0], 2: [0.7, 0.9]}) == 1
+
+
+# --- tables -------------------------------------------------------------------------------------------
+
+
+def finals(accuracies):
+    """Rows of final runs from {(arm, depth): {seed: (validation, test)}}."""
+    rows = [
+        {"data": "d", "arm": arm, "network.depth": depth, "seed": seed, "validation_accuracy": v, "test_accuracy": t}
+        for (arm, depth), seeds in accuracies.items()
+        for seed, (v, t) in seeds.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_depth_is_chosen_on_validation_over_the_seeds_that_all_depths_have():
+    runs = finals(
+        {("ReLU", 1): {1: (0.8, 0.9), 2: (0.8, 0.9)}, ("ReLU", 2): {1: (0.9, 0.1), 2: (0.9, 0.2), 3: (0.1, 0.3)}}
+    )
+    assert list(tabular.at_best_depth(runs).test_accuracy) == [0.1, 0.2, 0.3]
+
+
+def collected(accuracies, baselines):
+    others = pd.DataFrame(
+        [
+            {"data": "d", "arm": arm, "seed": seed, "validation_accuracy": 0.5, "test_accuracy": t}
+            for arm, seeds in baselines.items()
+            for seed, t in seeds.items()
+        ]
+    )
+    frames = {"train": finals(accuracies), "baseline": others}
+    return SimpleNamespace(frame=lambda kind="train", **equal: frames[kind])
+
+
+BASELINES = {"linear": {1: 0.5}, "k-NN": {1: 0.6}, "boosted trees": {1: 0.9, 2: 0.7}}
+
+
+def test_comparison_pairs_by_seed():
+    runs = {("ReLU", 1): {1: (0.5, 0.70), 2: (0.5, 0.60)}, (ZEROS, 1): {2: (0.5, 0.62), 1: (0.5, 0.72)}}
+    table = tabular.comparison(collected(runs, BASELINES)).set_index("arm")
+    assert table.gain[ZEROS] == pytest.approx(0.02) and table.gain_half_width[ZEROS] == pytest.approx(0)
+    assert table.gain["boosted trees"] == pytest.approx(0.15)
+    assert table.gain["linear"] == pytest.approx(-0.15) and table["n"]["linear"] == 1
+    assert table.gain_half_width["linear"] == pytest.approx(12.706 * 0.05, rel=1e-3)
+    assert math.isnan(table.half_width["linear"]) and table.depth["linear"] == 0
+    average = tabular.averages(table.reset_index())
+    assert list(average.arm) == ["linear", "k-NN", "ReLU", ZEROS, "boosted trees"]
+    assert average.half_width.isna().all()  # one dataset
+
+
+def test_comparison_leaves_out_what_is_not_complete():
+    runs = {("ReLU", 1): {1: (0.5, 0.7), 2: (0.5, 0.6)}, (ZEROS, 1): {1: (0.5, 0.7)}}
+    assert not len(tabular.comparison(collected(runs, BASELINES)))
+    del runs[ZEROS, 1]
+    assert len(tabular.comparison(collected(runs, BASELINES)))
+    assert not len(tabular.comparison(collected(runs, {"linear": {1: 0.5}})))
+
+
+def test_widths_include_that_of_the_comparison(smoke):
+    plan = PLANS["smoke"]
+    table = tabular.by(smoke.collected, "network.width", DATA)
+    assert set(table.value) == {plan.width, *plan.widths} and (table.n == len(plan.width_seeds)).all()
+    assert set(tabular.by(smoke.collected, "network.depth", DATA).value) == set(plan.depths)
+
+
+# --- pictures of a model ------------------------------------------------------------------------------
+
+
+def test_axis_aligned():
+    at = torch.linspace(-1, 1, 50)
+    x, y = torch.meshgrid(at, at, indexing="xy")
+    assert axis_aligned((x > 0.3).float() + 2 * (y > 0.1)) > 0.95  # a tree
+    assert axis_aligned(x + y) == 0
+    assert axis_aligned(3 * y) == 1
+    noise = torch.randn(400, 2, generator=torch.Generator().manual_seed(0)) @ torch.stack([x, y]).flatten(1)
+    shares = [axis_aligned(plane.reshape(50, 50)) for plane in noise]
+    assert np.mean(shares) == pytest.approx(4 * 10 / 180, abs=0.06)  # planes of random directions
+    assert math.isnan(axis_aligned(torch.zeros(3, 3)))
+    with pytest.raises(ValueError, match=r"got shape \(1, 4\)"):
+        axis_aligned(torch.zeros(1, 4))
+
+
+def test_slice_places_are_shared_and_vary_two_columns():
+    parts = load_parts(DATA, "binary", 0, 0.1)
+    places = slice_places(parts, 6, 0)
+    assert len({columns for _, columns in places}) > 1
+    for (x, columns), (again, same) in zip(places, slice_places(parts, 6, 0), strict=True):
+        assert torch.equal(x, again) and columns == same and columns[0] != columns[1]
+    with pytest.raises(ValueError, match="at least 2 columns, got 1"):
+        slice_places(replace(parts, inputs=1), 1, 0)
+
+
+def test_panels_are_there_for_each_model_that_is_shown(smoke):
+    found = tabular.panels(smoke.collected, DATA)
+    assert list(found) == ["ReLU", "tanh", ZEROS, INPUTS, "k-NN", "boosted trees"]
+    for record in found.values():
+        assert 0.5 < record.numbers["test_accuracy"] <= 1
+        assert record.arrays["slices"].dtype == np.uint8
+        assert len(record.numbers["axis_aligned"]) == planes.SAMPLE
+    assert found[INPUTS].numbers["tv_around"] > 0 and "tv_around" not in found["k-NN"].numbers
+
+
+def test_the_landscape_at_its_origin_is_the_trained_model(tmp_path):
+    """With an odd resolution the middle of the random plane is the solution itself."""
+    store = results.Store(tmp_path)
+    table = Table(PLANS["smoke"], DATA, store)
+    run = replace(table.train("final", "ReLU", Network(1, 1, 8, 1), Optimiser("rmsprop", 0.003), 1), steps=30)
+    context = SimpleNamespace(store=store, data_dir=None, report=print)
+    outcome = Panels(run, resolution=3, slice_resolution=5, slices=2).run(context)
+    trained = run.run(context)
+    assert outcome.numbers["test_accuracy"] == trained.numbers["test_accuracy"]
+    assert outcome.arrays["zoom_tv"][1, 1] == pytest.approx(outcome.numbers["tv"], rel=1e-5)
+    assert outcome.arrays["zoom_loss"][1, 1] == pytest.approx(trained.numbers["train_loss"], rel=1e-4)
+    assert outcome.arrays["trajectory"].shape == (21, 2) and outcome.arrays["slices"].shape == (2, 5, 5)
+    low, high = outcome.arrays["slice_ends"][0]
+    assert low < high
+
+
+def test_panels_of_a_baseline_need_its_record(tmp_path):
+    store = results.Store(tmp_path)
+    trees = Table(PLANS["smoke"], DATA, store).baselines()[-1]
+    with pytest.raises(ValueError, match="no record of the baseline 'boosted trees' on 'breast_cancer'"):
+        Panels(trees).run(SimpleNamespace(store=store, data_dir=None, report=print))
+
+
+def test_panels_of_trees_are_the_trees(smoke):
+    record = tabular.panels(smoke.collected, DATA)[tabular.TREES]
+    shares = tabular.alignment(tabular.panels(smoke.collected, DATA)).set_index("arm")["mean"]
+    assert shares[tabular.TREES] > 0.9 > shares["ReLU"]
+    parts = load_parts(DATA, "binary", 0, 0.1)
+    of = record.config["run_of"]
+    f = planes.baselines.fit(of["model"], smoke_settings(smoke, of), parts, of["seed"])
+    ((point, columns), *_) = slice_places(parts, 4, 0)
+    values = axis_slice(f, point, columns, record.arrays["slices"].shape[1])[1][:, :, 0]
+    np.testing.assert_allclose(record.arrays["slice_ends"][0], [values.min(), values.max()])
+
+
+def smoke_settings(smoke, of):
+    found = [r for r in smoke.collected.records if r.kind == "baseline" and r.config == {"kind": "baseline"} | of]
+    return found[0].numbers["settings"]
+
+
+# --- figures ------------------------------------------------------------------------------------------
+
+
+def test_every_figure_draws(smoke):
+    main, found = tabular.comparison(smoke.collected), tabular.panels(smoke.collected, DATA)
+    points = tabular.evaluations(smoke.collected, [DATA])
+    depth = tabular.by(smoke.collected, "network.depth", DATA)
+    learned = np.stack([np.linspace(-1, 1, 20)] * 10)
+    for draw, axes in {
+        lambda: plots.gains(main, tabular.averages(main)): 1,
+        lambda: plots.per_dataset(main): 1,
+        lambda: plots.scatter(points, "tv", [DATA]): 1,
+        lambda: plots.scatter(points, "train_accuracy", [DATA] * 6, smoke.collected.frame("baseline")): 8,
+        lambda: plots.lines({"a": depth, "b": depth}, "hidden layers"): 2,
+        lambda: plots.lines({"a": depth}, "width"): 1,
+        lambda: plots.weight_space(found): 4 * 3 + 3,
+        lambda: plots.input_space(found): 6 * 4,
+        lambda: plots.input_functions(learned, [str(i) for i in range(10)]): 8,
+    }.items():
+        with matplotlib.rc_context(display.style()):
+            figure = draw()
+            figure.canvas.draw()
+            assert len(figure.axes) == axes
+            matplotlib.pyplot.close(figure)
+    assert plots.label(INPUTS) == "learned IAFs" and plots.label("ReLU") == "ReLU"
