@@ -276,5 +276,7 @@ def schedule(steps: int, evaluations: int, log_spaced: bool) -> list[int]:
     """
     if not 1 <= evaluations <= steps:
         raise ValueError(f"evaluations must be from 1 to steps ({steps}), got {evaluations}")
-    points = np.geomspace(1, steps, evaluations) if log_spaced and evaluations > 1 else np.linspace(0, steps, evaluations + 1)[1:]
+    points = np.linspace(0, steps, evaluations + 1)[1:]
+    if log_spaced and evaluations > 1:
+        points = np.geomspace(1, steps, evaluations)
     return [0] + sorted({round(p) for p in points})

@@ -136,6 +136,7 @@ if matrix_done:
     means = figures_transfer.column_means(scores)
     words = "; ".join(f"{name} {plus_minus(*mean)} %" for name, mean in means.items())
     n, easy = len(scores.easy), int(scores.easy.sum())
+    above = "Above the line: easy tasks. " if 0 < easy < n else ""
     say(
         f"These results are {where}: {n} tasks, {easy} of them easy, {scores.score.shape[1]} activations, {len(cells)} networks of {cells['network.width'].iloc[0]} units. "
         f"Every cell has {cells.steps.iloc[0]:,} steps, in place of the paper's 60,000, and one seed; each activation is from one restart."
@@ -144,7 +145,7 @@ if matrix_done:
         lambda: figures_transfer.heat_map(scores),
         alt=f"Heat map of the scores, {n} tasks as rows and {scores.score.shape[1]} activations as columns: those learned on each task, ReLU, and the one learned on all tasks. "
         f"Mean score per column: {words}.",
-        caption=f"Scores of each activation on each task (the paper's Figure 14); the {easy} easy tasks come first, above the line where there are both kinds. "
+        caption=f"Scores of each activation on each task (the paper's Figure 14). {above}"
         f"Mean over the tasks, with 95 % interval over them: {words}.",
         name="fig-matrix",
         data=scores.score.reset_index(names="task"),

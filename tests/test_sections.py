@@ -1,0 +1,242 @@
+"""Sections of images and grokking: small plans run for real, choices by validation data, and what is read back."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from lib import reading, sweep
+from lib.experiments import Learn, Train
+from lib.metalearning import Settings
+from lib.networks import Network
+from lib.reading import Collected, collect
+from lib.results import Outcome, Store
+from lib.sections import PROFILES, SECTIONS
+from lib.sections.grokking import PLANS as GROKKING
+from lib.sections.images import ARMS
+from lib.sections.images import PLANS as IMAGES
+from lib.training import Optimiser
+
+SGD, ADAM = Optimiser("sgd", 0.2), Optimiser("adam", 0.01)
+QUICK = Settings(episodes=2, n_tr_start=3, n_tr_step=1)
+MINE = ("images", "regression", "grokking")
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Plans of seconds, with several restarts and, for tuning, several optimisers."""
+    common = {"seeds": (1, 2), "width": 8, "restarts": ((9, 1, 0.1), (11, 2, 0.1)), "learning_width": 6, "learning": QUICK}
+    images = replace(IMAGES["smoke"], steps=25, optimisers=(SGD, Optimiser("sgd", 0.02), ADAM), **common)
+    monkeypatch.setitem(IMAGES, "smoke", images)
+    monkeypatch.setitem(GROKKING, "smoke", replace(GROKKING["smoke"], tasks=("a+b mod 5", "ab mod 5"), steps=300, **common))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "records", fingerprints=lambda name: f"sha256 of {name}")
+
+
+def put(store, experiment, **numbers):
+    """A record made up: middling, unless told otherwise."""
+    if isinstance(experiment, Learn):
+        outcome = Outcome({"diverged": False} | numbers, {"psi_hidden": np.zeros(experiment.network.activation.points, np.float32)})
+    else:
+        value = numbers.get("validation_accuracy", 0.5)
+        outcome = Outcome({"validation_accuracy": value, "test_accuracy": 0.5} | numbers, {"validation_accuracy": np.full(3, value)})
+    store.put(experiment, outcome, datetime.now(UTC), 1.0)
+
+
+def walk(section, store, numbers=lambda experiment: {}, profile="smoke"):
+    """The stages of a section, with records made up on the way."""
+    stages = []
+    for stage in SECTIONS[section](profile, store):
+        stages.append(stage)
+        for experiment in stage:
+            put(store, experiment, **numbers(experiment))
+    return stages
+
+
+# --- run for real -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("section", MINE)
+def test_a_small_plan_runs_and_is_read_back(tiny, tmp_path, monkeypatch, section):
+    for plans in (IMAGES, GROKKING):
+        monkeypatch.setitem(plans, "smoke", replace(plans["smoke"], restarts=((9, 1, 0.1),)))
+    store = Store(tmp_path / "records")
+    empty = collect(section, "smoke", store)
+    assert empty.records == [] and empty.missing > 0 and len(empty.frame()) == 0 and len(empty.frame(role="final")) == 0
+
+    summary = sweep.run_here(SECTIONS[section]("smoke", store), store)
+    found = collect(section, "smoke", store)
+    assert found.missing == 0 and {record.key for record in found.records} == set(summary.done)
+    assert sweep.run_here(SECTIONS[section]("smoke", store), store).done == ()
+
+    runs, learned = found.frame(), found.frame("learn")
+    assert set(runs.section) == {section} and {"key", "record", "network.width", "optimiser.lr", "seed", "arm"} <= set(runs)
+    assert {"test_accuracy", "train_accuracy", "best_step"} <= set(runs) and not runs.diverged.any()
+    assert {"settings.outer.lr", "settings.init", "watch_loss", "best_episode"} <= set(learned)
+    final = found.frame(role="final")
+    assert len(final) and set(final.role) == {"final"} and set(final.seed) == {1, 2}
+    assert (final.groupby(["data", "arm", "optimiser.name", "optimiser.lr"]).size() == 2).all()  # every arm has every seed
+    assert list(found.frame(role="final", arm="ReLU").index) == list(range(len(found.frame(role="final", arm="ReLU"))))
+    used = set(final.learned) - {""}
+    assert used and used <= set(learned.key)
+    assert (final.learned == "").equals(final.arm == "ReLU")
+    for row in final.itertuples():
+        assert row.record.key == row.key and row.record.arrays["test_accuracy"][-1] == row.test_accuracy_last
+
+
+def test_what_is_missing_is_counted_up_to_the_first_incomplete_stage(tiny, store):
+    stages = walk("images", store)
+    whole = collect("images", "smoke", store)
+    assert whole.missing == 0 and len(whole.records) == sum(map(len, stages))
+    for experiment in stages[1][:3]:
+        store.path(experiment).unlink()
+    part = collect("images", "smoke", store)
+    assert part.missing == 3 and len(part.records) == len(stages[0]) + len(stages[1]) - 3
+
+
+def test_a_damaged_record_counts_as_missing(tiny, store):
+    stages = walk("grokking", store)
+    store.path(stages[-1][0]).write_text("{")
+    with pytest.warns(UserWarning, match="this record counts as missing"):
+        assert collect("grokking", "smoke", store).missing == 1
+
+
+def test_results_computes_the_small_profile(tiny, monkeypatch, tmp_path):
+    monkeypatch.setattr(reading.tempfile, "mkdtemp", lambda **options: str(tmp_path / "here"))
+    monkeypatch.setitem(GROKKING, "smoke", replace(GROKKING["smoke"], tasks=("a+b mod 5",), restarts=((9, 1, 0.1),)))
+    found = reading.results("grokking", "smoke")
+    assert found.missing == 0 and len(found.frame(role="final")) == 2 * 2  # arms, seeds
+
+
+def test_a_reader_reads_each_section_once(monkeypatch):
+    calls, known = [], Collected([], 7)
+    monkeypatch.setattr(reading, "results", lambda section, *arguments: calls.append(section) or Collected([], len(calls)))
+    read = reading.reader("smoke", images=known)
+    assert read("images") is known and read("grokking").missing == 1 and read("grokking").missing == 1
+    assert calls == ["grokking"]
+
+
+# --- choices ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("best, others", [(SGD, []), (ADAM, [SGD])])
+def test_tuning_takes_the_best_optimiser_on_validation_rows(tiny, store, best, others):
+    def numbers(run):
+        if not isinstance(run, Train) or run.role != "tuning":
+            return {}
+        # plain SGD 0.2 is better than 0.02; test accuracies say the contrary and must not matter
+        value = {SGD: 0.8, ADAM: 0.7, best: 0.9}.get(run.optimiser, 0.1)
+        return {"validation_accuracy": value, "test_accuracy": 1 - value}
+
+    stages = walk("regression", store, numbers)
+    assert [run.optimiser for run in stages[0]] == [SGD, Optimiser("sgd", 0.02), ADAM]
+    assert all((run.role, run.arm, run.network.activation.name) == ("tuning", "ReLU", "relu") for run in stages[0])
+    chosen = [best, *others]
+    assert list(dict.fromkeys(run.settings.inner for run in stages[1])) == chosen
+    finals = stages[-1]
+    for arm in ARMS:
+        assert [(run.optimiser, run.seed) for run in finals if run.arm == arm] == [(o, s) for o in chosen for s in (1, 2)]
+    only = walk("images", store, numbers)[-1]
+    assert {run.optimiser for run in only} == {best} and len(only) == len(ARMS) * 2
+
+
+@pytest.mark.parametrize("section", MINE)
+@pytest.mark.parametrize("best", [0, 1])
+def test_selection_takes_the_restart_that_is_best_on_validation_rows(tiny, store, section, best):
+    points = (9, 11)
+
+    def numbers(run):
+        if isinstance(run, Learn) or run.role != "selection":
+            return {}
+        value = 0.9 if run.network.activation.points == points[best] else 0.4
+        return {"validation_accuracy": value, "test_accuracy": 1 - value}
+
+    stages = walk(section, store, numbers)
+    learned = {store.key(run): run for stage in stages for run in stage if isinstance(run, Learn)}
+    finals = [run for run in stages[-1] if run.learned]
+    assert finals and {learned[run.learned].network.activation.points for run in finals} == {points[best]}
+    for run in finals:
+        source = learned[run.learned]
+        assert (run.arm, run.data, run.task) == (source.arm, source.data[0], source.task)
+        assert run.network == replace(source.network, width=8) and run.optimiser == source.settings.inner
+
+
+@pytest.mark.parametrize("section", MINE)
+def test_selection_is_by_rows_that_nothing_was_learned_from(tiny, store, section):
+    stages = walk(section, store)
+    learns = {store.key(run): run for stage in stages for run in stage if isinstance(run, Learn)}
+    selections = [run for stage in stages for run in stage if isinstance(run, Train) and run.role == "selection"]
+    assert len(selections) == len(learns)
+    for run in selections:
+        source = learns[run.learned]
+        assert (run.split, run.validation) == (source.split, source.validation) and run.validation > 0
+        assert source.given == "" and source.settings.objective == "validation"
+
+
+@pytest.mark.parametrize("section", MINE)
+def test_diverged_restarts_are_left_out(tiny, store, section):
+    stages = walk(section, store, lambda run: {"diverged": run.network.activation.points == 9} if isinstance(run, Learn) else {})
+    for stage in stages[2:]:
+        assert {run.network.activation.points for run in stage if run.learned} <= {11}
+    assert any(run.learned for run in stages[-1])
+
+
+@pytest.mark.parametrize("section", MINE)
+def test_an_arm_without_a_usable_restart_has_no_final_runs(tiny, store, section):
+    stages = walk(section, store, lambda run: {"diverged": True} if isinstance(run, Learn) else {})
+    assert not any(run.learned for stage in stages for run in stage if isinstance(run, Train))
+    assert any(run.role == "final" for stage in stages for run in stage if isinstance(run, Train))  # ReLU's
+    assert collect(section, "smoke", store).missing == 0
+
+
+# --- plans ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("section", MINE)
+def test_plans_of_the_profiles(store, section, profile):
+    stages = walk(section, store, profile=profile)
+    runs = [run for stage in stages for run in stage]
+    keys = [store.key(run) for run in runs]
+    assert len(set(keys)) == len(keys)  # nothing is computed twice
+    assert all(run.section == section for run in runs)
+    seeds = {run.seed for run in stages[-1] if isinstance(run, Train)}
+    assert len(seeds) >= (5 if profile == "paper" else 2)
+    arms = {run.arm for run in runs if isinstance(run, Train) and run.role == "final"}
+    assert arms == (set(ARMS) if section != "grokking" else {"ReLU", "learned from zeros"})
+    if section == "grokking":
+        assert {run.split for run in runs} == {0}  # one split of the pairs: the test pairs stay the test pairs
+    else:
+        assert all(run.split == run.seed for run in stages[-1])  # each seed changes the validation rows too
+    assert all(run.network.inputs == run.network.outputs == 1 for run in runs)  # sizes come from the data
+
+
+def test_the_paper_profile_has_the_papers_settings():
+    grokking = GROKKING["paper"]
+    assert "a+b mod 27" in grokking.tasks and (grokking.width, grokking.lr, grokking.steps) == (256, 1.0, 60_000)
+    assert IMAGES["paper"].datasets == ("mnist", "fashion_mnist")
+    assert {o.name for o in IMAGES["paper"].optimisers} == {"sgd", "rmsprop", "adam"}
+    assert all(1 <= unroll <= 50 and 50 <= points <= 400 for plan in (grokking, IMAGES["paper"]) for points, unroll, _ in plan.restarts)
+
+
+@pytest.mark.parametrize("section", sorted(SECTIONS))
+def test_an_unknown_profile_is_refused(store, section):
+    for use in (lambda: next(SECTIONS[section]("papr", store)), lambda: collect(section, "papr", store)):
+        with pytest.raises(ValueError, match=r"profile must be one of \('smoke', 'paper'\), got 'papr'"):
+            use()
+
+
+def test_frames_flatten_nested_configurations(store):
+    run = Train("images", "final", "ReLU", "digits", "regression", Network(1, 1, 12), SGD, 10, 1, 2)
+    put(store, run, test_accuracy=0.25)
+    put(store, replace(run, seed=2, arm="other"), test_accuracy=0.75)
+    found = Collected([store.get(run), store.get(replace(run, seed=2, arm="other"))], 0)
+    frame = found.frame()
+    assert frame.test_accuracy.tolist() == [0.25, 0.75] and frame["network.width"].tolist() == [12, 12]
+    assert frame["network.activation.name"].tolist() == ["relu", "relu"] and frame["optimiser.lr"].tolist() == [0.2, 0.2]
+    assert frame.record[1].config["seed"] == 2
+    assert found.frame(arm="other").index.tolist() == [0] and len(found.frame(arm="none")) == 0 and len(found.frame("learn")) == 0
