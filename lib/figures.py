@@ -60,8 +60,8 @@ def accuracies(table: pd.DataFrame, panels: Sequence[str], label: str = "test ac
         for i, row in enumerate(part.itertuples()):
             colour, marker, _ = ARMS[row.arm]
             ax.errorbar(i, 100 * row.mean, 100 * row.half_width, color=colour, marker=marker, capsize=4, markersize=7)
-            ax.annotate(f"{100 * row.mean:.1f}", (i, 100 * (row.mean + row.half_width)), (0, 5), textcoords="offset points",
-                        ha="center", color=colour)  # fmt: skip
+            top, above = (i, 100 * (row.mean + row.half_width)), {"xytext": (0, 5), "textcoords": "offset points"}
+            ax.annotate(f"{100 * row.mean:.1f}", top, **above, ha="center", color=colour)
         ax.set_xticks(range(len(part)), [arm.replace("learned ", "learned\n") for arm in part.arm])
         ax.set(title=name_of(data), xlim=(-0.5, len(part) - 0.5))
         ax.margins(y=0.25)
@@ -86,7 +86,9 @@ def learned_functions(panels: Sequence[tuple[str, str, np.ndarray, float, float]
         grid = splines.grid(len(values), low, high).numpy()
         if reference and arm == "learned from ReLU":
             curve = np.maximum(grid, 0) if reference == "relu" else gelu(grid)
-            ax.plot(grid, curve, color="C5", linestyle=":", linewidth=1.2, label=reference.upper().replace("RELU", "ReLU"))
+            ax.plot(
+                grid, curve, color="C5", linestyle=":", linewidth=1.2, label=reference.upper().replace("RELU", "ReLU")
+            )
         ax.plot(grid, values, color=ARMS[arm][0], linewidth=1.5, label="learned")
         ax.set_title(title, fontsize=9.5)
         ax.grid()
@@ -130,13 +132,17 @@ def accuracy_against_tv(runs: pd.DataFrame, panels: Sequence[str]) -> Figure:
     return figure
 
 
-def curves(ax: Axes, steps: np.ndarray, runs: Sequence[np.ndarray], arm: str, label: str, line: str | None = None) -> None:
+def curves(
+    ax: Axes, steps: np.ndarray, runs: Sequence[np.ndarray], arm: str, label: str, line: str | None = None
+) -> None:
     """Accuracy over steps: the mean of runs (fractions) with its 95 % interval as a band."""
     values = 100 * np.array(runs)  # (seeds, evaluations)
     mean, half = np.array([interval(column) if len(column) > 1 else (column[0], 0.0) for column in values.T]).T
     colour, _, own_line = ARMS[arm]
     ax.plot(steps, mean, color=colour, linestyle=line or own_line, label=label)
-    ax.fill_between(steps, np.maximum(mean - half, 0), np.minimum(mean + half, 100), color=colour, alpha=0.2, linewidth=0)
+    ax.fill_between(
+        steps, np.maximum(mean - half, 0), np.minimum(mean + half, 100), color=colour, alpha=0.2, linewidth=0
+    )
 
 
 def name_of(data: str) -> str:
@@ -146,7 +152,13 @@ def name_of(data: str) -> str:
         >>> name_of("fashion_mnist")
         'Fashion-MNIST'
     """
-    names = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "svhn": "SVHN", "digits": "digits (8×8)"}
+    names = {
+        "mnist": "MNIST",
+        "fashion_mnist": "Fashion-MNIST",
+        "cifar10": "CIFAR-10",
+        "svhn": "SVHN",
+        "digits": "digits (8×8)",
+    }
     return names.get(data, data)
 
 

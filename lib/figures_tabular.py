@@ -50,7 +50,9 @@ def gains(table: pd.DataFrame, average: pd.DataFrame) -> Figure:
         points = 100 * table[table.arm == row.arm].gain
         axes.plot(points, np.full(len(points), y), "|", color=colour, alpha=0.7, markersize=9)
         half = 0 if np.isnan(row.half_width) else 100 * row.half_width
-        axes.errorbar(100 * row.gain, y, xerr=half, color=colour, marker=marker, capsize=4, markersize=SIZES.get(marker, 7))
+        axes.errorbar(
+            100 * row.gain, y, xerr=half, color=colour, marker=marker, capsize=4, markersize=SIZES.get(marker, 7)
+        )
     axes.axvline(0, color="C0", linewidth=1, linestyle=":")
     axes.set_yticks(range(len(average)), [label(arm) for arm in average.arm])
     axes.set(xlabel="test accuracy minus ReLU's (percentage points)", ylim=(-0.6, len(average) - 0.4))
@@ -82,9 +84,7 @@ def per_dataset(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def scatter(
-    points: pd.DataFrame, x: str, datasets: Sequence[str], extra: pd.DataFrame | None = None
-) -> Figure:
+def scatter(points: pd.DataFrame, x: str, datasets: Sequence[str], extra: pd.DataFrame | None = None) -> Figure:
     """Test accuracy against total variation ("tv") or training accuracy, one panel per dataset.
 
     Args:
@@ -112,9 +112,7 @@ def scatter(
             ax.scatter(scale * part[x], 100 * part.test_accuracy, label=label(arm), **dots)
         for row in (extra[extra.data == data] if extra is not None else pd.DataFrame()).itertuples():
             colour, marker, _ = LOOKS[row.arm]
-            ax.plot(
-                scale * getattr(row, x), 100 * row.test_accuracy, marker, color=colour, label=label(row.arm)
-            )
+            ax.plot(scale * getattr(row, x), 100 * row.test_accuracy, marker, color=colour, label=label(row.arm))
         shown = points[points.data == data].test_accuracy
         ax.set_ylim(100 * shown.quantile(0.05), 100 * max([shown.max(), *(_tests(extra, data))]) + 0.5)
         ax.set_title(data, fontsize=9.5)
@@ -126,9 +124,7 @@ def scatter(
     for ax in grid[:, 0]:
         ax.set_ylabel("test accuracy (%)", fontsize=9)
     handles = dict(zip(*grid[0, 0].get_legend_handles_labels()[::-1], strict=True))
-    figure.legend(
-        handles.values(), handles.keys(), loc="outside lower center", ncols=4, markerscale=1.7, fontsize=9
-    )
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, markerscale=1.7, fontsize=9)
     return figure
 
 
@@ -215,9 +211,7 @@ def input_space(found: dict[str, Record]) -> Figure:
     figure, grid = plt.subplots(count, len(found), figsize=(7, 1.22 * count + 0.5), squeeze=False)
     for column, (arm, record) in zip(grid.T, found.items(), strict=True):
         column[0].set_title(label(arm).replace(" (", "\n(").replace(", ", ",\n"), fontsize=9)
-        for ax, image, point in zip(
-            column, record.arrays["slices"], record.arrays["slice_points"], strict=False
-        ):
+        for ax, image, point in zip(column, record.arrays["slices"], record.arrays["slice_points"], strict=False):
             ax.imshow(image, cmap="cividis", origin="lower", extent=(-1, 1, -1, 1), interpolation="nearest")
             ax.plot(*np.clip(point, -1, 1), "o", color="C1", markersize=4)
             ax.set_xticks([])

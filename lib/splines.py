@@ -114,7 +114,9 @@ class Spline(nn.Module):
         tensor([0., 2.])
     """
 
-    def __init__(self, values: Tensor, low: float = -5.0, high: float = 5.0, method: str = "linear", *, trainable=False):
+    def __init__(
+        self, values: Tensor, low: float = -5.0, high: float = 5.0, method: str = "linear", *, trainable=False
+    ):
         super().__init__()
         check(torch.empty(0, values.shape[0]) if values.ndim == 2 else torch.empty(0), values, low, high, method)
         self.low, self.high, self.method = float(low), float(high), method
@@ -209,7 +211,7 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
 
 
 def load_activation(path: str | Path) -> Spline:
-    """The hidden activation of a file as a module, ready to use: ``g = load_activation("data/activations/x.safetensors")``."""
+    """The hidden activation of a file as a module, ready to use: ``g = load_activation("x.safetensors")``."""
     psi, metadata = load(path)
     if "hidden" not in psi:
         raise ValueError(f"{path} holds no hidden activation, only {sorted(psi)}")

@@ -41,7 +41,6 @@ seed = 0
 data_dir = None
 
 # %%
-import numpy as np
 import pandas as pd
 import torch
 from matplotlib import pyplot as plt

@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import save_file
 from scipy.interpolate import CubicHermiteSpline
 
-from lib import splines
 from lib.splines import METHODS, Spline, grid, initial_values, interpolate, load, load_activation, save, slope_product
 
 LOW, HIGH = -1.5, 2.0

@@ -44,7 +44,11 @@ PLANS = {
         datasets=("mnist", "fashion_mnist"),
         optimisers=tuple(
             Optimiser(name, lr)
-            for name, rates in {"sgd": (0.05, 0.2, 0.5), "rmsprop": (3e-4, 1e-3, 3e-3), "adam": (3e-4, 1e-3, 3e-3, 1e-2)}.items()
+            for name, rates in {
+                "sgd": (0.05, 0.2, 0.5),
+                "rmsprop": (3e-4, 1e-3, 3e-3),
+                "adam": (3e-4, 1e-3, 3e-3, 1e-2),
+            }.items()
             for lr in rates
         ),
         steps=1500,
