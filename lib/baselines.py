@@ -78,8 +78,7 @@ class Baseline:
             context.report(f"{len(tried)} settings tried, best validation accuracy {best[0]:.4f}")
         _, settings, scores = best
         numbers = {
-            f"{name}_accuracy": accuracy(scores, getattr(parts, name))
-            for name in ("train", "validation", "test")
+            f"{name}_accuracy": accuracy(scores, getattr(parts, name)) for name in ("train", "validation", "test")
         }
         tv = metrics.total_variation(
             scores, parts.train.x, parts.train.labels, generator=torch.Generator().manual_seed(self.split)

@@ -64,6 +64,8 @@ class Settings:
             raise ValueError(f"validation must be in (0, 1) and watch in [0, 1), got {self.validation}, {self.watch}")
         if min(self.episodes, self.n_tr_start, self.batch, self.patience) < 1 or self.unroll < 0:
             raise ValueError(f"episodes, n_tr_start, batch, patience must be at least 1 and unroll at least 0: {self}")
+        if self.n_tr_step < 0 or not self.clip > 0:
+            raise ValueError(f"n_tr_step must be at least 0 and clip positive, got {self.n_tr_step} and {self.clip}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,18 +120,26 @@ def learn(
         report: called once per episode with the current losses.
 
     Raises:
-        ValueError: without a learned activation, or without given rows for the objective "given".
+        ValueError: without a task or a learned activation, for a task of fewer than 2 rows, without given rows for the
+            objective "given", or for a checkpoint that is damaged or of another run.
     """
+    if not tasks:
+        raise ValueError("tasks must hold at least 1 task, got none")
     for task in tasks:
         if settings.objective == "given" and task.given is None:
             raise ValueError("the objective 'given' needs a task with given rows")
+        if len(task.x) < 2:
+            raise ValueError(f"a task needs at least 2 rows, to train and to validate on, got {len(task.x)}")
+        if task.network.depth == 0 and task.network.input_activation is None:
+            raise ValueError("nothing to learn: the network has no hidden layer (depth 0) and no input activations")
     psi = tasks[0].network.init_psi(settings.init)  # psi := zeros (or a ReLU)
     if not psi:
         raise ValueError("nothing to learn: the network has neither a spline nor input activations")
     names = sorted(psi)
     best, outer_state, first = Learned(dict(psi)), settings.outer.init([psi[k] for k in names]), 0
+    run = f"{settings}, seed {seed}, {[task.network for task in tasks]}"
     if checkpoint is not None and checkpoint.exists():
-        first, psi, outer_state, best = load_checkpoint(checkpoint, names, outer_state)
+        first, psi, outer_state, best = load_checkpoint(checkpoint, run, names, outer_state)
     pools = [watch_split(len(task.x), settings.watch, seed) for task in tasks]
 
     for episode in range(first, settings.episodes):
@@ -162,7 +172,7 @@ def learn(
             psi = dict(zip(names, values, strict=True))
         report(f"episode {episode + 1}/{settings.episodes}, n_tr {n_tr}, V {outer:.4f}, watched {watch:.4f}")
         if checkpoint is not None:
-            save_checkpoint(checkpoint, episode + 1, psi, outer_state, best)
+            save_checkpoint(checkpoint, run, episode + 1, psi, outer_state, best)
     return best
 
 
@@ -258,23 +268,26 @@ def is_best(learned: Learned, episode: int, n_tasks: int) -> bool:
 # --- checkpoints ------------------------------------------------------------------------------------------------------
 
 
-def save_checkpoint(path: Path, episode: int, psi: Psi, outer_state: dict, best: Learned) -> None:
+def save_checkpoint(path: Path, run: str, episode: int, psi: Psi, outer_state: dict, best: Learned) -> None:
     """Write everything that the next episode needs, atomically, as safetensors."""
     tensors = {f"psi.{k}": v for k, v in psi.items()} | {f"best.{k}": v for k, v in best.psi.items()}
     for slot, values in outer_state.items():
         if isinstance(values, list):
             tensors |= {f"outer.{slot}.{i}": v for i, v in enumerate(values)}
-    state = {"episode": episode, "steps": outer_state["steps"], "best": best.best_episode, "history": best.history}
+    state = {"run": run, "episode": episode, "steps": outer_state["steps"]}
+    state |= {"best": best.best_episode, "history": best.history}
     copies = {name: t.detach().clone().contiguous() for name, t in tensors.items()}
     write_atomically(path, save(copies, metadata={"state": json.dumps(state)}))
 
 
-def load_checkpoint(path: Path, names: list[str], outer_state: dict) -> tuple[int, Psi, dict, Learned]:
-    """Read what :func:`save_checkpoint` wrote. Raises ValueError that names the file if it is damaged."""
+def load_checkpoint(path: Path, run: str, names: list[str], outer_state: dict) -> tuple[int, Psi, dict, Learned]:
+    """Read what :func:`save_checkpoint` wrote. Raises ValueError if the file is damaged or of another run."""
     try:
         with safe_open(path, framework="pt") as file:
             state = json.loads(file.metadata()["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        if state["run"] != run:
+            raise ValueError(f"{path} is of another run, {state['run']}; delete it or give another file")
         outer = {"steps": state["steps"]} | {
             slot: [tensors[f"outer.{slot}.{i}"] for i in range(len(names))]
             for slot, values in outer_state.items()

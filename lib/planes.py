@@ -85,9 +85,7 @@ class Panels:
         many = slice_places(parts, SAMPLE, self.seed + 1)
         coarse = [landscapes.axis_slice(f, x, columns, COARSE)[1][:, :, 0] for x, columns in many]
         places = slice_places(parts, self.slices, self.seed)
-        values = [
-            landscapes.axis_slice(f, x, columns, self.slice_resolution)[1][:, :, 0] for x, columns in places
-        ]
+        values = [landscapes.axis_slice(f, x, columns, self.slice_resolution)[1][:, :, 0] for x, columns in places]
         ends = [(float(v.min()), float(v.max())) for v in values]
         images = [
             ((v - low) / max(high - low, 1e-12) * 255).round().to(torch.uint8).numpy()
@@ -99,9 +97,7 @@ class Panels:
             "slice_columns": np.array([columns for _, columns in places]),
             "slice_points": np.array([[float(x[m]), float(x[n])] for x, (m, n) in places]),
         }
-        return Outcome(
-            numbers | {"axis_aligned": [axis_aligned(values) for values in coarse]}, arrays | shown
-        )
+        return Outcome(numbers | {"axis_aligned": [axis_aligned(values) for values in coarse]}, arrays | shown)
 
     def landscapes(self, network: Network, psi: Psi, parts: Parts, done: Trained) -> tuple[dict, dict]:
         """Loss and complexity in the plane of the trajectory, and around the solution in a random plane."""

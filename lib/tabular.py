@@ -110,9 +110,7 @@ def evaluations(results: Collected, datasets: Sequence[str]) -> pd.DataFrame:
     for row in runs.itertuples():
         arrays = row.record.arrays
         names = ("tv", "train_accuracy", "test_accuracy")
-        parts.append(
-            pd.DataFrame({name: arrays[name][2:] for name in names}).assign(data=row.data, arm=row.arm)
-        )
+        parts.append(pd.DataFrame({name: arrays[name][2:] for name in names}).assign(data=row.data, arm=row.arm))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 

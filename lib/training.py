@@ -156,6 +156,8 @@ def train(
                 history.setdefault(name, []).append(number)
             if snapshots:
                 kept.append(torch.cat([p.flatten() for p in params]))
+            if best is not None and best not in history:
+                raise ValueError(f"best must be one of the monitored {sorted(history)}, got {best!r}")
             current = float("inf") if best is None else history[best][-1]
             if best is None or current > best_value:
                 best_params, best_value, best_step = averaged, current, step

@@ -581,3 +581,32 @@ def test_a_checkpoint_of_another_outer_optimiser_is_refused(tmp_path):
 def test_history_has_its_fields_from_the_start():
     assert Learned({}).history == {"outer": [], "watch": [], "n_tr": [], "norm": []}
     assert Learned({}).history is not Learned({}).history
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    x = torch.rand(20, 3, generator=torch.Generator().manual_seed(0))
+    task = Task(Network(3, 1, 4, 1, Activation("spline", points=5)), x, x[:, :1], "mse")
+    settings = Settings(episodes=2, n_tr_start=2, n_tr_step=0, unroll=1)
+    path = tmp_path / "checkpoint.safetensors"
+    learn([task], settings, seed=0, checkpoint=path)
+    with pytest.raises(ValueError, match="is of another run"):
+        learn([task], settings, seed=1, checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: learn([], Settings(), seed=0), "at least 1 task"),
+        (lambda: learn([one_row_task()], Settings(), seed=0), "at least 2 rows, .* got 1"),
+        (lambda: learn([one_row_task(depth=0, rows=5)], Settings(), seed=0), "no hidden layer"),
+        (lambda: Settings(clip=-1.0), "clip positive, got 10 and -1.0"),
+        (lambda: Settings(n_tr_step=-5), "n_tr_step must be at least 0"),
+    ],
+)
+def test_more_refusals(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def one_row_task(depth=1, rows=1):
+    return Task(Network(3, 1, 4, depth, Activation("spline", points=5)), torch.rand(rows, 3), torch.rand(rows, 1), "mse")
