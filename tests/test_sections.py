@@ -57,6 +57,10 @@ def walk(section, store, numbers=lambda experiment: {}, profile="smoke"):
     return stages
 
 
+def finals_of(stages):
+    return [run for stage in stages for run in stage if isinstance(run, Train) and run.role == "final"]
+
+
 # --- run for real -----------------------------------------------------------------------------------------------------
 
 
@@ -137,10 +141,10 @@ def test_tuning_takes_the_best_optimiser_on_validation_rows(tiny, store, best, o
     assert all((run.role, run.arm, run.network.activation.name) == ("tuning", "ReLU", "relu") for run in stages[0])
     chosen = [best, *others]
     assert list(dict.fromkeys(run.settings.inner for run in stages[1])) == chosen
-    finals = stages[-1]
+    finals = finals_of(stages)
     for arm in ARMS:
         assert [(run.optimiser, run.seed) for run in finals if run.arm == arm] == [(o, s) for o in chosen for s in (1, 2)]
-    only = walk("images", store, numbers)[-1]
+    only = finals_of(walk("images", store, numbers))
     assert {run.optimiser for run in only} == {best} and len(only) == len(ARMS) * 2
 
 
@@ -157,7 +161,7 @@ def test_selection_takes_the_restart_that_is_best_on_validation_rows(tiny, store
 
     stages = walk(section, store, numbers)
     learned = {store.key(run): run for stage in stages for run in stage if isinstance(run, Learn)}
-    finals = [run for run in stages[-1] if run.learned]
+    finals = [run for run in finals_of(stages) if run.learned]
     assert finals and {learned[run.learned].network.activation.points for run in finals} == {points[best]}
     for run in finals:
         source = learned[run.learned]
@@ -182,7 +186,7 @@ def test_diverged_restarts_are_left_out(tiny, store, section):
     stages = walk(section, store, lambda run: {"diverged": run.network.activation.points == 9} if isinstance(run, Learn) else {})
     for stage in stages[2:]:
         assert {run.network.activation.points for run in stage if run.learned} <= {11}
-    assert any(run.learned for run in stages[-1])
+    assert any(run.learned for run in finals_of(stages))
 
 
 @pytest.mark.parametrize("section", MINE)
@@ -204,14 +208,14 @@ def test_plans_of_the_profiles(store, section, profile):
     keys = [store.key(run) for run in runs]
     assert len(set(keys)) == len(keys)  # nothing is computed twice
     assert all(run.section == section for run in runs)
-    seeds = {run.seed for run in stages[-1] if isinstance(run, Train)}
+    seeds = {run.seed for run in finals_of(stages)}
     assert len(seeds) >= (5 if profile == "paper" else 2)
     arms = {run.arm for run in runs if isinstance(run, Train) and run.role == "final"}
     assert arms == (set(ARMS) if section != "grokking" else {"ReLU", "learned from zeros"})
     if section == "grokking":
         assert {run.split for run in runs} == {0}  # one split of the pairs: the test pairs stay the test pairs
     else:
-        assert all(run.split == run.seed for run in stages[-1])  # each seed changes the validation rows too
+        assert all(run.split == run.seed for run in finals_of(stages))  # each seed changes the validation rows too
     assert all(run.network.inputs == run.network.outputs == 1 for run in runs)  # sizes come from the data
 
 

@@ -114,20 +114,25 @@ def _images(section: str, task: str, plan: Plan, store: Store, blocks: int) -> S
         key = store.key(learn)
         return Train(section, role, learn.arm, learn.data[0], task, network, optimiser, plan.steps, seed, seed, key)
 
-    selection = {
-        group: [(run, reuse(run, "selection", group[1], 0)) for run in usable(store, runs)]
-        for group, runs in learning.items()
-    }
-    yield [run for pairs in selection.values() for _, run in pairs]
+    for block in range(max(map(len, chosen.values()))):  # the tuned optimiser first: of use when partly done
+        groups = {
+            (data, optimiser, init): usable(store, runs)
+            for (data, optimiser, init), runs in learning.items()
+            if chosen[data].index(optimiser) == block
+        }
+        selection = {
+            group: [(run, reuse(run, "selection", run.settings.inner, 0)) for run in runs]
+            for group, runs in groups.items()
+            if runs
+        }
+        yield [run for pairs in selection.values() for _, run in pairs]
 
-    finals = [
-        Train(section, "final", "ReLU", data, task, Network(1, 1, plan.width), optimiser, plan.steps, seed, seed)
-        for data, optimisers in chosen.items()
-        for optimiser in optimisers
-        for seed in plan.seeds
-    ]
-    for (_, optimiser, _), pairs in selection.items():
-        if pairs:
+        finals = [
+            Train(section, "final", "ReLU", data, task, Network(1, 1, plan.width), optimiser, plan.steps, seed, seed)
+            for data, optimiser in dict.fromkeys((data, optimiser) for data, optimiser, _ in groups)
+            for seed in plan.seeds
+        ]
+        for (_, optimiser, _), pairs in selection.items():
             best, _ = max(pairs, key=lambda pair: validation_accuracy(store, pair[1]))
             finals += [reuse(best, "final", optimiser, seed) for seed in plan.seeds]
-    yield finals
+        yield finals

@@ -81,8 +81,8 @@ def inputs(points: int) -> Activation:
     return spline(points, 1.0)
 
 
-# NOTE[DIFF]: the paper uses batches of 4096. At 1024 a step costs a quarter, and ReLU ends no lower
-# (electricity, 2 layers: 77.9 after 1,200 steps against 77.0 after 600, in half the time).
+# NOTE[DIFF]: the paper uses batches of 4096; at 1024 a step costs a quarter. In a trial with ReLU (electricity, 2
+# layers, rate 0.003, one seed) validation accuracy was 78.7 after 1,200 such steps, 78.4 after 600 large ones.
 # NOTE[DIFF]: half of an episode's rows are V: with a fifth, input activations overfit rows of which V is made
 # in another episode.
 LEARNING = Settings(
