@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed-$(shell cat requirements.txt | cksum | tr ' ' '-
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test lint pairs results verify bench clean
+.PHONY: help book serve test lint pairs results release verify bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null || grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ pairs: $(INSTALLED) ## generate each notebook from its script
 
 results: $(INSTALLED) ## compute the missing full-scale records of a section (SECTION=images, ...)
 	$(PY) -m lib.sweep $(or $(SECTION),$(error SECTION is missing: make results SECTION=images)) $(ARGS)
+
+release: $(INSTALLED) ## after new records: export the learned activations, and bring the README's picture and claims up to date
+	$(PY) -m lib.activations && $(PY) -m lib.readme
 
 verify: $(INSTALLED) ## recompute a random sample of the records and compare
 	$(PY) -m lib.sweep verify $(ARGS)
