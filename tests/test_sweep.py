@@ -43,6 +43,8 @@ def names(store, experiments):
 def start_sweep(store, experiments, terminal=None):
     """Start a sweep of one stage in a process of its own, in a group of its own, as from a shell."""
     code = (
+        # a shell that starts the tests in the background makes them, and their children, deaf to Ctrl-C
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from experiments_for_tests import *; from lib.results import Store; from lib.sweep import run\n"
         f"summary = run([{experiments!r}], Store({str(store.root)!r}, fingerprints))\n"
         "raise SystemExit(1 if summary.failed else 0)"

@@ -220,6 +220,7 @@ def grokking_runs(relu, learned, data="a+b mod 27", highest=1.0, last=1.0, relu_
     rows += [("learned from zeros", s, n, highest, last) for s, n in enumerate(learned)]
     return pd.DataFrame([
         {"role": "final", "arm": arm, "seed": seed, "data": data, "steps": 60_000, "test_steps_to_95": steps,
+         "learned": "" if arm == "ReLU" else "learn-0",
          "test_accuracy_max": top, "test_accuracy_last": end}
         for arm, seed, steps, top, end in rows
     ])  # fmt: skip
