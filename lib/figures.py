@@ -89,16 +89,17 @@ def learned_functions(panels: Sequence[tuple[str, str, np.ndarray, float, float]
             ax.plot(
                 grid, curve, color="C5", linestyle=":", linewidth=1.2, label=reference.upper().replace("RELU", "ReLU")
             )
-        ax.plot(grid, values, color=ARMS[arm][0], linewidth=1.5, label="learned")
+        ax.plot(grid, values, color=ARMS[arm][0], linewidth=1.5)
         ax.set_title(title, fontsize=9.5)
         ax.grid()
     for ax in axes[-1]:
         ax.set_xlabel("pre-activation $z$")
     for ax in axes[:, 0]:
         ax.set_ylabel("$g(z)$")
-    handles = {label: line for ax in axes.flat for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    if len(handles) > 1:
-        axes[0, 0].legend(handles.values(), handles.keys(), fontsize=8)
+    for ax in axes.flat:
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(fontsize=8)
+            break
     return figure
 
 

@@ -168,6 +168,12 @@ if complete:
     )
     pivot = shown.pivot(index="optimiser", columns="dataset", values="accuracy").reindex(shown.optimiser.unique())
     table(pivot.reset_index(), caption="ReLU: validation accuracy (%) per optimiser and learning rate, one seed. The best of each column is used.")
+    chosen = tuning.loc[tuning.groupby("data").validation_accuracy.idxmax()]
+    for row in chosen.itertuples():
+        rates = tuning[(tuning.data == row.data) & (tuning["optimiser.name"] == row.record.config["optimiser"]["name"])]
+        rate = row.record.config["optimiser"]["lr"]
+        if len(rates) > 1 and rate in (rates["optimiser.lr"].min(), rates["optimiser.lr"].max()):
+            say(f"On {figures.name_of(row.data)} the best rate, {rate:g}, is at the edge of what was tried: a better one may lie beyond.")
 
 # %% [markdown]
 # ### Accuracy
