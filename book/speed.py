@@ -59,8 +59,10 @@ else:
     source = record["provenance"]
     say(
         f"Measured on {source['hardware']['cpu']} ({source['hardware']['cores']} cores, spline kernels: `{record['activation']['backend']}`), "
-        f"{source['start'][:10]}. `make bench` repeats it."
+        f"{source['start'][:10]}, {record['activation']['repeats']} turns. `make bench` repeats it."
     )
+    if record["activation"]["repeats"] < 10:
+        say("This is a **preliminary** measurement: few turns, and other work on the machine at the same time. The quartiles show how far it can be off.")
 
 # %% [markdown]
 # ## The activation
