@@ -1,0 +1,83 @@
+# ruff: noqa: E501 (words are easier to read on one line)
+"""How the records of the algorithmic tasks decide C13 to C16."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lib import splines
+from lib.curves import Frequency, dominant_frequency
+from lib.findings import NOT_RUN, Finding, Read, verdict
+from lib.reading import Collected
+from lib.sections.grokking import LEARNED, RELU
+
+
+def steps_table(results: Collected) -> pd.DataFrame:
+    """Per task and arm: the seeds' first steps with 95 % test accuracy (NaN if never), and the last step."""
+    finals = results.frame(role="final")
+    return finals.assign(steps_to_95=pd.to_numeric(finals.test_steps_to_95))
+
+
+def faster_on_addition(read: Read) -> Finding:
+    """C13."""
+    results = read("grokking")
+    if results.missing:
+        return NOT_RUN
+    runs = steps_table(results)
+    runs = runs[runs.data == "a+b mod 27"] if (runs.data == "a+b mod 27").any() else runs
+    last = int(runs.steps.max())
+    learned, relu = (runs[runs.arm == arm].steps_to_95 for arm in ("learned from zeros", "ReLU"))
+    median, of_relu = (arm.fillna(np.inf).median() if len(arm) else np.inf for arm in (learned, relu))  # never: last
+    reached = f"{int(learned.notna().sum())} of {len(learned)} seeds with the learned activation, {int(relu.notna().sum())} of {len(relu)} with ReLU"
+    if not np.isfinite(median):
+        return Finding(f"95 % within {last:,} steps: {reached}", "not reproduced")
+    bounded = not np.isfinite(of_relu)
+    ratio = float((last if bounded else of_relu) / median)
+    ours = (
+        f"ratio of median steps {'at least ' if bounded else ''}{ratio:.1f}: learned {median:,.0f}, "
+        f"ReLU {f'not within {last:,}' if bounded else f'{of_relu:,.0f}'} (95 % is reached by {reached})"
+    )
+    return Finding(ours, "reproduced" if ratio >= 5 else "in part" if ratio >= 2 else "not reproduced")
+
+
+def frequency_depends_on_the_modulus(read: Read) -> Finding:
+    """C15."""
+    results = read("grokking")
+    if results.missing:
+        return NOT_RUN
+    runs, records = results.frame(role="final"), {record.key: record for record in results.records}
+    runs = runs[(runs.learned != "") & runs.data.str.startswith("a+b mod ")].drop_duplicates("data")
+    found = {row.data: learned_frequency(records[row.learned]) for row in runs.itertuples()}
+    words = "; ".join(
+        f"{data}: {f.frequency:.1f} cycles per unit, {100 * f.sharpness:.0f} % of the power in the peak" for data, f in found.items()
+    )
+    if len(found) < 2:
+        return Finding(f"{words} (one modulus does not settle it)" if words else "—", "not yet run")
+    frequencies = [f.frequency for f in found.values()]
+    return Finding(words, verdict([*(f.sharpness > 0.5 for f in found.values()), max(frequencies) > 1.1 * min(frequencies)]))
+
+
+def learned_frequency(record) -> Frequency:
+    """Dominant frequency of a learned activation, from its Learn record."""
+    psi, activation = torch.from_numpy(record.arrays["psi_hidden"]), record.config["network"]["activation"]
+    return dominant_frequency(splines.grid(len(psi), activation["low"], activation["high"]), psi)
+
+
+def learned_overfits_later(read: Read) -> Finding:
+    """C16."""
+    results = read("grokking")
+    if results.missing:
+        return NOT_RUN
+    runs = results.frame()  # the restarts that were not selected are learned-activation models too
+    falls = runs.assign(fall=runs.test_accuracy_max - runs.test_accuracy_last)
+    learned, relu = (falls[falls.arm == arm] for arm in ("learned from zeros", "ReLU"))
+    stays = (relu.fall <= 0.02) | (relu.test_accuracy_max < 0.05)
+    if not len(learned):
+        return Finding("no learned activation: every restart diverged", "not reproduced")
+    ours = (
+        f"test accuracy falls by up to {100 * learned.fall.max():.0f} points from its highest with learned activations "
+        f"({int((learned.fall > 0.05).sum())} of {len(learned)} runs by more than 5, over all {learned.learned.nunique()} restarts; "
+        f"{int((learned[learned.role == 'final'].fall > 0.05).sum())} of those of the selected one), "
+        f"by up to {100 * relu.fall.max():.1f} with ReLU"
+    )
+    return Finding(ours, verdict([(learned.fall > 0.05).any(), bool(stays.all())]))

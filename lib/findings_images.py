@@ -1,0 +1,83 @@
+# ruff: noqa: E501 (words are easier to read on one line)
+"""How the records of image classification and regression decide C1 to C4."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lib import figures, splines
+from lib.curves import activation_distance
+from lib.findings import NOT_RUN, Finding, Read, verdict
+from lib.intervals import spearman
+from lib.reading import Collected
+
+
+def tuned(results: Collected) -> pd.DataFrame:
+    """The final runs with each dataset's tuned optimiser."""
+    finals, tuning = results.frame(role="final"), results.frame(role="tuning")
+    best = tuning.loc[tuning.groupby("data").validation_accuracy.idxmax()].set_index("data")
+    name = best["optimiser.name"].reindex(finals.data).to_numpy()
+    rate = best["optimiser.lr"].reindex(finals.data).to_numpy()
+    return finals[(finals["optimiser.name"] == name) & (finals["optimiser.lr"] == rate)]
+
+
+def _gains(summary: pd.DataFrame) -> str:
+    rows = summary.dropna().itertuples()
+    return "; ".join(
+        f"{figures.name_of(r.data)}, {r.arm}: {figures.plus_minus(r.gain, r.gain_half_width)} points" for r in rows
+    )
+
+
+def classification_is_equal(read: Read) -> Finding:
+    """C1."""
+    results = read("images")
+    if results.missing:
+        return NOT_RUN
+    runs = tuned(results)
+    summary = figures.summary(runs, "test_accuracy", ["data"])
+    equal = [abs(row.gain) <= 0.01 for row in summary.dropna().itertuples()]
+    records, near = {record.key: record for record in results.records}, []
+    for row in runs[runs.arm == "learned from ReLU"].drop_duplicates("learned").itertuples():
+        psi = torch.from_numpy(records[row.learned].arrays["psi_hidden"])
+        grid, density = splines.grid(len(psi), -5, 5), torch.from_numpy(row.record.arrays["pre_activations"])
+        near.append([activation_distance(grid, psi, f, density=density).distance for f in (torch.nn.functional.gelu, torch.relu)])
+    distances = ", ".join(f"{gelu:.2f} (ReLU {relu:.2f})" for gelu, relu in near)
+    like = [gelu <= 0.15 and gelu < relu for gelu, relu in near]
+    return Finding(f"{_gains(summary)}. Distance from GELU: {distances}", verdict(equal + like))
+
+
+def regression_gains(read: Read) -> Finding:
+    """C2."""
+    results = read("regression")
+    if results.missing:
+        return NOT_RUN
+    summary = figures.summary(tuned(results), "test_accuracy", ["data"])
+    better = [row.gain - row.gain_half_width > 0 for row in summary.dropna().itertuples()]
+    means = summary.pivot(index="data", columns="arm", values="mean")
+    best = list(means["learned from zeros"] >= means["learned from ReLU"])
+    finals = results.frame(role="final")
+    plain = figures.summary(finals[finals["optimiser.name"] == "sgd"], "test_accuracy", ["data"])
+    ours = f"tuned optimiser: {_gains(summary)}. With plain gradient descent: {_gains(plain)}"
+    return Finding(ours, verdict(better + best))
+
+
+def complexity_goes_with_regression(read: Read) -> Finding:
+    """C3."""
+    correlations = {}
+    for section in ("regression", "images"):
+        results = read(section)
+        if results.missing:
+            return NOT_RUN
+        for data, runs in results.frame().groupby("data"):
+            correlations[section, data] = spearman(runs.tv, runs.test_accuracy)
+    words = "; ".join(
+        f"{section}, {figures.name_of(data)}: {c.value:+.2f} [{c.low:+.2f}, {c.high:+.2f}]"
+        for (section, data), c in correlations.items()
+    )
+    higher = [
+        c.low > 0 and c.value > correlations["images", data].value
+        for (section, data), c in correlations.items()
+        if section == "regression"
+    ]
+    flat = [abs(c.value) < 0.3 for (section, _), c in correlations.items() if section == "images"]
+    return Finding(f"rank correlation: {words}", verdict(higher + flat))

@@ -1,0 +1,66 @@
+# ruff: noqa: E501 (words are easier to read on one line)
+"""How the records of shortcut learning decide C10 to C12."""
+
+import pandas as pd
+
+from lib import figures, figures_shortcuts
+from lib.findings import NOT_RUN, Finding, Read, verdict
+from lib.intervals import interval, paired_interval
+from lib.sections.shortcuts import LEARNED, RELU
+
+
+def of_collages(read: Read) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Final and upper-bound runs on collages with CIFAR-10 (on the first pair of datasets where it is not there)."""
+    results = read("shortcuts")
+    if results.missing:
+        return None
+    final, upper = figures_shortcuts.runs(results, "final"), figures_shortcuts.runs(results, "upper bound")
+    pair = next((pair for pair in final.pair if pair[1] == "cifar10"), final.pair.iloc[0])
+    return final[final.pair == pair], upper[upper.pair == pair]
+
+
+def relu_takes_the_shortcut(read: Read) -> Finding:
+    """C10."""
+    if (runs := of_collages(read)) is None:
+        return NOT_RUN
+    words, near = [], []
+    for spectral, part in runs[0][runs[0].arm == RELU].groupby("spectral"):
+        second = interval(part.last_second)
+        words.append(
+            f"{figures_shortcuts.normalisation(spectral)} {figures.plus_minus(*interval(part.last_first))} % on the first "
+            f"tile, {figures.plus_minus(*second)} % on the second"
+        )
+        near.append(abs(second.mean - 0.1) <= 0.02)
+    return Finding("; ".join(words), verdict(near))
+
+
+def activations_steer(read: Read) -> Finding:
+    """C11."""
+    if (runs := of_collages(read)) is None:
+        return NOT_RUN
+    words, better = [], []
+    for spectral, part in runs[0].groupby("spectral"):
+        for tile, arm in LEARNED.items():
+            if (part.arm == arm).any():
+                gain = figures_shortcuts.gain(part, arm, f"by_{tile}_{tile}")
+                words.append(f"{tile} tile {figures_shortcuts.normalisation(spectral)} {figures.plus_minus(*gain)} points")
+                better.append(gain.mean - gain.half_width > 0)
+    return Finding("change against ReLU: " + "; ".join(words), verdict(better))
+
+
+def ends_on_the_simple_tile(read: Read) -> Finding:
+    """C12."""
+    if (runs := of_collages(read)) is None:
+        return NOT_RUN
+    words, passed = [], []
+    for spectral, part in runs[0][runs[0].arm == LEARNED["second"]].groupby("spectral"):
+        part = part.sort_values("seed")
+        bound = runs[1][(runs[1].spectral == spectral) & (runs[1].unambiguous == "second")].sort_values("seed")
+        below = paired_interval(bound.by_second_second, part.by_second_second)
+        ahead = paired_interval(part.last_first, part.last_second)
+        words.append(
+            f"{figures_shortcuts.normalisation(spectral)} {figures.plus_minus(*below)} points below the bound, and at the last step "
+            f"{figures.plus_minus(*ahead)} points more on the first tile than on the second"
+        )
+        passed += [below.mean - below.half_width > 0, ahead.mean - ahead.half_width > 0]
+    return Finding("; ".join(words), verdict(passed))
