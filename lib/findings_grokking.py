@@ -18,10 +18,19 @@ def steps_table(results: Collected) -> pd.DataFrame:
     return finals.assign(steps_to_95=pd.to_numeric(finals.test_steps_to_95))
 
 
+def unfinished(results: Collected) -> bool:
+    """Whether records are missing and the final runs of the two arms are not all there."""
+    finals = results.frame(role="final")
+    if not results.missing:
+        return False
+    seeds = [sorted(finals[finals.arm == arm].seed) if len(finals) else [] for arm in (RELU, LEARNED)]
+    return not seeds[0] or seeds[0] != seeds[1]
+
+
 def faster_on_addition(read: Read) -> Finding:
     """C13."""
     results = read("grokking")
-    if results.missing:
+    if unfinished(results):
         return NOT_RUN
     runs = steps_table(results)
     runs = runs[runs.data == "a+b mod 27"] if (runs.data == "a+b mod 27").any() else runs
@@ -40,13 +49,49 @@ def faster_on_addition(read: Read) -> Finding:
     return Finding(ours, "reproduced" if ratio >= 5 else "in part" if ratio >= 2 else "not reproduced")
 
 
+def settings_table(results: Collected) -> pd.DataFrame:
+    """Median step to 95 % test accuracy of each arm, for each width and part of the pairs (Figure 13).
+
+    Returns:
+        Columns width, pairs (fraction of all pairs that is trained on), one per arm (infinite if the median run never
+        gets there), last (the last step).
+    """
+    runs = results.frame(role="sweep")
+    if runs.empty:
+        return pd.DataFrame()
+    runs = runs.assign(
+        width=runs["network.width"], pairs=0.8 * (1 - runs.validation), steps_to_95=pd.to_numeric(runs.test_steps_to_95).fillna(np.inf), last=runs.steps
+    )
+    medians = runs.pivot_table(index=["width", "pairs", "last"], columns="arm", values="steps_to_95", aggfunc="median")
+    return medians.reset_index()
+
+
+def sooner_in_every_setting(read: Read) -> Finding:
+    """C14."""
+    results = read("grokking")
+    table = settings_table(results)
+    if table.empty or "sweep" in results.lacking:
+        return NOT_RUN
+    settled = table[np.isfinite(table[[RELU, LEARNED]]).any(axis=1)]
+
+    def steps(median, last):
+        return f"{median:,.0f}" if np.isfinite(median) else f"not within {last:,}"
+
+    words = "; ".join(
+        f"width {row.width}, {100 * row.pairs:.0f} % of the pairs: {steps(row[LEARNED], row['last'])} (ReLU {steps(row[RELU], row['last'])})"
+        for _, row in table.astype({"width": int}).astype({"width": object, "last": object}).iterrows()
+    )
+    sooner = list(settled[LEARNED] < settled[RELU])
+    return Finding(f"median steps to 95 %: {words}", verdict(sooner) if sooner else "not reproduced")
+
+
 def frequency_depends_on_the_modulus(read: Read) -> Finding:
     """C15."""
     results = read("grokking")
     if results.missing:
         return NOT_RUN
-    runs, records = results.frame(role="final"), {record.key: record for record in results.records}
-    runs = runs[(runs.learned != "") & runs.data.str.startswith("a+b mod ")].drop_duplicates("data")
+    runs, records = results.frame(), {record.key: record for record in results.records}
+    runs = runs[runs.role.isin(["final", "modulus"]) & (runs.learned != "") & runs.data.str.startswith("a+b mod ")].drop_duplicates("data")
     found = {row.data: learned_frequency(records[row.learned]) for row in runs.itertuples()}
     words = "; ".join(
         f"{data}: {f.frequency:.1f} cycles per unit, {100 * f.sharpness:.0f} % of the power in the peak" for data, f in found.items()
@@ -66,7 +111,7 @@ def learned_frequency(record) -> Frequency:
 def learned_overfits_later(read: Read) -> Finding:
     """C16."""
     results = read("grokking")
-    if results.missing:
+    if unfinished(results):
         return NOT_RUN
     runs = results.frame()  # the restarts that were not selected are learned-activation models too
     falls = runs.assign(fall=runs.test_accuracy_max - runs.test_accuracy_last)

@@ -15,11 +15,13 @@ from lib.sections import SECTIONS
 class Collected:
     """What the store has of a section: records in the order of the stages, and the number of experiments without one.
 
-    `missing` counts up to the first stage that is not complete: what follows it is not known yet.
+    `missing` counts up to the first stage that is not complete: what follows it is not known yet. `lacking` are the
+    roles of the runs that are missing there.
     """
 
     records: list[Record]
     missing: int
+    lacking: frozenset[str] = frozenset()
 
     def frame(self, kind: str = "train", **equal: str) -> pd.DataFrame:
         """One row per record of a kind, with its configuration (nested keys joined by a dot), numbers, key and record.
@@ -45,7 +47,8 @@ def collect(section: str, profile: str, store: Store) -> Collected:
         found = [store.get(experiment) for experiment in stage]
         records += [record for record in found if record is not None]
         if None in found:
-            return Collected(records, found.count(None))
+            lacking = {getattr(experiment, "role", "") for experiment, record in zip(stage, found, strict=True) if record is None}
+            return Collected(records, found.count(None), frozenset(lacking))
     return Collected(records, 0)
 
 

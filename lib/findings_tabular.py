@@ -1,0 +1,106 @@
+# ruff: noqa: E501 (words are easier to read on one line)
+"""How the records of the tables decide C5 to C9. They speak of the tables whose comparison is complete."""
+
+import pandas as pd
+
+from lib import figures, figures_tabular, tabular
+from lib.findings import NOT_RUN, Finding, Read, verdict
+from lib.intervals import interval
+from lib.reading import Collected
+from lib.sections.tabular import INPUTS, ZEROS
+
+
+def best_learned(table: pd.DataFrame) -> str:
+    """The learned arm with the highest validation accuracy on average over the tables that all of them have."""
+    learned = table[table.arm.str.startswith("learned")].pivot(index="data", columns="arm", values="validation")
+    return learned.dropna().mean().idxmax()
+
+
+def gap_to_trees(read: Read) -> Finding:
+    """C5."""
+    table = tabular.comparison(read("tabular"))
+    if not len(table):
+        return NOT_RUN
+    average, best = tabular.averages(table).set_index("arm"), best_learned(table)
+    means = table.pivot(index="data", columns="arm", values="mean")
+    gaps = (means[tabular.TREES] - means[best]).dropna()
+    gap = interval(gaps) if len(gaps) > 1 else (gaps.iloc[0], 0.0)
+    words = "; ".join(
+        f"{figures_tabular.label(arm)} {figures.plus_minus(row.gain, row.half_width) if row.half_width == row.half_width else f'{100 * row.gain:+.1f}'}"
+        for arm, row in average.iterrows() if arm != "ReLU"
+    )  # fmt: skip
+    ours = (
+        f"mean over {len(means)} tables, in points against ReLU: {words}. From the best learned arm by validation ({figures_tabular.label(best)}) to trees: "
+        f"{figures.plus_minus(*gap)} points; above trees on {int((gaps < 0).sum())} of {len(gaps)} tables"
+    )
+    return Finding(ours, verdict([average.gain[tabular.TREES] > 0, gap[0] - gap[1] <= 0]))
+
+
+def another_complexity_for_each_table(read: Read) -> Finding:
+    """C6."""
+    results = read("tabular")
+    table = tabular.comparison(results)
+    if table.empty or table.data.nunique() < 2:
+        return NOT_RUN
+    ratios = tabular.best_complexities(results, list(table.data.unique()))
+    ours = (
+        f"over {len(ratios)} tables, the most accurate arm on validation rows has from {ratios.min():.2f} ({ratios.idxmin()}) to "
+        f"{ratios.max():.2f} ({ratios.idxmax()}) times the total variation of ReLU"
+    )
+    return Finding(ours, verdict([ratios.max() > 2 * ratios.min()]))
+
+
+def panels(results: Collected) -> dict:
+    """Per table, the records of Figure 7's panels by arm, where ReLU's and a learned one are there."""
+    names = dict.fromkeys(record.config["run_of"]["data"] for record in results.records if record.kind == "panels")
+    found = {data: tabular.panels(results, data) for data in names}
+    return {data: arms for data, arms in found.items() if "ReLU" in arms and (ZEROS in arms or INPUTS in arms)}
+
+
+def boundaries_along_the_axes(read: Read) -> Finding:
+    """C7."""
+    words, larger = [], []
+    for data, found in panels(read("tabular")).items():
+        shares = tabular.alignment(found).set_index("arm")
+        for arm in (ZEROS, INPUTS):
+            if arm in shares.index:
+                gain = shares.loc[arm, ["gain", "gain_half_width"]]
+                words.append(f"{data}, {figures_tabular.label(arm)} {gain.iloc[0]:+.2f} ± {gain.iloc[1]:.2f}")
+                larger.append(gain.iloc[0] - gain.iloc[1] > 0)
+        if tabular.TREES in shares.index:
+            words[-1] += f" (trees {shares.gain[tabular.TREES]:+.2f})"
+    return Finding("share of the gradient along an axis, over ReLU: " + "; ".join(words), verdict(larger)) if words else NOT_RUN
+
+
+def ambient_complexity(read: Read) -> Finding:
+    """C8."""
+    words, same = [], []
+    for data, found in panels(read("tabular")).items():
+        arms = {arm: record.numbers for arm, record in found.items() if "tv_around" in record.numbers}
+        by = {key: sorted(arms, key=lambda arm, key=key, arms=arms: arms[arm][key]) for key in ("tv_around", "test_accuracy")}
+        order = ", ".join(f"{figures_tabular.label(arm)} {arms[arm]['tv_around']:.2f} ({100 * arms[arm]['test_accuracy']:.1f} %)" for arm in by["tv_around"])
+        words.append(f"{data}: {order}")
+        same.append(by["tv_around"] == by["test_accuracy"])
+    return Finding("complexity around the solution (test accuracy), " + "; ".join(words), verdict(same)) if words else NOT_RUN
+
+
+def other_widths_and_depths(read: Read) -> Finding:
+    """C9."""
+    results = read("tabular")
+    table, widths = tabular.comparison(results), results.frame(role="width")
+    if table.empty or widths.empty:
+        return NOT_RUN
+    best, words, above = best_learned(table), [], []
+    for data in [data for data in table.data.unique() if (widths.data == data).any()]:
+        means = tabular.by(results, "network.width", data).pivot(index="value", columns="arm", values="mean")
+        if best in means:
+            gains = (means[best] - means["ReLU"]).dropna()
+            words.append(f"{data} " + ", ".join(f"{100 * gain:+.1f} at width {width}" for width, gain in gains.items()))
+            above += list(gains > 0)
+    depths = table.pivot(index="data", columns="arm", values="depth")[["ReLU", best]].dropna()
+    fewer = (depths[best] <= depths["ReLU"]).mean()
+    ours = (
+        f"{figures_tabular.label(best)} over ReLU: {'; '.join(words)} points. Best depth at most ReLU's on {int(fewer * len(depths))} of {len(depths)} tables, "
+        f"less on {int((depths[best] < depths['ReLU']).sum())}"
+    )
+    return Finding(ours, verdict([*above, fewer > 0.5]))
