@@ -1,7 +1,6 @@
 # ruff: noqa: E501 (words are easier to read on one line)
 """How the records of image classification and regression decide C1 to C4."""
 
-import numpy as np
 import pandas as pd
 import torch
 

@@ -47,8 +47,9 @@ def collect(section: str, profile: str, store: Store) -> Collected:
         found = [store.get(experiment) for experiment in stage]
         records += [record for record in found if record is not None]
         if None in found:
-            lacking = {getattr(experiment, "role", "") for experiment, record in zip(stage, found, strict=True) if record is None}
-            return Collected(records, found.count(None), frozenset(lacking))
+            pairs = zip(stage, found, strict=True)
+            lacking = frozenset(getattr(experiment, "role", "") for experiment, record in pairs if record is None)
+            return Collected(records, found.count(None), lacking)
     return Collected(records, 0)
 
 

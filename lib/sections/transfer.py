@@ -38,8 +38,8 @@ class Matrix:
 class Images:
     """How much of Table 4 a profile computes: image regression, residual networks with ``depth`` hidden layers.
 
-    optimisers: candidates, tuned with ReLU. restarts: initial psi, n_c, t, eta. learning, jointly: as in Matrix; their batch is that
-    of all runs.
+    optimisers: candidates, tuned with ReLU. restarts: initial psi, n_c, t, eta. learning, jointly: as in
+    Matrix; their batch is that of all runs.
     """
 
     datasets: tuple[str, ...]
