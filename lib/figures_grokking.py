@@ -115,6 +115,37 @@ def steps_table(finals: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["seed", "ReLU", "learned from zeros", "ratio"])
 
 
+def settings(table: pd.DataFrame, width: int, pairs: float) -> Figure:
+    """Figure 13: steps to 95 % test accuracy against the width, and against the part of the pairs that is trained on.
+
+    Args:
+        table: from :func:`lib.findings_grokking.settings_table`. width, pairs: of the main runs, fixed in one panel each.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
+    last = table["last"].max()
+    shown = {
+        "width": (table[np.isclose(table.pairs, pairs)].sort_values("width"), 1, "width of the network"),
+        "pairs": (table[table.width == width].sort_values("pairs"), 100, "pairs for training (% of all)"),
+    }
+    for ax, (column, (part, scale, label)) in zip(axes, shown.items(), strict=True):
+        for arm in ("ReLU", LEARNED):
+            x, y = scale * part[column].to_numpy(), part[arm].to_numpy()
+            reached, look = np.isfinite(y), figures.look(arm)
+            ax.plot(x[reached], y[reached], **look, label=arm)
+            never = {**look, "linestyle": "none", "fillstyle": "none", "markersize": 9}
+            shift = 1.45 if arm == "ReLU" else 1.2
+            ax.plot(x[~reached], np.full((~reached).sum(), shift * last), **never, label=f"{arm}: not reached")
+        ax.axhline(last, linestyle=":", linewidth=1.2, color="C7")
+        ax.set(xlabel=label, yscale="log")
+        ax.grid()
+    axes[0].set(ylabel="steps to 95 % test accuracy", xscale="log")
+    axes[0].set_xticks(table.width.unique(), [f"{int(w)}" for w in table.width.unique()])
+    axes[0].minorticks_off()
+    axes[0].annotate("last step", (0.02, last), xycoords=("axes fraction", "data"), fontsize=8.5, va="top")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8.5)
+    return figure
+
+
 def frequency_of(values: np.ndarray, low: float, high: float) -> Frequency:
     """Dominant frequency of control values (n_c,) on [low, high]."""
     return dominant_frequency(splines.grid(len(values), low, high), torch.from_numpy(np.asarray(values)))

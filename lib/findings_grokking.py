@@ -56,11 +56,15 @@ def settings_table(results: Collected) -> pd.DataFrame:
         Columns width, pairs (fraction of all pairs that is trained on), one per arm (infinite if the median run never
         gets there), last (the last step).
     """
-    runs = results.frame(role="sweep")
+    runs, finals = results.frame(role="sweep"), results.frame(role="final")
     if runs.empty:
         return pd.DataFrame()
+    last = int(runs.steps.max())
+    if len(finals):  # the main setting: the final runs, up to the same step
+        runs = pd.concat([runs, finals[(finals.data == runs.data[0]) & finals.seed.isin(runs.seed)]])
+    steps = pd.to_numeric(runs.test_steps_to_95)
     runs = runs.assign(
-        width=runs["network.width"], pairs=0.8 * (1 - runs.validation), steps_to_95=pd.to_numeric(runs.test_steps_to_95).fillna(np.inf), last=runs.steps
+        width=runs["network.width"], pairs=0.8 * (1 - runs.validation), steps_to_95=steps.where(steps <= last, np.inf), last=last
     )
     medians = runs.pivot_table(index=["width", "pairs", "last"], columns="arm", values="steps_to_95", aggfunc="median")
     return medians.reset_index()
