@@ -24,7 +24,7 @@ from torch.autograd import Function
 
 from lib import native
 
-_transformed = torch._C._are_functorch_transforms_active
+transformed = torch._C._are_functorch_transforms_active  # () -> whether inside vmap, grad, ... of torch.func
 _VALUE, _SLOPE, _BOTH, _HAT_SUM, _SLOPE_SUM, _BACKWARD = range(6)  # as in kernels.cpp
 
 
@@ -44,7 +44,7 @@ def value(z: Tensor, psi: Tensor, low: float, high: float) -> Tensor:
         tensor([1., 1., 4.])
     """
     grid = _check(z, psi, low, high)
-    if _transformed() or (torch.is_grad_enabled() and (z.requires_grad or psi.requires_grad)):
+    if transformed() or (torch.is_grad_enabled() and (z.requires_grad or psi.requires_grad)):
         return _Value.apply(z, psi, grid)
     return _value(z, psi, grid)
 
@@ -68,7 +68,7 @@ def slope_product(z: Tensor, psi: Tensor, g: Tensor, low: float, high: float) ->
     if g.shape != z.shape or g.dtype != z.dtype or g.device != z.device:
         expected, got = (f"{tuple(x.shape)} {x.dtype} on {x.device}" for x in (z, g))
         raise ValueError(f"g must be like z, {expected}, got {got}")
-    if _transformed() or (torch.is_grad_enabled() and (psi.requires_grad or g.requires_grad)):
+    if transformed() or (torch.is_grad_enabled() and (psi.requires_grad or g.requires_grad)):
         return _SlopeProduct.apply(z, psi, g, grid)
     return _slope_product(z, psi, g, grid)
 
@@ -84,7 +84,7 @@ def value_and_slope(z: Tensor, psi: Tensor, low: float, high: float) -> tuple[Te
         (tensor([1., 2.]), tensor([0., 4.]))
     """
     grid = _check(z, psi, low, high)
-    if _transformed():
+    if transformed():
         raise ValueError("value_and_slope must stay outside torch.func transforms: it has no derivatives")
     if (library := _library(z)) is not None:
         slope = _new(z)
@@ -254,7 +254,7 @@ class _Value(_Primitive):
     @staticmethod
     def backward(ctx, r):
         (z, psi), grid, (for_z, for_psi, _) = ctx.saved_tensors, ctx.grid, ctx.needs_input_grad
-        if for_z and for_psi and not (torch.is_grad_enabled() or _transformed()):
+        if for_z and for_psi and not (torch.is_grad_enabled() or transformed()):
             return *_gradients(z, psi, r, grid), None
         dz = _apply(_SlopeProduct, z, psi, r, grid) if for_z else None
         return dz, _apply(_HatSum, z, r, grid) if for_psi else None, None
@@ -293,6 +293,6 @@ class _SlopeSum(_Primitive):
 
 def _apply(primitive, *inputs):
     """Call a primitive, without autograd's machinery where no derivative can be asked for."""
-    if torch.is_grad_enabled() or _transformed():
+    if torch.is_grad_enabled() or transformed():
         return primitive.apply(*inputs)
     return primitive.forward(*inputs)

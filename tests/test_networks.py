@@ -17,7 +17,10 @@ def problem(network, loss, seed=0):
     """Float64 weights, psi, inputs and targets for a network."""
     g = generator(seed)
     params = network.init(g, torch.float64)
-    psi = {k: v.double() + 0.3 * torch.randn(v.shape, generator=g, dtype=torch.float64) for k, v in network.init_psi().items()}
+    psi = {
+        k: v.double() + 0.3 * torch.randn(v.shape, generator=g, dtype=torch.float64)
+        for k, v in network.init_psi().items()
+    }
     x = 2 * torch.rand(17, network.inputs, generator=g, dtype=torch.float64) - 1
     if loss == "cross_entropy":
         y = torch.randint(network.outputs, (17,), generator=g)
@@ -47,9 +50,36 @@ def test_gradient_equals_autograd(name, depth, residual, spectral, loss):
     expected, _ = loss_and_delta(network.forward(leaves, psi, x), y, loss)
     torch.testing.assert_close(value, expected)
     torch.testing.assert_close(grads, list(torch.autograd.grad(expected, leaves)))
+    with torch.no_grad():  # as in a training step, which may take short cuts
+        torch.testing.assert_close(network.loss_and_gradients(params, psi, x, y, loss), (value, grads))
 
 
-@pytest.mark.parametrize("loss, module", [("mse", nn.MSELoss()), ("cross_entropy", nn.CrossEntropyLoss()), ("logistic", nn.BCEWithLogitsLoss())])
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("shared", [False, True])
+def test_replicas_in_one_batch_equal_single_networks(name, shared):
+    """Restarts, seeds and arms of one shape as one batch: torch.func.vmap over weights, and over psi unless shared."""
+    network = Network(6, 4, 5, 2, VARIANTS[name], residual=True)
+    singles = [problem(network, "mse", seed) for seed in range(3)]
+    x, y = singles[0][2:]
+    if shared:
+        singles = [(params, singles[0][1], x, y) for params, *_ in singles]
+    params = [torch.stack(parts) for parts in zip(*(single[0] for single in singles), strict=True)]
+    psi = singles[0][1] if shared else {k: torch.stack([single[1][k] for single in singles]) for k in singles[0][1]}
+    step = torch.func.vmap(
+        lambda params, psi: network.loss_and_gradients(params, psi, x, y, "mse"), in_dims=(0, None if shared else 0)
+    )
+    with torch.no_grad():
+        values, grads = step(params, psi)
+        for i, (own, own_psi, *_) in enumerate(singles):
+            value, expected = network.loss_and_gradients(own, own_psi, x, y, "mse")
+            torch.testing.assert_close(values[i], value)
+            torch.testing.assert_close([g[i] for g in grads], expected)
+
+
+@pytest.mark.parametrize(
+    "loss, module",
+    [("mse", nn.MSELoss()), ("cross_entropy", nn.CrossEntropyLoss()), ("logistic", nn.BCEWithLogitsLoss())],
+)
 def test_losses_equal_torch(loss, module):
     network = Network(3, 1 if loss == "logistic" else 4, 5)
     params, psi, x, y = problem(network, loss)
@@ -95,7 +125,8 @@ def test_one_hot_pairs_equal_dense_one_hot():
     y = torch.rand(30, 5, generator=generator(2), dtype=torch.float64)
     torch.testing.assert_close(network.forward(params, psi, pairs), network.forward(params, psi, dense))
     torch.testing.assert_close(
-        network.loss_and_gradients(params, psi, pairs, y, "mse"), network.loss_and_gradients(params, psi, dense, y, "mse")
+        network.loss_and_gradients(params, psi, pairs, y, "mse"),
+        network.loss_and_gradients(params, psi, dense, y, "mse"),
     )
 
 
