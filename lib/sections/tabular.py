@@ -45,8 +45,8 @@ class Plan:
     tanh(alpha x). steps, batch, width, depths: of the networks that are compared. seeds: of the final runs;
     the first depth_seeds of them decide on the depth (focus_depth_seeds for focus). restarts: n_c, t, eta of
     each restart of hidden and of input activations. learning: Algorithm 1's other settings. learning_width, middle:
-    width and depth of the networks inside Algorithm 1; rates, slopes and restarts are chosen at depth middle too. trials: of the
-    search for trees, for each seed. widths, width_seeds: to use the activations at. resolutions: of
+    width and depth of the networks inside Algorithm 1; rates, slopes and restarts are chosen at depth middle too.
+    trials: of the search for trees, for each seed. widths, width_seeds: to use the activations at. resolutions: of
     landscapes and slices. variants: of the first dataset.
     """
 
