@@ -132,6 +132,26 @@ def _tests(extra: pd.DataFrame | None, data: str) -> list[float]:
     return [] if extra is None else list(extra[extra.data == data].test_accuracy)
 
 
+def example_paths(outputs: dict[float, np.ndarray]) -> Figure:
+    """Figure 30: outputs of networks with tanh of several slopes along paths between training rows.
+
+    Args:
+        outputs: per slope, (paths, points) in logits; the same paths.
+    """
+    count = len(next(iter(outputs.values())))
+    figure, axes = plt.subplots(1, count, figsize=(7, 2.4), sharex=True)
+    looks = zip(("C0", "C1", "C3"), (":", "--", "-"), strict=False)
+    for (alpha, values), (colour, line) in zip(outputs.items(), looks, strict=False):
+        for ax, path in zip(axes, values, strict=True):
+            position = np.linspace(0, 1, len(path))
+            ax.plot(position, path, color=colour, linestyle=line, label=rf"$\alpha = {alpha:g}$")
+            ax.set_xlabel("position")
+            ax.grid()
+    axes[0].set_ylabel("output (logits)")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
 def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
     """Test accuracy of each arm against depth or width, one panel per dataset.
 

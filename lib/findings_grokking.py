@@ -117,8 +117,10 @@ def learned_overfits_later(read: Read) -> Finding:
     results = read("grokking")
     if unfinished(results):
         return NOT_RUN
-    runs = results.frame()  # the restarts that were not selected are learned-activation models too
+    runs = results.frame()
     falls = runs.assign(fall=runs.test_accuracy_max - runs.test_accuracy_last)
+    others = falls[falls.role.isin(["sweep", "modulus"])].groupby("arm").fall.max()
+    falls = falls[falls.role.isin(["final", "selection"])]  # restarts that were not selected are learned models too
     learned, relu = (falls[falls.arm == arm] for arm in ("learned from zeros", "ReLU"))
     stays = (relu.fall <= 0.02) | (relu.test_accuracy_max < 0.05)
     if not len(learned):
@@ -129,4 +131,6 @@ def learned_overfits_later(read: Read) -> Finding:
         f"{int((learned[learned.role == 'final'].fall > 0.05).sum())} of those of the selected one), "
         f"by up to {100 * relu.fall.max():.1f} with ReLU"
     )
+    if len(others):
+        ours += f". At other widths, with less data and other moduli by up to {100 * others[LEARNED]:.1f} and {100 * others[RELU]:.1f}"
     return Finding(ours, verdict([(learned.fall > 0.05).any(), bool(stays.all())]))

@@ -135,6 +135,64 @@ class Panels:
         return numbers, arrays | arrays_of("plane", whole) | arrays_of("zoom", zoom)
 
 
+@dataclass(frozen=True)
+class Paths:
+    """Train a network again as a run did, and measure it along paths in both ways (Figures 29 and 30).
+
+    Args:
+        run_of: which network. seed: of the paths, which are the same for all models of a dataset and split.
+        shown: how many paths to keep the outputs of.
+    """
+
+    kind: ClassVar[str] = "paths"
+    version: ClassVar[int] = 1
+
+    run_of: Train
+    seed: int = 0
+    shown: int = 4
+
+    @property
+    def section(self) -> str:
+        return self.run_of.section
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return self.run_of.datasets
+
+    @property
+    def cost(self) -> float:
+        return self.run_of.cost
+
+    def run(self, context) -> Outcome:
+        of = self.run_of
+        parts = load_parts(of.data, of.task, of.split, of.validation, context.data_dir)
+        network = replace(of.network, inputs=parts.inputs, outputs=parts.outputs)
+        psi = learned_psi(context.store, of.learned) if of.learned else {}
+        done = trained_again(of, network, psi, parts)
+        x, generator = parts.train.x, torch.Generator().manual_seed(self.seed)
+        paths = metrics.sample_paths(x, parts.train.labels, generator=generator)
+
+        def f(x: Tensor) -> Tensor:
+            return network.forward(done.params, psi, x)
+
+        tv, fourier = (
+            measure(f, x, None, generator=torch.Generator().manual_seed(self.seed), paths=paths)
+            for measure in (metrics.total_variation, metrics.fourier_complexity)
+        )
+        walks = torch.lerp(x[paths[: self.shown, :1]], x[paths[: self.shown, 1:]], torch.linspace(0, 1, 100)[:, None])
+        with torch.no_grad():
+            outputs = f(walks.flatten(0, 1)).reshape(self.shown, -1)
+        at = done.history["step"].index(done.best_step)
+        numbers = {
+            "tv": tv.mean,
+            "tv_standard_error": tv.standard_error,
+            "fourier": fourier.mean,
+            "fourier_standard_error": fourier.standard_error,
+            "test_accuracy": done.history["test_accuracy"][at],
+        }
+        return Outcome(numbers, {"outputs": outputs.numpy(), "variations": tv.per_path[: self.shown].numpy()})
+
+
 def trained_again(of: Train, network: Network, psi: Psi, parts: Parts) -> Trained:
     """The model of a run, with the weights at each evaluation."""
     return train(

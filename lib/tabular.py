@@ -149,6 +149,14 @@ def alignment(found: dict[str, Record]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["arm", "n", "mean", "half_width", "gain", "gain_half_width"])
 
 
+def measures(results: Collected) -> pd.DataFrame:
+    """Networks measured in both ways: columns data, alpha, seed, tv, fourier, test_accuracy, record."""
+    runs = results.frame("paths")
+    names = {"run_of.data": "data", "run_of.network.activation.alpha": "alpha", "run_of.seed": "seed"}
+    own = ["tv", "fourier", "test_accuracy", "record"]
+    return runs[[*names, *own]].rename(columns=names) if len(runs) else pd.DataFrame(columns=[*names.values(), *own])
+
+
 def variants(results: Collected) -> pd.DataFrame:
     """The ways to learn that were tried on the first dataset: columns arm, n, mean, half_width of test accuracy."""
     runs = results.frame(role="variant")

@@ -69,9 +69,10 @@ import pandas as pd
 import torch
 from matplotlib import pyplot as plt
 
-from lib import experiments, figures, landscapes, metalearning, planes, reading, sources, tabular
+from lib import experiments, figures, figures_method, landscapes, metalearning, planes, reading, sources, tabular
 from lib import figures_tabular as plots
 from lib.display import provenance, say, show, table
+from lib.intervals import spearman
 from lib.networks import Activation, Network
 from lib.sections.tabular import INPUTS, PLANS, ZEROS
 from lib.training import Optimiser, train
@@ -257,6 +258,36 @@ if names:
         lambda: plots.scatter(points, "train_accuracy", names, results.frame("baseline")),
         alt="Test accuracy against training accuracy, one panel per dataset, a mark per evaluated model; trees, nearest neighbours and the linear model are marked.",
         caption="Training against test accuracy, compare with Figure 22 of the paper.",
+    )
+else:
+    say("Not yet run.")
+
+# %% [markdown]
+# ### Is total variation a good measure of complexity?
+#
+# The paper compares it with a measure from the Fourier transform, on networks with $\tanh(\alpha z)$ of growing slope. How we take that measure along the same paths, and that its
+# definition was chosen on such networks, is on the page on the [method](../book/method.ipynb).
+
+# %% tags=["remove-input"]
+measured = tabular.measures(results)
+if len(measured) > 3:
+    agreement = spearman(measured.tv, measured.fourier)
+    interval_words = f"{agreement.value:.2f} [{agreement.low:.2f}, {agreement.high:.2f}]"
+    show(
+        lambda: figures_method.measures(measured.alpha, measured.tv, measured.fourier),
+        alt=f"Mean frequency against total variation of {len(measured)} networks with tanh of growing slope on {measured.data.iloc[0]}. Rank correlation {interval_words}.",
+        caption=f"{measured.data.iloc[0]}: total variation and the Fourier measure of {len(measured)} networks with slopes from {measured.alpha.min():g} to {measured.alpha.max():g}, "
+        f"{measured.seed.nunique()} seed(s) each: rank correlation {interval_words}. Compare with Figure 29 of the paper.",
+        name="fig-tabular-measures",
+        data=measured.drop(columns="record"),
+    )
+    slopes = measured[measured.seed == measured.seed.min()].set_index("alpha")
+    three = {alpha: slopes.record[alpha] for alpha in (slopes.index.min(), slopes.index[len(slopes) // 2], slopes.index.max())}
+    words = "; ".join(f"slope {alpha:g}: {', '.join(f'{v:.2f}' for v in record.arrays['variations'])}" for alpha, record in three.items())
+    show(
+        lambda: plots.example_paths({alpha: record.arrays["outputs"] for alpha, record in three.items()}),
+        alt=f"Outputs of three networks along the same four paths between training rows of different classes. Total variation of each path: {words}.",
+        caption=f"Outputs along four paths between rows of different classes, for three slopes. Total variation of each path, {words}. Compare with Figure 30 of the paper.",
     )
 else:
     say("Not yet run.")

@@ -12,7 +12,7 @@ from lib.baselines import MODELS, Baseline
 from lib.experiments import Learn, Train
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
-from lib.planes import Panels
+from lib.planes import Panels, Paths
 from lib.results import Store
 from lib.sections.plans import Stages, check_profile, usable, validation_accuracy
 from lib.sources import TABLES
@@ -47,7 +47,8 @@ class Plan:
     each restart of hidden and of input activations. learning: Algorithm 1's other settings. learning_width, middle:
     width and depth of the networks inside Algorithm 1; rates, slopes and restarts are chosen at depth middle too.
     trials: of the search for trees, for each seed. widths, width_seeds: to use the activations at. resolutions: of
-    landscapes and slices. variants: of the first dataset.
+    landscapes and slices. measured: slopes of tanh, and how many seeds, of the networks of the first dataset that
+    both measures of complexity are compared on. variants: of the first dataset.
     """
 
     datasets: tuple[str, ...]
@@ -69,6 +70,7 @@ class Plan:
     widths: tuple[int, ...]
     width_seeds: tuple[int, ...]
     resolutions: tuple[int, int]
+    measured: tuple[tuple[float, ...], int]
     variants: tuple[Variant, ...] = ()
 
 
@@ -136,6 +138,7 @@ PLANS = {
         widths=(8,),
         width_seeds=(1, 2),
         resolutions=(12, 40),
+        measured=((0.25, 1.0, 2.0, 8.0), 1),
         variants=(Variant("20 control points", replace(MEDIUM, input_activation=inputs(20)), Settings(episodes=5)),),
     ),
     # Cost on one core of an AMD EPYC, measured on electricity: a final run of 2 layers takes 6 s, a restart 16 s,
@@ -160,6 +163,7 @@ PLANS = {
         widths=(16, 64, 512),
         width_seeds=(1, 2, 3),
         resolutions=(50, 200),
+        measured=((0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0), 2),
         variants=VARIANTS,
     ),
 }
@@ -234,13 +238,17 @@ class Table:
         first = plan.seeds[0]
         pictured += [run for run in self.baselines() if run.model != "linear" and run.seed == first]
         landscape, sliced = plan.resolutions
-        yield [
-            self.again("width", chosen[arm], seed, width=width)
-            for arm in ("ReLU", FROM_RELU, ZEROS, INPUTS)
-            if arm in chosen
-            for width in plan.widths
-            for seed in plan.width_seeds
-        ] + [Panels(run, resolution=landscape, slice_resolution=sliced) for run in pictured]
+        yield (
+            [
+                self.again("width", chosen[arm], seed, width=width)
+                for arm in ("ReLU", FROM_RELU, ZEROS, INPUTS)
+                if arm in chosen
+                for width in plan.widths
+                for seed in plan.width_seeds
+            ]
+            + self.paths(relu, optimiser)
+            + [Panels(run, resolution=landscape, slice_resolution=sliced) for run in pictured]
+        )
 
     def train(self, role: str, arm: str, network: Network, optimiser: Optimiser, seed: int, learned: str = "") -> Train:
         steps, batch = self.plan.steps, self.plan.batch
@@ -282,6 +290,18 @@ class Table:
             )
             for variant in self.plan.variants
         ]  # fmt: skip
+
+    def paths(self, like: Network, optimiser: Optimiser) -> list[Paths]:
+        """Networks with tanh of many slopes, for the comparison of the measures (first dataset only)."""
+        if self.data != self.plan.datasets[0]:
+            return []
+        alphas, seeds = self.plan.measured
+        networks = [replace(like, activation=Activation("tanh", alpha=alpha)) for alpha in alphas]
+        return [
+            Paths(self.train("measured", "tanh", network, slower(optimiser, network.activation.alpha), seed))
+            for network in networks
+            for seed in self.plan.seeds[:seeds]
+        ]
 
     def reuse(self, role: str, learn: Learn, like: Network, optimiser: Optimiser, seed: int) -> Train:
         """Train a network as wide and deep as another, with a learned activation fixed."""
