@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 import torch
 
-from lib import display, planes, reading, results, sweep, tabular
+from lib import claims, display, findings_tabular, planes, reading, results, sweep, tabular
 from lib import figures_tabular as plots
 from lib.configurations import config, rebuild
 from lib.experiments import load_parts
 from lib.landscapes import axis_slice
 from lib.networks import Network
-from lib.planes import Panels, axis_aligned, slice_places
+from lib.planes import Panels, Paths, axis_aligned, slice_places
+from lib.reading import Collected
 from lib.sections import KINDS, SECTIONS
 from lib.sections.tabular import ARMS, INPUTS, PLANS, VARIANTS, ZEROS, Table, best_depth, slower
 from lib.training import Optimiser
@@ -76,7 +77,7 @@ def test_nothing_computed_gives_empty_tables(tmp_path):
 
 def test_the_paper_plan_has_the_experiment_of_the_paper(tmp_path):
     plan = PLANS["paper"]
-    assert len(set(plan.datasets)) == 16 and set(plan.focus) == set(plan.datasets[:3])
+    assert len(set(plan.datasets)) == 16 and plan.focus == ("electricity", "MagicTelescope", "covertype")
     assert plan.width == 256 and plan.depths == (1, 2, 3, 4) and len(plan.seeds) == 5
     assert {optimiser.name for optimiser in plan.optimisers} == {"rmsprop"}
     assert 0.01 <= min(plan.alphas) and max(plan.alphas) == 8
@@ -212,6 +213,75 @@ def test_the_landscape_at_its_origin_is_the_trained_model(tmp_path):
     assert outcome.arrays["trajectory"].shape == (21, 2) and outcome.arrays["slices"].shape == (2, 5, 5)
     low, high = outcome.arrays["slice_ends"][0]
     assert low < high
+
+
+def test_paths_of_a_linear_model_are_straight(tmp_path):
+    """Without a hidden layer the total variation is 0, and the mean frequency that of a straight line."""
+    store = results.Store(tmp_path)
+    table = Table(PLANS["smoke"], DATA, store)
+    run = replace(table.train("measured", "tanh", Network(1, 1, 8, 0), Optimiser("rmsprop", 0.003), 1), steps=30)
+    outcome = Paths(run, shown=3).run(SimpleNamespace(store=store, data_dir=None, report=print))
+    assert outcome.numbers["tv"] == pytest.approx(0, abs=1e-4)
+    assert outcome.numbers["fourier"] == pytest.approx(1.28, abs=0.02)
+    assert outcome.arrays["outputs"].shape == (3, 100) and np.abs(np.diff(outcome.arrays["outputs"], 2)).max() < 1e-5
+    assert outcome.numbers["test_accuracy"] == run.run(SimpleNamespace(store=store, data_dir=None)).numbers["test_accuracy"]
+
+
+def test_both_measures_grow_with_the_slope(smoke):
+    measured = tabular.measures(smoke.collected)
+    assert list(measured.alpha) == list(PLANS["smoke"].measured[0]) and (measured[["tv", "fourier"]] > 0).all(axis=None)
+    assert list(measured.seed) == [1] * len(measured) and all(r.arrays["outputs"].shape == (4, 100) for r in measured.record)
+
+
+# --- claims ---
+
+
+def comparison_of(accuracies, validation=None):
+    """arm -> accuracy per table, as `tabular.comparison` gives it."""
+    rows = []
+    for arm, values in accuracies.items():
+        for i, value in enumerate(values):
+            gain = value - accuracies["ReLU"][i]
+            depth = 0 if arm == tabular.TREES else 2
+            rows.append([f"table {i}", arm, depth, 5, value, 0.01, gain, 0.01, (validation or accuracies)[arm][i]])
+    return pd.DataFrame(rows, columns=["data", "arm", "depth", "n", "mean", "half_width", "gain", "gain_half_width", "validation"])
+
+
+@pytest.mark.parametrize(
+    ("trees", "inputs", "expected"),
+    [
+        ((0.8, 0.9, 0.8), (0.81, 0.89, 0.8), "reproduced"),
+        ((0.8, 0.9, 0.8), (0.71, 0.81, 0.7), "in part"),
+        ((0.6, 0.7, 0.6), (0.71, 0.81, 0.71), "in part"),
+    ],
+)
+def test_c5_needs_trees_above_relu_and_no_gap_left(monkeypatch, trees, inputs, expected):
+    table = comparison_of({"ReLU": (0.7, 0.8, 0.7), INPUTS: inputs, tabular.TREES: trees})
+    monkeypatch.setattr(tabular, "comparison", lambda results: table)
+    found = findings_tabular.gap_to_trees(lambda section: None)
+    assert found.verdict == expected and "mean over 3 tables" in found.ours
+
+
+def test_the_best_learned_arm_is_chosen_by_validation_rows():
+    test = {"ReLU": (0.7,), INPUTS: (0.9,), ZEROS: (0.8,)}
+    assert findings_tabular.best_learned(comparison_of(test, {"ReLU": (0.7,), INPUTS: (0.8,), ZEROS: (0.9,)})) == ZEROS
+
+
+def test_claims_of_the_tables_are_settled_by_the_small_profile(smoke):
+    """All of C5 to C9 but C6, which compares tables: there is one."""
+    findings = {claim.name: claim.settle(lambda section: smoke.collected) for claim in claims.for_section("tabular")}
+    assert list(findings) == ["C5", "C6", "C7", "C8", "C9"]
+    assert findings.pop("C6") == claims.NOT_RUN
+    assert all(found.verdict in ("reproduced", "in part", "not reproduced") for found in findings.values())
+    around = {arm: r.numbers for arm, r in tabular.panels(smoke.collected, DATA).items() if "tv_around" in r.numbers}
+    order = [sorted(around, key=lambda arm: around[arm][key]) for key in ("tv_around", "test_accuracy")]
+    assert findings["C8"].verdict == ("reproduced" if order[0] == order[1] else "not reproduced")
+
+
+@pytest.mark.parametrize("name", ["C5", "C6", "C7", "C8", "C9"])
+def test_claims_of_the_tables_stay_open_without_records(name):
+    claim = next(claim for claim in claims.CLAIMS if claim.name == name)
+    assert claim.settle(lambda section: Collected([], 5)) == claims.NOT_RUN
 
 
 def test_panels_of_a_baseline_need_its_record(tmp_path):
