@@ -8,7 +8,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from benchmarks import activation, complexity, metastep, sweeps
+from benchmarks import activation, complexity, landscape, metastep, sweeps
 from lib.files import write_atomically
 from lib.provenance import provenance
 from lib.results import ROOT, plain
@@ -17,6 +17,7 @@ PARTS = {
     "activation": activation.measure,
     "episode": metastep.measure,
     "complexity": complexity.measure,
+    "landscape": landscape.measure,
     "sweeps": sweeps.measure,
 }
 

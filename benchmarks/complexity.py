@@ -12,11 +12,11 @@ activation:
 
 import statistics
 import sys
-import time
 
 import torch
 
-from lib import kernels, metrics
+from benchmarks.activation import interleaved
+from lib import kernels, metrics, native
 from lib.networks import Activation, Network
 
 PATHS, POINTS = 200, 100
@@ -74,12 +74,7 @@ def measure(repeats=15, **shape):
     for name, value in values.items():
         if abs(value - values["plain"]) > 1e-4 * values["plain"]:
             raise RuntimeError(f"{name} computed {value}, plain {values['plain']}")
-    seconds = {name: [] for name in functions}
-    for _ in range(repeats):
-        for name, function in functions.items():
-            start = time.perf_counter()
-            function()
-            seconds[name].append(time.perf_counter() - start)
+    seconds = interleaved({name: (native.library(), function) for name, function in functions.items()}, repeats)
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     rows = {}
     for name, times in seconds.items():
