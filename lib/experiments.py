@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib import datasets, metalearning, metrics
+from lib import datasets, metalearning, metrics, splines
 from lib.metalearning import Settings, Task
 from lib.networks import Network, Params, Psi
 from lib.results import Outcome
@@ -255,7 +255,41 @@ class Learn:
         return Outcome(numbers, history | {f"psi_{name}": values.numpy() for name, values in learned.psi.items()})
 
 
-KINDS = {"train": Train, "learn": Learn}
+@dataclass(frozen=True)
+class Draw:
+    """Draw a smooth spline at random: the control for what learning adds to a search among activations.
+
+    The values are a stationary Gaussian process with standard deviation 1 over the control points.
+
+    Args:
+        section, arm: what it is for. points, low, high: n_c and [a, b].
+        length: correlation length, in units of z. seed: of the draw.
+    """
+
+    kind: ClassVar[str] = "draw"
+    version: ClassVar[int] = 1
+
+    section: str
+    arm: str
+    points: int
+    low: float
+    high: float
+    length: float
+    seed: int
+
+    datasets: ClassVar[tuple[str, ...]] = ()
+    cost: ClassVar[float] = 1.0
+
+    def run(self, context) -> Outcome:
+        z = splines.grid(self.points, self.low, self.high)
+        covariance = torch.exp(-((z[:, None] - z) / self.length).square() / 2)
+        values, vectors = torch.linalg.eigh(covariance)  # a root that exists for any length
+        noise = torch.randn(self.points, generator=torch.Generator().manual_seed(self.seed), dtype=torch.float64)
+        psi = vectors @ (values.clamp(min=0).sqrt() * noise)
+        return Outcome({}, {"psi_hidden": psi.float().numpy()})
+
+
+KINDS = {"train": Train, "learn": Learn, "draw": Draw}
 
 
 def learned_psi(store, key: str) -> Psi:

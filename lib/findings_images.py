@@ -2,22 +2,9 @@
 """How the records of image classification and regression decide C1 to C4."""
 
 import pandas as pd
-import torch
 
-from lib import figures, splines
-from lib.curves import activation_distance
+from lib import figures, image_results
 from lib.findings import NOT_RUN, Finding, Read, verdict
-from lib.intervals import spearman
-from lib.reading import Collected
-
-
-def tuned(results: Collected) -> pd.DataFrame:
-    """The final runs with each dataset's tuned optimiser."""
-    finals, tuning = results.frame(role="final"), results.frame(role="tuning")
-    best = tuning.loc[tuning.groupby("data").validation_accuracy.idxmax()].set_index("data")
-    name = best["optimiser.name"].reindex(finals.data).to_numpy()
-    rate = best["optimiser.lr"].reindex(finals.data).to_numpy()
-    return finals[(finals["optimiser.name"] == name) & (finals["optimiser.lr"] == rate)]
 
 
 def _gains(summary: pd.DataFrame) -> str:
@@ -30,16 +17,14 @@ def _gains(summary: pd.DataFrame) -> str:
 def classification_is_equal(read: Read) -> Finding:
     """C1."""
     results = read("images")
-    if results.missing:
+    if not results.complete:
         return NOT_RUN
-    runs = tuned(results)
+    runs = image_results.tuned(results)
     summary = figures.summary(runs, "test_accuracy", ["data"])
     equal = [abs(row.gain) <= 0.01 for row in summary.dropna().itertuples()]
     records, near = {record.key: record for record in results.records}, []
     for row in runs[runs.arm == "learned from ReLU"].drop_duplicates("learned").itertuples():
-        psi = torch.from_numpy(records[row.learned].arrays["psi_hidden"])
-        grid, density = splines.grid(len(psi), -5, 5), torch.from_numpy(row.record.arrays["pre_activations"])
-        near.append([activation_distance(grid, psi, f, density=density).distance for f in (torch.nn.functional.gelu, torch.relu)])
+        near.append(image_results.distances(records[row.learned], row.record))
     distances = ", ".join(f"{gelu:.2f} (ReLU {relu:.2f})" for gelu, relu in near)
     like = [gelu <= 0.15 and gelu < relu for gelu, relu in near]
     return Finding(f"{_gains(summary)}. Distance from GELU: {distances}", verdict(equal + like))
@@ -48,9 +33,9 @@ def classification_is_equal(read: Read) -> Finding:
 def regression_gains(read: Read) -> Finding:
     """C2."""
     results = read("regression")
-    if results.missing:
+    if not results.complete:
         return NOT_RUN
-    summary = figures.summary(tuned(results), "test_accuracy", ["data"])
+    summary = figures.summary(image_results.tuned(results), "test_accuracy", ["data"])
     better = [row.gain - row.gain_half_width > 0 for row in summary.dropna().itertuples()]
     means = summary.pivot(index="data", columns="arm", values="mean")
     best = list(means["learned from zeros"] >= means["learned from ReLU"])
@@ -65,10 +50,10 @@ def complexity_goes_with_regression(read: Read) -> Finding:
     correlations = {}
     for section in ("regression", "images"):
         results = read(section)
-        if results.missing:
+        if not results.complete:
             return NOT_RUN
-        for data, runs in results.frame().groupby("data"):
-            correlations[section, data] = spearman(runs.tv, runs.test_accuracy)
+        for data, correlation in image_results.correlations(image_results.main_runs(results)).items():
+            correlations[section, data] = correlation
     words = "; ".join(
         f"{section}, {figures.name_of(data)}: {c.value:+.2f} [{c.low:+.2f}, {c.high:+.2f}]"
         for (section, data), c in correlations.items()
@@ -80,3 +65,8 @@ def complexity_goes_with_regression(read: Read) -> Finding:
     ]
     flat = [abs(c.value) < 0.3 for (section, _), c in correlations.items() if section == "images"]
     return Finding(f"rank correlation: {words}", verdict(higher + flat))
+
+
+def different_accuracy_at_equal_complexity(read: Read) -> Finding:
+    """C4."""
+    return Finding("SVHN was not at hand for these runs", NOT_RUN.verdict)

@@ -10,18 +10,25 @@ from lib import sweep
 from lib.results import Record, Store
 from lib.sections import SECTIONS
 
+MAIN = frozenset({"tuning", "learn", "selection", "final"})  # roles (and a kind) of the main comparison
+
 
 @dataclass(frozen=True, eq=False)
 class Collected:
     """What the store has of a section: records in the order of the stages, and the number of experiments without one.
 
     `missing` counts up to the first stage that is not complete: what follows it is not known yet. `lacking` are the
-    roles of the runs that are missing there.
+    roles of the runs that are missing there (for what has no role, the kinds).
     """
 
     records: list[Record]
     missing: int
     lacking: frozenset[str] = frozenset()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the main comparison is there: what is missing, if anything, are additional runs."""
+        return not self.missing or bool(self.lacking and not self.lacking & MAIN)
 
     def frame(self, kind: str = "train", **equal: str) -> pd.DataFrame:
         """One row per record of a kind, with its configuration (nested keys joined by a dot), numbers, key and record.
@@ -47,9 +54,8 @@ def collect(section: str, profile: str, store: Store) -> Collected:
         found = [store.get(experiment) for experiment in stage]
         records += [record for record in found if record is not None]
         if None in found:
-            pairs = zip(stage, found, strict=True)
-            lacking = frozenset(getattr(experiment, "role", "") for experiment, record in pairs if record is None)
-            return Collected(records, found.count(None), lacking)
+            absent = [experiment for experiment, record in zip(stage, found, strict=True) if record is None]
+            return Collected(records, len(absent), frozenset(getattr(e, "role", e.kind) for e in absent))
     return Collected(records, 0)
 
 

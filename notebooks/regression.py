@@ -45,13 +45,12 @@ import pandas as pd
 import torch
 from matplotlib import pyplot as plt
 
-from lib import figures, metalearning, reading, splines
-from lib.curves import activation_distance
+from lib import figures, image_results, metalearning, reading, splines
 from lib.display import provenance, say, show, table
 from lib.experiments import LOSS_OF, load_parts
-from lib.intervals import spearman
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
+from lib.sections.images import BY_HAND, LONGER, RANDOM
 from lib.training import Optimiser, train
 
 # %% [markdown]
@@ -140,7 +139,7 @@ table(pd.DataFrame(rows, columns=["activation", "test accuracy (%)", "best step"
 # %% tags=["remove-input"]
 results = reading.results("regression", profile, data_dir)
 finals, tuning, learning = results.frame(role="final"), results.frame(role="tuning"), results.frame("learn")
-complete = not results.missing and len(finals)
+complete = results.complete and len(finals)
 where = "full scale, from the committed records" if profile == "paper" else "**small, computed live** (profile smoke)"
 if complete:
     sizes = ", ".join(figures.name_of(data) for data in finals.data.unique())
@@ -161,36 +160,17 @@ else:
 
 # %% tags=["remove-input"]
 if complete:
-    shown = tuning.assign(
-        optimiser=tuning["optimiser.name"] + " " + tuning["optimiser.lr"].map("{:g}".format),
-        accuracy=(100 * tuning.validation_accuracy).map("{:.1f}".format),
-        dataset=tuning.data.map(figures.name_of),
-    )
-    pivot = shown.pivot(index="optimiser", columns="dataset", values="accuracy").reindex(shown.optimiser.unique())
-    table(pivot.reset_index(), caption="ReLU: validation accuracy (%) per optimiser and learning rate, one seed. The best of each column is used.")
-    chosen = tuning.loc[tuning.groupby("data").validation_accuracy.idxmax()]
-    for row in chosen.itertuples():
-        rates = tuning[(tuning.data == row.data) & (tuning["optimiser.name"] == row.record.config["optimiser"]["name"])]
-        rate = row.record.config["optimiser"]["lr"]
-        if len(rates) > 1 and rate in (rates["optimiser.lr"].min(), rates["optimiser.lr"].max()):
-            say(f"On {figures.name_of(row.data)} the best rate, {rate:g}, is at the edge of what was tried: a better one may lie beyond.")
+    table(image_results.tuning_table(tuning), caption="ReLU: validation accuracy (%) per optimiser and learning rate, one seed. The best of each column is used.")
+    for data, rate in image_results.at_the_edge(tuning):
+        say(f"On {figures.name_of(data)} the best rate, {rate:g}, is at the edge of what was tried: a better one may lie beyond.")
 
 # %% [markdown]
 # ### Accuracy
 
 # %% tags=["hide-input"]
-def block(optimiser_of):
-    """Summary over seeds of the final runs with one optimiser per dataset."""
-    chosen = pd.concat([part[part["optimiser.name"] == optimiser_of[data]] for data, part in finals.groupby("data")])
-    return figures.summary(chosen, "test_accuracy", ["data"])
-
-
 if complete:
-    best = tuning.loc[tuning.groupby("data").validation_accuracy.idxmax()].set_index("data")["optimiser.name"]
-    blocks = {"the tuned optimiser": block(best)}
-    if (best != "sgd").any():
-        blocks["plain gradient descent"] = block(pd.Series("sgd", best.index))
-    for title, summary in blocks.items():
+    best = image_results.chosen(tuning)["optimiser.name"]
+    for title, summary in image_results.summaries(finals, tuning).items():
         gains = summary.dropna()
         words = "; ".join(
             f"{figures.name_of(row.data)}, {row.arm}: {100 * row.gain:+.1f} ± {100 * row.gain_half_width:.1f}" for row in gains.itertuples()
@@ -210,27 +190,8 @@ if complete:
 # ### The learned functions
 
 # %% tags=["hide-input"]
-def gelu_and_relu(record, run):
-    """Distances of a learned function to GELU and to ReLU, weighted by where the network uses it."""
-    psi = torch.from_numpy(record.arrays["psi_hidden"])
-    grid = splines.grid(len(psi), -5, 5)
-    density = torch.from_numpy(run.arrays["pre_activations"])
-    return [
-        activation_distance(grid, psi, f, density=density).distance for f in (torch.nn.functional.gelu, torch.relu)
-    ]
-
-
 if complete:
-    keys = finals[finals.learned != ""].drop_duplicates("learned")
-    by_key = {record.key: record for record in results.records}
-    panels, distances = [], []
-    for row in keys.itertuples():
-        record = by_key[row.learned]
-        optimiser = record.config["settings"]["inner"]["name"]
-        panels.append((f"{figures.name_of(row.data)}, {optimiser}\n{row.arm}", row.arm, record.arrays["psi_hidden"], -5.0, 5.0))
-        gelu, relu = gelu_and_relu(record, row.record)
-        distances.append((figures.name_of(row.data), optimiser, row.arm, gelu, relu))
-    panels.sort(key=lambda panel: (panel[1], panel[0]))
+    panels, distances = image_results.functions(results)
     show(
         lambda: figures.learned_functions(panels, "gelu"),
         alt="Small panels of the learned activation functions on the range from -5 to 5, with GELU dotted: "
@@ -239,9 +200,8 @@ if complete:
         "the next layer's weights absorb them.",
         name="fig-functions-regression",
     )
-    frame = pd.DataFrame(distances, columns=["dataset", "optimiser", "activation", "distance to GELU", "distance to ReLU"])
     table(
-        frame.round(3).sort_values(["activation", "dataset"]),
+        distances,
         caption="Distance of each learned function from GELU and from ReLU after the best scale, shift and input scale, weighted by where the "
         "trained network's pre-activations fall: 0 is equality, 1 is no better than a constant.",
         name="tab-distance-regression",
@@ -256,15 +216,8 @@ if complete:
 
 # %% tags=["hide-input"]
 if complete:
-    points = []
-    for row in results.frame().itertuples():
-        arrays = row.record.arrays
-        late = arrays["step"] >= 0.1 * row.steps
-        points.append(pd.DataFrame({"data": row.data, "arm": row.arm, "tv": arrays["tv"][late],
-                                    "test_accuracy": arrays["test_accuracy"][late]}))  # fmt: skip
-    points = pd.concat(points).query("tv > 0")
-    last = results.frame()
-    correlations = {data: spearman(part.tv, part.test_accuracy) for data, part in last.groupby("data")}
+    last = image_results.main_runs(results)
+    points, correlations = image_results.markers(last), image_results.correlations(last)
     words = "; ".join(
         f"{figures.name_of(data)} {c.value:+.2f} [{c.low:+.2f}, {c.high:+.2f}]" for data, c in correlations.items()
     )
@@ -277,6 +230,44 @@ if complete:
         name="fig-tv-regression",
         data=points,
     )
+
+# %% [markdown]
+# ### Would something else have done as well?
+#
+# Learning an activation takes many times as long as training one network. What if this time is spent on something simpler? Three controls, with the tuned optimiser: the best of
+# a few hand-made activations; the best of as many random smooth splines as fit; and a ReLU network that trains for longer. All choices are by validation rows, as among restarts.
+
+# %% tags=["hide-input"]
+control = results.frame(role="control")
+if complete and len(control):
+    tried = results.frame(role="control trial")
+    tuned = image_results.tuned(results)
+    known = [data for data in best.index if set(control[control.data == data].arm) == {BY_HAND, RANDOM, LONGER}]
+    both = pd.concat([tuned[tuned.data.isin(known)], control[control.data.isin(known)]])
+    compared = figures.summary(both, "test_accuracy", ["data"])
+    cells = [[figures.name_of(r.data), r.arm, r.n, figures.plus_minus(r.mean, r.half_width), "" if r.arm == "ReLU" else f"{100 * r.gain:+.1f} ± {100 * r.gain_half_width:.1f}"]
+             for r in compared.itertuples()]  # fmt: skip
+    counts = tried.groupby("arm").size() // max(tried.data.nunique(), 1)
+    longer = int(control[control.arm == LONGER].steps.max() / finals.steps.max())
+    table(
+        pd.DataFrame(cells, columns=["dataset", "activation", "seeds", "test accuracy (%)", "difference to ReLU"]),
+        caption=f"Controls with the tuned optimiser: the best of {counts[BY_HAND]} hand-made activations, the best of {counts[RANDOM]} random splines, ReLU with {longer} times the "
+        "steps (and early stopping); mean ± 95 % interval.",
+        name="tab-controls-regression",
+    )
+    for data in known:
+        part = compared[compared.data == data].set_index("arm")
+        learned_best = part.loc[["learned from ReLU", "learned from zeros"], "mean"].idxmax()
+        other = part.loc[[BY_HAND, RANDOM, LONGER], "mean"].idxmax()
+        name = tried[(tried.data == data) & (tried.arm == BY_HAND)].sort_values("validation_accuracy").iloc[-1]
+        hand = name["network.activation.name"] + (f" (slope {name['network.activation.alpha']:g})" if name["network.activation.name"] == "sine" else "")
+        gap = 100 * (part["mean"][learned_best] - part["mean"][other])
+        say(
+            f"On {figures.name_of(data)}, the best learned activation ({learned_best}) is {abs(gap):.1f} points {'above' if gap > 0 else 'below'} the best control ({other}); the hand-made "
+            f"one that was chosen is {hand}."
+        )
+else:
+    say("Not yet run.")
 
 # %% [markdown]
 # ## Against the paper

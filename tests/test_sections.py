@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from lib import reading, sweep
-from lib.experiments import Learn, Train
+from lib.experiments import Draw, Learn, Train
 from lib.metalearning import Settings
-from lib.networks import Network
+from lib.networks import Activation, Network
 from lib.reading import Collected, collect
 from lib.results import Outcome, Store
 from lib.sections import PROFILES, SECTIONS
 from lib.sections.grokking import PLANS as GROKKING
-from lib.sections.images import ARMS
+from lib.sections.images import ARMS, BY_HAND, LONGER, RANDOM
 from lib.sections.images import PLANS as IMAGES
 from lib.training import Optimiser
 
@@ -45,6 +45,12 @@ def put(store, experiment, **numbers):
         value = numbers.get("validation_accuracy", 0.5)
         outcome = Outcome({"validation_accuracy": value, "test_accuracy": 0.5} | numbers, {"validation_accuracy": np.full(3, value)})
     store.put(experiment, outcome, datetime.now(UTC), 1.0)
+
+
+def main(stages):
+    """The stages of the main comparison: without the controls of the regression section."""
+    kept = [[run for run in stage if not isinstance(run, Draw) and "control" not in getattr(run, "role", "")] for stage in stages]
+    return [stage for stage in kept if stage]
 
 
 def walk(section, store, numbers=lambda experiment: {}, profile="smoke"):
@@ -154,7 +160,7 @@ def test_selection_takes_the_restart_that_is_best_on_validation_rows(tiny, store
     points = (9, 11)
 
     def numbers(run):
-        if isinstance(run, Learn) or run.role != "selection":
+        if getattr(run, "role", "") != "selection":
             return {}
         value = 0.9 if run.network.activation.points == points[best] else 0.4
         return {"validation_accuracy": value, "test_accuracy": 1 - value}
@@ -184,7 +190,7 @@ def test_selection_is_by_rows_that_nothing_was_learned_from(tiny, store, section
 @pytest.mark.parametrize("section", MINE)
 def test_diverged_restarts_are_left_out(tiny, store, section):
     stages = walk(section, store, lambda run: {"diverged": run.network.activation.points == 9} if isinstance(run, Learn) else {})
-    for stage in stages[2:]:
+    for stage in main(stages)[2:]:
         assert {run.network.activation.points for run in stage if isinstance(run, Train) and run.learned} <= {11}
     assert any(run.learned for run in finals_of(stages))
 
@@ -192,7 +198,7 @@ def test_diverged_restarts_are_left_out(tiny, store, section):
 @pytest.mark.parametrize("section", MINE)
 def test_an_arm_without_a_usable_restart_has_no_final_runs(tiny, store, section):
     stages = walk(section, store, lambda run: {"diverged": True} if isinstance(run, Learn) else {})
-    assert not any(run.learned for stage in stages for run in stage if isinstance(run, Train))
+    assert not any(run.learned for stage in main(stages) for run in stage if isinstance(run, Train))
     assert any(run.role == "final" for stage in stages for run in stage if isinstance(run, Train))  # ReLU's
     assert collect(section, "smoke", store).missing == 0
 
@@ -207,6 +213,7 @@ def test_plans_of_the_profiles(store, section, profile):
     runs = [run for stage in stages for run in stage]
     keys = [store.key(run) for run in runs]
     assert len(set(keys)) == len(keys)  # nothing is computed twice
+    runs = [run for stage in main(stages) for run in stage]
     assert all(run.section == section for run in runs)
     seeds = {run.seed for run in finals_of(stages)}
     assert len(seeds) >= (5 if profile == "paper" else 2)
@@ -244,3 +251,47 @@ def test_frames_flatten_nested_configurations(store):
     assert frame["network.activation.name"].tolist() == ["relu", "relu"] and frame["optimiser.lr"].tolist() == [0.2, 0.2]
     assert frame.record[1].config["seed"] == 2
     assert found.frame(arm="other").index.tolist() == [0] and len(found.frame(arm="none")) == 0 and len(found.frame("learn")) == 0
+
+
+# --- controls ---------------------------------------------------------------------------------------------------------
+
+
+def test_controls_are_chosen_by_validation_rows_and_use_the_tuned_optimiser(tiny, store):
+    plan = IMAGES["smoke"]
+
+    def numbers(run):
+        value = 0.9 if getattr(run, "optimiser", None) == ADAM and run.role == "tuning" else 0.5
+        if getattr(run, "role", "") == "control trial":
+            value = 0.8 if run.network.activation in (plan.by_hand[1], Activation("spline", points=50)) else 0.4
+        return {"validation_accuracy": value}
+
+    stages = walk("regression", store, numbers)
+    runs = [run for stage in stages for run in stage if getattr(run, "role", "").startswith("control")]
+    assert {run.optimiser for run in runs} == {ADAM} and all(run.task == "regression" for run in runs)
+    trials, finals = ([run for run in runs if run.role == role] for role in ("control trial", "control"))
+    assert [run.network.activation for run in trials if run.arm == BY_HAND] == list(plan.by_hand)
+    assert {run.network.activation for run in finals if run.arm == BY_HAND} == {plan.by_hand[1]}
+    draws = [store.key(run) for stage in stages for run in stage if isinstance(run, Draw)]
+    assert [run.learned for run in trials if run.arm == RANDOM] == draws and len(draws) == len(plan.lengths)
+    assert {run.learned for run in finals if run.arm == RANDOM} == {draws[0]}  # the first of equals
+    longer = [run for run in finals if run.arm == LONGER]
+    assert {run.steps for run in longer} == {plan.longer * plan.steps} and all(run.seed == run.split for run in finals)
+
+
+def test_the_main_comparison_does_not_wait_for_controls(tiny, store):
+    stages = walk("regression", store)
+    for run in stages[-1]:
+        store.path(run).unlink()
+    part = collect("regression", "smoke", store)
+    assert part.missing == len(stages[-1]) and part.lacking == {"control"} and part.complete
+    store.path(stages[0][0]).unlink()
+    assert not collect("regression", "smoke", store).complete
+
+
+def test_a_random_spline_has_the_given_correlation_length():
+    """Over many draws: variance 1 everywhere, and the correlation of neighbours that the length says."""
+    values = np.array([Draw("regression", RANDOM, 11, -5.0, 5.0, 2.0, seed).run(None).arrays["psi_hidden"] for seed in range(4000)])
+    np.testing.assert_allclose(values.std(axis=0), 1, atol=0.05)
+    np.testing.assert_allclose([np.corrcoef(values[:, 4], values[:, 4 + k])[0, 1] for k in (1, 2, 4)], np.exp(-np.array([1, 2, 4]) ** 2 / 8), atol=0.05)
+    one, again = (Draw("regression", RANDOM, 50, -5.0, 5.0, 2.4, 7).run(None).arrays["psi_hidden"] for _ in range(2))
+    assert one.dtype == np.float32 and (one == again).all()

@@ -1,0 +1,106 @@
+"""What the records of image classification and regression say, as tables for their two pages (Sections 3.1 and 3.2)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lib import figures, splines
+from lib.curves import activation_distance
+from lib.intervals import Correlation, spearman
+from lib.reading import MAIN, Collected
+from lib.results import Record
+
+
+def main_runs(results: Collected) -> pd.DataFrame:
+    """All runs of the main comparison, without the controls."""
+    runs = results.frame()
+    return runs[runs.role.isin(MAIN)]
+
+
+def chosen(tuning: pd.DataFrame) -> pd.DataFrame:
+    """Per dataset (the index), the tuning run with the best validation accuracy."""
+    return tuning.loc[tuning.groupby("data").validation_accuracy.idxmax()].set_index("data")
+
+
+def tuned(results: Collected) -> pd.DataFrame:
+    """The final runs with each dataset's tuned optimiser."""
+    finals, best = results.frame(role="final"), chosen(results.frame(role="tuning"))
+    name, rate = (best[f"optimiser.{key}"].reindex(finals.data).to_numpy() for key in ("name", "lr"))
+    return finals[(finals["optimiser.name"] == name) & (finals["optimiser.lr"] == rate)]
+
+
+def tuning_table(tuning: pd.DataFrame) -> pd.DataFrame:
+    """Validation accuracy in % per optimiser and learning rate (rows) and dataset."""
+    shown = tuning.assign(
+        optimiser=tuning["optimiser.name"] + " " + tuning["optimiser.lr"].map("{:g}".format),
+        accuracy=(100 * tuning.validation_accuracy).map("{:.1f}".format),
+        dataset=tuning.data.map(figures.name_of),
+    )
+    pivot = shown.pivot(index="optimiser", columns="dataset", values="accuracy")
+    return pivot.reindex(shown.optimiser.unique()).reset_index()
+
+
+def at_the_edge(tuning: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    """Datasets whose chosen learning rate is the least or greatest that was tried with its optimiser, and that rate."""
+    for data, row in chosen(tuning).iterrows():
+        rates = tuning[(tuning.data == data) & (tuning["optimiser.name"] == row["optimiser.name"])]["optimiser.lr"]
+        if len(rates) > 1 and row["optimiser.lr"] in (rates.min(), rates.max()):
+            yield data, row["optimiser.lr"]
+
+
+def summaries(finals: pd.DataFrame, tuning: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Summaries over seeds, with the tuned optimiser and, where other runs are there, with plain gradient descent."""
+    best = chosen(tuning)["optimiser.name"]
+
+    def block(name_of: pd.Series) -> pd.DataFrame:
+        parts = [part[part["optimiser.name"] == name_of[data]] for data, part in finals.groupby("data")]
+        return figures.summary(pd.concat(parts), "test_accuracy", ["data"])
+
+    blocks = {"the tuned optimiser": block(best)}
+    if (best != "sgd").any() and set(finals[finals["optimiser.name"] == "sgd"].data) == set(best.index):
+        blocks["plain gradient descent"] = block(pd.Series("sgd", best.index))
+    return blocks
+
+
+def distances(learned: Record, run: Record) -> tuple[float, float]:
+    """Distance of a learned function to GELU and to ReLU, weighted by where a trained network uses it."""
+    psi, activation = torch.from_numpy(learned.arrays["psi_hidden"]), learned.config["network"]["activation"]
+    grid = splines.grid(len(psi), activation["low"], activation["high"])
+    density = torch.from_numpy(run.arrays["pre_activations"])
+    gelu, relu = (
+        activation_distance(grid, psi, f, density=density).distance for f in (torch.nn.functional.gelu, torch.relu)
+    )
+    return gelu, relu
+
+
+def functions(results: Collected) -> tuple[list[tuple[str, str, np.ndarray, float, float]], pd.DataFrame]:
+    """The learned functions of the final runs: panels for a figure, and their distances from GELU and ReLU."""
+    by_key, panels, rows = {record.key: record for record in results.records}, [], []
+    finals = results.frame(role="final")
+    for row in finals[finals.learned != ""].drop_duplicates("learned").itertuples():
+        learned, name = by_key[row.learned], figures.name_of(row.data)
+        optimiser, limits = learned.config["settings"]["inner"]["name"], learned.config["network"]["activation"]
+        title = f"{name}, {optimiser}\n{row.arm}"
+        panels.append((title, row.arm, learned.arrays["psi_hidden"], limits["low"], limits["high"]))
+        rows.append((name, optimiser, row.arm, *distances(learned, row.record)))
+    columns = ["dataset", "optimiser", "activation", "distance to GELU", "distance to ReLU"]
+    frame = pd.DataFrame(rows, columns=columns).round(3).sort_values(["activation", "dataset"])
+    return sorted(panels, key=lambda panel: (panel[1], panel[0])), frame
+
+
+def markers(runs: pd.DataFrame) -> pd.DataFrame:
+    """Each run at each evaluation from 10 % of its steps on where TV is above 0: data, arm, tv, test_accuracy."""
+    points = []
+    for row in runs.itertuples():
+        arrays = row.record.arrays
+        late = arrays["step"] >= 0.1 * row.steps
+        values = {name: arrays[name][late] for name in ("tv", "test_accuracy")}
+        points.append(pd.DataFrame(values).assign(data=row.data, arm=row.arm))
+    return pd.concat(points, ignore_index=True).query("tv > 0")
+
+
+def correlations(runs: pd.DataFrame) -> dict[str, Correlation]:
+    """Per dataset, the rank correlation of test accuracy with total variation over the runs at their best step."""
+    return {data: spearman(part.tv, part.test_accuracy) for data, part in runs.groupby("data")}
