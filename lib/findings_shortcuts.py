@@ -6,7 +6,7 @@ import pandas as pd
 from lib import figures, figures_shortcuts
 from lib.findings import NOT_RUN, Finding, Read, verdict
 from lib.intervals import interval, paired_interval
-from lib.sections.shortcuts import LEARNED, RELU
+from lib.sections.shortcuts import BY_HAND, LEARNED, RELU
 
 
 def of_collages(read: Read) -> tuple[pd.DataFrame, pd.DataFrame] | None:
@@ -43,7 +43,9 @@ def activations_steer(read: Read) -> Finding:
         for tile, arm in LEARNED.items():
             if (part.arm == arm).any():
                 gain = figures_shortcuts.gain(part, arm, f"by_{tile}_{tile}")
-                words.append(f"{tile} tile {figures_shortcuts.normalisation(spectral)} {figures.plus_minus(*gain)} points")
+                hand = figures_shortcuts.gain(part, BY_HAND[tile], f"by_{tile}_{tile}") if (part.arm == BY_HAND[tile]).any() else None
+                control = f" (the best hand-made activation: {figures.plus_minus(*hand)})" if hand else ""
+                words.append(f"{tile} tile {figures_shortcuts.normalisation(spectral)} {figures.plus_minus(*gain)} points{control}")
                 better.append(gain.mean - gain.half_width > 0)
     return Finding("change against ReLU: " + "; ".join(words), verdict(better))
 
