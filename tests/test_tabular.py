@@ -251,14 +251,15 @@ def comparison_of(accuracies, validation=None):
     ("trees", "inputs", "expected"),
     [
         ((0.8, 0.9, 0.8), (0.81, 0.89, 0.8), "reproduced"),
-        ((0.8, 0.9, 0.8), (0.71, 0.81, 0.7), "in part"),
-        ((0.6, 0.7, 0.6), (0.71, 0.81, 0.71), "in part"),
+        ((0.8, 0.9, 0.8), (0.74, 0.84, 0.74), "in part"),  # less than half of the gap
+        ((0.8, 0.9, 0.8), (0.95, 0.75, 0.75), "in part"),  # on average more than half, but not on every table alike
+        ((0.6, 0.7, 0.6), (0.69, 0.79, 0.69), "not reproduced"),
     ],
 )
-def test_c5_needs_trees_above_relu_and_no_gap_left(monkeypatch, trees, inputs, expected):
+def test_c5_needs_trees_above_relu_and_half_of_the_gap_closed(monkeypatch, trees, inputs, expected):
     table = comparison_of({"ReLU": (0.7, 0.8, 0.7), INPUTS: inputs, tabular.TREES: trees})
     monkeypatch.setattr(tabular, "comparison", lambda results: table)
-    found = findings_tabular.gap_to_trees(lambda section: None)
+    found = findings_tabular.gap_to_trees(lambda section: Collected([], 0))
     assert found.verdict == expected and "mean over 3 tables" in found.ours
 
 
