@@ -80,7 +80,8 @@ class Activation:
     def value_and_slope(self, z: Tensor, values: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """g(z), and g'(z) where it costs little in the same pass and nothing has to be differentiated; else None."""
         if not (torch.is_grad_enabled() or kernels.transformed()):
-            if self.name == "spline" and self.method == "linear":
+            # Up to 128 points the table is in registers: to look it up again costs less than to store the slopes.
+            if self.name == "spline" and self.method == "linear" and self.points > 128:
                 return kernels.value_and_slope(z, values, self.low, self.high)
             if self.name == "tanh":
                 a = torch.tanh(self.alpha * z)

@@ -31,6 +31,7 @@ def problem(network, loss, seed=0):
 
 VARIANTS = {
     **{name: Activation(name, alpha=1.5, amplitude=0.7, points=11, low=-2, high=2) for name in ACTIVATIONS},
+    "many points": Activation("spline", points=150, low=-2, high=2),
     "cubic": Activation("spline", points=9, low=-2, high=2, method="cubic"),
     "nearest": Activation("spline", points=9, low=-2, high=2, method="nearest"),
     "layerwise": Activation("spline", points=9, low=-2, high=2, layerwise=True),
