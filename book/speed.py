@@ -177,7 +177,7 @@ if record:
 # each path go through the first layer; its outputs are interpolated.
 
 # %% tags=["remove-input"]
-VERSIONS = {"plain": "one forward over all points, spline by indexing", "kernels": "the same with the kernels", "chunks": "in chunks that fit the cache", "short cut": "ends of the paths through the first layer"}
+VERSIONS = {"plain": "one forward over all points, spline by indexing", "kernels": "the same with the kernels", "chunks": "in chunks that fit the cache", "short cut": "ends of the paths through the first layer, the rest in one kernel"}
 if record:
     table(
         pd.DataFrame([[VERSIONS.get(name, name), f"{1e3 * row['seconds']:.1f}", f"{row['speedup']:.1f}"] for name, row in record["complexity"].items()],

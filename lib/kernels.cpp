@@ -236,9 +236,60 @@ void spline(int op, const T* z, const T* psi, const T* r, T* out, T* out2, int64
     }
 }
 
+// Outputs of a network with one hidden layer on straight paths, whose ends its first layer has mapped to `from` and `to`
+// (paths, width): out (paths, steps) = bias + weights . g(from + t (to - from)), weights (paths, width), bias (paths).
+// A few steps at a time, so that everything stays in the nearest cache.
+template <class T>
+void along_paths(const T* from, const T* to, const T* psi, const T* weights, const T* bias, T* out, int64_t paths,
+                 int64_t width, int64_t steps, int64_t points, double low, double high) {
+    const double scale = (points - 1) / (high - low);
+    std::vector<Pair<T>> table(points);
+    for (int64_t i = 0; i < points; i++) {
+        const int64_t left = i + 1 < points ? i : i - 1;
+        table[i] = {psi[i], psi[left + 1] - psi[left]};
+    }
+    const int64_t rows = width < 2048 ? 2048 / width : 1;  // steps at a time
+    std::vector<T> z(rows * width), g(rows * width);
+    for (int64_t path = 0; path < paths; path++) {
+        const T *__restrict a = from + path * width, *__restrict b = to + path * width, *w = weights + path * width;
+        for (int64_t first = 0; first < steps; first += rows) {
+            const int64_t count = first + rows < steps ? rows : steps - first;
+            for (int64_t i = 0; i < count; i++) {
+                const T t = (T)(first + i) / (T)(steps - 1);
+                T* __restrict row = z.data() + i * width;
+                for (int64_t j = 0; j < width; j++) row[j] = a[j] + t * (b[j] - a[j]);
+            }
+            Call<T> call{z.data(), z.data(), g.data(), g.data(), count * width, (int)points, (T)low, (T)high, (T)scale,
+                         table.data(), nullptr, 0, nullptr, 1};
+            run<VALUE>(call);
+            for (int64_t i = 0; i < count; i++) {
+                const T* __restrict row = g.data() + i * width;
+                T sums[16] = {};  // independent, so that they fill vectors
+                int64_t j = 0;
+                for (; j + 16 <= width; j += 16)
+                    for (int k = 0; k < 16; k++) sums[k] += row[j + k] * w[j + k];
+                T sum = 0;
+                for (; j < width; j++) sum += row[j] * w[j];
+                for (int k = 0; k < 16; k++) sum += sums[k];
+                out[path * steps + first + i] = sum + bias[path];
+            }
+        }
+    }
+}
+
 }  // namespace
 
 extern "C" {
+
+void paths_float32(const float* from, const float* to, const float* psi, const float* weights, const float* bias,
+                   float* out, int64_t paths, int64_t width, int64_t steps, int64_t points, double low, double high) {
+    along_paths(from, to, psi, weights, bias, out, paths, width, steps, points, low, high);
+}
+
+void paths_float64(const double* from, const double* to, const double* psi, const double* weights, const double* bias,
+                   double* out, int64_t paths, int64_t width, int64_t steps, int64_t points, double low, double high) {
+    along_paths(from, to, psi, weights, bias, out, paths, width, steps, points, low, high);
+}
 
 const char* spline_backend() {
 #if defined(__AVX512F__)

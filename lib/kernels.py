@@ -93,6 +93,43 @@ def value_and_slope(z: Tensor, psi: Tensor, low: float, high: float) -> tuple[Te
         return _value(z, psi, grid), _slope_product(z, psi, torch.ones_like(z), grid)
 
 
+def compiled(z: Tensor) -> bool:
+    """Whether the compiled kernels apply to a tensor: on the CPU, and outside torch.func transforms."""
+    return _library(z) is not None and not transformed()
+
+
+def along_paths(
+    ends: Tensor, psi: Tensor, weights: Tensor, bias: Tensor, points: int, low: float, high: float
+) -> Tensor:
+    """Outputs of a network with one hidden layer on straight paths, in one compiled pass; no gradient flows.
+
+    Args:
+        ends: pre-activations of the hidden layer at both ends of each path, (2, paths, width).
+        psi, low, high: as in `value`, psi (n_c,).
+        weights, bias: of the output that is wanted on each path, (paths, width) and (paths,).
+        points: evenly spaced points per path, ends included, at least 2.
+
+    Returns:
+        (paths, points).
+
+    Raises:
+        ValueError: if the shapes do not fit, or where there are no kernels; see `compiled`.
+    """
+    _check(ends, psi, low, high)
+    if not compiled(ends):
+        raise ValueError("along_paths needs the compiled kernels, and tensors on the CPU outside torch.func")
+    _, paths, width = ends.shape
+    if psi.dim() != 1 or weights.shape != (paths, width) or bias.shape != (paths,) or points < 2:
+        got = f"{tuple(psi.shape)}, {tuple(weights.shape)}, {tuple(bias.shape)} and {points}"
+        raise ValueError(f"psi, weights, bias must be (n_c,), ({paths}, {width}), ({paths},), points at least 2: {got}")
+    library = native.library()
+    function = library.paths_float32 if ends.dtype == torch.float32 else library.paths_float64
+    out = ends.new_empty(paths, points)
+    tensors = [x.to(ends.dtype).contiguous() for x in (ends[0], ends[1], psi, weights, bias)]
+    function(*(x.data_ptr() for x in (*tensors, out)), paths, width, points, psi.shape[0], low, high)
+    return out
+
+
 def backend() -> str:
     """Say which implementation runs on the CPU: "cpp-avx512", "cpp-avx2", "cpp" or "torch"."""
     library = native.library()

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from lib import kernels
 from lib.intervals import interval as interval
 from lib.intervals import paired_interval as paired_interval
 from lib.intervals import spearman as spearman
@@ -127,8 +128,8 @@ def network_total_variation(
     """``total_variation`` of a network: the same value for less work.
 
     The first layer is affine and a path is straight, so only the ends of the paths go through the first layer
-    and its pre-activations are interpolated. Input activations bend the path before the first layer: then
-    every point is evaluated.
+    and its pre-activations are interpolated; with one hidden layer and a linear spline the rest is one kernel.
+    Input activations bend the path before the first layer: then every point is evaluated.
 
     Args:
         network, params, psi: the network, its weights, its learned activations.
@@ -146,8 +147,20 @@ def network_total_variation(
     def whole(points_):
         return network.forward(params, psi, points_)
 
-    split = (first, rest) if network.input_activation is None else None
-    return _variation(_along_paths(whole, split, x, y, generator=generator, paths=paths, points=points))
+    if network.input_activation is not None:
+        return _variation(_along_paths(whole, None, x, y, generator=generator, paths=paths, points=points))
+    g, one = network.activation, network.depth == 1 and not skips
+    if one and (g.name, g.method) == ("spline", "linear") and kernels.compiled(params[0]):  # all in one kernel
+        pairs = _pairs(x, y, generator=generator, paths=paths, points=points)
+        with torch.no_grad():
+            ends = x[pairs.T]
+            hidden = network.first(params, ends.flatten(0, 1)).unflatten(0, (2, -1))
+            w, b = network.last(params)
+            chosen = torch.randint(network.outputs, (len(pairs),), generator=generator)
+            values = psi["hidden"].reshape(-1)
+            outputs = kernels.along_paths(hidden, values, w[chosen], b[chosen], points, g.low, g.high)
+        return _variation(outputs.double())
+    return _variation(_along_paths(whole, (first, rest), x, y, generator=generator, paths=paths, points=points))
 
 
 def fourier_complexity(
@@ -185,18 +198,23 @@ def fourier_complexity(
     return _complexity(torch.where(constant, 0.0, moment / torch.where(constant, 1.0, total)))
 
 
+def _pairs(x, y, *, generator, paths, points) -> Tensor:
+    """End points of the paths (paths, 2), drawn or as given."""
+    _at_least("points", points, 3)
+    if not isinstance(paths, torch.Tensor):
+        return sample_paths(x, y, generator=generator, paths=paths)
+    if paths.ndim != 2 or paths.shape[1] != 2 or len(paths) < 2:
+        raise ValueError(f"paths must be a number or end points (paths, 2), got shape {tuple(paths.shape)}")
+    return paths
+
+
 def _along_paths(f, split, x, y, *, generator, paths, points) -> Tensor:
     """One output of a model along each path, (paths, points) float64.
 
     ``f`` maps points to outputs. Or ``split`` is (first, rest): ``first`` is affine and maps the ends,
     ``rest`` maps what lies between their images (and a function that gives the points themselves) to outputs.
     """
-    _at_least("points", points, 3)
-    pairs = paths
-    if not isinstance(paths, torch.Tensor):
-        pairs = sample_paths(x, y, generator=generator, paths=paths)
-    elif paths.ndim != 2 or paths.shape[1] != 2 or len(paths) < 2:
-        raise ValueError(f"paths must be a number or end points (paths, 2), got shape {tuple(paths.shape)}")
+    pairs = _pairs(x, y, generator=generator, paths=paths, points=points)
     if split is None and not x.is_floating_point():
         raise ValueError(f"x must hold floating-point coordinates, to be interpolated, got {x.dtype}")
     values, chosen = [], None

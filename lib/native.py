@@ -82,6 +82,8 @@ def _open(path):
     pointer, size, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
     for function in (library.spline_float32, library.spline_float64):
         function.argtypes, function.restype = [ctypes.c_int, *[pointer] * 5, *[size] * 4, *[real] * 2], None
+    for function in (library.paths_float32, library.paths_float64):
+        function.argtypes, function.restype = [*[pointer] * 6, *[size] * 4, *[real] * 2], None
     return library
 
 

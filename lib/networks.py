@@ -161,6 +161,10 @@ class Network:
         """Pre-activation of the first layer, affine in x; shape (n, width)."""
         return _affine(x, self._weight(params, 0), params[1])
 
+    def last(self, params: Params) -> tuple[Tensor, Tensor]:
+        """Weight (outputs, width) and bias of the output layer, as they are applied."""
+        return self._weight(params, self.depth), params[-1]
+
     def forward_from_first(self, params: Params, psi: Psi, z: Tensor, x: Tensor) -> Tensor:
         """Outputs from the first layer's pre-activation z (n, width) and the embedded inputs x (n, d_in)."""
         h = x

@@ -360,6 +360,40 @@ def test_value_and_slope_is_both(backend):
         torch.func.vmap(lambda z: value_and_slope(z, psi, LOW, HIGH)[0])(z)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("width, points", [(1, 2), (5, 3), (16, 50), (33, 129), (3000, 50)])
+def test_along_paths_equals_the_network_point_by_point(backend, dtype, width, points):
+    """Against NumPy in float64: interpolate the ends, np.interp, and a sum with the weights of each path."""
+    if backend == "torch":
+        with pytest.raises(ValueError, match="along_paths needs the compiled kernels"):
+            kernels.along_paths(torch.zeros(2, 1, 1), torch.zeros(2), torch.zeros(1, 1), torch.zeros(1), 3, LOW, HIGH)
+        return
+    g = torch.Generator().manual_seed(width)
+    ends, weights, bias = (3 * torch.randn(*size, generator=g, dtype=dtype) for size in ((2, 7, width), (7, width), (7,)))
+    psi = torch.randn(points, generator=g, dtype=dtype)
+    found = kernels.along_paths(ends, psi, weights, bias, 11, LOW, HIGH)
+    a, b, w, c, values = (x.double().numpy() for x in (*ends, weights, bias, psi))
+    z = a[:, None] + np.linspace(0, 1, 11)[:, None] * (b - a)[:, None]  # (7, 11, width)
+    hidden = np.interp(z, np.linspace(LOW, HIGH, points), values)
+    expected = (hidden * w[:, None]).sum(2) + c[:, None]
+    scale = (np.abs(hidden * w[:, None])).sum(2).max() * points / 5
+    assert found.dtype == dtype and found.shape == (7, 11)
+    np.testing.assert_allclose(found.double().numpy(), expected, atol=scale * torch.finfo(dtype).eps * 8)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"psi": (2, 3)}, {"weights": (4, 6)}, {"bias": (1,)}, {"points": 1}], ids=lambda changed: next(iter(changed))
+)
+def test_along_paths_refuses_shapes_that_do_not_fit(changed):
+    if native.library() is None:
+        pytest.skip("no compiled kernels")
+    sizes = {"psi": (9,), "weights": (4, 5), "bias": (4,), "points": 3} | changed
+    points = sizes.pop("points")
+    psi, weights, bias = (torch.zeros(size) for size in sizes.values())
+    with pytest.raises(ValueError, match=r"must be|z must be"):
+        kernels.along_paths(torch.zeros(2, 4, 5), psi, weights, bias, points, LOW, HIGH)
+
+
 def test_gradients_only_where_they_are_asked_for(backend):
     z, psi, r = inputs(4, 3, points=5)
     assert not value(z, psi, LOW, HIGH).requires_grad
