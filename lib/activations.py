@@ -14,7 +14,8 @@ from lib.files import write_atomically
 from lib.reading import Collected
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "activations"
-SECTIONS = ("images", "regression", "grokking")
+SECTIONS = ("images", "regression", "tabular", "grokking", "transfer")
+ROLES = ("final", "modulus", "matrix")  # of the runs that use an activation after it was selected
 
 
 def index(folder: Path = FOLDER) -> dict[str, dict]:
@@ -31,7 +32,7 @@ def index(folder: Path = FOLDER) -> dict[str, dict]:
 
 
 def load(name: str, folder: Path = FOLDER) -> splines.Spline:
-    """A learned activation as a module.
+    """A learned activation as a module; input activations are one spline per column, for inputs (..., d).
 
     Raises:
         ValueError: if there is none of that name (the message lists them), or its file is damaged.
@@ -39,23 +40,29 @@ def load(name: str, folder: Path = FOLDER) -> splines.Spline:
     known = index(folder)
     if name not in known:
         raise ValueError(f"no activation is called {name!r}; there are {sorted(known)}")
-    return splines.load_activation(folder / known[name]["file"])
+    psi, metadata = splines.load(folder / known[name]["file"])
+    values = psi["hidden" if "hidden" in psi else "input"]
+    return splines.Spline(values, metadata["low"], metadata["high"], metadata["method"])
 
 
 def export(sections: dict[str, Collected], folder: Path = FOLDER) -> list[str]:
     """Write the activations of the sections' final runs and the index; returns their names."""
     entries = {}
     for section, results in sections.items():
-        records, finals = {record.key: record for record in results.records}, results.frame(role="final")
-        for row in finals[finals.learned != ""].drop_duplicates("learned").itertuples() if len(finals) else ():
-            config = records[row.learned].config
-            g, settings = config["network"]["activation"], config["settings"]
-            optimiser = settings["inner"]["name"]
-            name = "-".join([section, *row.data.replace("+", "plus").split(), optimiser, settings["init"]])
-            psi = {"hidden": torch.from_numpy(records[row.learned].arrays["psi_hidden"])}
+        records, finals = {record.key: record for record in results.records}, results.frame()
+        finals = finals[finals.role.isin(ROLES) & (finals.learned != "")] if len(finals) else finals
+        for row in finals.drop_duplicates("learned").itertuples() if len(finals) else ():
+            learned = records[row.learned]
+            config, names = learned.config, [n for n in ("hidden", "input") if f"psi_{n}" in learned.arrays]
+            network, optimiser = config["network"], config["settings"]["inner"]["name"]
+            g = network["activation" if names == ["hidden"] else "input_activation"]
+            data = config["data"][0] if len(config["data"]) == 1 else f"all {config['task']}"
+            kind = config["settings"]["init"] if names == ["hidden"] else "inputs"
+            name = "-".join([section, *data.replace("+", "plus").replace("^", "").split(), optimiser, kind])
+            psi = {n: torch.from_numpy(learned.arrays[f"psi_{n}"]) for n in names}
             metadata = {"low": g["low"], "high": g["high"], "method": g["method"], "record": row.learned}
-            splines.save(folder / f"{name}.safetensors", psi, **metadata, learned_on=f"{row.data}, {row.task}")
-            about = {"section": section, "data": row.data, "task": row.task, "arm": row.arm, "optimiser": optimiser}
+            splines.save(folder / f"{name}.safetensors", psi, **metadata, learned_on=f"{data}, {row.task}")
+            about = {"section": section, "data": data, "task": row.task, "arm": config["arm"], "optimiser": optimiser}
             entries[name] = {**about, "record": row.learned, "file": f"{name}.safetensors"}
     write_atomically(folder / "index.json", (json.dumps(entries, indent=1, sort_keys=True) + "\n").encode())
     return sorted(entries)

@@ -14,8 +14,10 @@ def test_every_committed_activation_loads_and_is_that_of_its_record():
         g = activations.load(name)
         record = Store().read(entry["record"])
         assert record is not None, f"{name}: no record {entry['record']}"
-        torch.testing.assert_close(g.values, torch.from_numpy(record.arrays["psi_hidden"]), rtol=0, atol=0)
-        assert torch.isfinite(g(torch.linspace(-20, 20, 101))).all()
+        values = torch.from_numpy(record.arrays["psi_hidden" if "psi_hidden" in record.arrays else "psi_input"])
+        torch.testing.assert_close(g.values, values, rtol=0, atol=0)
+        z = torch.linspace(-20, 20, 101)
+        assert torch.isfinite(g(z if values.ndim == 1 else z[:, None].expand(-1, len(values)))).all()
 
 
 def test_the_folder_has_what_the_index_lists_and_nothing_else():
@@ -26,10 +28,10 @@ def test_the_folder_has_what_the_index_lists_and_nothing_else():
 def test_export_writes_the_activations_of_the_final_runs(tmp_path):
     results = reading.results("grokking", "smoke")
     names = activations.export({"grokking": results}, tmp_path)
-    assert len(names) == 1 and names[0].startswith("grokking-aplusb-mod-") and names[0].endswith("-sgd-zeros")
+    assert names == ["grokking-aplusb-mod-11-sgd-zeros", "grokking-aplusb-mod-17-sgd-zeros"]
     learned = results.frame(role="final").query("learned != ''").learned.iloc[0]
-    assert activations.index(tmp_path)[names[0]]["record"] == learned
-    values = activations.load(names[0], tmp_path).values
+    assert activations.index(tmp_path)[names[1]]["record"] == learned
+    values = activations.load(names[1], tmp_path).values
     record = next(record for record in results.records if record.key == learned)
     assert torch.equal(values, torch.from_numpy(record.arrays["psi_hidden"]))
 
