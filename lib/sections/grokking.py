@@ -119,7 +119,8 @@ class Grokking:
             for arm, activation in ((RELU, (relu, "")), (LEARNED, learned))
             for seed in plan.sweep_seeds
         ]
-        for task in plan.moduli:  # NOTE[DIFF]: fewer restarts, steps and seeds than for the main task
+        # NOTE[DIFF]: for other moduli fewer restarts, steps and seeds than for the main task.
+        for task in plan.moduli:
             restarts = self.learn(task, plan.constant, plan.constant_restarts)
             yield restarts
             yield [self.selection(learn, plan.sweep_steps) for learn in usable(self.store, restarts)]
