@@ -70,6 +70,25 @@ def accuracies(table: pd.DataFrame, panels: Sequence[str], label: str = "test ac
     return figure
 
 
+def by_depth(table: pd.DataFrame, panels: Sequence[str]) -> Figure:
+    """Figure 17: test accuracy against the number of hidden layers, one panel per dataset.
+
+    Args:
+        table: columns data, arm, depth, mean, half_width (fractions).
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(7, 3.0), squeeze=False)
+    for ax, data in zip(axes[0], panels, strict=True):
+        for i, (arm, part) in enumerate(table[table.data == data].groupby("arm", sort=False)):
+            part = part.sort_values("depth")
+            x = part.depth + 0.06 * (i - 1.5)  # so that intervals do not hide each other
+            ax.errorbar(x, 100 * part["mean"], 100 * part.half_width, **look(arm), capsize=3, label=arm)
+        ax.set(title=name_of(data), xlabel="hidden layers", xticks=sorted(table.depth.unique()))
+        ax.grid()
+    axes[0, 0].set_ylabel("test accuracy (%)")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8.5)
+    return figure
+
+
 def learned_functions(panels: Sequence[tuple[str, str, np.ndarray, float, float]], reference: str = "relu") -> Figure:
     """Learned activations as small multiples, each with a thin reference.
 

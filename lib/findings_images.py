@@ -17,7 +17,7 @@ def _gains(summary: pd.DataFrame) -> str:
 def classification_is_equal(read: Read) -> Finding:
     """C1."""
     results = read("images")
-    if not results.complete:
+    if image_results.finals(results).empty:
         return NOT_RUN
     runs = image_results.tuned(results)
     summary = figures.summary(runs, "test_accuracy", ["data"])
@@ -33,13 +33,13 @@ def classification_is_equal(read: Read) -> Finding:
 def regression_gains(read: Read) -> Finding:
     """C2."""
     results = read("regression")
-    if not results.complete:
+    if image_results.finals(results).empty:
         return NOT_RUN
     summary = figures.summary(image_results.tuned(results), "test_accuracy", ["data"])
     better = [row.gain - row.gain_half_width > 0 for row in summary.dropna().itertuples()]
     means = summary.pivot(index="data", columns="arm", values="mean")
     best = list(means["learned from zeros"] >= means["learned from ReLU"])
-    finals = results.frame(role="final")
+    finals = image_results.finals(results)
     plain = figures.summary(finals[finals["optimiser.name"] == "sgd"], "test_accuracy", ["data"])
     ours = f"tuned optimiser: {_gains(summary)}. With plain gradient descent: {_gains(plain)}"
     return Finding(ours, verdict(better + best))
@@ -50,7 +50,7 @@ def complexity_goes_with_regression(read: Read) -> Finding:
     correlations = {}
     for section in ("regression", "images"):
         results = read(section)
-        if not results.complete:
+        if image_results.finals(results).empty:
             return NOT_RUN
         for data, correlation in image_results.correlations(image_results.main_runs(results)).items():
             correlations[section, data] = correlation

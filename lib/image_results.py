@@ -8,15 +8,33 @@ import torch
 
 from lib import figures, splines
 from lib.curves import activation_distance
-from lib.intervals import Correlation, spearman
-from lib.reading import MAIN, Collected
+from lib.intervals import Correlation, interval, spearman
+from lib.reading import Collected
 from lib.results import Record
+from lib.sections.images import ARMS
+
+MAIN = ("tuning", "selection", "final")  # roles of the main comparison
 
 
 def main_runs(results: Collected) -> pd.DataFrame:
-    """All runs of the main comparison, without the controls."""
+    """All runs of the main comparison, without controls and other depths, on the datasets that are finished."""
     runs = results.frame()
-    return runs[runs.role.isin(MAIN)]
+    return runs[runs.role.isin(MAIN) & runs.data.isin(finals(results).data)]
+
+
+def finals(results: Collected) -> pd.DataFrame:
+    """The final runs of the datasets and optimisers that have all arms with the same seeds.
+
+    Where nothing is missing, an arm without a run is one that diverged in every restart.
+    """
+    runs = results.frame(role="final")
+    if runs.empty or not results.missing:
+        return runs
+    kept = []
+    for _, part in runs.groupby(["data", "optimiser.name", "optimiser.lr"], sort=False):
+        seeds = [sorted(part[part.arm == arm].seed) for arm in ARMS]
+        kept += [part] if seeds[0] and seeds[0] == seeds[1] == seeds[2] else []
+    return pd.concat(kept, ignore_index=True) if kept else runs.iloc[:0]
 
 
 def chosen(tuning: pd.DataFrame) -> pd.DataFrame:
@@ -25,10 +43,10 @@ def chosen(tuning: pd.DataFrame) -> pd.DataFrame:
 
 
 def tuned(results: Collected) -> pd.DataFrame:
-    """The final runs with each dataset's tuned optimiser."""
-    finals, best = results.frame(role="final"), chosen(results.frame(role="tuning"))
-    name, rate = (best[f"optimiser.{key}"].reindex(finals.data).to_numpy() for key in ("name", "lr"))
-    return finals[(finals["optimiser.name"] == name) & (finals["optimiser.lr"] == rate)]
+    """The :func:`finals` with each dataset's tuned optimiser."""
+    runs, best = finals(results), chosen(results.frame(role="tuning"))
+    name, rate = (best[f"optimiser.{key}"].reindex(runs.data).to_numpy() for key in ("name", "lr"))
+    return runs[(runs["optimiser.name"] == name) & (runs["optimiser.lr"] == rate)]
 
 
 def tuning_table(tuning: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +70,7 @@ def at_the_edge(tuning: pd.DataFrame) -> Iterator[tuple[str, float]]:
 
 def summaries(finals: pd.DataFrame, tuning: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Summaries over seeds, with the tuned optimiser and, where other runs are there, with plain gradient descent."""
-    best = chosen(tuning)["optimiser.name"]
+    best = chosen(tuning)["optimiser.name"].reindex(finals.data.unique())
 
     def block(name_of: pd.Series) -> pd.DataFrame:
         parts = [part[part["optimiser.name"] == name_of[data]] for data, part in finals.groupby("data")]
@@ -62,6 +80,24 @@ def summaries(finals: pd.DataFrame, tuning: pd.DataFrame) -> dict[str, pd.DataFr
     if (best != "sgd").any() and set(finals[finals["optimiser.name"] == "sgd"].data) == set(best.index):
         blocks["plain gradient descent"] = block(pd.Series("sgd", best.index))
     return blocks
+
+
+def by_depth(results: Collected) -> pd.DataFrame:
+    """Test accuracy at each depth, with the tuned optimiser and the seeds that were run at all depths.
+
+    Returns:
+        Columns data, arm, depth, n, mean, half_width; empty while other depths are missing.
+    """
+    deep = results.frame(role="depth")
+    if deep.empty or "depth" in results.lacking:
+        return pd.DataFrame()
+    shallow = tuned(results)
+    runs = pd.concat([shallow[shallow.seed.isin(deep.seed) & shallow.data.isin(deep.data)], deep])
+    rows = [
+        [*group, len(part), *interval(part.test_accuracy)]
+        for group, part in runs.groupby(["data", "arm", "network.depth"], sort=False)
+    ]
+    return pd.DataFrame(rows, columns=["data", "arm", "depth", "n", "mean", "half_width"])
 
 
 def distances(learned: Record, run: Record) -> tuple[float, float]:
@@ -78,8 +114,8 @@ def distances(learned: Record, run: Record) -> tuple[float, float]:
 def functions(results: Collected) -> tuple[list[tuple[str, str, np.ndarray, float, float]], pd.DataFrame]:
     """The learned functions of the final runs: panels for a figure, and their distances from GELU and ReLU."""
     by_key, panels, rows = {record.key: record for record in results.records}, [], []
-    finals = results.frame(role="final")
-    for row in finals[finals.learned != ""].drop_duplicates("learned").itertuples():
+    runs = finals(results)
+    for row in runs[runs.learned != ""].drop_duplicates("learned").itertuples():
         learned, name = by_key[row.learned], figures.name_of(row.data)
         optimiser, limits = learned.config["settings"]["inner"]["name"], learned.config["network"]["activation"]
         title = f"{name}, {optimiser}\n{row.arm}"

@@ -10,8 +10,6 @@ from lib import sweep
 from lib.results import Record, Store
 from lib.sections import SECTIONS
 
-MAIN = frozenset({"tuning", "learn", "selection", "final"})  # roles (and a kind) of the main comparison
-
 
 @dataclass(frozen=True, eq=False)
 class Collected:
@@ -24,11 +22,6 @@ class Collected:
     records: list[Record]
     missing: int
     lacking: frozenset[str] = frozenset()
-
-    @property
-    def complete(self) -> bool:
-        """Whether the main comparison is there: what is missing, if anything, are additional runs."""
-        return not self.missing or bool(self.lacking and not self.lacking & MAIN)
 
     def frame(self, kind: str = "train", **equal: str) -> pd.DataFrame:
         """One row per record of a kind, with its configuration (nested keys joined by a dot), numbers, key and record.

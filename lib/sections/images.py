@@ -17,7 +17,8 @@ class Plan:
     datasets: names. optimisers: the candidates for tuning with ReLU. steps, width: of the networks that are compared.
     seeds: of the final runs. restarts: n_c, t, eta per restart. learning: Algorithm 1's other settings.
     learning_width: of the networks inside Algorithm 1. by_hand, lengths, longer: of the controls: the activations, the
-    correlation lengths of the random splines, how many times as many steps.
+    correlation lengths of the random splines, how many times as many steps. depths, depth_seeds, more: other depths and
+    the seeds there, other datasets. batch: of all runs.
     """
 
     datasets: tuple[str, ...]
@@ -31,6 +32,10 @@ class Plan:
     by_hand: tuple[Activation, ...]
     lengths: tuple[float, ...]
     longer: int
+    depths: tuple[int, ...]
+    depth_seeds: tuple[int, ...]
+    more: tuple[str, ...]
+    batch: int = 4096
 
 
 HAND_MADE = (
@@ -50,6 +55,9 @@ PLANS = {
         by_hand=HAND_MADE[2:],
         lengths=(0.5, 2.0),
         longer=4,
+        depths=(2,),
+        depth_seeds=(1, 2),
+        more=(),
     ),
     "paper": Plan(
         datasets=("mnist", "fashion_mnist"),
@@ -72,10 +80,15 @@ PLANS = {
         by_hand=HAND_MADE,
         lengths=(0.3, 0.3, 0.6, 0.6, 1.2, 1.2, 2.4, 2.4),
         longer=8,
+        depths=(2, 3, 4),
+        depth_seeds=(1, 2, 3),
+        more=("cifar10",),
     ),
 }
 BY_HAND, RANDOM, LONGER = "best by hand", "best random spline", "ReLU, longer"
 ARMS = ("ReLU", "learned from ReLU", "learned from zeros")
+INITS = {"relu": ARMS[1], "zeros": ARMS[2]}
+LAYERS = "layer-specific"
 
 
 CLASSIFICATION_EPISODES = {"smoke": 20, "paper": 40}  # a scaled-down choice: fewer than for regression, to afford both
@@ -86,108 +99,173 @@ def images(profile: str, store: Store) -> Stages:
     check_profile(profile)
     plan = PLANS[profile]
     learning = replace(plan.learning, episodes=CLASSIFICATION_EPISODES[profile])
-    yield from _images("images", "classification", replace(plan, learning=learning), store, blocks=1)
+    section = Images("images", "classification", replace(plan, learning=learning), store)
+    yield from section.comparison(blocks=1)
+    yield from section.further()
 
 
 def regression(profile: str, store: Store) -> Stages:
     """Section 3.2: the same images, regression on the class id; with the tuned optimiser and with plain SGD."""
     check_profile(profile)
-    yield from _images("regression", "regression", PLANS[profile], store, blocks=2)
-    yield from controls(PLANS[profile], store)
+    section = Images("regression", "regression", PLANS[profile], store)
+    yield from section.comparison(blocks=2)
+    yield from section.controls()
+    yield from section.further()
 
 
-def tuning(section: str, task: str, plan: Plan) -> dict[str, list[Train]]:
-    """Per dataset, the runs with ReLU that choose the optimiser."""
-    return {
-        data: [
-            Train(section, "tuning", "ReLU", data, task, Network(1, 1, plan.width), optimiser, plan.steps, 0, 0)
-            for optimiser in plan.optimisers
+@dataclass(frozen=True, eq=False)
+class Images:
+    """The experiments of both sections."""
+
+    section: str
+    task: str
+    plan: Plan
+    store: Store
+
+    def comparison(self, blocks: int) -> Stages:
+        """ReLU and activations learned from a ReLU and from zeros, with up to ``blocks`` optimisers per dataset."""
+        plan = self.plan
+        tuning = {data: self.tuning(data) for data in plan.datasets}
+        yield [run for runs in tuning.values() for run in runs]
+        chosen = {data: chosen_optimisers(self.store, runs)[:blocks] for data, runs in tuning.items()}
+        yield [
+            run
+            for data, optimisers in chosen.items()
+            for optimiser in optimisers
+            for init in INITS
+            for run in self.restarts(data, optimiser, init)
         ]
-        for data in plan.datasets
-    }
+        for block in range(max(map(len, chosen.values()))):  # the tuned optimiser first: of use when partly done
+            used = {data: optimisers[block] for data, optimisers in chosen.items() if block < len(optimisers)}
+            yield [
+                self.reuse(run, "selection", 0)
+                for data, optimiser in used.items()
+                for init in INITS
+                for run in usable(self.store, self.restarts(data, optimiser, init))
+            ]
+            finals = [
+                self.train("final", ARMS[0], data, Activation(), optimiser, seed)
+                for data, optimiser in used.items()
+                for seed in plan.seeds
+            ]
+            for data, optimiser in used.items():
+                for init in INITS:
+                    if best := self.best(self.restarts(data, optimiser, init)):
+                        finals += [self.reuse(best, "final", seed) for seed in plan.seeds]
+            yield finals
 
+    def controls(self) -> Stages:
+        """What else the search could have been spent on, with the tuned optimiser.
 
-def controls(plan: Plan, store: Store) -> Stages:
-    """What else the search could have been spent on, for regression with the tuned optimiser.
-
-    Hand-made activations and random splines, of which validation rows choose one as they do among restarts; and ReLU
-    trained for as much longer as learning takes.
-    """
-    wide = Activation("spline", points=50)
-    of = ("regression", RANDOM, wide.points, wide.low, wide.high)
-    draws = [Draw(*of, length, seed) for seed, length in enumerate(plan.lengths)]
-    yield draws
-    for data, runs in reversed(tuning("regression", "regression", plan).items()):
-        optimiser = chosen_optimisers(store, runs)[0]
-
-        def run(role, arm, activation, seed, steps=1, learned="", data=data, optimiser=optimiser):
-            network = Network(1, 1, plan.width, 1, activation)
-            of = ("regression", role, arm, data, "regression", network, optimiser, steps * plan.steps)
-            return Train(*of, seed=seed, split=seed, learned=learned)
-
+        Hand-made activations and random splines, of which validation rows choose one as they do among restarts; and
+        ReLU trained for as much longer as learning takes.
+        """
+        plan, wide = self.plan, Activation("spline", points=50)
+        of = (self.section, RANDOM, wide.points, wide.low, wide.high)
+        draws = [Draw(*of, length, seed) for seed, length in enumerate(plan.lengths)]
+        yield draws
         candidates = {
             BY_HAND: [(g, "") for g in plan.by_hand],
-            RANDOM: [(wide, store.key(draw)) for draw in draws],
+            RANDOM: [(wide, self.store.key(draw)) for draw in draws],
         }
-        trials = {
-            arm: [run("control trial", arm, g, 0, learned=learned) for g, learned in pairs]
-            for arm, pairs in candidates.items()
-        }
-        yield [trial for runs in trials.values() for trial in runs]
-        best = [max(runs, key=lambda trial: validation_accuracy(store, trial)) for runs in trials.values()]
-        yield [
-            replace(trial, role="control", seed=seed, split=seed) for trial in best for seed in plan.seeds
-        ] + [run("control", LONGER, Activation(), seed, plan.longer) for seed in plan.seeds[:3]]
+        for data in reversed(plan.datasets):
+            optimiser = self.tuned(data)
+            trials = {
+                arm: [self.train("control trial", arm, data, g, optimiser, 0, learned) for g, learned in pairs]
+                for arm, pairs in candidates.items()
+            }
+            yield [trial for runs in trials.values() for trial in runs]
+            best = [max(runs, key=lambda trial: validation_accuracy(self.store, trial)) for runs in trials.values()]
+            longer = self.train("control", LONGER, data, Activation(), optimiser, 0)
+            yield [
+                *(replace(trial, role="control", seed=seed, split=seed) for trial in best for seed in plan.seeds),
+                *(
+                    replace(longer, steps=plan.longer * plan.steps, seed=seed, split=seed)
+                    for seed in plan.seeds[:3]
+                ),
+            ]
 
+    def further(self) -> Stages:
+        """Other depths (Figure 17), one activation per layer, and the other datasets.
 
-def _images(section: str, task: str, plan: Plan, store: Store, blocks: int) -> Stages:
-    tuned = tuning(section, task, plan)
-    yield [run for runs in tuned.values() for run in runs]
-    chosen = {data: chosen_optimisers(store, runs)[:blocks] for data, runs in tuned.items()}
+        NOTE[DIFF]: deeper networks use the activations that were learned with one hidden layer; the layer-specific ones
+        are learned with two.
+        """
+        plan = self.plan
+        layers = {data: self.restarts(data, self.tuned(data), "relu", layerwise=True) for data in plan.datasets}
+        yield [run for runs in layers.values() for run in runs]
+        yield [self.reuse(run, "layers", 0) for runs in layers.values() for run in usable(self.store, runs)]
+        deep = []
+        for data in plan.datasets:
+            optimiser = self.tuned(data)
+            for seed in plan.depth_seeds:
+                for depth in plan.depths:
+                    deep.append(self.train("depth", ARMS[0], data, Activation(), optimiser, seed, depth=depth))
+                    for init in INITS:
+                        if best := self.best(self.restarts(data, optimiser, init)):
+                            deep.append(self.reuse(best, "depth", seed, depth))
+                if best := self.best(layers[data], "layers"):
+                    deep.append(self.reuse(best, "depth", seed))
+        yield deep
+        for data in plan.more:
+            # NOTE[DIFF]: batches of 1,024 in place of 4,096 and fewer candidates for the optimiser, to afford it
+            small = replace(plan, datasets=(data,), optimisers=plan.optimisers[1::2], batch=1024)
+            yield from replace(self, plan=small).comparison(blocks=1)
 
-    learning = {
-        (data, optimiser, init): [
+    def tuning(self, data: str) -> list[Train]:
+        """The runs with ReLU that choose the optimiser."""
+        return [self.train("tuning", ARMS[0], data, Activation(), optimiser, 0) for optimiser in self.plan.optimisers]
+
+    def tuned(self, data: str) -> Optimiser:
+        return chosen_optimisers(self.store, self.tuning(data))[0]
+
+    def restarts(self, data: str, optimiser: Optimiser, init: str, layerwise: bool = False) -> list[Learn]:
+        """The restarts of Algorithm 1, in narrow networks."""
+        plan, arm = self.plan, LAYERS if layerwise else INITS[init]
+        return [
             Learn(
-                section,
-                f"learned from {'ReLU' if init == 'relu' else 'zeros'}",
+                self.section,
+                arm,
                 (data,),
-                task,
-                Network(1, 1, plan.learning_width, 1, Activation("spline", points=points)),
-                replace(plan.learning, init=init, unroll=unroll, outer=Optimiser("adam", eta), inner=optimiser),
+                self.task,
+                Network(
+                    1,
+                    1,
+                    plan.learning_width,
+                    2 if layerwise else 1,
+                    Activation("spline", points=points, layerwise=layerwise),
+                    residual=layerwise,
+                ),
+                replace(
+                    plan.learning,
+                    init=init,
+                    unroll=unroll,
+                    outer=Optimiser("adam", eta),
+                    inner=optimiser,
+                    batch=plan.batch,
+                ),
                 seed,
             )
             for seed, (points, unroll, eta) in enumerate(plan.restarts)
         ]
-        for data, optimisers in chosen.items()
-        for optimiser in optimisers
-        for init in ("relu", "zeros")
-    }
-    yield [run for runs in learning.values() for run in runs]
 
-    def reuse(learn: Learn, role: str, optimiser: Optimiser, seed: int) -> Train:
-        network = replace(learn.network, width=plan.width)
-        key = store.key(learn)
-        return Train(section, role, learn.arm, learn.data[0], task, network, optimiser, plan.steps, seed, seed, key)
+    def best(self, restarts: list[Learn], role: str = "selection") -> Learn | None:
+        """The restart with the best validation accuracy after training from scratch; None if all diverged."""
 
-    for block in range(max(map(len, chosen.values()))):  # the tuned optimiser first: of use when partly done
-        groups = {
-            (data, optimiser, init): usable(store, runs)
-            for (data, optimiser, init), runs in learning.items()
-            if chosen[data].index(optimiser) == block
-        }
-        selection = {
-            group: [(run, reuse(run, "selection", run.settings.inner, 0)) for run in runs]
-            for group, runs in groups.items()
-            if runs
-        }
-        yield [run for pairs in selection.values() for _, run in pairs]
+        def merit(run):
+            return validation_accuracy(self.store, self.reuse(run, role, 0))
 
-        finals = [
-            Train(section, "final", "ReLU", data, task, Network(1, 1, plan.width), optimiser, plan.steps, seed, seed)
-            for data, optimiser in dict.fromkeys((data, optimiser) for data, optimiser, _ in groups)
-            for seed in plan.seeds
-        ]
-        for (_, optimiser, _), pairs in selection.items():
-            best, _ = max(pairs, key=lambda pair: validation_accuracy(store, pair[1]))
-            finals += [reuse(best, "final", optimiser, seed) for seed in plan.seeds]
-        yield finals
+        return max(usable(self.store, restarts), key=merit, default=None)
+
+    def reuse(self, learn: Learn, role: str, seed: int, depth: int = 0) -> Train:
+        """Train a wide network, of the depth of the learning or another, with a learned activation fixed."""
+        g, depth, key = learn.network.activation, depth or learn.network.depth, self.store.key(learn)
+        return self.train(role, learn.arm, learn.data[0], g, learn.settings.inner, seed, key, depth)
+
+    def train(self, role, arm, data, activation, optimiser, seed, learned="", depth=1) -> Train:
+        """One run; deeper networks are residual (Appendix E.2), with one hidden layer the sizes do not allow it."""
+        plan = self.plan
+        network = Network(1, 1, plan.width, depth, activation, residual=depth > 1)
+        return Train(
+            self.section, role, arm, data, self.task, network, optimiser, plan.steps, seed, seed, learned, plan.batch
+        )  # fmt: skip
