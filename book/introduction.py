@@ -101,7 +101,7 @@ show(
 findings = {claim.name: claim.settle(read).verdict for claim in claims.CLAIMS}
 found = claims.counts(read)
 say(
-    f"We test {len(claims.CLAIMS)} claims of the paper, each with a rule that was fixed before the results were read. So far: "
+    f"We test {len(claims.CLAIMS)} claims of the paper, each with a rule that was fixed before the results were read (where one was reworded later, it says so). So far: "
     + ", ".join(f"**{number} {verdict}**" for verdict, number in found.items() if number)
     + ". Statements, numbers and rules are on the [claims page](claims.ipynb)."
 )

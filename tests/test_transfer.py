@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import algorithmic, claims, figures_transfer, results
+from lib import algorithmic, claims, figures_transfer, findings_grokking, results
 from lib.experiments import Learn, Train
 from lib.figures_transfer import matrix_scores, transfer_scores
 from lib.reading import Collected
@@ -323,3 +323,12 @@ def test_c14_waits_for_the_whole_sweep():
     object.__setattr__(incomplete, "lacking", frozenset({"sweep"}))
     assert claim.settle(lambda section: incomplete) == claims.NOT_RUN
     assert claim.settle(lambda section: Given(frame, 3)).verdict == "reproduced"
+
+
+def test_the_main_setting_counts_up_to_the_last_step_of_the_sweep():
+    """Final runs of 60,000 steps beside a sweep of 1,000: what they reach later counts as never."""
+    sweep = sweep_runs({(32, 0.0): (None, 100)}).assign(data="a+b mod 27", seed=1)
+    main = grokking_runs([500] * 2, [5000] * 2).assign(**{"network.width": 256, "validation": 0.0})
+    table = findings_grokking.settings_table(Given(pd.concat([sweep, main])))
+    assert list(table.width) == [32, 256] and list(table.pairs) == [0.8, 0.8]
+    assert table["ReLU"].tolist() == [np.inf, 500] and table["learned from zeros"].tolist() == [100, np.inf]

@@ -1,0 +1,84 @@
+"""What the pages on images read from their records, on records made up by hand."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import image_results
+from lib.intervals import interval
+from lib.reading import Collected
+from lib.sections.images import ARMS
+
+SGD, ADAM = ("sgd", 0.2), ("adam", 0.001)
+
+
+class Given(Collected):
+    """Records given as one frame of runs."""
+
+    def __init__(self, rows, missing=0, lacking=()):
+        super().__init__([], missing, frozenset(lacking))
+        object.__setattr__(self, "given", pd.DataFrame(rows))
+
+    def frame(self, kind="train", **equal):
+        frame = self.given
+        for column, value in equal.items():
+            frame = frame[frame[column] == value]
+        return frame.reset_index(drop=True)
+
+
+def run(role, data, arm="ReLU", optimiser=ADAM, seed=0, accuracy=0.5, depth=1):
+    return {
+        "role": role, "data": data, "arm": arm, "optimiser.name": optimiser[0], "optimiser.lr": optimiser[1], "seed": seed,
+        "validation_accuracy": accuracy, "test_accuracy": accuracy, "network.depth": depth,
+    }  # fmt: skip
+
+
+def finals(data, optimiser, seeds=(1, 2), arms=ARMS):
+    return [run("final", data, arm, optimiser, seed) for arm in arms for seed in seeds]
+
+
+def test_finals_are_those_of_finished_comparisons():
+    rows = finals("mnist", ADAM) + finals("mnist", SGD, arms=ARMS[:2]) + finals("cifar10", ADAM)[:-1]
+    left = image_results.finals(Given(rows, missing=3))
+    assert set(left.data) == {"mnist"} and set(left["optimiser.name"]) == {"adam"} and len(left) == 6
+    assert len(image_results.finals(Given(rows, missing=0))) == len(rows)  # nothing is missing: an arm diverged
+    assert image_results.finals(Given(rows[:2], missing=3)).empty
+
+
+def test_the_tuned_optimiser_is_the_best_on_validation_rows():
+    rows = [run("tuning", "mnist", optimiser=o, accuracy=a) for o, a in ((SGD, 0.4), (ADAM, 0.6), (("adam", 0.01), 0.5))]
+    results = Given(rows + finals("mnist", SGD) + finals("mnist", ADAM))
+    assert set(image_results.tuned(results)["optimiser.lr"]) == {0.001}
+    assert list(image_results.at_the_edge(results.frame(role="tuning"))) == [("mnist", 0.001)]
+    assert list(image_results.summaries(results.frame(role="final"), results.frame(role="tuning"))) == [
+        "the tuned optimiser",
+        "plain gradient descent",
+    ]
+    only = Given(rows + finals("mnist", ADAM))
+    assert list(image_results.summaries(only.frame(role="final"), only.frame(role="tuning"))) == ["the tuned optimiser"]
+
+
+def test_a_rate_between_others_is_not_at_the_edge():
+    rows = [run("tuning", "mnist", optimiser=("adam", lr), accuracy=a) for lr, a in ((0.001, 0.4), (0.003, 0.6), (0.01, 0.5))]
+    assert list(image_results.at_the_edge(Given(rows).frame())) == []
+    assert list(image_results.at_the_edge(Given(rows[:1]).frame())) == []  # one candidate has no edge
+
+
+def test_depths_compare_the_same_seeds():
+    rows = [run("tuning", "mnist", optimiser=ADAM)] + finals("mnist", ADAM, seeds=(1, 2, 3))
+    deep = [run("depth", "mnist", arm, ADAM, seed, 0.7 + seed / 100, 2) for arm in ARMS for seed in (1, 2)]
+    table = image_results.by_depth(Given(rows + deep))
+    assert set(table.depth) == {1, 2} and set(table.n) == {2}  # seed 3 was not run at depth 2
+    row = table[(table.depth == 2) & (table.arm == "ReLU")].iloc[0]
+    assert (row["mean"], row.half_width) == pytest.approx(tuple(interval([0.71, 0.72])))
+    assert image_results.by_depth(Given(rows + deep, missing=1, lacking=["depth"])).empty
+    assert image_results.by_depth(Given(rows)).empty
+
+
+def test_markers_are_late_evaluations_with_some_variation():
+    arrays = {"step": np.array([0, 5, 10, 100]), "tv": np.array([1.0, 1.0, 0.0, 2.0]), "test_accuracy": np.array([0.1, 0.2, 0.3, 0.4])}
+    runs = pd.DataFrame([{"data": "mnist", "arm": "ReLU", "steps": 100, "record": SimpleNamespace(arrays=arrays)}])
+    points = image_results.markers(runs)
+    assert points[["tv", "test_accuracy"]].to_numpy().tolist() == [[2.0, 0.4]]  # from step 10 on; a TV of 0 has no logarithm
