@@ -7,7 +7,7 @@ activation:
 - plain: the forward pass over all 20,000 points at once, the spline by indexing;
 - kernels: the same with the spline's kernels;
 - chunks: ``lib.metrics.total_variation``, 2,000 points at a time;
-- short cut: ``lib.metrics.network_total_variation``, the ends of the paths through the first layer, the rest in a kernel.
+- short cut: ``lib.metrics.network_total_variation``, the ends through the first layer, the rest in one kernel.
 """
 
 import statistics

@@ -102,6 +102,47 @@ def column_means(scores: Scores) -> dict[str, Interval]:
     return means
 
 
+def own_activations(cells: pd.DataFrame, functions: dict[str, np.ndarray]) -> Figure:
+    """Test accuracy over steps on each task, with ReLU and with its own activation, which stands below.
+
+    Args:
+        cells: the runs with role "matrix". functions: per task the control values of its activation, on [-1, 1].
+    """
+    columns = min(len(functions), 4)
+    rows = -(-len(functions) // columns)
+    figure, axes = plt.subplots(
+        2 * rows, columns, figsize=(7, 2.5 * rows + 0.4), height_ratios=[2, 1] * rows, squeeze=False
+    )
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for i, (task, psi) in enumerate(functions.items()):
+        row, column = divmod(i, columns)
+        above, below = axes[2 * row, column], axes[2 * row + 1, column]
+        for arm, colour, line, label in (
+            (RELU, "C0", "--", "ReLU"),
+            (learned_on(task), "C2", "-", "learned on the task"),
+        ):
+            for record in cells[(cells.data == task) & (cells.arm == arm)].record:
+                steps, accuracy = record.arrays["step"], record.arrays["test_accuracy"]
+                above.plot(steps[1:], 100 * accuracy[1:], color=colour, linestyle=line, label=label)
+        above.set_title(task.replace(" else", "\nelse"), fontsize=8.5)
+        above.set(xscale="log", ylim=(-3, 104), xticks=[1, 100])
+        below.plot(np.linspace(-1, 1, len(psi)), psi, color="C2", linewidth=0.8)
+        below.set(xticks=[-1, 0, 1], yticks=[0])
+        for ax in (above, below):
+            ax.set_axis_on()
+            ax.tick_params(labelsize=7.5)
+            ax.minorticks_off()
+        if row == rows - 1:
+            above.set_xlabel("training steps", fontsize=8.5)
+            below.set_xlabel("pre-activation $z$", fontsize=8.5)
+        if column == 0:
+            above.set_ylabel("test acc. (%)", fontsize=8.5)
+            below.set_ylabel("$g(z)$", fontsize=8.5)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8.5)
+    return figure
+
+
 def heat_map(scores: Scores) -> Figure:
     """Figure 14: tasks as rows, activations as columns, brightness by score; ReLU and "all tasks" at the right."""
     specific = [arm for arm in scores.score if arm not in (RELU, ALL)]

@@ -44,13 +44,13 @@ data_dir = None
 import pandas as pd
 import torch
 
-from lib import claims, figures_grokking, figures_transfer, metalearning, reading
+from lib import algorithmic, claims, figures_grokking, figures_transfer, metalearning, reading
 from lib.display import provenance, say, show, table
 from lib.experiments import accuracy, load_parts, schedule
 from lib.figures import name_of, plus_minus
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
-from lib.sections.transfer import PLANS
+from lib.sections.transfer import PLANS, learned_on
 from lib.training import Optimiser, train
 
 # %% [markdown]
@@ -119,7 +119,7 @@ plan = PLANS[profile]
 cells, finals, tuning = results.frame(role="matrix"), results.frame(role="final"), results.frame(role="tuning")
 matrix_done = not results.missing and len(cells) > 0
 images_done = figures_transfer.table_complete(finals, plan.images)
-where = "full scale, from the committed records" if profile == "paper" else "**small, computed live** (profile smoke)"
+where = "from the committed records, scaled down as follows" if profile == "paper" else "**small, computed live** (profile smoke)"
 if results.missing:
     say(f"**Not yet run**: {results.missing} or more records of this section are missing in profile {profile}.")
 
@@ -138,7 +138,7 @@ if matrix_done:
     n, easy = len(scores.easy), int(scores.easy.sum())
     above = "Above the line: easy tasks. " if 0 < easy < n else ""
     say(
-        f"These results are {where}: {n} tasks, {easy} of them easy, {scores.score.shape[1]} activations, {len(cells)} networks of {cells['network.width'].iloc[0]} units. "
+        f"These results are {where}: {n} of the paper's {len(algorithmic.TASKS)} tasks, {easy} of them easy, {scores.score.shape[1]} activations, {len(cells)} networks of {cells['network.width'].iloc[0]} units. "
         f"Every cell has {cells.steps.iloc[0]:,} steps, in place of the paper's 60,000, and one seed; each activation is from one restart."
     )
     show(
@@ -155,6 +155,21 @@ if matrix_done:
         caption="Mean score per column, the paper's number beside ours; 95 % intervals over the tasks. The task-specific number is the mean over all columns "
         "and all tasks, not the diagonal.",
         name="tab-matrix",
+    )
+    by_key = {record.key: record for record in results.records}
+    own = {
+        row.data: by_key[row.learned].arrays["psi_hidden"]
+        for row in cells[cells.learned != ""].itertuples() if row.arm == learned_on(row.data)
+    }  # fmt: skip
+    relu = 100 * cells[(cells.arm == "ReLU") & cells.data.isin(own)].test_accuracy_last.mean()
+    mine = 100 * cells[cells.arm == cells.data.map(learned_on)].test_accuracy_last.mean()
+    show(
+        lambda: figures_transfer.own_activations(cells, own),
+        alt=f"Small panels, one for each of {len(own)} tasks: test accuracy over training steps with ReLU and with the activation learned on the task, and below it that function. "
+        f"Mean test accuracy at the end: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation.",
+        caption=f"Each task with ReLU and with its own activation: test accuracy over steps (one seed), and below it the function on $[-1, 1]$ (the paper's Figure 28). Mean test accuracy at the "
+        f"last step: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation.",
+        name="fig-own-activations",
     )
 else:
     say("The matrix over the algorithmic tasks is **not yet run**. In the paper the mean scores are: " + "; ".join(f"{k} {v} %" for k, v in figures_transfer.PAPER_SCORES.items()) + ".")
