@@ -35,7 +35,7 @@ def faster_on_addition(read: Read) -> Finding:
     runs = steps_table(results)
     runs = runs[runs.data == "a+b mod 27"] if (runs.data == "a+b mod 27").any() else runs
     last = int(runs.steps.max())
-    learned, relu = (runs[runs.arm == arm].steps_to_95 for arm in ("learned from zeros", "ReLU"))
+    learned, relu = (runs[runs.arm == arm].steps_to_95 for arm in (LEARNED, RELU))
     median, of_relu = (arm.fillna(np.inf).median() if len(arm) else np.inf for arm in (learned, relu))  # never: last
     reached = f"{int(learned.notna().sum())} of {len(learned)} seeds with the learned activation, {int(relu.notna().sum())} of {len(relu)} with ReLU"
     if not np.isfinite(median):
@@ -121,7 +121,7 @@ def learned_overfits_later(read: Read) -> Finding:
     falls = runs.assign(fall=runs.test_accuracy_max - runs.test_accuracy_last)
     others = falls[falls.role.isin(["sweep", "modulus"])].groupby("arm").fall.max()
     falls = falls[falls.role.isin(["final", "selection"])]  # restarts that were not selected are learned models too
-    learned, relu = (falls[falls.arm == arm] for arm in ("learned from zeros", "ReLU"))
+    learned, relu = (falls[falls.arm == arm] for arm in (LEARNED, RELU))
     stays = (relu.fall <= 0.02) | (relu.test_accuracy_max < 0.05)
     if not len(learned):
         return Finding("no learned activation: every restart diverged", "not reproduced")

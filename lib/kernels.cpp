@@ -178,6 +178,16 @@ template <class T> void dispatch(int op, const Call<T>& c) {
     }
 }
 
+// (value, difference) at each of `size` control points, in rows of `points`.
+template <class T> std::vector<Pair<T>> table_of(const T* psi, int64_t size, int64_t points) {
+    std::vector<Pair<T>> table(size);
+    for (int64_t i = 0; i < size; i++) {
+        const int64_t left = (i + 1) % points ? i : i - 1;  // the last point has the slope of the last piece
+        table[i] = {psi[i], psi[left + 1] - psi[left]};
+    }
+    return table;
+}
+
 template <class T>
 void spline(int op, const T* z, const T* psi, const T* r, T* out, T* out2, int64_t n, int64_t inner, int64_t rows,
             int64_t points, double low, double high) {
@@ -188,11 +198,7 @@ void spline(int op, const T* z, const T* psi, const T* r, T* out, T* out2, int64
     std::vector<Sum> sum;
     std::vector<int> offsets;
     if (reads_table(op)) {
-        table.resize(size);
-        for (int64_t i = 0; i < size; i++) {
-            const int64_t left = (i + 1) % points ? i : i - 1;  // the last point has the slope of the last piece
-            table[i] = {psi[i], psi[left + 1] - psi[left]};
-        }
+        table = table_of(psi, size, points);
         c.table = table.data();
     }
     if (sums(op)) {
@@ -243,11 +249,7 @@ template <class T>
 void along_paths(const T* from, const T* to, const T* psi, const T* weights, const T* bias, T* out, int64_t paths,
                  int64_t width, int64_t steps, int64_t points, double low, double high) {
     const double scale = (points - 1) / (high - low);
-    std::vector<Pair<T>> table(points);
-    for (int64_t i = 0; i < points; i++) {
-        const int64_t left = i + 1 < points ? i : i - 1;
-        table[i] = {psi[i], psi[left + 1] - psi[left]};
-    }
+    const std::vector<Pair<T>> table = table_of(psi, points, points);
     const int64_t rows = width < 2048 ? 2048 / width : 1;  // steps at a time
     std::vector<T> z(rows * width), g(rows * width);
     for (int64_t path = 0; path < paths; path++) {

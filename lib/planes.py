@@ -71,10 +71,7 @@ class Panels:
                 )
             scores = baselines.fit(of.model, record.numbers["settings"], parts, of.seed)
             return self.with_slices({"test_accuracy": record.numbers["test_accuracy"]}, {}, scores, parts)
-        parts = load_parts(of.data, of.task, of.split, of.validation, context.data_dir)
-        network = replace(of.network, inputs=parts.inputs, outputs=parts.outputs)
-        psi = learned_psi(context.store, of.learned) if of.learned else {}
-        done = trained_again(of, network, psi, parts)
+        network, psi, parts, done = trained_again(of, context)
         at = done.history["step"].index(done.best_step)
         numbers, arrays = self.landscapes(network, psi, parts, done)
         numbers["test_accuracy"] = done.history["test_accuracy"][at]
@@ -165,10 +162,7 @@ class Paths:
 
     def run(self, context) -> Outcome:
         of = self.run_of
-        parts = load_parts(of.data, of.task, of.split, of.validation, context.data_dir)
-        network = replace(of.network, inputs=parts.inputs, outputs=parts.outputs)
-        psi = learned_psi(context.store, of.learned) if of.learned else {}
-        done = trained_again(of, network, psi, parts)
+        network, psi, parts, done = trained_again(of, context)
         x, generator = parts.train.x, torch.Generator().manual_seed(self.seed)
         paths = metrics.sample_paths(x, parts.train.labels, generator=generator)
 
@@ -193,9 +187,12 @@ class Paths:
         return Outcome(numbers, {"outputs": outputs.numpy(), "variations": tv.per_path[: self.shown].numpy()})
 
 
-def trained_again(of: Train, network: Network, psi: Psi, parts: Parts) -> Trained:
-    """The model of a run, with the weights at each evaluation."""
-    return train(
+def trained_again(of: Train, context) -> tuple[Network, Psi, Parts, Trained]:
+    """The network of a run, its learned activation, its data, and the training with the weights at each evaluation."""
+    parts = load_parts(of.data, of.task, of.split, of.validation, context.data_dir)
+    network = replace(of.network, inputs=parts.inputs, outputs=parts.outputs)
+    psi = learned_psi(context.store, of.learned) if of.learned else {}
+    done = train(
         network,
         psi,
         (parts.train.x, parts.train.y),
@@ -208,6 +205,7 @@ def trained_again(of: Train, network: Network, psi: Psi, parts: Parts) -> Traine
         snapshots=True,
         best="validation_accuracy" if of.validation else None,
     )
+    return network, psi, parts, done
 
 
 def slice_places(parts: Parts, count: int, seed: int) -> list[tuple[Tensor, tuple[int, int]]]:
