@@ -12,7 +12,7 @@ They are each other's derivatives, so derivatives of any order are made of the s
 saved for the backward pass; the pieces are found again there (saving fractions or slopes instead would lose
 the mixed second derivatives).
 
-kernels.cpp computes them on the CPU, PyTorch everywhere else and where it cannot be compiled (see native.py).
+kernels.cpp computes them on the CPU, PyTorch (pieces.py) everywhere else and where it cannot be compiled (native.py).
 """
 
 import functools
@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from lib import native
+from lib import native, pieces
 
 transformed = torch._C._are_functorch_transforms_active  # () -> whether inside vmap, grad, ... of torch.func
 _VALUE, _SLOPE, _BOTH, _HAT_SUM, _SLOPE_SUM, _BACKWARD = range(6)  # as in kernels.cpp
@@ -70,7 +70,7 @@ def slope_product(z: Tensor, psi: Tensor, g: Tensor, low: float, high: float) ->
         raise ValueError(f"g must be like z, {expected}, got {got}")
     if transformed() or (torch.is_grad_enabled() and (psi.requires_grad or g.requires_grad)):
         return _SlopeProduct.apply(z, psi, g, grid)
-    return _slope_product(z, psi, g, grid)
+    return _slope_product(z.detach(), psi, g, grid)
 
 
 def value_and_slope(z: Tensor, psi: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
@@ -182,22 +182,19 @@ def _run(library, operation, z, psi, r, out, grid, out2=None):
 def _value(z, psi, grid):
     if (library := _library(z)) is not None:
         return _run(library, _VALUE, z, psi, z, _new(z), grid)
-    k, fraction = _locate(z, grid)
-    pairs = torch.complex(psi, _differences(psi)).reshape(-1)  # one look-up fetches both
-    pairs = torch.view_as_real(pairs.index_select(0, k)).reshape(*z.shape, 2)
-    return torch.addcmul(pairs[..., 0], fraction, pairs[..., 1])
+    return pieces.value(z, psi, grid)
 
 
 def _slope_product(z, psi, g, grid):
     if (library := _library(z)) is not None:
         return _run(library, _SLOPE, z, psi, g, _new(z), grid)
-    return _slope_times(z, psi, g, grid, _locate(z, grid)[0])
+    return pieces.slope_product(z, psi, g, grid)
 
 
 def _hat_sum(z, g, grid):
     if (library := _library(z)) is not None:
         return _run(library, _HAT_SUM, z, z, g, z.new_empty((*grid.rows, grid.points)), grid)
-    return _weigh(*_locate(z, grid), g, grid)
+    return pieces.hat_sum(z, g, grid)
 
 
 def _gradients(z, psi, r, grid):
@@ -205,56 +202,13 @@ def _gradients(z, psi, r, grid):
     if (library := _library(z)) is not None:
         dpsi = _new(psi)
         return _run(library, _BACKWARD, z, psi, r, _new(z), grid, dpsi), dpsi
-    k, fraction = _locate(z, grid)
-    return _slope_times(z, psi, r, grid, k), _weigh(k, fraction, r, grid)
+    return pieces.gradients(z, psi, r, grid)
 
 
 def _slope_sum(z, g, grid):
     if (library := _library(z)) is not None:
         return _run(library, _SLOPE_SUM, z, z, g, z.new_empty((*grid.rows, grid.points)), grid)
-    sums = _count(_locate(z, grid)[0], g.masked_fill(_outside(z, grid), 0), grid)
-    sums[..., -2] += sums[..., -1]  # z == high belongs to the last piece
-    sums[..., -1] = 0
-    return ((sums.roll(1, -1) - sums) * grid.scale).to(z.dtype)
-
-
-def _locate(z, grid):
-    """Return the flat index of the point left of each z, int32, and the fraction of the piece up to z."""
-    u = (z - grid.low).mul_(grid.scale).clamp_(0, grid.points - 1)
-    k = u.to(torch.int32).clamp_(0)  # NaN becomes the first piece, with a fraction of NaN
-    if grid.rows:
-        size = grid.rows.numel() * grid.points
-        starts = torch.arange(0, size, grid.points, dtype=torch.int32, device=z.device)
-        k += starts.reshape(grid.rows + (1,) * grid.tail)
-    return k.reshape(-1), u.frac_()
-
-
-def _slope_times(z, psi, g, grid, k):
-    slopes = (_differences(psi) * grid.scale).reshape(-1)
-    return slopes.index_select(0, k).reshape(z.shape).mul_(g).masked_fill_(_outside(z, grid), 0)
-
-
-def _weigh(k, fraction, g, grid):
-    right = _count(k, fraction * g, grid)
-    right[..., -1] = 0
-    return (_count(k, g, grid) - right + right.roll(1, -1)).to(g.dtype)
-
-
-def _outside(z, grid):
-    return z.clamp(grid.low, grid.high) != z  # true for NaN
-
-
-def _differences(psi):
-    """Return psi_{k+1} - psi_k, the last twice: z == high is fraction 0 of a piece with the last slope."""
-    return torch.cat([psi[..., 1:] - psi[..., :-1], psi[..., -1:] - psi[..., -2:-1]], -1)
-
-
-def _count(k, weights, grid):
-    """Sum the weights that fall on each control point, in float64: (rows..., points)."""
-    weights, size = weights.reshape(-1).double(), grid.rows.numel() * grid.points
-    on_cpu = k.device.type == "cpu"  # elsewhere bincount would wait for the device
-    sums = torch.bincount(k, weights, size) if on_cpu else weights.new_zeros(size).index_add_(0, k, weights)
-    return sums.reshape(*grid.rows, grid.points)
+    return pieces.slope_sum(z, g, grid)
 
 
 # Autograd and torch.func around them.

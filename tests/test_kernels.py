@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import grad, gradcheck, gradgradcheck
 
-from lib import kernels, native
+from lib import kernels, native, pieces
 from lib.kernels import slope_product, value, value_and_slope
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -191,6 +191,30 @@ def test_ends_knots_infinities_and_nan_are_exact(backend, dtype, columns, points
     assert torch.equal(both[1], slopes)
     # where the slope is 0 by definition, whatever the factor is
     assert torch.equal(slope_product(z[-7:], psi, torch.full_like(z[-7:], NAN), low, high), slopes[-7:] * 0)
+
+
+@pytest.mark.parametrize("shape, columns", [((41,), False), ((3, 5, 4), False), ((20, 3), True), ((2, 3), True)])
+@pytest.mark.parametrize("outlier", [0.0, NAN, INF, HIGH])
+def test_torch_in_blocks_equals_one_piece(monkeypatch, shape, columns, outlier):
+    z, psi, r = inputs(*shape, points=9, columns=columns)
+    z.view(-1)[-1] = outlier
+
+    def everything():
+        leaves = [x.clone().requires_grad_() for x in (z, psi, r)]
+        out, product = value(*leaves[:2], LOW, HIGH), slope_product(*leaves, LOW, HIGH)
+        dz, dpsi = grad(out, leaves[:2], r, create_graph=True)
+        both = value_and_slope(z, psi, LOW, HIGH)
+        plain = grad(value(*leaves[:2], LOW, HIGH), leaves[:2], r)
+        return out, product, dz, dpsi, *both, *plain, *grad(dz, leaves[1], r), *grad(product, leaves[1:], r)
+
+    with using("torch"):
+        monkeypatch.setattr(pieces, "BLOCK", 1 << 60)
+        expected = everything()
+        monkeypatch.setattr(pieces, "BLOCK", 7)
+        count = len(list(pieces.blocks(kernels._check(z, psi, LOW, HIGH), z, r)))
+        assert count == (len(z) // 2 if columns else -(-z.numel() // 7))
+        for actual, one_piece in zip(everything(), expected, strict=True):
+            torch.testing.assert_close(actual, one_piece, rtol=1e-13, atol=1e-13, equal_nan=True)
 
 
 def test_sums_at_the_ends(backend):
