@@ -8,7 +8,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from benchmarks import activation, complexity, landscape, metastep, sweeps
+from benchmarks import activation, complexity, landscape, metastep, replicas, sweeps
 from lib.files import write_atomically
 from lib.provenance import provenance
 from lib.results import ROOT, plain
@@ -18,6 +18,7 @@ PARTS = {
     "episode": metastep.measure,
     "complexity": complexity.measure,
     "landscape": landscape.measure,
+    "replicas": replicas.measure,
     "sweeps": sweeps.measure,
 }
 

@@ -9,15 +9,13 @@ Run from the repository's root: ``python -m benchmarks.activation [repeats]``. T
 - indexing: the spline as one would write it first, differentiated by autograd.
 """
 
-import statistics
 import subprocess
 import sys
-import time
-from contextlib import contextmanager
 
 import torch
 from torch.nn.functional import gelu
 
+from benchmarks.timing import interleaved, milliseconds, one_thread, ratio
 from lib import kernels, native
 
 LOW, HIGH = -5.0, 5.0
@@ -56,16 +54,6 @@ def indexing(z, psi, low=LOW, high=HIGH):
 
 def spline(z, psi):
     return kernels.value(z, psi, LOW, HIGH)
-
-
-@contextmanager
-def using(library):
-    """Run lib.kernels with one compiled library, or with PyTorch for None."""
-    chosen, native.library = native.library, lambda: library
-    try:
-        yield
-    finally:
-        native.library = chosen
 
 
 def libraries():
@@ -123,35 +111,18 @@ def jobs(work, batch, width, points):
     return rows
 
 
-def interleaved(rows, repeats):
-    """Processor seconds of each row, in turns; each turn calls it once untimed, so that none starts cold."""
-    seconds = {name: [] for name in rows}
-    for _ in range(repeats):
-        for name, (library, run) in rows.items():
-            with using(library):
-                run()
-                start = time.process_time()
-                run()
-                seconds[name].append(time.process_time() - start)
-    return seconds
-
-
 def measure(repeats: int = 15, sizes=SIZES, works=WORK) -> dict:
     """Return a table per size and kind of work: milliseconds, ratio to GELU and its spread (quartiles)."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     tables = []
-    for batch, width, points in sizes:
-        for work in works:
-            seconds = interleaved(jobs(work, batch, width, points), repeats)
-            rows = {}
-            for name, times in seconds.items():
-                ratios = [own / reference for own, reference in zip(times, seconds["gelu"], strict=True)]
-                low, median, high = statistics.quantiles(ratios, n=4)
-                milliseconds = 1000 * statistics.median(times)
-                rows[name] = {"milliseconds": milliseconds, "ratio": median, "quartiles": [low, high]}
-            tables.append({"batch": batch, "width": width, "points": points, "work": work, "rows": rows})
-    torch.set_num_threads(threads)
+    with one_thread():
+        for batch, width, points in sizes:
+            for work in works:
+                seconds = interleaved(jobs(work, batch, width, points), repeats)
+                rows = {
+                    name: {"ms": milliseconds(times), **ratio(times, seconds["gelu"])}
+                    for name, times in seconds.items()
+                }
+                tables.append({"batch": batch, "width": width, "points": points, "work": work, "rows": rows})
     return {"backend": kernels.backend(), "reference": "gelu", "repeats": repeats, "tables": tables}
 
 
@@ -161,8 +132,7 @@ def main():
     for table in measured["tables"]:
         print(f"\n({table['batch']}, {table['width']}), {table['points']} control points, {table['work']}")
         for name, row in table["rows"].items():
-            low, high = row["quartiles"]
-            cells = f"{row['milliseconds']:8.3f} ms  {row['ratio']:7.2f}  ({low:.2f} to {high:.2f})"
+            cells = f"{row['ms']:8.3f} ms  {row['ratio']:7.2f}  ({row['low']:.2f} to {row['high']:.2f})"
             print(f"{name:>12}  {cells}")
 
 

@@ -10,23 +10,16 @@ activation:
 - short cut: ``lib.metrics.network_total_variation``, the ends through the first layer, the rest in one kernel.
 """
 
-import statistics
 import sys
 
 import torch
 
-from benchmarks.activation import interleaved
+from benchmarks.activation import indexing
+from benchmarks.timing import interleaved, milliseconds, one_thread, ratio
 from lib import kernels, metrics, native
 from lib.networks import Activation, Network
 
 PATHS, POINTS = 200, 100
-
-
-def plain_spline(z, psi, low, high):
-    """Linear interpolation by indexing, as one would write it first."""
-    position = (z.clamp(low, high) - low) * ((len(psi) - 1) / (high - low))
-    k = position.floor().clamp(max=len(psi) - 2).long()
-    return torch.lerp(psi[k], psi[k + 1], position - k)
 
 
 def candidates(depth=1, inputs=324, width=128, points=50):
@@ -51,7 +44,7 @@ def candidates(depth=1, inputs=324, width=128, points=50):
     def plain(points_):
         for layer in range(depth):
             z = points_ @ params[2 * layer].T + params[2 * layer + 1]
-            points_ = plain_spline(z, psi["hidden"], network.activation.low, network.activation.high)
+            points_ = indexing(z, psi["hidden"], network.activation.low, network.activation.high)
         return points_ @ params[-2].T + params[-1]
 
     def forward(points_):
@@ -67,34 +60,25 @@ def candidates(depth=1, inputs=324, width=128, points=50):
 
 
 def measure(repeats=15, **shape):
-    """Median seconds, spread (quartiles over median) and speed-up over plain, of interleaved runs."""
-    torch.set_num_threads(1)
-    functions = candidates(**shape)
-    values = {name: function() for name, function in functions.items()}  # also warms up
-    for name, value in values.items():
-        if abs(value - values["plain"]) > 1e-4 * values["plain"]:
-            raise RuntimeError(f"{name} computed {value}, plain {values['plain']}")
-    seconds = interleaved({name: (native.library(), function) for name, function in functions.items()}, repeats)
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    rows = {}
-    for name, times in seconds.items():
-        low, _, high = statistics.quantiles(times, n=4)
-        rows[name] = {
-            "seconds": medians[name],
-            "spread": (high - low) / medians[name],
-            "speedup": medians["plain"] / medians[name],
-        }
-    return rows
+    """Per version: milliseconds, and how many times faster than plain (median and quartiles) it is."""
+    with one_thread():
+        functions = candidates(**shape)
+        values = {name: function() for name, function in functions.items()}  # also warms up
+        for name, value in values.items():
+            if abs(value - values["plain"]) > 1e-4 * values["plain"]:
+                raise RuntimeError(f"{name} computed {value}, plain {values['plain']}")
+        seconds = interleaved({name: (native.library(), function) for name, function in functions.items()}, repeats)
+    return {name: {"ms": milliseconds(times), **ratio(seconds["plain"], times)} for name, times in seconds.items()}
 
 
 def main():
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     print(f"spline backend: {kernels.backend()}")
-    print(f"{'network':>20}  {'version':>10}  {'ms':>8}  {'spread':>7}  {'speed-up':>8}")
+    print(f"{'network':>20}  {'version':>10}  {'ms':>8}  {'times faster':>12}")
     for shape in ({"depth": 1}, {"depth": 2}, {"depth": 1, "inputs": 32}, {"depth": 1, "width": 256}):
         for name, row in measure(repeats, **shape).items():
             label = ", ".join(f"{key} {value}" for key, value in shape.items())
-            cells = f"{1000 * row['seconds']:8.2f}  {row['spread']:7.0%}  {row['speedup']:8.1f}"
+            cells = f"{row['ms']:8.2f}  {row['ratio']:12.1f}"
             print(f"{label:>20}  {name:>10}  {cells}")
 
 

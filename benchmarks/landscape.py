@@ -4,12 +4,11 @@ Run from the repository's root: ``python -m benchmarks.landscape [repeats]``. 36
 2,000 rows of 7 columns; a landscape of the paper has 2,500 networks.
 """
 
-import statistics
 import sys
 
 import torch
 
-from benchmarks.activation import interleaved
+from benchmarks.timing import interleaved, milliseconds, one_thread, ratio
 from lib import landscapes, native
 from lib.networks import Activation, Network
 
@@ -40,18 +39,12 @@ def jobs(width: int, depth: int):
 
 def measure(repeats: int = 15) -> list[dict]:
     """Per size of the network: milliseconds per network one by one, and how much faster each batch is."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     rows = []
-    for width, depth in SIZES:
-        seconds = interleaved(jobs(width, depth), repeats)
-        row = {"width": width, "depth": depth, "ms": 1e3 * statistics.median(seconds[1]) / SIDE**2}
-        for batch in BATCHES:
-            ratios = [one / many for one, many in zip(seconds[1], seconds[batch], strict=True)]
-            low, median, high = statistics.quantiles(ratios, n=4)
-            row[f"batch {batch}"] = {"ratio": median, "low": low, "high": high}
-        rows.append(row)
-    torch.set_num_threads(threads)
+    with one_thread():
+        for width, depth in SIZES:
+            seconds = interleaved(jobs(width, depth), repeats)
+            row = {"width": width, "depth": depth, "ms": milliseconds(seconds[1]) / SIDE**2}
+            rows.append(row | {f"batch {batch}": ratio(seconds[1], seconds[batch]) for batch in BATCHES})
     return rows
 
 

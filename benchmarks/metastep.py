@@ -10,14 +10,15 @@ descent on the full batch, the last 5 unrolled, and the gradient in psi of the l
 """
 
 import importlib.util
-import statistics
+import math
 import sys
 import warnings
 
 import torch
 from torch import nn
 
-from benchmarks.activation import indexing, interleaved
+from benchmarks.activation import indexing
+from benchmarks.timing import interleaved, milliseconds, one_thread, ratio
 from lib import metalearning, native
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
@@ -157,33 +158,28 @@ def growth(repeats: int = 5) -> dict:
         half, twice = ({**DEFAULT, name: max(1, round(DEFAULT[name] * f))} for f in (0.5, 2))
         runs = {"half": (native.library(), ours(half, metalearning.inner_loop)),
                 "twice": (native.library(), ours(twice, metalearning.inner_loop))}  # fmt: skip
-        times = {key: statistics.median(values) for key, values in interleaved(runs, repeats).items()}
-        exponent = torch.log2(torch.tensor(times["twice"] / times["half"])).item()
-        exponent /= torch.log2(torch.tensor(twice[name] / half[name])).item()
-        table[name] = {"half_ms": 1e3 * times["half"], "twice_ms": 1e3 * times["twice"], "exponent": exponent}
+        times = {key: milliseconds(values) for key, values in interleaved(runs, repeats).items()}
+        exponent = math.log2(times["twice"] / times["half"]) / math.log2(twice[name] / half[name])
+        table[name] = {"half_ms": times["half"], "twice_ms": times["twice"], "exponent": exponent}
     return table
 
 
 def measure(repeats: int = 5) -> dict:
     """Per number of inputs: milliseconds and ratio to the products, with quartiles over the turns; and the growth."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     tables = []
-    for inputs in (324, 32):
-        size = {**DEFAULT, "inputs": inputs}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # `higher` uses what PyTorch has deprecated
-            seconds = interleaved(jobs(size), repeats)
-        rows = {}
-        for name, times in seconds.items():
-            ratios = sorted(own / floor for own, floor in zip(times, seconds["products"], strict=True))
-            low, median, high = statistics.quantiles(ratios, n=4)
-            rows[name] = {"ms": 1e3 * statistics.median(times), "ratio": median, "low": low, "high": high}
-        difference = same({**size, "batch": 256, "steps": 10})
-        tables.append({"size": size, "rows": rows, "largest_relative_difference": difference})
-    result = {"tables": tables, "growth": growth(repeats)}
-    torch.set_num_threads(threads)
-    return result
+    with one_thread():
+        for inputs in (324, 32):
+            size = {**DEFAULT, "inputs": inputs}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # `higher` uses what PyTorch has deprecated
+                seconds = interleaved(jobs(size), repeats)
+            rows = {
+                name: {"ms": milliseconds(times), **ratio(times, seconds["products"])}
+                for name, times in seconds.items()
+            }
+            difference = same({**size, "batch": 256, "steps": 10})
+            tables.append({"size": size, "rows": rows, "largest_relative_difference": difference})
+        return {"tables": tables, "growth": growth(repeats)}
 
 
 if __name__ == "__main__":

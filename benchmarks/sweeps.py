@@ -5,14 +5,13 @@ spline by indexing, dense one-hot inputs, batches by indexing. After: this libra
 the size of Fashion-MNIST, since the work does not depend on the values.
 """
 
-import statistics
 import sys
 
 import torch
 from torch import nn
 
-from benchmarks.activation import interleaved
 from benchmarks.metastep import IndexedSpline, plain_tail
+from benchmarks.timing import interleaved, milliseconds, one_thread, ratio
 from lib import metalearning, native
 from lib.experiments import load_parts
 from lib.metalearning import Settings, Task
@@ -82,16 +81,12 @@ def piece(data, width, steps, unroll, points, reach, lr):
 
 def measure(repeats: int = 5) -> dict:
     """Per piece: milliseconds before and after, and their ratio with quartiles over the turns."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     result = {}
-    for name, settings in PIECES.items():
-        seconds = interleaved(piece(*settings), repeats)
-        ratios = [b / a for b, a in zip(seconds["before"], seconds["after"], strict=True)]
-        low, median, high = statistics.quantiles(ratios, n=4)
-        milliseconds = {key: 1e3 * statistics.median(times) for key, times in seconds.items()}
-        result[name] = {**milliseconds, "ratio": median, "low": low, "high": high}
-    torch.set_num_threads(threads)
+    with one_thread():
+        for name, settings in PIECES.items():
+            seconds = interleaved(piece(*settings), repeats)
+            times = {key: milliseconds(values) for key, values in seconds.items()}
+            result[name] = {**times, **ratio(seconds["before"], seconds["after"])}
     return result
 
 

@@ -201,6 +201,7 @@ def outer_gradient(t, rate, episode):
     settings = Settings(unroll=t, inner=Optimiser("sgd", rate))
     generator = torch.Generator().manual_seed(1000 * seed + episode)
     rows, held_out = metalearning.draw_episode(task, settings, torch.arange(len(task.x)), generator)
+    held_out = task.x[held_out], task.y[held_out]
     psi = {"hidden": small.init_psi("relu")["hidden"].requires_grad_()}
     theta = metalearning.inner_loop(task, psi, small.init(generator), rows, n_tr, settings, generator)
     return torch.autograd.grad(metalearning.outer_loss(task, psi, theta, held_out), psi["hidden"])[0]

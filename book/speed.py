@@ -87,8 +87,7 @@ def label(name):
 
 
 def ratio(row):
-    low, high = row.get("quartiles") or (row["low"], row["high"])
-    return f"{row['ratio']:.2f} ({low:.2f} to {high:.2f})"
+    return f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
 
 
 if record:
@@ -113,7 +112,7 @@ def activation_bars():
     figure, axes = plt.subplots(figsize=(7, 2.9))
     for i, (name, row) in enumerate(rows.items()):
         colour = "C0" if name == "gelu" else "C2" if name.startswith("cpp") or name == "torch" else "C1"
-        axes.plot(row["quartiles"], [-i, -i], color=colour, linewidth=3, alpha=0.4)
+        axes.plot([row["low"], row["high"]], [-i, -i], color=colour, linewidth=3, alpha=0.4)
         axes.plot(row["ratio"], -i, "o", color=colour)
     axes.set_yticks([-i for i in range(len(rows))], [label(name) for name in rows])
     axes.set(xscale="log", xlabel="time, forward + backward, as a multiple of nn.GELU")
@@ -180,7 +179,7 @@ if record:
 VERSIONS = {"plain": "one forward over all points, spline by indexing", "kernels": "the same with the kernels", "chunks": "in chunks that fit the cache", "short cut": "ends of the paths through the first layer, the rest in one kernel"}
 if record:
     table(
-        pd.DataFrame([[VERSIONS.get(name, name), f"{1e3 * row['seconds']:.1f}", f"{row['speedup']:.1f}"] for name, row in record["complexity"].items()],
+        pd.DataFrame([[VERSIONS.get(name, name), f"{row['ms']:.1f}", f"{row['ratio']:.1f}"] for name, row in record["complexity"].items()],
                      columns=["version", "ms", "times faster than the first"]),
         caption="Total variation of a 324-128-1 network; all versions give the same number.",
     )  # fmt: skip
@@ -204,11 +203,27 @@ if record and "landscape" in record:
     say(f"On one core a batch is between {worst:.2f} and {best:.2f} times as fast as its networks one by one. The landscapes of this book go network by network.")
 
 # %% [markdown]
-# ## Where it would go further
+# ## Replicas as one batch
 #
-# The kernels use one thread, and a sweep runs one process per core: two threads in one process are slower than one here, because the
-# elementwise work is bound by memory. Restarts, seeds and arms of equal shape can be one batch through `torch.func.vmap`, which
-# the networks and the splines support; it is meant for a GPU, and nothing on this page was measured on one.
+# The kernels use one thread, and a sweep runs one process per core: two threads in one process are slower than one here, because
+# the elementwise work is bound by memory. A GPU needs the opposite: restarts, seeds and functions whose networks have equal shapes, stacked
+# to one batch with `torch.func.vmap`. `lib.replicas` does that, with the same random numbers and the same results as one by one.
+
+# %% tags=["remove-input"]
+if record:
+    batch = record["replicas"]
+    table(
+        pd.DataFrame([[name, f"{row['ms']:.0f}", *(ratio(row[str(n)]) for n in batch["counts"])] for name, row in batch["tasks"].items()],
+                     columns=["an episode of 20 steps", "one replica alone (ms)", *(f"batch of {n}: times faster" for n in batch["counts"])]),
+        caption=f"Replicas of Algorithm 1 as one batch against one after the other, measured on {'a CPU, one thread' if batch['device'] == 'CPU' else batch['device']}. Below 1, the batch is slower.",
+    )  # fmt: skip
+    if batch["device"] == "CPU":
+        largest = str(max(batch["counts"]))
+        worst, best = (f(row[largest]["ratio"] for row in batch["tasks"].values()) for f in (min, max))
+        say(
+            f"On a CPU a batch of {largest} is {worst:.2f} to {best:.2f} times as fast as its replicas one by one. "
+            "**Not measured on a GPU**: none was at hand; `make bench` measures it where there is one."
+        )
 
 # %% tags=["remove-input"]
 provenance(profile)

@@ -123,18 +123,8 @@ def learn(
         ValueError: without a task or a learned activation, for a task of fewer than 2 rows, without given rows for the
             objective "given", or for a checkpoint that is damaged or of another run.
     """
-    if not tasks:
-        raise ValueError("tasks must hold at least 1 task, got none")
-    for task in tasks:
-        if settings.objective == "given" and task.given is None:
-            raise ValueError("the objective 'given' needs a task with given rows")
-        if len(task.x) < 2:
-            raise ValueError(f"a task needs at least 2 rows, to train and to validate on, got {len(task.x)}")
-        if task.network.depth == 0 and task.network.input_activation is None:
-            raise ValueError("nothing to learn: the network has no hidden layer (depth 0) and no input activations")
+    check(tasks, settings)
     psi = tasks[0].network.init_psi(settings.init)  # psi := zeros (or a ReLU)
-    if not psi:
-        raise ValueError("nothing to learn: the network has neither a spline nor input activations")
     names = sorted(psi)
     best, outer_state, first = Learned(dict(psi)), settings.outer.init([psi[k] for k in names]), 0
     run = f"{settings}, seed {seed}, {[task.network for task in tasks]}"
@@ -149,11 +139,11 @@ def learn(
         k = episode % len(tasks)
         task, (pool, watched) = tasks[k], pools[k]
         n_tr = min(settings.n_tr_start + settings.n_tr_step * episode, settings.n_tr_max)  # grow n_tr
-        train_rows, outer_data = draw_episode(task, settings, pool, generator)  # T', V from T
+        train_rows, outer_rows = draw_episode(task, settings, pool, generator)  # T', V from T
         theta = task.network.init(generator)  # fresh theta
         leaves = {name: values.detach().requires_grad_() for name, values in psi.items()}
         theta = inner_loop(task, leaves, theta, train_rows, n_tr, settings, generator)  # n_tr steps on theta
-        loss = outer_loss(task, leaves, theta, outer_data)  # L on V after training
+        loss = outer_loss(task, leaves, theta, take(outer_source(task, settings), outer_rows))  # L on V after training
         gradient = torch.autograd.grad(loss, [leaves[name] for name in names])
 
         outer = loss.item()
@@ -176,6 +166,21 @@ def learn(
     return best
 
 
+def check(tasks: Sequence[Task], settings: Settings) -> None:
+    """Raise ValueError if there is nothing to learn, or nothing to learn it on."""
+    if not tasks:
+        raise ValueError("tasks must hold at least 1 task, got none")
+    for task in tasks:
+        if settings.objective == "given" and task.given is None:
+            raise ValueError("the objective 'given' needs a task with given rows")
+        if len(task.x) < 2:
+            raise ValueError(f"a task needs at least 2 rows, to train and to validate on, got {len(task.x)}")
+        if task.network.depth == 0 and task.network.input_activation is None:
+            raise ValueError("nothing to learn: the network has no hidden layer (depth 0) and no input activations")
+    if not tasks[0].network.init_psi(settings.init):
+        raise ValueError("nothing to learn: the network has neither a spline nor input activations")
+
+
 def watch_split(n: int, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
     """Rows that the episodes draw from, and rows that they never see."""
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed * 1_000_003 + 999_983))
@@ -183,17 +188,23 @@ def watch_split(n: int, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
     return order[count:], order[:count]
 
 
-def draw_episode(task: Task, settings: Settings, pool: Tensor, generator: torch.Generator):
-    """The episode's training rows T' (indices), and the data (x, y) of the outer loss (at most a batch)."""
+def draw_episode(
+    task: Task, settings: Settings, pool: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """The episode's training rows T', and the rows of outer_source that the outer loss is on (at most a batch)."""
     order = pool[torch.randperm(len(pool), generator=generator)]
     count = min(max(1, round(settings.validation * len(order))), len(order) - 1)
-    train_rows, held_out = order[count:], order[:count]
+    train_rows, rows = order[count:], order[:count]
     if settings.objective == "given":
-        x, y = task.given
-        rows = torch.randperm(len(x), generator=generator)[: settings.batch]
-        return train_rows, (x[rows], y[rows])
-    rows = (train_rows if settings.objective == "training" else held_out)[: settings.batch]
-    return train_rows, (task.x[rows], task.y[rows])
+        rows = torch.randperm(len(task.given[0]), generator=generator)
+    elif settings.objective == "training":
+        rows = train_rows
+    return train_rows, rows[: settings.batch]
+
+
+def outer_source(task: Task, settings: Settings) -> tuple[Tensor, Tensor]:
+    """The data (x, y) that the outer loss is measured on rows of."""
+    return task.given if settings.objective == "given" else (task.x, task.y)
 
 
 def inner_loop(

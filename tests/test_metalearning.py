@@ -300,12 +300,12 @@ def test_given_rows_are_not_touched_by_the_other_objectives():
 def test_the_outer_loss_uses_at_most_a_batch():
     task, pool = small_task(given=True), torch.arange(60)
     for objective, size in {"validation": 5, "training": 5, "given": 5}.items():
-        rows, (x, y) = draw_episode(task, replace(QUICK, objective=objective, batch=5), pool, generator())
-        assert len(x) == len(y) == size and len(rows) == 48
-    rows, (x, _) = draw_episode(task, replace(QUICK, validation=0.999), pool[:4], generator())
-    assert len(rows) == 1 and len(x) == 3  # neither side is ever empty
-    rows, (x, _) = draw_episode(task, replace(QUICK, validation=0.001), pool[:4], generator())
-    assert len(rows) == 3 and len(x) == 1
+        rows, outer = draw_episode(task, replace(QUICK, objective=objective, batch=5), pool, generator())
+        assert len(outer) == size and len(rows) == 48
+    rows, outer = draw_episode(task, replace(QUICK, validation=0.999), pool[:4], generator())
+    assert len(rows) == 1 and len(outer) == 3  # neither side is ever empty
+    rows, outer = draw_episode(task, replace(QUICK, validation=0.001), pool[:4], generator())
+    assert len(rows) == 3 and len(outer) == 1
 
 
 def test_several_tasks_take_turns_and_share_psi(spy):

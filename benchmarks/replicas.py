@@ -1,0 +1,65 @@
+"""Replicas of Algorithm 1 as one batch (lib.replicas) against one after the other, on a GPU if there is one.
+
+Run from the repository's root: ``python -m benchmarks.replicas [repeats]``. One episode of 20 steps, the last 5
+unrolled. On a CPU, one after the other is lib.metalearning.learn, on one thread; on a GPU it is a batch of one.
+"""
+
+import sys
+import time
+from dataclasses import replace
+
+import torch
+
+from benchmarks.timing import milliseconds, one_thread, ratio
+from lib.experiments import load_parts
+from lib.metalearning import Settings, Task, learn
+from lib.networks import Activation, Network
+from lib.replicas import learn_replicas
+from lib.training import Optimiser
+
+COUNTS = (1, 8, 32)
+SETTINGS = Settings(episodes=1, n_tr_start=20, batch=1024, init="relu", inner=Optimiser("sgd", 0.05))
+
+
+def tasks(device: torch.device) -> dict[str, Task]:
+    """An algorithmic task as in Section 3.5, and an image regression of random numbers."""
+    generator = torch.Generator().manual_seed(0)
+    spline = Activation("spline", points=50)
+    pairs = load_parts("a+b mod 27", "one-hot", split=0, validation=0).train
+    pixels, targets = (torch.rand(4096, size, generator=generator) for size in (324, 1))
+    every = {
+        "grokking, 54-128-27": Task(Network(54, pairs.y.shape[1], 128, 1, spline), pairs.x, pairs.y, "mse"),
+        "images, 324-128-1, batch 1,024": Task(Network(324, 1, 128, 1, spline), pixels, targets, "mse"),
+    }
+    return {name: replace(task, x=task.x.to(device), y=task.y.to(device)) for name, task in every.items()}
+
+
+def measure(repeats: int = 5) -> dict:
+    """Per task: milliseconds per replica one by one, and how much faster a batch of each size is, per replica."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
+    rows = {}
+    with one_thread():
+        for label, task in tasks(device).items():
+            jobs = {n: lambda n=n: learn_replicas([task], SETTINGS, seeds=range(n)) for n in COUNTS}  # noqa: B023
+            jobs["alone"] = jobs[1]
+            if device.type == "cpu":
+                jobs["alone"] = lambda: learn([task], SETTINGS, seed=0)  # noqa: B023
+            seconds = {key: [] for key in jobs}
+            for _ in range(repeats):  # seconds of the clock: a batch ends with a wait for the device
+                for key, job in jobs.items():
+                    job()
+                    start = time.perf_counter()
+                    job()
+                    seconds[key].append(time.perf_counter() - start)
+            rows[label] = {"ms": milliseconds(seconds["alone"])}
+            for n in COUNTS:
+                rows[label][str(n)] = ratio(seconds["alone"], [t / n for t in seconds[n]])
+    return {"device": name, "counts": COUNTS, "tasks": rows}
+
+
+if __name__ == "__main__":
+    measured = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    for label, row in measured["tasks"].items():
+        faster = ", ".join(f"{n}: {row[str(n)]['ratio']:.2f}" for n in measured["counts"])
+        print(f"{label} on {measured['device']}: {row['ms']:.1f} ms alone; times faster in a batch of {faster}")

@@ -1,0 +1,54 @@
+"""Interleaved timing: the ratios of a table come from turns of one run, on one thread."""
+
+import statistics
+import time
+from contextlib import contextmanager
+
+import torch
+
+from lib import native
+
+
+@contextmanager
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@contextmanager
+def using(library):
+    """Run lib.kernels with one compiled library, or with PyTorch for None."""
+    chosen, native.library = native.library, lambda: library
+    try:
+        yield
+    finally:
+        native.library = chosen
+
+
+def interleaved(rows, repeats):
+    """Processor seconds of each row, in turns; each turn calls it once untimed, so that none starts cold.
+
+    Args:
+        rows: name to (library, job); library as for `using`.
+    """
+    seconds = {name: [] for name in rows}
+    for _ in range(repeats):
+        for name, (library, run) in rows.items():
+            with using(library):
+                run()
+                start = time.process_time()
+                run()
+                seconds[name].append(time.process_time() - start)
+    return seconds
+
+
+def ratio(times, reference) -> dict:
+    """Median and quartiles over the turns of times / reference."""
+    low, median, high = statistics.quantiles([own / other for own, other in zip(times, reference, strict=True)], n=4)
+    return {"ratio": median, "low": low, "high": high}
+
+
+def milliseconds(times) -> float:
+    return 1e3 * statistics.median(times)
