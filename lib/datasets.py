@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from lib import algorithmic, sources
-from lib.sources import available, fingerprint, record_fingerprints
+from lib.sources import available, fingerprint, known, record_fingerprints
 
 __all__ = [
     "Dataset",
     "available",
     "fingerprint",
+    "known",
     "load",
     "record_fingerprints",
     "split",

@@ -69,4 +69,9 @@ def complexity_goes_with_regression(read: Read) -> Finding:
 
 def different_accuracy_at_equal_complexity(read: Read) -> Finding:
     """C4."""
-    return Finding("SVHN was not at hand for these runs", NOT_RUN.verdict)
+    equal = image_results.at_equal_complexity(read("regression"), "svhn")
+    if equal.empty:
+        return Finding("not run: data not available here (SVHN)", NOT_RUN.verdict)
+    summary = figures.summary(equal, "test_accuracy", ["data"])
+    apart = any(abs(row.gain) > row.gain_half_width for row in summary.dropna().itertuples())
+    return Finding(f"at equal total variation: {_gains(summary)}", verdict([apart]))

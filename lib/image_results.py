@@ -57,7 +57,7 @@ def tuning_table(tuning: pd.DataFrame) -> pd.DataFrame:
         dataset=tuning.data.map(figures.name_of),
     )
     pivot = shown.pivot(index="optimiser", columns="dataset", values="accuracy")
-    return pivot.reindex(shown.optimiser.unique()).reset_index()
+    return pivot.reindex(shown.optimiser.unique()).fillna("—").reset_index()
 
 
 def at_the_edge(tuning: pd.DataFrame) -> Iterator[tuple[str, float]]:
@@ -70,16 +70,32 @@ def at_the_edge(tuning: pd.DataFrame) -> Iterator[tuple[str, float]]:
 
 def summaries(finals: pd.DataFrame, tuning: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Summaries over seeds, with the tuned optimiser and, where other runs are there, with plain gradient descent."""
-    best = chosen(tuning)["optimiser.name"].reindex(finals.data.unique())
+    best = chosen(tuning)["optimiser.name"].reindex(finals.data).to_numpy()
+    used = finals["optimiser.name"]
+    blocks = {"the tuned optimiser": finals[used == best]}
+    plain = finals[used == "sgd"]
+    if (~plain.data.isin(finals[best == "sgd"].data)).any():
+        blocks["plain gradient descent"] = plain
+    return {title: figures.summary(runs, "test_accuracy", ["data"]) for title, runs in blocks.items()}
 
-    def block(name_of: pd.Series) -> pd.DataFrame:
-        parts = [part[part["optimiser.name"] == name_of[data]] for data, part in finals.groupby("data")]
-        return figures.summary(pd.concat(parts), "test_accuracy", ["data"])
 
-    blocks = {"the tuned optimiser": block(best)}
-    if (best != "sgd").any() and set(finals[finals["optimiser.name"] == "sgd"].data) == set(best.index):
-        blocks["plain gradient descent"] = block(pd.Series("sgd", best.index))
-    return blocks
+def at_equal_complexity(results: Collected, data: str) -> pd.DataFrame:
+    """Test accuracy of each arm at the same total variation, the largest that every one of its curves reaches.
+
+    A run's curve is its accuracy against its total variation during training, up to where it first has that value.
+
+    Returns:
+        Columns data, arm, seed, test_accuracy; empty where the dataset is not finished.
+    """
+    runs = tuned(results)
+    runs, rows = runs[runs.data == data], []
+    level = min((run.record.arrays["tv"].max() for run in runs.itertuples()), default=0.0)
+    for run in runs.itertuples():
+        tv, accuracy = (run.record.arrays[name] for name in ("tv", "test_accuracy"))
+        after = int(np.argmax(tv >= level))  # the first
+        before = max(after - 1, 0)
+        rows.append((data, run.arm, run.seed, np.interp(level, tv[[before, after]], accuracy[[before, after]])))
+    return pd.DataFrame(rows, columns=["data", "arm", "seed", "test_accuracy"])
 
 
 def by_depth(results: Collected) -> pd.DataFrame:

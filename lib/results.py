@@ -99,6 +99,14 @@ class Store:
             self._sha256[name] = fingerprint(name)
         return self._sha256[name]
 
+    def has_data(self, name: str) -> bool:
+        """Whether a dataset has a fingerprint: its data are here, or were where committed results come from."""
+        if self.fingerprints is not None:
+            return True
+        from lib.datasets import known
+
+        return known(name)
+
     def key(self, experiment: Any) -> str:
         """Return the name of the experiment's record."""
         return key(experiment, self.fingerprint)

@@ -153,6 +153,11 @@ def available(name: str, data_dir: str | os.PathLike | None = None) -> bool:
     return file is None or file.exists()
 
 
+def known(name: str, data_dir: str | os.PathLike | None = None) -> bool:
+    """Whether :func:`fingerprint` has an answer: a dataset's data are here, or in the committed manifest."""
+    return available(name, data_dir) or name in _manifest()
+
+
 def fingerprint(name: str, data_dir: str | os.PathLike | None = None) -> str:
     """SHA-256 of the data of a dataset as the runs see them, before any split.
 

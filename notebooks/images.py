@@ -177,7 +177,7 @@ if complete:
         )
         used = ", ".join(f"{name} on {figures.name_of(data)}" for data, name in best.items()) if "tuned" in title else "SGD"
         show(
-            lambda summary=summary: figures.accuracies(summary, list(best.index)),
+            lambda summary=summary: figures.accuracies(summary, list(summary.data.unique())),
             alt=f"Test accuracy with {title}, one panel per dataset, for ReLU and the two learned activations, with 95 % "
             f"intervals. Differences to ReLU in points: {words}.",
             caption=f"Test accuracy with {title} ({used}); bars are 95 % intervals over {summary.n.max()} seeds. "
@@ -185,6 +185,12 @@ if complete:
             name="fig-accuracy-images-" + title.split()[-1],
             data=summary,
         )
+
+# %% tags=["remove-input"]
+if profile == "paper":
+    for data in ("cifar10", "svhn"):
+        if data not in set(finals.data):
+            say(f"{figures.name_of(data)}: **not run**" + (": data not available here." if data == "svhn" else " yet."))
 
 # %% [markdown]
 # ### The learned functions
@@ -268,7 +274,7 @@ table(
 # ## What differs from the paper, and why
 #
 # - What is planned but has no record yet says so above: deeper networks, CIFAR-10 (batches of 1,024). Deeper networks use the activations learned with one hidden layer.
-# - SVHN is not run: the data were not at hand. The library loads it like the others.
+# - SVHN is not run: the data were not at hand. With `svhn.npz` or a download in the data directory, `make results SECTION=images` runs it.
 # - Only the tuned optimiser is used, and the learning takes fewer episodes than for regression: scaled down to afford both.
 # - Width, number of steps and the grid of learning rates are not in the paper; ours are above.
 # - The outer optimiser is Adam, and some rows are watched that no episode draws, to stop in time. See [departures](../book/departures.ipynb).

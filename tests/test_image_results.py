@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import image_results
+from lib import findings_images, image_results
+from lib.findings import NOT_RUN
 from lib.intervals import interval
 from lib.reading import Collected
 from lib.sections.images import ARMS
@@ -82,3 +83,51 @@ def test_markers_are_late_evaluations_with_some_variation():
     runs = pd.DataFrame([{"data": "mnist", "arm": "ReLU", "steps": 100, "record": SimpleNamespace(arrays=arrays)}])
     points = image_results.markers(runs)
     assert points[["tv", "test_accuracy"]].to_numpy().tolist() == [[2.0, 0.4]]  # from step 10 on; a TV of 0 has no logarithm
+
+
+def test_plain_gradient_descent_is_shown_for_the_datasets_that_have_it():
+    rows = [run("tuning", data, optimiser=ADAM) for data in ("mnist", "cifar10")]
+    rows += finals("mnist", SGD) + finals("mnist", ADAM) + finals("cifar10", ADAM)
+    results = Given(rows)
+    blocks = image_results.summaries(results.frame(role="final"), results.frame(role="tuning"))
+    assert {title: set(table.data) for title, table in blocks.items()} == {
+        "the tuned optimiser": {"mnist", "cifar10"},
+        "plain gradient descent": {"mnist"},
+    }
+
+
+def test_the_tuning_table_has_a_dash_where_nothing_was_tried():
+    rows = [run("tuning", "mnist", optimiser=o) for o in (SGD, ADAM)] + [run("tuning", "cifar10", optimiser=ADAM)]
+    table = image_results.tuning_table(Given(rows).frame()).set_index("optimiser")
+    assert table.loc["sgd 0.2", "CIFAR-10"] == "—" and table.loc["adam 0.001", "CIFAR-10"] == "50.0"
+
+
+def curves(data, arm, seed, tv, accuracy):
+    arrays = {"tv": np.array(tv), "test_accuracy": np.array(accuracy)}
+    return run("final", data, arm, seed=seed) | {"record": SimpleNamespace(arrays=arrays)}
+
+
+def test_accuracy_at_equal_complexity_is_read_from_the_curves():
+    rows = [run("tuning", "svhn", optimiser=ADAM)]
+    for seed, shift in enumerate((0.0, 0.01)):
+        rows.append(curves("svhn", "ReLU", seed, [0, 1, 2], [0, 0.2 + shift, 0.4 + shift]))
+        rows.append(curves("svhn", "learned from ReLU", seed, [0, 2, 1, 4], [0, 0.6 + shift, 0.1, 0.9]))
+        rows.append(curves("svhn", "learned from zeros", seed, [0, 3, 4, 1], [0, 0.3 + shift, 0.5, 0.9]))
+    equal = image_results.at_equal_complexity(Given(rows), "svhn")  # at 2, what the ReLU reaches
+    found = equal.pivot(index="seed", columns="arm", values="test_accuracy")
+    np.testing.assert_allclose(found["ReLU"], [0.4, 0.41])
+    np.testing.assert_allclose(found["learned from ReLU"], [0.6, 0.61])
+    np.testing.assert_allclose(found["learned from zeros"], [0.2, 0.31 * 2 / 3])
+    assert image_results.at_equal_complexity(Given(rows), "mnist").empty
+
+
+@pytest.mark.parametrize("lift, expected", [(0.2, "reproduced"), (0.0, "not reproduced")])
+def test_svhn_decides_c4_once_its_records_are_there(lift, expected):
+    rows = [run("tuning", "svhn", optimiser=ADAM)]
+    for seed in (1, 2, 3):
+        for arm, more in zip(ARMS, (0, lift, 0), strict=True):
+            rows.append(curves("svhn", arm, seed, [0, 1, 2], np.array([0, 0.2, 0.4]) + more + seed**2 / 1000))
+    finding = findings_images.different_accuracy_at_equal_complexity(lambda section: Given(rows))
+    assert finding.verdict == expected
+    without = findings_images.different_accuracy_at_equal_complexity(lambda section: Given(rows[:1] + finals("mnist", ADAM)))
+    assert without.verdict == NOT_RUN.verdict and "data not available here" in without.ours

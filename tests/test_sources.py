@@ -102,5 +102,16 @@ def test_availability(tmp_path):
     )
     write_images(tmp_path, "svhn")
     assert datasets.available("svhn", tmp_path)
+
+
+def test_what_has_a_fingerprint(tmp_path, manifest):
+    assert datasets.known("digits") and not datasets.known("svhn", tmp_path)
+    write_images(tmp_path, "svhn")
+    assert datasets.known("svhn", tmp_path)
+    datasets.record_fingerprints(["svhn"], tmp_path)
+    assert datasets.known("svhn", tmp_path / "elsewhere") and not datasets.known("mnist", tmp_path / "elsewhere")
+
+
+def test_availability_of_what_is_unknown(tmp_path):
     with pytest.raises(ValueError, match="unknown dataset"):
         datasets.available("svhm", tmp_path)

@@ -18,7 +18,7 @@ class Plan:
     seeds: of the final runs. restarts: n_c, t, eta per restart. learning: Algorithm 1's other settings.
     learning_width: of the networks inside Algorithm 1. by_hand, lengths, longer: of the controls: the activations, the
     correlation lengths of the random splines, how many times as many steps. depths, depth_seeds, more: other depths and
-    the seeds there, other datasets. batch: of all runs.
+    the seeds there, other datasets, as far as their data are here. batch: of all runs.
     """
 
     datasets: tuple[str, ...]
@@ -82,7 +82,7 @@ PLANS = {
         longer=8,
         depths=(2, 3, 4),
         depth_seeds=(1, 2, 3),
-        more=("cifar10",),
+        more=("cifar10", "svhn"),
     ),
 }
 BY_HAND, RANDOM, LONGER = "best by hand", "best random spline", "ReLU, longer"
@@ -186,12 +186,16 @@ class Images:
             ]
 
     def further(self) -> Stages:
-        """Other depths (Figure 17), one activation per layer, and the other datasets.
+        """The other datasets, other depths (Figure 17), and one activation per layer.
 
         NOTE[DIFF]: deeper networks use the activations that were learned with one hidden layer; the layer-specific ones
         are learned with two.
         """
         plan = self.plan
+        for data in filter(self.store.has_data, plan.more):
+            # NOTE[DIFF]: batches of 1,024 in place of 4,096 and fewer candidates for the optimiser, to afford it
+            small = replace(plan, datasets=(data,), optimisers=plan.optimisers[1::2], batch=1024)
+            yield from replace(self, plan=small).comparison(blocks=1)
         layers = {data: self.restarts(data, self.tuned(data), "relu", layerwise=True) for data in plan.datasets}
         yield [run for runs in layers.values() for run in runs]
         yield [self.reuse(run, "layers", 0) for runs in layers.values() for run in usable(self.store, runs)]
@@ -207,10 +211,6 @@ class Images:
                 if best := self.best(layers[data], "layers"):
                     deep.append(self.reuse(best, "depth", seed))
         yield deep
-        for data in plan.more:
-            # NOTE[DIFF]: batches of 1,024 in place of 4,096 and fewer candidates for the optimiser, to afford it
-            small = replace(plan, datasets=(data,), optimisers=plan.optimisers[1::2], batch=1024)
-            yield from replace(self, plan=small).comparison(blocks=1)
 
     def tuning(self, data: str) -> list[Train]:
         """The runs with ReLU that choose the optimiser."""
