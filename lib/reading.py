@@ -1,7 +1,8 @@
 """Read what the store has of a section; or compute it here, small."""
 
+import functools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -40,10 +41,17 @@ class Collected:
         return frame.reset_index(drop=True)
 
 
+def stages(section: str, profile: str, store: Store) -> Iterable[list]:
+    """The stages of a section. Raises ValueError if there is no such section."""
+    if section not in SECTIONS:
+        raise ValueError(f"section must be one of {', '.join(SECTIONS)}, got {section!r}")
+    return SECTIONS[section](profile, store)
+
+
 def collect(section: str, profile: str, store: Store) -> Collected:
     """Read all records of a section that the store has."""
     records = []
-    for stage in SECTIONS[section](profile, store):
+    for stage in stages(section, profile, store):
         found = [store.get(experiment) for experiment in stage]
         records += [record for record in found if record is not None]
         if None in found:
@@ -61,9 +69,15 @@ def results(section: str, profile: str, data_dir=None) -> Collected:
     """
     if profile == "paper":
         return collect(section, profile, Store())
-    store = Store(tempfile.mkdtemp(prefix="records-"))
-    sweep.run_here(SECTIONS[section](profile, store), store, data_dir)
+    store = Store(tempfile.mkdtemp(dir=_scratch().name))
+    sweep.run_here(stages(section, profile, store), store, data_dir)
     return collect(section, profile, store)
+
+
+@functools.cache
+def _scratch() -> tempfile.TemporaryDirectory:
+    """A folder that is deleted when this process ends."""
+    return tempfile.TemporaryDirectory(prefix="records-")
 
 
 def reader(profile: str, data_dir=None, **known: Collected) -> Callable[[str], Collected]:

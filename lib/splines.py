@@ -51,7 +51,11 @@ def slope_product(x: Tensor, values: Tensor, grad: Tensor, low: float, high: flo
 
     Shape: x, grad and the result alike; values as in :func:`interpolate`. At a knot the slope is that of the piece on
     the right; outside [low, high] it is 0.
+
+    Raises:
+        ValueError: as :func:`interpolate`.
     """
+    check(x, values, low, high, method)
     if method == "cubic":
         return grad * _cubic(x, values, low, high, derivative=True)
     return kernels.slope_product(x, values, grad, low, high)  # "nearest" uses the slopes of the linear spline

@@ -1,7 +1,10 @@
 """Sections of images and grokking: small plans run for real, choices by validation data, and what is read back."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,11 +118,22 @@ def test_a_damaged_record_counts_as_missing(tiny, store):
         assert collect("grokking", "smoke", store).missing == 1
 
 
-def test_results_computes_the_small_profile(tiny, monkeypatch, tmp_path):
-    monkeypatch.setattr(reading.tempfile, "mkdtemp", lambda **options: str(tmp_path / "here"))
+def test_results_computes_the_small_profile(tiny, monkeypatch):
     monkeypatch.setitem(GROKKING, "smoke", replace(GROKKING["smoke"], restarts=((9, 1, 0.1),)))
     found = reading.results("grokking", "smoke")
     assert found.missing == 0 and len(found.frame(role="final")) == 2 * 2  # arms, seeds
+
+
+def test_unknown_sections(store):
+    for read in (lambda: collect("imags", "smoke", store), lambda: reading.results("imags", "smoke")):
+        with pytest.raises(ValueError, match="section must be one of images, .*, ablations, got 'imags'"):
+            read()
+
+
+def test_records_of_a_page_are_gone_when_its_process_ends():
+    code = "from lib import reading; print(reading._scratch().name)"
+    folder = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert "records-" in folder and not Path(folder).exists()
 
 
 def test_a_reader_reads_each_section_once(monkeypatch):

@@ -231,6 +231,8 @@ def test_module_trains_on_request():
         (lambda: interpolate(draw(3), draw(2, 5), 0, 1), r"2 splines need inputs with as many columns, got shape \(3,\)"),
         (lambda: interpolate(torch.tensor(1.0), torch.ones(2, 5), 0, 1), r"2 splines need inputs .* got shape \(\)"),
         (lambda: interpolate(draw(3), draw(5, dtype=torch.float32), 0, 1), "must both be float32 or both float64"),
+        (lambda: slope_product(draw(3), draw(5), draw(3), 1, 0, "cubic"), r"low < high, got \[1, 0\]"),
+        (lambda: slope_product(draw(3), draw(5), draw(3), 0, 1, "cubbic"), "method must be one of .* got 'cubbic'"),
         (lambda: grid(1, 0, 1), "n_points must be at least 2, got 1"),
         (lambda: initial_values("ones", 5, 0, 1), r"init must be one of \['identity', 'relu', 'zeros'\] .* got 'ones'"),
         (lambda: initial_values(lambda x: x[:2], 5, 0, 1), r"one value per control point, \(5,\), got \(2,\)"),
