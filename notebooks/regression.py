@@ -45,12 +45,11 @@ import pandas as pd
 import torch
 from matplotlib import pyplot as plt
 
-from lib import figures, image_results, metalearning, reading, splines
+from lib import figures, image_pages, metalearning, reading, splines
 from lib.display import provenance, say, show, table
 from lib.experiments import LOSS_OF, load_parts
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
-from lib.sections.images import BY_HAND, LONGER, RANDOM
 from lib.training import Optimiser, train
 
 # %% [markdown]
@@ -138,18 +137,7 @@ table(pd.DataFrame(rows, columns=["activation", "test accuracy (%)", "best step"
 
 # %% tags=["remove-input"]
 results = reading.results("regression", profile, data_dir)
-finals, tuning, learning = image_results.finals(results), results.frame(role="tuning"), results.frame("learn")
-complete = len(finals) > 0
-where = "full scale, from the committed records" if profile == "paper" else "**small, computed live** (profile smoke)"
-if complete:
-    sizes = ", ".join(figures.name_of(data) for data in finals.data.unique())
-    say(
-        f"These results are {where}: {sizes}; one hidden layer of {finals['network.width'].iloc[0]} units, "
-        f"{finals.steps.iloc[0]:,} steps of batch {finals.batch.iloc[0]:,}, {finals.seed.nunique()} seeds, "
-        f"{learning.seed.nunique()} restart(s) of the learning."
-    )
-if results.missing:
-    say(f"**Not yet run** in part: {results.missing} or more records of this section are missing in profile {profile}.")
+image_pages.scope(results, profile)
 
 # %% [markdown]
 # ### The optimiser, tuned with ReLU
@@ -159,59 +147,19 @@ if results.missing:
 # whole comparison is made with both, because the choice of the optimiser moves the accuracy more than the activation does.
 
 # %% tags=["remove-input"]
-if complete:
-    table(image_results.tuning_table(tuning), caption="ReLU: validation accuracy (%) per optimiser and learning rate, one seed. The best of each column is used.")
-    for data, rate in image_results.at_the_edge(tuning):
-        say(f"On {figures.name_of(data)} the best rate, {rate:g}, is at the edge of what was tried: a better one may lie beyond.")
+image_pages.optimisers(results)
 
 # %% [markdown]
 # ### Accuracy
 
-# %% tags=["hide-input"]
-if complete:
-    best = image_results.chosen(tuning)["optimiser.name"].reindex(finals.data.unique())
-    for title, summary in image_results.summaries(finals, tuning).items():
-        gains = summary.dropna()
-        words = "; ".join(
-            f"{figures.name_of(row.data)}, {row.arm}: {100 * row.gain:+.1f} ± {100 * row.gain_half_width:.1f}" for row in gains.itertuples()
-        )
-        used = ", ".join(f"{name} on {figures.name_of(data)}" for data, name in best.items()) if "tuned" in title else "SGD"
-        show(
-            lambda summary=summary: figures.accuracies(summary, list(summary.data.unique())),
-            alt=f"Test accuracy with {title}, one panel per dataset, for ReLU and the two learned activations, with 95 % "
-            f"intervals. Differences to ReLU in points: {words}.",
-            caption=f"Test accuracy with {title} ({used}); bars are 95 % intervals over {summary.n.max()} seeds. "
-            f"Paired differences to ReLU in points: {words}.",
-            name="fig-accuracy-regression-" + title.split()[-1],
-            data=summary,
-        )
-
 # %% tags=["remove-input"]
-if profile == "paper":
-    for data in ("cifar10", "svhn"):
-        if data not in set(finals.data):
-            say(f"{figures.name_of(data)}: **not run**" + (": data not available here." if data == "svhn" else " yet."))
+image_pages.accuracies("regression", results)
 
 # %% [markdown]
 # ### The learned functions
 
-# %% tags=["hide-input"]
-if complete:
-    panels, distances = image_results.functions(results)
-    show(
-        lambda: figures.learned_functions(panels, "gelu"),
-        alt="Small panels of the learned activation functions on the range from -5 to 5, with GELU dotted: "
-        "one panel per dataset, optimiser and initial function.",
-        caption="The learned functions that the final runs use, with GELU dotted. Scale and offset carry no meaning: "
-        "the next layer's weights absorb them.",
-        name="fig-functions-regression",
-    )
-    table(
-        distances,
-        caption="Distance of each learned function from GELU and from ReLU after the best scale, shift and input scale, weighted by where the "
-        "trained network's pre-activations fall: 0 is equality, 1 is no better than a constant.",
-        name="tab-distance-regression",
-    )
+# %% tags=["remove-input"]
+image_pages.functions("regression", results)
 
 # %% [markdown]
 # ### Accuracy against complexity
@@ -220,42 +168,16 @@ if complete:
 # restarts and seeds, from 10 % of the steps on. Complexity is the [total variation](../book/method.ipynb) along paths between
 # training points of different classes.
 
-# %% tags=["hide-input"]
-if complete:
-    last = image_results.main_runs(results)
-    points, correlations = image_results.markers(last), image_results.correlations(last)
-    words = "; ".join(
-        f"{figures.name_of(data)} {c.value:+.2f} [{c.low:+.2f}, {c.high:+.2f}]" for data, c in correlations.items()
-    )
-    show(
-        lambda: figures.accuracy_against_tv(points, list(correlations)),
-        alt=f"Scatter plots of test accuracy against total variation, one panel per dataset, markers by activation. "
-        f"Rank correlations over the runs: {words}.",
-        caption=f"Test accuracy against total variation. Rank correlation over the {len(last)} runs at their best step, "
-        f"with 95 % interval: {words}.",
-        name="fig-tv-regression",
-        data=points,
-    )
+# %% tags=["remove-input"]
+image_pages.complexity("regression", results)
 
 # %% [markdown]
 # ### Other depths
 #
 # The same activations in deeper, residual networks; and, with two hidden layers, one activation learned for each layer.
 
-# %% tags=["hide-input"]
-deep = image_results.by_depth(results)
-if len(deep):
-    best_of = deep.loc[deep.groupby(["data", "arm"])["mean"].idxmax()]
-    words = "; ".join(f"{figures.name_of(r.data)}, {r.arm} {figures.plus_minus(r.mean, r.half_width)} ({r.depth})" for r in best_of.itertuples())
-    show(
-        lambda: figures.by_depth(deep, list(deep.data.unique())),
-        alt=f"Test accuracy against the number of hidden layers, one panel per dataset, a line per activation. Best of each, with its depth: {words}.",
-        caption=f"Depths, {deep.n.min()} seeds, 95 % intervals (the paper's Figure 17). Best depth of each activation: {words} %.",
-        name="fig-depth-regression",
-        data=deep,
-    )
-else:
-    say("Not yet run.")
+# %% tags=["remove-input"]
+image_pages.depths("regression", results)
 
 # %% [markdown]
 # ### Would something else have done as well?
@@ -263,37 +185,8 @@ else:
 # Learning an activation takes many times as long as training one network. What if this time is spent on something simpler? Three controls, with the tuned optimiser: the best of
 # a few hand-made activations; the best of as many random smooth splines as fit; and a ReLU network that trains for longer. All choices are by validation rows, as among restarts.
 
-# %% tags=["hide-input"]
-control = results.frame(role="control")
-if complete and len(control):
-    tried = results.frame(role="control trial")
-    tuned = image_results.tuned(results)
-    known = [data for data in best.index if set(control[control.data == data].arm) == {BY_HAND, RANDOM, LONGER}]
-    both = pd.concat([tuned[tuned.data.isin(known)], control[control.data.isin(known)]])
-    compared = figures.summary(both, "test_accuracy", ["data"])
-    cells = [[figures.name_of(r.data), r.arm, r.n, figures.plus_minus(r.mean, r.half_width), "" if r.arm == "ReLU" else f"{100 * r.gain:+.1f} ± {100 * r.gain_half_width:.1f}"]
-             for r in compared.itertuples()]  # fmt: skip
-    counts = tried.groupby("arm").size() // max(tried.data.nunique(), 1)
-    longer = int(control[control.arm == LONGER].steps.max() / finals.steps.max())
-    table(
-        pd.DataFrame(cells, columns=["dataset", "activation", "seeds", "test accuracy (%)", "difference to ReLU"]),
-        caption=f"Controls with the tuned optimiser: the best of {counts[BY_HAND]} hand-made activations, the best of {counts[RANDOM]} random splines, ReLU with {longer} times the "
-        "steps (and early stopping); mean ± 95 % interval.",
-        name="tab-controls-regression",
-    )
-    for data in known:
-        part = compared[compared.data == data].set_index("arm")
-        learned_best = part.loc[["learned from ReLU", "learned from zeros"], "mean"].idxmax()
-        other = part.loc[[BY_HAND, RANDOM, LONGER], "mean"].idxmax()
-        name = tried[(tried.data == data) & (tried.arm == BY_HAND)].sort_values("validation_accuracy").iloc[-1]
-        hand = name["network.activation.name"] + (f" (slope {name['network.activation.alpha']:g})" if name["network.activation.name"] == "sine" else "")
-        gap = 100 * (part["mean"][learned_best] - part["mean"][other])
-        say(
-            f"On {figures.name_of(data)}, the best learned activation ({learned_best}) is {abs(gap):.1f} points {'above' if gap > 0 else 'below'} the best control ({other}); the hand-made "
-            f"one that was chosen is {hand}."
-        )
-else:
-    say("Not yet run.")
+# %% tags=["remove-input"]
+image_pages.controls("regression", results)
 
 # %% [markdown]
 # ## Against the paper

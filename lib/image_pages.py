@@ -1,0 +1,143 @@
+# ruff: noqa: E501 (words are easier to read on one line)
+"""What the two pages on images show of their records, one function for each part of a page (Sections 3.1 and 3.2)."""
+
+import pandas as pd
+
+from lib import figures, image_results
+from lib.display import say, show, table
+from lib.reading import Collected
+from lib.sections.images import BY_HAND, LONGER, RANDOM
+
+
+def scope(results: Collected, profile: str) -> None:
+    """What was run, and what is missing."""
+    finals, learning = image_results.finals(results), results.frame("learn")
+    where = "full scale, from the committed records" if profile == "paper" else "**small, computed live** (profile smoke)"
+    if len(finals):
+        batches = finals.drop_duplicates("data").set_index("data").batch
+        sizes = ", ".join(f"{figures.name_of(data)} (batch {batch:,})" for data, batch in batches.items())
+        say(
+            f"These results are {where}: {sizes}; one hidden layer of {finals['network.width'].iloc[0]} units, {finals.steps.iloc[0]:,} steps, "
+            f"{finals.seed.nunique()} seeds, {learning.seed.nunique()} restart(s) of the learning."
+        )
+    if results.missing:
+        say(f"**Not yet run** in part: {results.missing} or more records of this section are missing in profile {profile}.")
+    for data in ("cifar10", "svhn") if profile == "paper" else ():
+        if data not in set(finals.data):
+            say(f"{figures.name_of(data)}: **not run**" + (": data not available here." if data == "svhn" else " yet."))
+
+
+def optimisers(results: Collected) -> None:
+    """The tuning of the optimiser with ReLU."""
+    finals, tuning = image_results.finals(results), results.frame(role="tuning")
+    if finals.empty:
+        return
+    table(image_results.tuning_table(tuning), caption="ReLU: validation accuracy (%) per optimiser and learning rate, one seed. The best of each column is used.")
+    for data, rate in image_results.at_the_edge(tuning):
+        say(f"On {figures.name_of(data)} the best rate, {rate:g}, is at the edge of what was tried: a better one may lie beyond.")
+
+
+def accuracies(section: str, results: Collected) -> None:
+    """Figure 2: the accuracy of each activation."""
+    finals, tuning = image_results.finals(results), results.frame(role="tuning")
+    if finals.empty:
+        return
+    best = image_results.chosen(tuning)["optimiser.name"]
+    for title, summary in image_results.summaries(finals, tuning).items():
+        gains, shown = summary.dropna(), list(summary.data.unique())
+        words = "; ".join(f"{figures.name_of(r.data)}, {r.arm}: {100 * r.gain:+.1f} ± {100 * r.gain_half_width:.1f}" for r in gains.itertuples())
+        used = ", ".join(f"{best[data]} on {figures.name_of(data)}" for data in shown) if "tuned" in title else "SGD"
+        show(
+            lambda summary=summary, shown=shown: figures.accuracies(summary, shown),
+            alt=f"Test accuracy with {title}, one panel per dataset, for ReLU and the two learned activations, with 95 % intervals. Differences to ReLU in points: {words}.",
+            caption=f"Test accuracy with {title} ({used}); bars are 95 % intervals over {summary.n.max()} seeds. Paired differences to ReLU in points: {words}.",
+            name=f"fig-accuracy-{section}-" + title.split()[-1],
+            data=summary,
+        )
+
+
+def functions(section: str, results: Collected) -> None:
+    """Figures 3 and 16: the learned functions, and their distance from GELU."""
+    if image_results.finals(results).empty:
+        return
+    panels, distances = image_results.functions(results)
+    show(
+        lambda: figures.learned_functions(panels, "gelu"),
+        alt="Small panels of the learned activation functions on the range from -5 to 5, with GELU dotted: one panel per dataset, optimiser and initial function.",
+        caption="The learned functions that the final runs use, with GELU dotted. Scale and offset carry no meaning: the next layer's weights absorb them.",
+        name=f"fig-functions-{section}",
+    )
+    table(
+        distances,
+        caption="Distance of each learned function from GELU and from ReLU after the best scale, shift and input scale, weighted by where the "
+        "trained network's pre-activations fall: 0 is equality, 1 is no better than a constant.",
+        name=f"tab-distance-{section}",
+    )
+
+
+def complexity(section: str, results: Collected) -> None:
+    """Figures 4 and 18: accuracy against total variation."""
+    if image_results.finals(results).empty:
+        return
+    runs = image_results.main_runs(results)
+    points, correlations = image_results.markers(runs), image_results.correlations(runs)
+    words = "; ".join(f"{figures.name_of(data)} {c.value:+.2f} [{c.low:+.2f}, {c.high:+.2f}]" for data, c in correlations.items())
+    show(
+        lambda: figures.accuracy_against_tv(points, list(correlations)),
+        alt=f"Scatter plots of test accuracy against total variation, one panel per dataset, markers by activation. Rank correlations over the runs: {words}.",
+        caption=f"Test accuracy against total variation. Rank correlation over the {len(runs)} runs at their best step, with 95 % interval: {words}.",
+        name=f"fig-tv-{section}",
+        data=points,
+    )
+
+
+def depths(section: str, results: Collected) -> None:
+    """Figure 17: the number of hidden layers."""
+    deep = image_results.by_depth(results)
+    if deep.empty:
+        say("Not yet run.")
+        return
+    best = deep.loc[deep.groupby(["data", "arm"])["mean"].idxmax()]
+    words = "; ".join(f"{figures.name_of(r.data)}, {r.arm} {figures.plus_minus(r.mean, r.half_width)} ({r.depth})" for r in best.itertuples())
+    show(
+        lambda: figures.by_depth(deep, list(deep.data.unique())),
+        alt=f"Test accuracy against the number of hidden layers, one panel per dataset, a line per activation. Best of each, with its depth: {words}.",
+        caption=f"Depths, {deep.n.min()} seeds, 95 % intervals (the paper's Figure 17). Best depth of each activation: {words} %.",
+        name=f"fig-depth-{section}",
+        data=deep,
+    )
+
+
+def controls(section: str, results: Collected) -> None:
+    """What else the time of the search could have been spent on."""
+    tried, control = results.frame(role="control trial"), results.frame(role="control")
+    finals = image_results.finals(results)
+    known = [data for data in finals.data.unique() if len(control) and set(control[control.data == data].arm) == {BY_HAND, RANDOM, LONGER}]
+    if not known:
+        say("Not yet run.")
+        return
+    both = pd.concat([runs[runs.data.isin(known)] for runs in (image_results.tuned(results), control)])
+    compared = figures.summary(both, "test_accuracy", ["data"])
+    cells = [
+        [figures.name_of(r.data), r.arm, r.n, figures.plus_minus(r.mean, r.half_width), "" if r.arm == "ReLU" else f"{100 * r.gain:+.1f} ± {100 * r.gain_half_width:.1f}"]
+        for r in compared.itertuples()
+    ]
+    counts = tried[tried.data.isin(known)].groupby("arm").size() // len(known)
+    longer = int(control[control.arm == LONGER].steps.max() / finals.steps.max())
+    table(
+        pd.DataFrame(cells, columns=["dataset", "activation", "seeds", "test accuracy (%)", "difference to ReLU"]),
+        caption=f"Controls with the tuned optimiser: the best of {counts[BY_HAND]} hand-made activations, the best of {counts[RANDOM]} random splines, ReLU with {longer} times the "
+        "steps (and early stopping); mean ± 95 % interval.",
+        name=f"tab-controls-{section}",
+    )
+    for data in known:
+        part = compared[compared.data == data].set_index("arm")
+        learned = part.loc[["learned from ReLU", "learned from zeros"], "mean"].idxmax()
+        other = part.loc[[BY_HAND, RANDOM, LONGER], "mean"].idxmax()
+        name = tried[(tried.data == data) & (tried.arm == BY_HAND)].sort_values("validation_accuracy").iloc[-1]
+        hand = name["network.activation.name"] + (f" (slope {name['network.activation.alpha']:g})" if name["network.activation.name"] == "sine" else "")
+        gap = 100 * (part["mean"][learned] - part["mean"][other])
+        say(
+            f"On {figures.name_of(data)}, the best learned activation ({learned}) is {abs(gap):.1f} points {'above' if gap > 0 else 'below'} the best control ({other}); the hand-made "
+            f"one that was chosen is {hand}."
+        )
