@@ -121,9 +121,11 @@ def learn(
 
     Raises:
         ValueError: without a task or a learned activation, for a task of fewer than 2 rows, without given rows for the
-            objective "given", or for a checkpoint that is damaged or of another run.
+            objective "given", for data that are not on the CPU, or for a checkpoint that is damaged or of another run.
     """
     check(tasks, settings)
+    if not all(task.x.is_cpu for task in tasks):
+        raise ValueError(f"learn works on the CPU, the data are on {tasks[0].x.device}; see lib.replicas")
     psi = tasks[0].network.init_psi(settings.init)  # psi := zeros (or a ReLU)
     names = sorted(psi)
     best, outer_state, first = Learned(dict(psi)), settings.outer.init([psi[k] for k in names]), 0

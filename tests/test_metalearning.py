@@ -599,6 +599,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         (lambda: learn([], Settings(), seed=0), "at least 1 task"),
         (lambda: learn([one_row_task()], Settings(), seed=0), "at least 2 rows, .* got 1"),
         (lambda: learn([one_row_task(depth=0, rows=5)], Settings(), seed=0), "no hidden layer"),
+        (lambda: learn([replace(small_task(), x=torch.zeros(9, 4, device="meta"))], QUICK, seed=0), "works on the CPU, the data are on meta; see lib.replicas"),
         (lambda: Settings(clip=-1.0), "clip positive, got 10 and -1.0"),
         (lambda: Settings(n_tr_step=-5), "n_tr_step must be at least 0"),
     ],
