@@ -30,6 +30,7 @@ LABELS = {
     INPUTS: "learned IAFs",
 }
 SIZES = {"*": 11, "P": 8}
+OUT_OF_FRAME = 0.1  # a mean of this much below the best of its panel is written at the panel's foot
 
 
 def label(arm: str) -> str:
@@ -115,7 +116,7 @@ def scatter(points: pd.DataFrame, x: str, datasets: Sequence[str], extra: pd.Dat
             ax.plot(scale * getattr(row, x), 100 * row.test_accuracy, marker, color=colour, label=label(row.arm))
         shown = points[points.data == data].test_accuracy
         ax.set_ylim(100 * shown.quantile(0.05), 100 * max([shown.max(), *(_tests(extra, data))]) + 0.5)
-        ax.set_title(data, fontsize=9.5)
+        ax.set_title(data if len(data) < 20 else data[:16] + "…", fontsize=9.5)
         ax.grid()
         if x == "tv":
             ax.set_xscale("log")
@@ -155,11 +156,18 @@ def example_paths(outputs: dict[float, np.ndarray]) -> Figure:
 def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
     """Test accuracy of each arm against depth or width, one panel per dataset.
 
+    With runs that stayed at chance, the interval of a mean that is out of frame would flatten all others.
+
     Args:
         tables: by dataset, from :func:`lib.tabular.by`. xlabel: "width" has a logarithmic axis.
     """
     figure, axes = plt.subplots(1, len(tables), figsize=(7, 3.3), squeeze=False)
     for ax, (data, table) in zip(axes[0], tables.items(), strict=True):
+        floor = table["mean"].max() - OUT_OF_FRAME
+        shown = table[table["mean"] >= floor]
+        least, most = ((shown["mean"] + sign * shown.half_width.fillna(0).clip(upper=0.05)) for sign in (-1, 1))
+        margin = 0.05 * (most.max() - least.min()) + 0.001
+        bottom, top = least.min() - (2 if len(shown) < len(table) else 1) * margin, most.max() + margin
         for i, arm in enumerate(arm for arm in ARMS if (table.arm == arm).any()):
             own, (colour, marker, line) = table[table.arm == arm], LOOKS[arm]
             aside = 2 ** (0.06 * (i - 2)) if xlabel == "width" else 1  # so that intervals do not hide each other
@@ -167,16 +175,25 @@ def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
             half = 100 * own.half_width.fillna(0)
             style = {"color": colour, "marker": marker, "linestyle": line, "capsize": 3, "markersize": 5}
             ax.errorbar(at, 100 * own["mean"], half, label=label(arm), **style)
+            for x, mean in zip(at[own["mean"] < floor], own["mean"][own["mean"] < floor], strict=True):
+                text = {"xytext": (-4, 2), "textcoords": "offset points", "ha": "right", "fontsize": 8}
+                ax.annotate(f"▾ {100 * mean:.0f}", (x, 100 * bottom), color=colour, annotation_clip=False, **text)
         values = sorted(table.value.unique())
         if xlabel == "width":
             ax.set_xscale("log", base=2)
         ax.set_xticks(values, [f"{value:.0f}" for value in values])
         ax.minorticks_off()
-        ax.set(title=data, xlabel=xlabel)
+        ax.set(title=data, xlabel=xlabel, ylim=(100 * bottom, 100 * top))
         ax.grid()
     axes[0, 0].set_ylabel("test accuracy (%)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
+
+
+def out_of_frame(tables: dict[str, pd.DataFrame]) -> str:
+    """What a caption of `lines` says of the numbers at the foot of its panels, if there are any."""
+    some = any((table["mean"] < table["mean"].max() - OUT_OF_FRAME).any() for table in tables.values())
+    return " A number at the foot is a mean outside the frame, with runs that stayed at chance." * some
 
 
 def weight_space(found: dict[str, Record]) -> Figure:
