@@ -14,6 +14,11 @@
 #include <immintrin.h>
 #endif
 #define KEEP_SCALAR(x) asm("" : "+r"(x))  // gather instructions are slower than loads on most CPUs
+#ifdef __clang__
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")  // an element of out depends on the same element of the inputs alone
+#endif
 
 namespace {
 
@@ -124,8 +129,8 @@ template <int OP, class T> void in_blocks(const Call<T>& c) {
     const T low = c.low, high = c.high, scale = c.scale, top = c.points - 1;
     for (int64_t i = 0, column = 0; i < c.n; i += BLOCK) {
         const int m = c.n - i < BLOCK ? c.n - i : BLOCK;
-        const T *__restrict z = c.z + i, *__restrict r = c.r + i;
-        T *__restrict out = c.out + i, *__restrict out2 = c.out2 + i;
+        const T *__restrict z = c.z + i, *r = c.r + i;
+        T *out = c.out + i, *__restrict out2 = c.out2 + i;  // for SLOPE, out may be r
         for (int j = 0; j < m; j++) {
             T u = (z[j] - low) * scale;
             u = u < 0 ? 0 : u;  // in this form NaN stays NaN
@@ -147,8 +152,10 @@ template <int OP, class T> void in_blocks(const Call<T>& c) {
             }
         if (OP == BOTH)
             for (int j = 0; j < m; j++) out2[j] = (z[j] >= low) & (z[j] <= high) ? difference[j] * scale : T(0);
-        if (OP == SLOPE || OP == BACKWARD)
+        if (OP == SLOPE || OP == BACKWARD) {
+            INDEPENDENT
             for (int j = 0; j < m; j++) out[j] = (z[j] >= low) & (z[j] <= high) ? r[j] * (difference[j] * scale) : T(0);
+        }
         if (OP == SLOPE_SUM) {
             for (int j = 0; j < m; j++) weight[j] = (z[j] >= low) & (z[j] <= high) ? r[j] : T(0);
             accumulate<false>(k, weight, weight, m, c.sum, c.stride);

@@ -49,7 +49,7 @@ def value(z: Tensor, psi: Tensor, low: float, high: float) -> Tensor:
     return _value(z, psi, grid)
 
 
-def slope_product(z: Tensor, psi: Tensor, g: Tensor, low: float, high: float) -> Tensor:
+def slope_product(z: Tensor, psi: Tensor, g: Tensor, low: float, high: float, reuse: bool = False) -> Tensor:
     """Multiply g by the slope of the spline at z: g * g_psi'(z), differentiable in psi and g (and 0 in z).
 
     The slope is that of the piece right of a control point (at z == high, of the last piece), and 0 outside
@@ -58,6 +58,7 @@ def slope_product(z: Tensor, psi: Tensor, g: Tensor, low: float, high: float) ->
     Args:
         z, psi, low, high: as in `value`.
         g: the factor, of z's shape.
+        reuse: whether g may be overwritten with the result, which saves memory where no gradient flows.
 
     Example:
         >>> psi = torch.tensor([1.0, 0.0, 4.0])
@@ -70,6 +71,8 @@ def slope_product(z: Tensor, psi: Tensor, g: Tensor, low: float, high: float) ->
         raise ValueError(f"g must be like z, {expected}, got {got}")
     if transformed() or (torch.is_grad_enabled() and (psi.requires_grad or g.requires_grad)):
         return _SlopeProduct.apply(z, psi, g, grid)
+    if reuse and g.is_contiguous() and (library := _library(z)) is not None:
+        return _run(library, _SLOPE, z, psi, g, g, grid)
     return _slope_product(z.detach(), psi, g, grid)
 
 

@@ -63,10 +63,10 @@ class Activation:
             return torch.tanh(self.alpha * z)
         return self.amplitude * torch.sin(self.alpha * z)
 
-    def slope_product(self, z: Tensor, values: Tensor | None, grad: Tensor) -> Tensor:
-        """grad * g'(z), differentiable once more; shaped like z."""
+    def slope_product(self, z: Tensor, values: Tensor | None, grad: Tensor, reuse: bool = False) -> Tensor:
+        """grad * g'(z), differentiable once more; shaped like z. With ``reuse``, grad may be overwritten with it."""
         if self.name == "spline":
-            return splines.slope_product(z, values, grad, self.low, self.high, self.method)
+            return splines.slope_product(z, values, grad, self.low, self.high, self.method, reuse)
         if self.name == "relu":
             return torch.ops.aten.threshold_backward(grad, z, 0)  # grad * (z > 0) takes seven times as long
         if self.name == "gelu":
@@ -210,8 +210,9 @@ class Network:
             if layer > 0:  # delta: from the pre-activation of this layer to that of the layer before
                 back = delta @ self._weight(params, layer)
                 above = back + above if layer < self.depth and self._skips(layer) else back
-                slope, values = slopes[layer - 1], self._values(psi, layer - 1)
-                delta = self.activation.slope_product(pre[layer - 1], values, above) if slope is None else above * slope
+                z, slope, values = pre[layer - 1], slopes[layer - 1], self._values(psi, layer - 1)
+                last = not self.residual  # nothing below needs `above`
+                delta = self.activation.slope_product(z, values, above, last) if slope is None else above * slope
         return value, grads
 
     def _weight_gradient(self, w: Tensor, delta: Tensor, h: Tensor) -> Tensor:

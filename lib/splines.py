@@ -46,11 +46,13 @@ def interpolate(x: Tensor, values: Tensor, low: float, high: float, method: str 
     return _cubic(x, values, low, high)
 
 
-def slope_product(x: Tensor, values: Tensor, grad: Tensor, low: float, high: float, method: str = "linear") -> Tensor:
+def slope_product(
+    x: Tensor, values: Tensor, grad: Tensor, low: float, high: float, method: str = "linear", reuse: bool = False
+) -> Tensor:
     """grad * g'(x): the spline's part of a hand-written backward pass, itself differentiable.
 
     Shape: x, grad and the result alike; values as in :func:`interpolate`. At a knot the slope is that of the piece on
-    the right; outside [low, high] it is 0.
+    the right; outside [low, high] it is 0. With ``reuse``, grad may be overwritten with the result.
 
     Raises:
         ValueError: as :func:`interpolate`.
@@ -58,7 +60,7 @@ def slope_product(x: Tensor, values: Tensor, grad: Tensor, low: float, high: flo
     check(x, values, low, high, method)
     if method == "cubic":
         return grad * _cubic(x, values, low, high, derivative=True)
-    return kernels.slope_product(x, values, grad, low, high)  # "nearest" uses the slopes of the linear spline
+    return kernels.slope_product(x, values, grad, low, high, reuse)  # "nearest" uses the slopes of the linear spline
 
 
 def check(x: Tensor, values: Tensor, low: float, high: float, method: str) -> None:

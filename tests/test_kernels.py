@@ -374,6 +374,19 @@ def test_nested_transforms(backend, columns):
     close(nested, torch.stack([torch.stack([expected(p, f) for f in rs]) for p in psis]), scale=100)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape, columns", [((7,), False), ((300, 5), False), ((300, 5), True), ((0,), False)])
+def test_a_factor_that_may_be_overwritten(backend, dtype, shape, columns):
+    z, psi, r = inputs(*shape, points=50, columns=columns, dtype=dtype)
+    expected = slope_product(z, psi, r, LOW, HIGH)
+    assert torch.equal(slope_product(z, psi, r.clone(), LOW, HIGH, reuse=True), expected)
+    strided = torch.stack([r, r], -1)[..., 0]
+    assert torch.equal(slope_product(z, psi, strided, LOW, HIGH, reuse=True), expected)
+    kept = r.clone().requires_grad_()
+    out = slope_product(z, psi, kept, LOW, HIGH, reuse=True)  # autograd needs it: it stays
+    assert torch.equal(out, expected) and torch.equal(kept, r)
+
+
 def test_value_and_slope_is_both(backend):
     z, psi, r = inputs(50, 7, points=9, dtype=torch.float32)
     out, slope = value_and_slope(z.requires_grad_(), psi.requires_grad_(), LOW, HIGH)
