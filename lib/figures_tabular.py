@@ -196,6 +196,26 @@ def out_of_frame(tables: dict[str, pd.DataFrame]) -> str:
     return " A number at the foot is a mean outside the frame, with runs that stayed at chance." * some
 
 
+def control(table: pd.DataFrame) -> Figure:
+    """Each table's accuracy with ReLU, with ReLU on columns by rank, and with learned inputs, as differences to ReLU.
+
+    Args:
+        table: from :func:`lib.tabular.ranked`.
+    """
+    order = table.assign(learned=table.gain + table.beyond).sort_values("learned")
+    figure, ax = plt.subplots(figsize=(7, 0.28 * len(order) + 1.2))
+    ax.axvline(0, color="C0", linestyle=":", label="ReLU")
+    for i, row in enumerate(order.itertuples()):
+        ax.plot([100 * row.gain, 100 * row.learned], [i, i], color="C4", linewidth=1.5, alpha=0.6)
+    ax.plot(100 * order.gain, range(len(order)), "o", color="C0", label="ReLU, columns by rank")
+    ax.plot(100 * order.learned, range(len(order)), "P", color="C4", markersize=8, label=label(INPUTS))
+    ax.set_yticks(range(len(order)), order.index)
+    ax.set_xlabel("test accuracy minus ReLU's (percentage points)")
+    ax.grid(axis="x")
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
 def weight_space(found: dict[str, Record]) -> Figure:
     """Landscapes of Figures 7a and 7b: a column per network, rows for the loss and for the complexity.
 

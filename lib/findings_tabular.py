@@ -9,6 +9,8 @@ from lib.intervals import interval
 from lib.reading import Collected
 from lib.sections.tabular import INPUTS, ZEROS
 
+CONTROL = {"control", "ranks"}  # roles and kinds of what comes after all tables
+
 
 def best_learned(table: pd.DataFrame) -> str:
     """The learned arm with the highest validation accuracy on average over the tables that all of them have."""
@@ -31,9 +33,12 @@ def gap_to_trees(read: Read) -> Finding:
         for arm, row in average.iterrows() if arm != "ReLU"
     )  # fmt: skip
     ours = (
-        f"mean over {len(means)} tables{' (the others are not yet run)' if results.missing else ''}, in points against ReLU: {words}. From the best learned arm by validation ({figures_tabular.label(best)}) to trees: "
+        f"mean over {len(means)} tables{' (the others are not yet run)' if results.lacking - CONTROL else ''}, in points against ReLU: {words}. From the best learned arm by validation ({figures_tabular.label(best)}) to trees: "
         f"{figures.plus_minus(*gap)} points; above trees on {int((gaps < 0).sum())} of {len(gaps)} tables"
     )
+    control = tabular.ranked(results, table)
+    if len(control) == len(means) > 1:
+        ours += f". A control, ReLU on columns by rank: {figures.plus_minus(*interval(control.gain))}; learned IAFs over it: {figures.plus_minus(*interval(control.beyond))}"
     of_trees, learned = average.gain[tabular.TREES], average.loc[best]
     return Finding(ours, verdict([of_trees > 0, learned.gain - learned.half_width > 0, of_trees > 0 and gap[0] <= of_trees / 2]))
 

@@ -106,7 +106,7 @@ def evaluations(results: Collected, datasets: Sequence[str]) -> pd.DataFrame:
     """Every evaluation of every run, from its third on: data, arm, tv, train_accuracy, test_accuracy."""
     runs, parts = results.frame(), []
     if len(runs):
-        runs = runs[runs.data.isin(datasets) & (runs.role != "variant")]
+        runs = runs[runs.data.isin(datasets) & ~runs.role.isin(["variant", "control"])]
     for row in runs.itertuples():
         arrays = row.record.arrays
         names = ("tv", "train_accuracy", "test_accuracy")
@@ -155,6 +155,26 @@ def measures(results: Collected) -> pd.DataFrame:
     names = {"run_of.data": "data", "run_of.network.activation.alpha": "alpha", "run_of.seed": "seed"}
     own = ["tv", "fourier", "test_accuracy", "record"]
     return runs[[*names, *own]].rename(columns=names) if len(runs) else pd.DataFrame(columns=[*names.values(), *own])
+
+
+def ranked(results: Collected, table: pd.DataFrame) -> pd.DataFrame:
+    """The control with columns by rank, on the datasets that have it with as many seeds as ReLU.
+
+    Args:
+        table: from :func:`comparison`.
+
+    Returns:
+        The index is data. Columns: accuracy of the control, its gain over ReLU, and how far beyond it the learned input
+        activations are: fractions, means over seeds.
+    """
+    runs, rows = results.frame(role="control"), {}
+    means = table.pivot(index="data", columns="arm", values="mean")
+    seeds = table[table.arm == "ReLU"].set_index("data").n
+    for data, own in at_best_depth(runs).groupby("data") if len(runs) else ():
+        if data in means.index and len(own) == seeds[data] and INPUTS in means:
+            mean = own.test_accuracy.mean()
+            rows[data] = {"accuracy": mean, "gain": mean - means["ReLU"][data], "beyond": means[INPUTS][data] - mean}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["accuracy", "gain", "beyond"])
 
 
 def variants(results: Collected) -> pd.DataFrame:

@@ -72,7 +72,7 @@ from matplotlib import pyplot as plt
 from lib import experiments, figures, figures_method, landscapes, metalearning, planes, reading, sources, tabular
 from lib import figures_tabular as plots
 from lib.display import provenance, say, show, table
-from lib.intervals import spearman
+from lib.intervals import interval, spearman
 from lib.networks import Activation, Network
 from lib.sections.tabular import INPUTS, PLANS, ZEROS
 from lib.training import Optimiser, train
@@ -399,6 +399,34 @@ if len(tried):
             f"The highest test accuracy of these, “{top.arm}”, is {100 * top['mean']:.1f} %; boosted trees reach {100 * trees.iloc[0]:.1f} %, a difference of "
             f"{100 * (trees.iloc[0] - top['mean']):.1f} points."
         )
+else:
+    say("Not yet run.")
+
+# %% [markdown]
+# ### Is it learning, or only another scaling of the columns?
+#
+# Minimum and maximum set the scale of a column, so that a few large values squeeze all others together. A learned input activation can undo that. A **control** without learning does only
+# that: ReLU networks whose columns go through the same splines, set to each column's ranks among the training rows (a quantile transform), at their own best depth.
+
+# %% tags=["remove-input"]
+control = tabular.ranked(results, main) if names else pd.DataFrame()
+if len(control) > 1:
+    over, beyond = interval(control.gain), interval(control.beyond)
+    wins = int((control.beyond > 0).sum())
+    show(
+        lambda: plots.control(control),
+        alt=f"Two changes of test accuracy for each of {len(control)} tables: from ReLU to ReLU on columns by rank, on average {100 * over.mean:+.1f} points, and from there to learned "
+        f"input activations, on average {100 * beyond.mean:+.1f} points.",
+        caption=f"Of what learned input activations gain over ReLU, ranks alone bring {figures.plus_minus(*over)} points on average over {len(control)} tables; learning adds "
+        f"{figures.plus_minus(*beyond)}, and is ahead of ranks on {wins} of them (intervals over tables).",
+        name="fig-tabular-ranks",
+        data=control.rename_axis("table").reset_index(),
+    )
+elif len(control) == 1:
+    say(
+        f"On {control.index[0]}, ranks alone change ReLU's accuracy by {100 * control.gain.iloc[0]:+.1f} points, and learned input activations are {100 * control.beyond.iloc[0]:+.1f} "
+        "points from there."
+    )
 else:
     say("Not yet run.")
 

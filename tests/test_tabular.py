@@ -51,8 +51,40 @@ def test_an_activation_is_used_on_the_split_that_it_was_learned_on(smoke):
     assert used
     for record in used:
         learned = records[record.config["learned"]].config
+        if learned["kind"] == "ranks":
+            assert (learned["data"], learned["split"]) == (record.config["data"], record.config["split"])
+            continue
         assert (learned["data"], learned["split"]) == ([record.config["data"]], record.config["split"])
         assert record.config["optimiser"] == learned["settings"]["inner"]
+
+
+def test_ranks_are_shares_of_the_training_rows(smoke):
+    record = next(r for r in smoke.collected.records if r.kind == "ranks")
+    x = load_parts(DATA, "binary", 0, 0.1).train.x.numpy().astype(np.float64)
+    psi, grid = record.arrays["psi_input"], np.linspace(-1, 1, record.arrays["psi_input"].shape[1])
+    expected = [[(np.mean(column < g) + np.mean(column <= g)) - 1 for g in grid] for column in x.T]
+    np.testing.assert_allclose(psi, expected, atol=1e-6)
+    assert (np.diff(psi, axis=1) >= 0).all() and psi.min() >= -1 and psi.max() <= 1
+
+
+def test_the_control_by_rank_has_a_depth_and_all_seeds(smoke):
+    plan, runs = PLANS["smoke"], smoke.collected.frame(role="control")
+    table = tabular.comparison(smoke.collected).set_index("arm")
+    control = tabular.ranked(smoke.collected, table.reset_index())
+    assert set(runs["network.depth"]) == set(plan.depths) and list(control.index) == [DATA]
+    row, own = control.loc[DATA], tabular.at_best_depth(runs)
+    assert len(own) == len(plan.seeds) and own["network.depth"].nunique() == 1
+    assert row.accuracy == pytest.approx(own.test_accuracy.mean())
+    assert row.gain + row.beyond == pytest.approx(table["mean"][INPUTS] - table["mean"]["ReLU"])
+
+
+def test_tables_without_the_control_are_left_out(smoke):
+    table = tabular.comparison(smoke.collected)
+    runs = [r for r in smoke.collected.records if r.config.get("role") == "control"]
+    without = reading.Collected([r for r in smoke.collected.records if r not in runs], 1, frozenset({"control"}))
+    assert tabular.ranked(without, table).empty and len(tabular.comparison(without)) == len(table)
+    part = reading.Collected([r for r in smoke.collected.records if r not in runs[-1:]], 1, frozenset({"control"}))
+    assert tabular.ranked(part, table).empty  # a seed is missing
 
 
 def test_experiments_are_rebuilt_from_their_records(smoke):
@@ -324,6 +356,7 @@ def test_every_figure_draws(smoke):
         lambda: plots.scatter(points, "train_accuracy", [DATA] * 6, smoke.collected.frame("baseline")): 8,
         lambda: plots.lines({"a": depth, "b": depth}, "hidden layers"): 2,
         lambda: plots.lines({"a": depth}, "width"): 1,
+        lambda: plots.control(tabular.ranked(smoke.collected, main)): 1,
         lambda: plots.weight_space(found): 4 * 3 + 3,
         lambda: plots.input_space(found): 6 * 4,
         lambda: plots.input_functions(learned, [str(i) for i in range(10)]): 8,

@@ -10,6 +10,7 @@ from lib import experiments
 from lib.baselines import Baseline
 from lib.collage_experiments import LearnCollage, TrainCollage
 from lib.planes import Panels, Paths
+from lib.ranks import Ranks
 from lib.results import Store
 from lib.sections.ablations import ablations
 from lib.sections.grokking import grokking
@@ -28,6 +29,6 @@ SECTIONS: dict[str, Callable[[str, Store], Stages]] = {
     "shortcuts": shortcuts,
     "ablations": ablations,
 }
-KINDS = experiments.KINDS | {cls.kind: cls for cls in (Baseline, Panels, Paths, TrainCollage, LearnCollage)}
+KINDS = experiments.KINDS | {cls.kind: cls for cls in (Baseline, Panels, Paths, Ranks, TrainCollage, LearnCollage)}
 
 __all__ = ["KINDS", "PROFILES", "SECTIONS", "Stages"]

@@ -13,6 +13,7 @@ from lib.experiments import Learn, Train
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
 from lib.planes import Panels, Paths
+from lib.ranks import Ranks
 from lib.results import Store
 from lib.sections.plans import Stages, check_profile, usable, validation_accuracy
 from lib.sources import TABLES
@@ -21,6 +22,7 @@ from lib.training import Optimiser
 SECTION, SPLIT = "tabular", 0
 ZEROS, FROM_RELU, INPUTS = "learned from zeros", "learned from ReLU", "learned inputs"
 ARMS = ("ReLU", "tanh", FROM_RELU, ZEROS, INPUTS)
+RANKED = "ReLU, columns by rank"  # a control
 RANGE = 5.0  # control points of the hidden activations lie in [-5, 5], those of inputs in [-1, 1]
 
 
@@ -170,11 +172,14 @@ PLANS = {
 
 
 def tabular(profile: str, store: Store) -> Stages:
-    """Section 3.3, dataset by dataset."""
+    """Section 3.3, dataset by dataset, and then a control on all of them."""
     check_profile(profile)
     plan = PLANS[profile]
-    for data in plan.datasets:
-        yield from Table(plan, data, store).stages()
+    tables = [Table(plan, data, store) for data in plan.datasets]
+    for table in tables:
+        yield from table.stages()
+    for stages in zip(*(table.ranked() for table in tables), strict=True):
+        yield [experiment for stage in stages for experiment in stage]
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,9 +191,7 @@ class Table:
     store: Store
 
     def stages(self) -> Stages:
-        plan, middle = self.plan, self.plan.middle
-        relu = Network(1, 1, plan.width, middle)
-        tuning = [self.train("tuning", "ReLU", relu, optimiser, 0) for optimiser in plan.optimisers]
+        plan, relu, tuning = self.plan, self.relu, self.tuning()
         yield tuning + self.baselines()
 
         optimiser = self.best(tuning).optimiser
@@ -249,6 +252,26 @@ class Table:
             + self.paths(relu, optimiser)
             + [Panels(run, resolution=landscape, slice_resolution=sliced) for run in pictured]
         )
+
+    def ranked(self) -> Stages:
+        """The control for learned inputs: ReLU on columns by rank, at the depth that does best on validation rows."""
+        plan, wide = self.plan, inputs(self.plan.restarts[0][0])
+        ranks = Ranks(SECTION, RANKED, self.data, SPLIT, wide.points, wide.low, wide.high)
+        yield [ranks]
+        network, optimiser = replace(self.relu, input_activation=wide), self.best(self.tuning()).optimiser
+        run = self.train("control", RANKED, network, optimiser, 0, self.store.key(ranks))
+        seeds = plan.seeds[: plan.depth_seeds]
+        tried = {depth: [self.again("control", run, seed, depth=depth) for seed in seeds] for depth in plan.depths}
+        yield [run for runs in tried.values() for run in runs]
+        depth = best_depth({d: self.validation(runs) for d, runs in tried.items()})
+        yield [self.again("control", run, seed, depth=depth) for seed in plan.seeds[plan.depth_seeds :]]
+
+    @property
+    def relu(self) -> Network:
+        return Network(1, 1, self.plan.width, self.plan.middle)
+
+    def tuning(self) -> list[Train]:
+        return [self.train("tuning", "ReLU", self.relu, optimiser, 0) for optimiser in self.plan.optimisers]
 
     def train(self, role: str, arm: str, network: Network, optimiser: Optimiser, seed: int, learned: str = "") -> Train:
         steps, batch = self.plan.steps, self.plan.batch
