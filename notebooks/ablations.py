@@ -114,7 +114,7 @@ show(
 # %% tags=["remove-input"]
 results = reading.results("ablations", profile, data_dir)
 finals, everything, learning = results.frame(role="final"), results.frame(), results.frame("learn")
-done = [arm for arm in ("ReLU", *ARMS) if len(finals) and (finals.arm == arm).sum() >= 2]
+done = [arm for arm in ("ReLU", *ARMS) if len(finals) and (finals.arm == arm).sum() == finals.seed.nunique()]
 if profile == "paper" and results.missing:
     state = f"{len(done)} of {len(ARMS) + 1} arms are done" if done else "**not yet run**"
     say(f"The full-scale results of this section: {state}.")
