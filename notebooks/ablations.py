@@ -47,7 +47,7 @@ from matplotlib import pyplot as plt
 from lib import figures, metalearning, reading, splines
 from lib.display import provenance, say, show, table
 from lib.experiments import load_parts
-from lib.intervals import interval
+from lib.intervals import interval, paired_interval
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
 from lib.sections.ablations import ARMS, DEFAULT
@@ -159,13 +159,19 @@ if done:
         name="fig-ablations",
         data=summary,
     )
+    by_seed = {arm: part.set_index("seed").test_accuracy.sort_index() for arm, part in rows}
+    to_default = {arm: paired_interval(own, by_seed[DEFAULT]) for arm, own in by_seed.items() if DEFAULT in by_seed and arm != DEFAULT}
     table(
         pd.DataFrame(
-            [(r.arm, PAPER.get(r.arm, "—"), figures.plus_minus(r.mean, r.half_width)) for r in summary.itertuples()],
-            columns=["arm", "paper (%)", "ours (%)"],
+            [(r.arm, PAPER.get(r.arm, "—"), figures.plus_minus(r.mean, r.half_width), figures.plus_minus(*to_default[r.arm]) if r.arm in to_default else "") for r in summary.itertuples()],
+            columns=["arm", "paper (%)", "ours (%)", "difference to the default (points)"],
         ),
-        caption="The paper's Tables 1 to 3 beside ours. Its ± is a standard deviation over 10 seeds, ours a 95 % interval.",
+        caption="The paper's Tables 1 to 3 beside ours. Its ± is a standard deviation over 10 seeds, ours a 95 % interval; differences are paired by seed.",
     )
+    groups = {"worse than the default": [], "not told apart from it": [], "better": []}
+    for arm, (mean, half) in to_default.items():
+        groups["worse than the default" if mean + half < 0 else "better" if mean - half > 0 else "not told apart from it"].append(arm)
+    say("With 95 % confidence: " + "; ".join(f"{title}: {', '.join(arms)}" for title, arms in groups.items() if arms) + ".")
 
 # %% tags=["hide-input"]
 shown = [arm for arm in done if arm in ARMS and "interpolation" in arm or arm == DEFAULT]

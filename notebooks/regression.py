@@ -48,8 +48,10 @@ from matplotlib import pyplot as plt
 from lib import figures, image_pages, metalearning, reading, splines
 from lib.display import provenance, say, show, table
 from lib.experiments import LOSS_OF, load_parts
+from lib.intervals import paired_interval
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
+from lib.sections.ablations import DEFAULT
 from lib.training import Optimiser, train
 
 # %% [markdown]
@@ -201,6 +203,20 @@ table(
     claims.frame(claims.for_section("regression"), reading.reader(profile, data_dir, regression=results)),
     caption="The claims of this section; rules and all others on the [claims page](../book/claims.ipynb).",
 )
+
+# %% tags=["remove-input"]
+if profile == "paper":
+    other = reading.results("ablations", profile).frame()
+    relu, zeros = (other[(other.arm == arm) & other.role.isin(["final", "other restart"])] for arm in ("ReLU", DEFAULT))
+    if len(relu) and (zeros.role == "other restart").any():
+        reference = relu.set_index("seed").test_accuracy.sort_index()
+        best = zeros[zeros.role == "final"].set_index("seed").test_accuracy.sort_index()
+        gains = [paired_interval(own[reference.index], reference) for own in (best, zeros.groupby("seed").test_accuracy.mean())]
+        say(
+            f"The [ablations](ablations.ipynb) make the same comparison on {figures.name_of(relu.data.iloc[0])} with batches of {relu.batch.iloc[0]:,}, and there an activation learned from "
+            f"zeros is above ReLU: the best of {zeros.learned.nunique()} restarts by {figures.plus_minus(*gains[0])} points, their average by {figures.plus_minus(*gains[1])}. "
+            "So whether zeros beat ReLU depends on the batch size too."
+        )
 
 # %% [markdown]
 # ## What differs from the paper, and why
