@@ -172,6 +172,17 @@ if done:
     for arm, (mean, half) in to_default.items():
         groups["worse than the default" if mean + half < 0 else "better" if mean - half > 0 else "not told apart from it"].append(arm)
     say("With 95 % confidence: " + "; ".join(f"{title}: {', '.join(arms)}" for title, arms in groups.items() if arms) + ".")
+    if "first order (t = 0)" in to_default:
+        say(
+            "The paper's text has first order alone worse than unrolling a few steps. Here the difference of first order to $t = 5$ is "
+            f"{figures.plus_minus(*to_default['first order (t = 0)'])} points, so this is **not reproduced** on this task. Adam on psi takes steps of the same size whatever the length of the gradient."
+        )
+    of_restart = 100 * all_restarts.groupby("learned").test_accuracy.mean()
+    if len(of_restart) > 1:
+        say(
+            f"**How far these differences carry.** An interval over seeds speaks of one learned function. Learning it again changes more: the {len(of_restart)} restarts of the default arm, "
+            f"equal but for their seed, lie between {of_restart.min():.1f} and {of_restart.max():.1f} %. Differences between arms of less than that can be luck of the restart, whatever their interval."
+        )
 
 # %% tags=["hide-input"]
 shown = [arm for arm in done if arm in ARMS and "interpolation" in arm or arm == DEFAULT]
