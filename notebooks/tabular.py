@@ -214,7 +214,7 @@ if names:
         lambda: plots.gains(main, average),
         alt=f"Difference of test accuracy to ReLU for each model type, in points, a mark per dataset and their mean. Means: {summary}.",
         caption=f"Model types against a ReLU network on {len(names)} table{'s' * (len(names) > 1)}, {seeds} seeds each: thin marks are datasets, "
-        f"large marks their mean{several}. Of the learned activations, {plots.label(best)} gains most ({100 * by_arm.gain[best]:+.1f} points); "
+        f"large marks their mean{several}. The best of the learned activations: {plots.label(best)} ({100 * by_arm.gain[best]:+.1f} points); "
         f"boosted trees are at {100 * by_arm.gain[tabular.TREES]:+.1f}. Compare with Figure 5 of the paper.",
         name="fig-tabular-types",
         data=main,
