@@ -3,7 +3,7 @@
 import functools
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -23,6 +23,7 @@ class Collected:
     records: list[Record]
     missing: int
     lacking: frozenset[str] = frozenset()
+    _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)  # per kind, made when asked for
 
     def frame(self, kind: str = "train", **equal: str) -> pd.DataFrame:
         """One row per record of a kind, with its configuration (nested keys joined by a dot), numbers, key and record.
@@ -30,15 +31,26 @@ class Collected:
         Args:
             equal: keep rows whose column has this value, e.g. ``role="final"``.
         """
-        rows = []
-        for record in self.records:
-            if record.kind == kind:
-                flat = pd.json_normalize(record.config).iloc[0].to_dict()
-                rows.append(flat | record.numbers | {"key": record.key, "record": record})
-        frame = pd.DataFrame(rows)
+        if kind not in self._frames:
+            records = [record for record in self.records if record.kind == kind]
+            rows = [_flat(r.config) | r.numbers | {"key": r.key, "record": r} for r in records]
+            self._frames[kind] = pd.DataFrame(rows)
+        frame = self._frames[kind]
         for column, value in equal.items():
             frame = frame[frame[column] == value] if len(frame) else frame
         return frame.reset_index(drop=True)
+
+
+def _flat(config: dict, prefix: str = "") -> dict:
+    """The values of nested dictionaries, their keys joined by a dot.
+
+    >>> _flat({"a": 1, "b": {"c": {"d": 2}, "e": [3]}})
+    {'a': 1, 'b.c.d': 2, 'b.e': [3]}
+    """
+    flat = {}
+    for key, value in config.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
 
 
 def stages(section: str, profile: str, store: Store) -> Iterable[list]:

@@ -124,6 +124,16 @@ def test_results_computes_the_small_profile(tiny, monkeypatch):
     assert found.missing == 0 and len(found.frame(role="final")) == 2 * 2  # arms, seeds
 
 
+def test_a_frame_can_be_changed_without_the_next_one(tiny, store):
+    walk("grokking", store)
+    found = collect("grokking", "smoke", store)
+    for equal in ({}, {"role": "final"}):
+        first = found.frame(**equal)
+        before = first.copy()
+        first["arm"], first["new"] = "changed", 1
+        assert found.frame(**equal).equals(before)
+
+
 def test_unknown_sections(store):
     for read in (lambda: collect("imags", "smoke", store), lambda: reading.results("imags", "smoke")):
         with pytest.raises(ValueError, match="section must be one of images, .*, ablations, got 'imags'"):
