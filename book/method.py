@@ -55,7 +55,7 @@ from lib.experiments import LOSS_OF, load_parts
 from lib.intervals import spearman
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
-from lib.training import Optimiser, train
+from lib.training import Optimiser, take, train
 
 # %% [markdown]
 # ## The activation is a spline
@@ -148,7 +148,7 @@ defaults = Settings()
 symbols = [
     (r"$\psi$", "`psi`", "values of the activation at the control points"),
     (r"$\theta$", "`theta`, `params`", "weights and biases"),
-    (r"$T'$, $V$", "`train_rows`, `outer_data`", f"an episode's training and validation rows; {100 * defaults.validation:.0f} % are $V$ by default"),
+    (r"$T'$, $V$", "`train_rows`, `outer_rows`", f"an episode's training and validation rows; {100 * defaults.validation:.0f} % are $V$ by default"),
     (r"$n_{tr}$, $n_{tr}^{max}$", "`n_tr`, `n_tr_max`", "inner steps, and their largest number"),
     (r"$t$", "`unroll`", f"inner steps that the outer gradient goes back through; {defaults.unroll} by default"),
     (r"$\eta$", "`outer.lr`", "learning rate of $\\psi$"),
@@ -201,10 +201,9 @@ def outer_gradient(t, rate, episode):
     settings = Settings(unroll=t, inner=Optimiser("sgd", rate))
     generator = torch.Generator().manual_seed(1000 * seed + episode)
     rows, held_out = metalearning.draw_episode(task, settings, torch.arange(len(task.x)), generator)
-    held_out = task.x[held_out], task.y[held_out]
     psi = {"hidden": small.init_psi("relu")["hidden"].requires_grad_()}
     theta = metalearning.inner_loop(task, psi, small.init(generator), rows, n_tr, settings, generator)
-    return torch.autograd.grad(metalearning.outer_loss(task, psi, theta, held_out), psi["hidden"])[0]
+    return torch.autograd.grad(metalearning.outer_loss(task, psi, theta, take(metalearning.outer_source(task, settings), held_out)), psi["hidden"])[0]
 
 
 cosines, lengths = {}, {}  # per rate: (episodes, tails)

@@ -9,7 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from lib.results import Record
-from lib.sections.tabular import ARMS, FROM_RELU, INPUTS, ZEROS
+from lib.sections.tabular import ARMS, FROM_RELU, INPUTS, RANKED, ZEROS
 from lib.tabular import NEIGHBOURS, ORDER, TREES
 
 # One look per arm: colour of the cycle, marker, line. The first three as on every page.
@@ -207,7 +207,7 @@ def control(table: pd.DataFrame) -> Figure:
     ax.axvline(0, color="C0", linestyle=":", label="ReLU")
     for i, row in enumerate(order.itertuples()):
         ax.plot([100 * row.gain, 100 * row.learned], [i, i], color="C4", linewidth=1.5, alpha=0.6)
-    ax.plot(100 * order.gain, range(len(order)), "o", color="C0", label="ReLU, columns by rank")
+    ax.plot(100 * order.gain, range(len(order)), "o", color="C0", label=RANKED)
     ax.plot(100 * order.learned, range(len(order)), "P", color="C4", markersize=8, label=label(INPUTS))
     ax.set_yticks(range(len(order)), order.index)
     ax.set_xlabel("test accuracy minus ReLU's (percentage points)")

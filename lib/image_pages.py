@@ -6,7 +6,7 @@ import pandas as pd
 from lib import figures, image_results
 from lib.display import say, show, table
 from lib.reading import Collected
-from lib.sections.images import BY_HAND, LONGER, RANDOM
+from lib.sections.images import BY_HAND, LONGER, PLANS, RANDOM
 
 
 def scope(results: Collected, profile: str) -> None:
@@ -22,7 +22,7 @@ def scope(results: Collected, profile: str) -> None:
         )
     if results.missing:
         say(f"**Not yet run** in part: {results.missing} or more records of this section are missing in profile {profile}.")
-    for data in ("cifar10", "svhn") if profile == "paper" else ():
+    for data in PLANS[profile].more:
         if data not in set(finals.data):
             say(f"{figures.name_of(data)}: **not run**" + (": data not available here." if data == "svhn" else " yet."))
 

@@ -90,8 +90,8 @@ def value_and_slope(z: Tensor, psi: Tensor, low: float, high: float) -> tuple[Te
     if transformed():
         raise ValueError("value_and_slope must stay outside torch.func transforms: it has no derivatives")
     if (library := _library(z)) is not None:
-        slope = _new(z)
-        return _run(library, _BOTH, z, psi, z, _new(z), grid, slope), slope
+        slope = pieces.new(z)
+        return _run(library, _BOTH, z, psi, z, pieces.new(z), grid, slope), slope
     with torch.no_grad():
         return _value(z, psi, grid), _slope_product(z, psi, torch.ones_like(z), grid)
 
@@ -166,9 +166,6 @@ def _library(z):
     return native.library() if z.is_cpu else None
 
 
-_new = functools.partial(torch.empty_like, memory_format=torch.contiguous_format)
-
-
 def _run(library, operation, z, psi, r, out, grid, out2=None):
     """Fill out (and out2) by a compiled kernel. What an operation does not read may be any tensor."""
     function = library.spline_float32 if z.dtype == torch.float32 else library.spline_float64
@@ -184,13 +181,13 @@ def _run(library, operation, z, psi, r, out, grid, out2=None):
 
 def _value(z, psi, grid):
     if (library := _library(z)) is not None:
-        return _run(library, _VALUE, z, psi, z, _new(z), grid)
+        return _run(library, _VALUE, z, psi, z, pieces.new(z), grid)
     return pieces.value(z, psi, grid)
 
 
 def _slope_product(z, psi, g, grid):
     if (library := _library(z)) is not None:
-        return _run(library, _SLOPE, z, psi, g, _new(z), grid)
+        return _run(library, _SLOPE, z, psi, g, pieces.new(z), grid)
     return pieces.slope_product(z, psi, g, grid)
 
 
@@ -203,8 +200,8 @@ def _hat_sum(z, g, grid):
 def _gradients(z, psi, r, grid):
     """Return _slope_product and _hat_sum, the gradients of `value`, in one pass."""
     if (library := _library(z)) is not None:
-        dpsi = _new(psi)
-        return _run(library, _BACKWARD, z, psi, r, _new(z), grid, dpsi), dpsi
+        dpsi = pieces.new(psi)
+        return _run(library, _BACKWARD, z, psi, r, pieces.new(z), grid, dpsi), dpsi
     return pieces.gradients(z, psi, r, grid)
 
 

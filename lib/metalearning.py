@@ -137,7 +137,7 @@ def learn(
     for episode in range(first, settings.episodes):
         if episode - 1 - best.best_episode >= settings.patience * len(tasks):  # performance worsens: stop
             break
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + episode)
+        generator = episode_generator(seed, episode)
         k = episode % len(tasks)
         task, (pool, watched) = tasks[k], pools[k]
         n_tr = min(settings.n_tr_start + settings.n_tr_step * episode, settings.n_tr_max)  # grow n_tr
@@ -151,13 +151,9 @@ def learn(
         outer = loss.item()
         norm = math.sqrt(sum(float(g.square().sum()) for g in gradient))
         watch = watch_loss(task, psi, theta, watched, outer)
-        if not (math.isfinite(norm) and math.isfinite(outer) and math.isfinite(watch)):
-            best.diverged = True
+        note(best, dict(psi), episode, len(tasks), outer=outer, watch=watch, n_tr=n_tr, norm=norm)
+        if best.diverged:
             break
-        for name, number in {"outer": outer, "watch": watch, "n_tr": n_tr, "norm": norm}.items():
-            best.history[name].append(number)
-        if is_best(best, episode, len(tasks)):
-            best.psi, best.best_episode = dict(psi), episode
         with torch.no_grad():  # one gradient step on psi
             clipped = [g * min(1.0, settings.clip / (norm + 1e-12)) for g in gradient]
             values, outer_state = settings.outer.step([psi[name] for name in names], clipped, outer_state)
@@ -183,9 +179,14 @@ def check(tasks: Sequence[Task], settings: Settings) -> None:
         raise ValueError("nothing to learn: the network has neither a spline nor input activations")
 
 
+def episode_generator(seed: int, episode: int) -> torch.Generator:
+    """The randomness of an episode, on the CPU."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + episode)
+
+
 def watch_split(n: int, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
     """Rows that the episodes draw from, and rows that they never see."""
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed * 1_000_003 + 999_983))
+    order = torch.randperm(n, generator=episode_generator(seed, 999_983))  # of no episode
     count = round(fraction * n)
     return order[count:], order[:count]
 
@@ -263,6 +264,17 @@ def watch_loss(task: Task, psi: Psi, theta: Params, watched: Tensor, otherwise: 
     if not len(watched):
         return otherwise
     return outer_loss(task, psi, theta, (task.x[watched], task.y[watched])).item()
+
+
+def note(best: Learned, psi: Psi, episode: int, n_tasks: int, **numbers: float) -> None:
+    """Add an episode's numbers to the history and keep its psi if it is the best; or mark the run as diverged."""
+    if not all(math.isfinite(number) for number in numbers.values()):
+        best.diverged = True
+        return
+    for name, number in numbers.items():
+        best.history[name].append(number)
+    if is_best(best, episode, n_tasks):
+        best.psi, best.best_episode = psi, episode
 
 
 def is_best(learned: Learned, episode: int, n_tasks: int) -> bool:

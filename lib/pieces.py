@@ -10,7 +10,7 @@ BLOCK = 2**17  # elements. With more, memory goes back to the system and comes a
 
 def value(z, psi, grid):
     """g(z)."""
-    table, out = torch.complex(psi, _differences(psi)).reshape(-1), _new(z)  # one look-up fetches both
+    table, out = torch.complex(psi, _differences(psi)).reshape(-1), new(z)  # one look-up fetches both
     for x, part in blocks(grid, z, out):
         k, fraction = _locate(x, grid)
         pairs = torch.view_as_real(table.index_select(0, k)).reshape(*x.shape, 2)
@@ -20,7 +20,7 @@ def value(z, psi, grid):
 
 def slope_product(z, psi, g, grid):
     """The product of g and g'(z)."""
-    slopes, out = _slopes(psi, grid), _new(z)
+    slopes, out = _slopes(psi, grid), new(z)
     for x, factor, part in blocks(grid, z, g, out):
         _slope_times(x, slopes, factor, grid, _locate(x, grid)[0], part)
     return out
@@ -33,7 +33,7 @@ def hat_sum(z, g, grid):
 
 def gradients(z, psi, r, grid):
     """slope_product and hat_sum in one pass."""
-    slopes, sums, out = _slopes(psi, grid), 0, _new(z)
+    slopes, sums, out = _slopes(psi, grid), 0, new(z)
     for x, factor, part in blocks(grid, z, r, out):
         k, fraction = _locate(x, grid)
         _slope_times(x, slopes, factor, grid, k, part)
@@ -61,7 +61,8 @@ def blocks(grid, *tensors):
     return zip(*(x.split(max(1, BLOCK * len(x) // size)) for x in tensors), strict=True)
 
 
-def _new(z):
+def new(z):
+    """An empty tensor like z, contiguous."""
     return torch.empty_like(z, memory_format=torch.contiguous_format)
 
 

@@ -19,13 +19,14 @@ from lib.metalearning import (
     Task,
     check,
     draw_episode,
-    is_best,
+    episode_generator,
+    note,
     outer_loss,
     outer_source,
     watch_split,
 )
 from lib.networks import Network, Params, Psi
-from lib.training import Batches, Optimiser, Trained, WindowAverage, take
+from lib.training import Batches, Optimiser, Trained, WindowAverage, check_evaluations, take
 
 
 def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence[int]) -> list[Learned]:
@@ -53,7 +54,7 @@ def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence
         running = {i for i in running if waited[i] < settings.patience * len(tasks)}
         if not running:
             break
-        generators = [torch.Generator().manual_seed(seed * 1_000_003 + episode) for seed in seeds]
+        generators = [episode_generator(seed, episode) for seed in seeds]
         k = episode % len(tasks)
         task, network = tasks[k], tasks[k].network
         n_tr = min(settings.n_tr_start + settings.n_tr_step * episode, settings.n_tr_max)
@@ -74,15 +75,11 @@ def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence
                 watch = loss_of(psi, theta, _rows((task.x, task.y), watched))
             numbers = torch.stack([loss.double(), watch.double(), norm], 1).tolist()  # waits for the device
             for i in sorted(running):
-                best, (outer, watched_loss, size) = learned[i], numbers[i]
-                if not torch.tensor(numbers[i]).isfinite().all():
-                    best.diverged = True
+                own = {name: values[i] for name, values in psi.items()}
+                outer, watch, size = numbers[i]
+                note(learned[i], own, episode, len(tasks), outer=outer, watch=watch, n_tr=n_tr, norm=size)
+                if learned[i].diverged:
                     running.remove(i)
-                    continue
-                for name, number in {"outer": outer, "watch": watched_loss, "n_tr": n_tr, "norm": size}.items():
-                    best.history[name].append(number)
-                if is_best(best, episode, len(tasks)):
-                    best.psi, best.best_episode = {name: values[i] for name, values in psi.items()}, episode
             factor = (settings.clip / (norm + 1e-12)).clamp(max=1)
             clipped = [g * factor.to(g.dtype).reshape(-1, *[1] * (g.dim() - 1)) for g in gradient]
             values, outer_state = settings.outer.step([psi[name] for name in names], clipped, outer_state)
@@ -119,8 +116,7 @@ def train_replicas(
     """
     if not seeds or any(len(values) != len(seeds) for values in psi.values()):
         raise ValueError(f"psi must have one row per seed, {len(seeds)}, got {[len(v) for v in psi.values()]}")
-    if not evaluate_at or list(evaluate_at) != sorted(set(evaluate_at)) or evaluate_at[0] < 0:
-        raise ValueError(f"evaluate_at must be increasing steps from 0, got {list(evaluate_at)[:10]}")
+    check_evaluations(evaluate_at)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     gradients, measure = _gradients(network, loss, shared=len(data[0]) <= batch), vmap(monitor)
     histories, diverged = [{"step": []} for _ in seeds], set()

@@ -132,8 +132,7 @@ def train(
         best: which monitored number decides early stopping; higher is better, the first of equals is kept. None keeps
             the last step.
     """
-    if list(evaluate_at) != sorted(set(evaluate_at)) or not evaluate_at or evaluate_at[0] < 0:
-        raise ValueError(f"evaluate_at must be increasing steps from 0, got {list(evaluate_at)[:10]}")
+    check_evaluations(evaluate_at)
     x, y = network.embed(psi, data[0]), data[1]
     with torch.no_grad():
         params = network.init(generator)
@@ -162,6 +161,12 @@ def train(
             if best is None or current > best_value:
                 best_params, best_value, best_step = averaged, current, step
     return Trained(best_params, best_step, history, torch.stack(kept) if kept else None, diverged)
+
+
+def check_evaluations(evaluate_at: Sequence[int]) -> None:
+    """Raise a ValueError unless these are increasing steps, from 0 on."""
+    if list(evaluate_at) != sorted(set(evaluate_at)) or not evaluate_at or evaluate_at[0] < 0:
+        raise ValueError(f"evaluate_at must be increasing steps from 0, got {list(evaluate_at)[:10]}")
 
 
 class WindowAverage:

@@ -74,7 +74,8 @@ from lib import figures_tabular as plots
 from lib.display import provenance, say, show, table
 from lib.intervals import interval, spearman
 from lib.networks import Activation, Network
-from lib.sections.tabular import INPUTS, PLANS, ZEROS
+from lib.sections.tabular import INPUTS, ZEROS
+from lib.sections.tabular_plans import PLANS
 from lib.training import Optimiser, train
 
 

@@ -19,7 +19,8 @@ from lib.networks import Network
 from lib.planes import Panels, Paths, axis_aligned, slice_places
 from lib.reading import Collected
 from lib.sections import KINDS, SECTIONS
-from lib.sections.tabular import ARMS, INPUTS, PLANS, VARIANTS, ZEROS, Table, best_depth, slower
+from lib.sections.tabular import ARMS, INPUTS, ZEROS, Table, best_depth, slower
+from lib.sections.tabular_plans import PLANS, VARIANTS
 from lib.training import Optimiser
 
 matplotlib.use("Agg")
