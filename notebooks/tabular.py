@@ -418,7 +418,7 @@ if len(control) > 1:
         lambda: plots.control(control),
         alt=f"Two changes of test accuracy for each of {len(control)} tables: from ReLU to ReLU on columns by rank, on average {100 * over.mean:+.1f} points, and from there to learned "
         f"input activations, on average {100 * beyond.mean:+.1f} points.",
-        caption=f"ReLU on columns by rank is {figures.plus_minus(*over)} points from ReLU on average over {len(control)} tables, learned input activations "
+        caption=f"ReLU on columns by rank is {figures.plus_minus(*over)} points above ReLU on average over {len(control)} tables, learned input activations "
         f"{figures.plus_minus(*interval(control.gain + control.beyond))}. Learning adds {figures.plus_minus(*beyond)} to ranks, and is ahead of them on {wins} tables (95 % intervals over tables).",
         name="fig-tabular-ranks",
         data=control.rename_axis("table").reset_index(),
