@@ -1,4 +1,4 @@
-"""The scores, figures and tables of the transfer notebook (Section 4, Appendix E.3), from its records."""
+"""The scores, figures and tables of transfer across algorithmic tasks (Figures 14 and 28), from the records."""
 
 from dataclasses import dataclass
 
@@ -7,21 +7,12 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from lib.figures import name_of, plus_minus
-from lib.intervals import Interval, interval, paired_interval
-from lib.sections.transfer import ALL, RELU, Images, learned_on
+from lib.figures import plus_minus
+from lib.intervals import Interval, interval
+from lib.sections.transfer import ALL, RELU, learned_on
 
 PAPER_SCORES = {"ReLU": 19.9, "task-specific": 54.0, "all tasks": 61.5}  # Figure 14, mean per column in %
 PAPER_SPREAD = (22.2, 80.5)  # least and greatest of the task-specific columns
-PAPER_TABLE = {  # Table 4: accuracy in % on mnist, fashion_mnist, svhn, cifar10; mean change and its spread
-    RELU: (76.7, 73.9, 42.9, 16.1, 0.0, 0.0),
-    "learned on mnist": (79.7, 73.0, 41.0, 18.2, 0.6, 2.3),
-    "learned on fashion_mnist": (64.3, 75.1, 39.7, 23.7, -1.7, 8.4),
-    "learned on svhn": (61.0, 73.2, 54.1, 19.2, -0.5, 11.3),
-    "learned on cifar10": (57.6, 74.5, 41.0, 22.6, -3.5, 11.0),
-    ALL: (76.2, 72.8, 45.0, 17.4, 0.4, 1.5),
-}
-PAPER_DATASETS = ("mnist", "fashion_mnist", "svhn", "cifar10")
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,100 +184,3 @@ def score_table(scores: Scores) -> pd.DataFrame:
         paper = f"{PAPER_SCORES[name]}" + (f" (columns from {PAPER_SPREAD[0]} to {PAPER_SPREAD[1]})" if spread else "")
         rows.append([name, paper, plus_minus(*found) + spread])
     return pd.DataFrame(rows, columns=["activation", "mean score in the paper (%)", "ours (%)"])
-
-
-def changes(finals: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy on each dataset per arm, and its change against ReLU paired by seed.
-
-    Args:
-        finals: the runs with role "final".
-
-    Returns:
-        Columns arm, data, n, mean, half_width, gain, gain_half_width (fractions; NaN for ReLU itself).
-    """
-    rows = []
-    for data, part in finals.groupby("data", sort=False):
-        reference = part[part.arm == RELU].set_index("seed").test_accuracy
-        for arm, runs in part.groupby("arm", sort=False):
-            values = runs.set_index("seed").test_accuracy
-            gain = (np.nan, np.nan) if arm == RELU else paired_interval(values, reference.loc[values.index])
-            rows.append([arm, data, len(values), *interval(values), *gain])
-    return pd.DataFrame(rows, columns=["arm", "data", "n", "mean", "half_width", "gain", "gain_half_width"])
-
-
-def mean_changes(table: pd.DataFrame) -> pd.DataFrame:
-    """Per arm: the mean over datasets of the change against ReLU, and its standard deviation over them, as in Table 4.
-
-    Args:
-        table: from :func:`changes`.
-    """
-    gains = table[table.arm != RELU].groupby("arm", sort=False).gain
-    return pd.DataFrame({"mean": gains.mean(), "deviation": gains.std(ddof=1)})
-
-
-def image_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Table 4 with ours: accuracy in % per arm and dataset, the paper's in brackets where it has the cell."""
-    datasets, average, rows = list(dict.fromkeys(table.data)), mean_changes(table), []
-    for arm, part in table.groupby("arm", sort=False):
-        cells, paper, part = [_arm_name(arm)], PAPER_TABLE.get(arm), part.set_index("data")
-        for data in datasets:
-            cell = plus_minus(part["mean"][data], part.half_width[data])
-            if paper and data in PAPER_DATASETS:
-                cell += f" ({paper[PAPER_DATASETS.index(data)]})"
-            own = arm == learned_on(data)
-            cells.append(f"**{cell}**" if own else cell)
-        mean, deviation = average.loc[arm] if arm in average.index else (0.0, 0.0)
-        of_paper = f" ({paper[4]:+.1f} ± {paper[5]})" if paper and set(datasets) & set(PAPER_DATASETS) else ""
-        rows.append([*cells, f"{100 * mean:+.1f} ± {100 * deviation:.1f}{of_paper}"])
-    return pd.DataFrame(rows, columns=["activation", *map(name_of, datasets), "mean change"])
-
-
-def image_changes(table: pd.DataFrame) -> Figure:
-    """Change of accuracy against ReLU: one panel per dataset, one marker per activation, with 95 % intervals."""
-    datasets = list(dict.fromkeys(table.data))
-    arms = [arm for arm in dict.fromkeys(table.arm) if arm != RELU]
-    figure, axes = plt.subplots(1, len(datasets), figsize=(7, 1.5 + 0.4 * len(arms)), sharey=True, squeeze=False)
-    for ax, data in zip(axes[0], datasets, strict=True):
-        ax.axvline(0, color="C0", linewidth=1.5)
-        for i, arm in enumerate(arms):
-            cell = table[(table.arm == arm) & (table.data == data)].iloc[0]
-            colour, marker = ("C1", "s") if arm == learned_on(data) else ("C3", "D") if arm == ALL else ("C2", "^")
-            ax.errorbar(
-                100 * cell.gain,
-                i,
-                xerr=100 * cell.gain_half_width,
-                color=colour,
-                marker=marker,
-                capsize=4,
-                markersize=7,
-            )
-        ax.set_title(f"on {name_of(data)}")
-        ax.grid(axis="x")
-        ax.margins(x=0.1, y=0.2)
-    axes[0, 0].set_yticks(range(len(arms)), [_arm_name(arm) for arm in arms])
-    axes[0, 0].invert_yaxis()
-    figure.supxlabel("change of test accuracy against ReLU (points)", fontsize=10.5)
-    return figure
-
-
-def table_complete(finals: pd.DataFrame, plan: Images) -> bool:
-    """Whether the final runs of Table 4 are all there: every activation on every dataset with all seeds, and ReLU."""
-    if not len(finals) or RELU not in set(finals.arm):
-        return False
-    seeds = finals.groupby(["arm", "data"]).seed.nunique()
-    return len(seeds) == finals.arm.nunique() * len(plan.datasets) and bool((seeds == len(plan.seeds)).all())
-
-
-def paper_own_best() -> dict[str, bool]:
-    """Per dataset of the paper's Table 4: whether the activation learned on it is the best there (the rule of C18).
-
-    Example:
-        >>> paper_own_best()["mnist"]
-        True
-    """
-    best = {data: max(PAPER_TABLE, key=lambda arm: PAPER_TABLE[arm][i]) for i, data in enumerate(PAPER_DATASETS)}
-    return {data: arm == learned_on(data) for data, arm in best.items()}
-
-
-def _arm_name(arm: str) -> str:
-    return f"learned on {name_of(arm.removeprefix('learned on '))}" if arm not in (RELU, ALL) else arm

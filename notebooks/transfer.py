@@ -44,7 +44,7 @@ data_dir = None
 import pandas as pd
 import torch
 
-from lib import algorithmic, claims, figures_grokking, figures_transfer, metalearning, reading
+from lib import algorithmic, claims, figures_grokking, figures_transfer, figures_transfer_images, metalearning, reading
 from lib.display import provenance, say, show, table
 from lib.experiments import accuracy, load_parts, schedule
 from lib.figures import name_of, plus_minus
@@ -116,9 +116,9 @@ show(
 # %% tags=["remove-input"]
 results = reading.results("transfer", profile, data_dir)
 plan = PLANS[profile]
-cells, finals, tuning = results.frame(role="matrix"), results.frame(role="final"), results.frame(role="tuning")
-matrix_done = not results.missing and len(cells) > 0
-images_done = figures_transfer.table_complete(finals, plan.images)
+cells, finals, deep = results.frame(role="matrix"), results.frame(role="final"), results.frame(role="depth")
+matrix_done = len(cells) > 0 and results.lacking <= {"depth"}
+images_done = figures_transfer_images.table_complete(finals, plan.images)
 where = "from the committed records, scaled down as follows" if profile == "paper" else "**small, computed live** (profile smoke)"
 if results.missing:
     say(f"**Not yet run**: {results.missing} or more records of this section are missing in profile {profile}.")
@@ -182,15 +182,15 @@ else:
 
 # %% tags=["hide-input"]
 if images_done:
-    changed = figures_transfer.changes(finals)
-    average = figures_transfer.mean_changes(changed)
+    changed = figures_transfer_images.changes(finals)
+    average = figures_transfer_images.mean_changes(changed)
     words = "; ".join(f"{arm} {100 * row['mean']:+.1f}" for arm, row in average.iterrows())
     say(
         f"These results are {where}: {', '.join(name_of(data) for data in plan.images.datasets)}; width {plan.images.width}, {plan.images.steps:,} steps of "
         f"{finals['optimiser.name'].iloc[0]} with learning rate {finals['optimiser.lr'].iloc[0]:g}, {finals.seed.nunique()} seeds, {len(plan.images.restarts)} restart(s)."
     )
     show(
-        lambda: figures_transfer.image_changes(changed),
+        lambda: figures_transfer_images.image_changes(changed),
         alt=f"Change of test accuracy against ReLU in points, one panel per dataset, one marker per activation with a 95 % interval. Mean over the datasets: {words}.",
         caption=f"Change of test accuracy against ReLU, paired over {changed.n.max()} seeds, 95 % intervals; square: learned on this dataset, diamond: on all. "
         f"Mean over the datasets in points: {words}.",
@@ -198,16 +198,42 @@ if images_done:
         data=changed,
     )
     table(
-        figures_transfer.image_table(changed),
+        figures_transfer_images.image_table(changed),
         caption="Test accuracy (%) of image regression with 95 % intervals over seeds, in brackets the paper's Table 4, where it has the dataset. Bold: the dataset that the activation was learned on. "
         "Last column: mean and standard deviation over the datasets of the change against ReLU; the paper's is over its four.",
         name="tab-images-transfer",
     )
 else:
     say("The image datasets are **not yet run**; the paper's numbers follow.")
-    names = [name_of(data) for data in figures_transfer.PAPER_DATASETS]
-    rows = [[arm, *row[:4], f"{row[4]:+.1f} ± {row[5]}"] for arm, row in figures_transfer.PAPER_TABLE.items()]
+    names = [name_of(data) for data in figures_transfer_images.PAPER_DATASETS]
+    rows = [[arm, *row[:4], f"{row[4]:+.1f} ± {row[5]}"] for arm, row in figures_transfer_images.PAPER_TABLE.items()]
     table(pd.DataFrame(rows, columns=["activation", *names, "mean change"]), caption="The paper's Table 4: accuracy of image regression (%). Ours is not yet run.")
+
+# %% [markdown]
+# The paper's Figure 19 asks whether what helps on one dataset helps on another. Each marker is an architecture: an activation, in a network with as many hidden layers as the number beside it says.
+
+# %% tags=["hide-input"]
+if images_done and len(deep) and not results.missing:
+    accuracies = figures_transfer_images.architectures(finals, deep)
+    correlations = figures_transfer_images.pair_correlations(accuracies)
+
+    def in_words(which):
+        return "; ".join(
+            f"{name_of(a)} and {name_of(b)} {found[which].value:+.2f} [{found[which].low:+.2f}, {found[which].high:+.2f}]" for (a, b), found in correlations.items()
+        )
+
+    n = len(accuracies.drop("ReLU"))
+    show(
+        lambda: figures_transfer_images.pairs(accuracies),
+        alt=f"Scatter plots of test accuracy on one dataset against another, one panel per pair, one marker per activation and depth, with a line fitted to the learned ones. "
+        f"Rank correlations: {in_words(0)}.",
+        caption=f"Test accuracy on pairs of datasets, {deep.seed.nunique()} seed(s); the line is fitted to the {n} architectures with a learned activation (the paper's Figure 19). Their rank "
+        f"correlations, with 95 % intervals over architectures: {in_words(0)}. Of their changes against ReLU at the same depth: {in_words(1)}.",
+        name="fig-images-pairs",
+        data=accuracies.reset_index(),
+    )
+else:
+    say("**Not yet run**.")
 
 # %% [markdown]
 # ## Against the paper
@@ -219,7 +245,7 @@ table(
 )
 
 # %% tags=["remove-input"]
-own = figures_transfer.paper_own_best()
+own = figures_transfer_images.paper_own_best()
 say(
     f"By the rule of C18, the paper's own table has {sum(own.values())} of {len(own)} datasets that do best with their own activation; the exception is "
     f"{', '.join(name_of(data) for data, best in own.items() if not best)}."
@@ -235,7 +261,7 @@ say(
 # - One restart per activation and one seed per cell; the intervals of the mean scores are over tasks.
 # - Batches of 1,024 images instead of 4,096, for all activations alike.
 # - SVHN is not among the image datasets. The inner optimiser is the same for all datasets.
-# - The paper's Figure 19, pairs of datasets over depths 1 to 4, is not made. See [departures](../book/departures.ipynb).
+# - In Figure 19 the activations are those of the table, learned with four hidden layers, and used with one to four. See [departures](../book/departures.ipynb).
 #
 # ## Recompute
 

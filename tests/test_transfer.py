@@ -1,10 +1,12 @@
 """Transfer: the scores of Figure 14 by hand, the section's stages; the claims about algorithmic tasks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from lib import algorithmic, claims, figures_transfer, findings_grokking, results
+from lib import algorithmic, claims, figures_transfer, figures_transfer_images, findings_grokking, results
 from lib.experiments import Learn, Train
 from lib.figures_transfer import matrix_scores, transfer_scores
 from lib.reading import Collected
@@ -118,20 +120,20 @@ TABLE = {
 
 
 def test_the_mean_change_and_its_spread_over_datasets_are_those_of_table_4():
-    average = figures_transfer.mean_changes(figures_transfer.changes(image_runs(TABLE)))
+    average = figures_transfer_images.mean_changes(figures_transfer_images.changes(image_runs(TABLE)))
     assert average.loc[learned_on("mnist")].tolist() == pytest.approx([0.03, 0.14 / np.sqrt(2)])
     assert RELU not in average.index
 
 
 def test_the_papers_own_mean_changes_follow_from_its_table():
-    relu = np.array(figures_transfer.PAPER_TABLE[RELU][:4])
-    for name, row in figures_transfer.PAPER_TABLE.items():
+    relu = np.array(figures_transfer_images.PAPER_TABLE[RELU][:4])
+    for name, row in figures_transfer_images.PAPER_TABLE.items():
         gains = np.array(row[:4]) - relu
         assert abs(gains.mean() - row[4]) < 0.1 and abs(gains.std(ddof=1) - row[5]) < 0.1, name
 
 
 def test_paired_changes_of_equal_differences_have_no_width():
-    table = figures_transfer.changes(image_runs(TABLE)).set_index(["arm", "data"])
+    table = figures_transfer_images.changes(image_runs(TABLE)).set_index(["arm", "data"])
     assert table.gain[ALL, "mnist"] == pytest.approx(0.02)
     assert table.gain_half_width[ALL, "mnist"] == pytest.approx(0, abs=1e-9)
 
@@ -185,11 +187,25 @@ def test_the_paper_profile_learns_on_each_small_task_and_on_all_of_them(store):
 
 
 def test_a_diverged_activation_has_no_column(store):
-    lost = learned_on("a+b mod 11")
-    stages = fill(store, SECTIONS["transfer"]("smoke", store), diverged=(learned_on("digits"),))
-    assert {run.arm for run in stages[-1]} == {learned_on(task) for task in PLANS["smoke"].matrix.tasks} | {ALL}
-    assert lost in {run.arm for run in stages[-1]}
-    assert learned_on("digits") not in {run.arm for stage in stages for run in stage if isinstance(run, Train)}
+    lost = learned_on("digits")
+    stages = fill(store, SECTIONS["transfer"]("smoke", store), diverged=(lost,))
+    runs = [run for stage in stages for run in stage if isinstance(run, Train)]
+    columns = {run.arm for run in runs if run.role == "matrix"}
+    assert columns == {RELU, ALL} | {learned_on(task) for task in PLANS["smoke"].matrix.tasks}
+    assert lost not in {run.arm for run in runs} and {run.arm for run in stages[-1]} == {RELU, learned_on("noisy_digits")}
+
+
+def test_other_depths_repeat_the_final_runs_but_for_their_depth(store):
+    plan = PLANS["paper"].images
+    runs = [run for stage in fill(store, SECTIONS["transfer"]("paper", store)) for run in stage if isinstance(run, Train)]
+    finals = {(run.arm, run.data, run.seed): run for run in runs if run.role == "final"}
+    deep = [run for run in runs if run.role == "depth"]
+    assert len(deep) == len(set(deep)) == 4 * 3 * len(plan.depths) * len(plan.depth_seeds)
+    for run in deep:
+        final, depth = finals[run.arm, run.data, run.seed], run.network.depth
+        assert depth in plan.depths and run.network.residual == (depth > 1)
+        network = replace(run.network, depth=plan.depth, residual=True)
+        assert replace(run, role="final", network=network) == final
 
 
 # --- claims -----------------------------------------------------------------------------------------------------------
@@ -332,3 +348,37 @@ def test_the_main_setting_counts_up_to_the_last_step_of_the_sweep():
     table = findings_grokking.settings_table(Given(pd.concat([sweep, main])))
     assert list(table.width) == [32, 256] and list(table.pairs) == [0.8, 0.8]
     assert table["ReLU"].tolist() == [np.inf, 500] and table["learned from zeros"].tolist() == [100, np.inf]
+
+
+# --- Figure 19 --------------------------------------------------------------------------------------------------------
+
+
+def depth_runs():
+    """Two datasets, ReLU and two learned activations at depths 1, 2 and 4; at equal depth they differ by known gains."""
+    gains = {RELU: (0, 0), learned_on("mnist"): (4, 1), learned_on("cifar10"): (-2, 3), ALL: (0, 0)}
+    return pd.DataFrame([
+        {"arm": arm, "data": data, "network.depth": depth, "seed": seed, "test_accuracy": (256 + 64 * depth + 8 * gain + seed) / 1024}
+        for arm, pair in gains.items() for data, gain in zip(("mnist", "cifar10"), pair, strict=True)
+        for depth in (1, 2, 4) for seed in (1, 2)
+    ])  # fmt: skip
+
+
+def test_architectures_are_compared_over_the_seeds_that_all_depths_have():
+    runs = depth_runs()
+    finals, deep = runs[runs["network.depth"] == 4], runs[(runs["network.depth"] < 4) & (runs.seed == 2)]
+    table = figures_transfer_images.architectures(finals, deep)
+    assert list(table.columns) == ["mnist", "cifar10"] and len(table) == 9  # without the one learned on all
+    assert table.loc[(learned_on("mnist"), 4), "mnist"] == (256 + 64 * 4 + 8 * 4 + 2) / 1024
+    lacking = deep[~((deep.arm == RELU) & (deep.data == "cifar10") & (deep["network.depth"] == 1))]
+    assert (RELU, 1) not in figures_transfer_images.architectures(finals, lacking).index
+
+
+def test_pairs_correlate_by_depth_but_their_changes_need_not():
+    runs = depth_runs()
+    table = figures_transfer_images.architectures(runs[runs["network.depth"] == 4], runs[runs["network.depth"] < 4])
+    ((pair, (accuracy, change)),) = figures_transfer_images.pair_correlations(table).items()
+    assert pair == ("mnist", "cifar10")
+    assert accuracy.value > 0.8 and change.value == pytest.approx(-1)  # what helps one hurts the other
+    figure = figures_transfer_images.pairs(table)
+    (ax,) = figure.axes
+    assert sorted({text.get_text() for text in ax.texts}) == ["1", "2", "4"] and len(ax.collections) == 3

@@ -199,18 +199,19 @@ class Images:
         layers = {data: self.restarts(data, self.tuned(data), "relu", layerwise=True) for data in plan.datasets}
         yield [run for runs in layers.values() for run in runs]
         yield [self.reuse(run, "layers", 0) for runs in layers.values() for run in usable(self.store, runs)]
-        deep = []
-        for data in plan.datasets:
-            optimiser = self.tuned(data)
-            for seed in plan.depth_seeds:
-                for depth in plan.depths:
-                    deep.append(self.train("depth", ARMS[0], data, Activation(), optimiser, seed, depth=depth))
-                    for init in INITS:
-                        if best := self.best(self.restarts(data, optimiser, init)):
-                            deep.append(self.reuse(best, "depth", seed, depth))
-                if best := self.best(layers[data], "layers"):
-                    deep.append(self.reuse(best, "depth", seed))
-        yield deep
+        for seed in plan.depth_seeds:  # seed by seed: of use when partly done
+            yield [run for data in plan.datasets for run in self.deeper(data, layers[data], seed)]
+
+    def deeper(self, data: str, layers: list[Learn], seed: int) -> list[Train]:
+        """One seed of Figure 17: every activation at every other depth, and the layer-specific one."""
+        optimiser, runs = self.tuned(data), []
+        shared = [self.best(self.restarts(data, optimiser, init)) for init in INITS]
+        for depth in self.plan.depths:
+            runs.append(self.train("depth", ARMS[0], data, Activation(), optimiser, seed, depth=depth))
+            runs += [self.reuse(best, "depth", seed, depth) for best in shared if best]
+        if best := self.best(layers, "layers"):
+            runs.append(self.reuse(best, "depth", seed))
+        return runs
 
     def tuning(self, data: str) -> list[Train]:
         """The runs with ReLU that choose the optimiser."""

@@ -1,5 +1,6 @@
 """Transfer of learned activations across tasks (Section 4, Appendix E.3)."""
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 from lib import algorithmic
@@ -39,7 +40,7 @@ class Images:
     """How much of Table 4 a profile computes: image regression, residual networks with ``depth`` hidden layers.
 
     optimisers: candidates, tuned with ReLU. restarts: initial psi, n_c, t, eta. learning, jointly: as in
-    Matrix; their batch is that of all runs.
+    Matrix; their batch is that of all runs. depths, depth_seeds: of Figure 19, the other depths and their seeds.
     """
 
     datasets: tuple[str, ...]
@@ -52,6 +53,8 @@ class Images:
     learning: Settings
     jointly: Settings
     learning_width: int
+    depths: tuple[int, ...]
+    depth_seeds: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,13 @@ class Plan:
 # What the paper profile costs, from measured times of a step (width 256: 1.05 ms with modulus 27, less with S4):
 #   matrix    13 columns x 11 rows x 5,000 steps                                   13 core-minutes
 #   learning  240,000 inner steps per task at width 128, 0.63 ms each              28 core-minutes; on all at once 9
-#   images    3 datasets, 2 restarts, 3 seeds, 4 hidden layers, batches of 1024    about 60 core-minutes
+#   images    3 datasets, 2 restarts, 5 seeds, 4 hidden layers, batches of 1024    about 75 core-minutes
+#   depths    3 datasets, 4 activations, 3 depths                                  about 12 core-minutes a seed
 # NOTE[DIFF]: the 11 tasks with modulus 27 and S4. Those with modulus 53 and S5 take 5 and 25 times as long: the whole
 # matrix at these settings costs 20 core-hours more. `tasks=algorithmic.TASKS` runs it.
 # NOTE[DIFF]: 5,000 steps in place of up to 60,000, the same for every cell. "Solved with ReLU" therefore means: within
 # these steps. One restart per activation.
-# NOTE[DIFF]: image batches of 1,024 in place of 4,096, for all columns; 3 seeds. A run of 4 layers takes 20 to 45 s.
+# NOTE[DIFF]: image batches of 1,024 in place of 4,096, for all columns. A run of 4 layers takes 20 to 45 s.
 PLANS = {
     "smoke": Plan(
         Matrix(
@@ -95,6 +99,8 @@ PLANS = {
             learning=Settings(episodes=8, n_tr_start=10, n_tr_step=5),
             jointly=Settings(episodes=16, n_tr_start=10, n_tr_step=2),
             learning_width=16,
+            depths=(1, 2),
+            depth_seeds=(1,),
         ),
     ),
     "paper": Plan(
@@ -118,21 +124,25 @@ PLANS = {
             steps=1500,
             width=128,
             depth=4,
-            seeds=(1, 2, 3),
+            seeds=(1, 2, 3, 4, 5),
             restarts=(("zeros", 50, 5, 0.02), ("relu", 100, 10, 0.01)),
             learning=Settings(episodes=60, n_tr_start=50, n_tr_step=10, batch=1024),
             jointly=Settings(episodes=180, n_tr_start=50, n_tr_step=3, batch=1024),
             learning_width=32,
+            depths=(1, 2, 3),
+            depth_seeds=(1,),
         ),
     ),
 }
 
 
 def transfer(profile: str, store: Store) -> Stages:
-    """Section 4: Table 4 on images, then the matrix over the algorithmic tasks."""
+    """Section 4: Table 4 on images, the matrix over the algorithmic tasks, then Figure 19."""
     check_profile(profile)
-    yield from table_4(PLANS[profile].images, store)
-    yield from matrix(PLANS[profile].matrix, store)
+    plan = PLANS[profile]
+    finals = yield from table_4(plan.images, store)
+    yield from matrix(plan.matrix, store)
+    yield from other_depths(plan.images, finals)
 
 
 def matrix(plan: Matrix, store: Store) -> Stages:
@@ -172,8 +182,10 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     ]
 
 
-def table_4(plan: Images, store: Store) -> Stages:
+def table_4(plan: Images, store: Store) -> Generator[list, None, list[Train]]:
     """Table 4: image regression, an activation learned on each dataset and on all, used on each.
+
+    Returns the final runs.
 
     NOTE[DIFF]: one optimiser for all datasets, the one that is best with ReLU on average over them, so that an
     activation meets elsewhere the training that it was learned with. SVHN is not among the datasets.
@@ -229,6 +241,22 @@ def table_4(plan: Images, store: Store) -> Stages:
             best, _ = max(pairs, key=lambda pair: mean_validation(store, pair[1]))
             finals += [reuse(best, "final", data, seed) for data in plan.datasets for seed in plan.seeds]
     yield finals
+    return finals
+
+
+def other_depths(plan: Images, finals: list[Train]) -> Stages:
+    """Figure 19: the activations of Table 4, but for the one learned on all datasets, in networks of other depths.
+
+    NOTE[DIFF]: the activations were learned with the depth of Table 4. With one hidden layer there is no residual
+    connection, which the sizes do not allow.
+    """
+    for seed in plan.depth_seeds:
+        yield [
+            replace(run, role="depth", network=replace(run.network, depth=depth, residual=depth > 1))
+            for run in finals
+            if run.seed == seed and run.arm != ALL
+            for depth in plan.depths
+        ]
 
 
 def learned_on(data: str) -> str:
