@@ -97,12 +97,12 @@ def depths(section: str, results: Collected) -> None:
     if deep.empty:
         say("Not yet run.")
         return
-    best = deep.loc[deep.groupby(["data", "arm"])["mean"].idxmax()]
+    best = deep.loc[deep.groupby(["data", "arm"]).validation.idxmax()]
     words = "; ".join(f"{figures.name_of(r.data)}, {r.arm} {figures.plus_minus(r.mean, r.half_width)} ({r.depth})" for r in best.itertuples())
     show(
         lambda: figures.by_depth(deep, list(deep.data.unique())),
-        alt=f"Test accuracy against the number of hidden layers, one panel per dataset, a line per activation. Best of each, with its depth: {words}.",
-        caption=f"Depths, {deep.n.min()} seeds, 95 % intervals (the paper's Figure 17). Best depth of each activation: {words} %.",
+        alt=f"Test accuracy against the number of hidden layers, one panel per dataset, a line per activation. With the depth that validation rows choose, in brackets: {words} %.",
+        caption=f"Depths, {deep.n.min()} seeds, 95 % intervals (the paper's Figure 17). With the depth that validation rows choose, in brackets: {words} %.",
         name=f"fig-depth-{section}",
         data=deep,
     )

@@ -102,7 +102,8 @@ def by_depth(results: Collected) -> pd.DataFrame:
     """Test accuracy at each depth, with the tuned optimiser and the seeds that were run at all depths.
 
     Returns:
-        Columns data, arm, depth, n, mean, half_width; empty while other depths are missing.
+        Columns data, arm, depth, n, mean, half_width, validation (its mean accuracy, to choose a depth by); empty while
+        other depths are missing.
     """
     deep = results.frame(role="depth")
     if deep.empty or "depth" in results.lacking:
@@ -110,10 +111,10 @@ def by_depth(results: Collected) -> pd.DataFrame:
     shallow = tuned(results)
     runs = pd.concat([shallow[shallow.seed.isin(deep.seed) & shallow.data.isin(deep.data)], deep])
     rows = [
-        [*group, len(part), *interval(part.test_accuracy)]
+        [*group, len(part), *interval(part.test_accuracy), part.validation_accuracy.mean()]
         for group, part in runs.groupby(["data", "arm", "network.depth"], sort=False)
     ]
-    return pd.DataFrame(rows, columns=["data", "arm", "depth", "n", "mean", "half_width"])
+    return pd.DataFrame(rows, columns=["data", "arm", "depth", "n", "mean", "half_width", "validation"])
 
 
 def distances(learned: Record, run: Record) -> tuple[float, float]:

@@ -74,6 +74,7 @@ def test_depths_compare_the_same_seeds():
     assert set(table.depth) == {1, 2} and set(table.n) == {2}  # seed 3 was not run at depth 2
     row = table[(table.depth == 2) & (table.arm == "ReLU")].iloc[0]
     assert (row["mean"], row.half_width) == pytest.approx(tuple(interval([0.71, 0.72])))
+    assert row.validation == pytest.approx(0.715)
     assert image_results.by_depth(Given(rows + deep, missing=1, lacking=["depth"])).empty
     assert image_results.by_depth(Given(rows)).empty
 
