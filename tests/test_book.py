@@ -473,7 +473,7 @@ def test_missing_and_additional_pages_and_colab_buttons_are_found(site):
 def test_each_figure_and_table_of_the_paper_has_its_line_and_each_line_leads_to_a_section():
     text = (ROOT / "book" / "figures.md").read_text(encoding="utf-8")
     lines = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith(("| Figure", "| Table"))]
-    assert lines == [f"Figure {n}" for n in range(1, 31)] + [f"Table {n}" for n in range(1, 5)]
+    assert lines == [f"Figure\N{NO-BREAK SPACE}{n}" for n in range(1, 31)] + [f"Table\N{NO-BREAK SPACE}{n}" for n in range(1, 5)]
     for page, anchor in re.findall(r"\]\(([^)#]+)\.ipynb#([^)]+)\)", text):
         source = (ROOT / "book" / f"{page}.py").read_text(encoding="utf-8")
         headings = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^# #+ (.+)$", source, re.MULTILINE)}
