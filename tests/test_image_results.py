@@ -10,7 +10,7 @@ from lib import findings_images, image_results
 from lib.findings import NOT_RUN
 from lib.intervals import interval
 from lib.reading import Collected
-from lib.sections.images import ARMS
+from lib.sections.images import ARMS, BY_HAND, LONGER, RANDOM
 
 SGD, ADAM = ("sgd", 0.2), ("adam", 0.001)
 
@@ -65,6 +65,24 @@ def test_a_rate_between_others_is_not_at_the_edge():
     rows = [run("tuning", "mnist", optimiser=("adam", lr), accuracy=a) for lr, a in ((0.001, 0.4), (0.003, 0.6), (0.01, 0.5))]
     assert list(image_results.at_the_edge(Given(rows).frame())) == []
     assert list(image_results.at_the_edge(Given(rows[:1]).frame())) == []  # one candidate has no edge
+
+
+def test_controls_and_learned_activations_are_chosen_by_validation_rows_and_compared_seed_by_seed():
+    def runs(role, arm, validation, test, seeds=(1, 2, 3), data="mnist"):
+        return [run(role, data, arm, ADAM, s, validation) | {"test_accuracy": test + s / 100} for s in seeds]
+
+    rows = [run("tuning", data, optimiser=ADAM) for data in ("mnist", "cifar10")]
+    rows += runs("final", "ReLU", 0.5, 0.5) + runs("final", ARMS[1], 0.6, 0.6) + runs("final", ARMS[2], 0.55, 0.9)
+    rows += runs("control", BY_HAND, 0.7, 0.57) + runs("control", RANDOM, 0.6, 0.8)
+    rows += finals("cifar10", ADAM) + runs("control", BY_HAND, 0.7, 0.9, data="cifar10")  # the others are missing there
+    assert image_results.with_controls(Given(rows)).empty
+    rows += runs("control", LONGER, 0.65, 0.1, seeds=(1, 2))
+    both = image_results.with_controls(Given(rows))
+    assert set(both.data) == {"mnist"} and len(both) == 17
+    (row,) = image_results.over_controls(both).itertuples()
+    assert (row.learned, row.control) == (ARMS[1], BY_HAND)  # though others are better on test rows
+    assert (row.gain, row.half_width) == pytest.approx((0.03, 0), abs=1e-9)
+    assert image_results.with_controls(Given(finals("mnist", ADAM))).empty
 
 
 def test_depths_compare_the_same_seeds():
