@@ -22,11 +22,11 @@ def classification_is_equal(read: Read) -> Finding:
     runs = image_results.tuned(results)
     summary = figures.summary(runs, "test_accuracy", ["data"])
     equal = [abs(row.gain) <= 0.01 for row in summary.dropna().itertuples()]
-    records, near = {record.key: record for record in results.records}, []
+    records, near = {record.key: record for record in results.records}, {}
     for row in runs[runs.arm == "learned from ReLU"].drop_duplicates("learned").itertuples():
-        near.append(image_results.distances(records[row.learned], row.record))
-    distances = ", ".join(f"{gelu:.2f} (ReLU {relu:.2f})" for gelu, relu in near)
-    like = [gelu <= 0.15 and gelu < relu for gelu, relu in near]
+        near[figures.name_of(row.data)] = image_results.distances(records[row.learned], row.record)
+    distances = ", ".join(f"{name} {gelu:.3f} (from ReLU {relu:.3f}; ReLU itself {own:.3f})" for name, (gelu, relu, own) in near.items())
+    like = [gelu <= 0.15 and gelu < relu for gelu, relu, _ in near.values()]
     return Finding(f"{_gains(summary)}. Distance from GELU: {distances}", verdict(equal + like))
 
 
@@ -64,13 +64,11 @@ def complexity_goes_with_regression(read: Read) -> Finding:
         f"{section}, {figures.name_of(data)}: {c.value:+.2f} [{c.low:+.2f}, {c.high:+.2f}]"
         for (section, data), c in correlations.items()
     )
-    higher = [
-        c.low > 0 and c.value > correlations["images", data].value
-        for (section, data), c in correlations.items()
-        if section == "regression"
-    ]
+    of_regression = {data: c for (section, data), c in correlations.items() if section == "regression"}
+    above = [c.low > 0 for c in of_regression.values()]
+    higher = [c.value > correlations["images", data].value for data, c in of_regression.items() if ("images", data) in correlations]
     flat = [abs(c.value) < 0.3 for (section, _), c in correlations.items() if section == "images"]
-    return Finding(f"rank correlation: {words}", verdict(higher + flat))
+    return Finding(f"rank correlation: {words}", verdict(above + higher + flat))
 
 
 def different_accuracy_at_equal_complexity(read: Read) -> Finding:

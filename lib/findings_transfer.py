@@ -3,7 +3,8 @@
 
 from lib import figures, figures_transfer, figures_transfer_images
 from lib.findings import NOT_RUN, Finding, Read, verdict
-from lib.sections.transfer import ALL, learned_on
+from lib.intervals import paired_interval
+from lib.sections.transfer import ALL, RELU, learned_on
 
 
 def transfer_across_tasks(read: Read) -> Finding:
@@ -11,11 +12,18 @@ def transfer_across_tasks(read: Read) -> Finding:
     results = read("transfer")
     if results.missing and results.lacking != {"depth"}:
         return NOT_RUN
-    means = figures_transfer.column_means(figures_transfer.matrix_scores(results.frame(role="matrix")))
+    scores = figures_transfer.matrix_scores(results.frame(role="matrix"))
+    means = figures_transfer.column_means(scores)
     ours = "; ".join(f"{name} {figures.plus_minus(*mean)} %" for name, mean in means.items())
     if len(means) < 3:
         return Finding(f"{ours}; the learning of the others diverged", "not reproduced")
     relu, specific, every = (means[name].mean for name in ("ReLU", "task-specific", "all tasks"))
+    single = scores.score.drop(columns=[RELU, ALL])
+    ahead = paired_interval(scores.score[ALL], single.mean(axis=1))
+    ours += (
+        f". All tasks against task-specific, paired by task: {figures.plus_minus(*ahead)} points; {int((single.mean() > every).sum())} of the {single.shape[1]} "
+        "task-specific activations score higher than the one for all tasks"
+    )
     return Finding(ours, verdict([specific > relu, every > specific]))
 
 
@@ -29,6 +37,6 @@ def transfer_across_images(read: Read) -> Finding:
     best = table.loc[table.groupby("data")["mean"].idxmax()].set_index("data").arm
     own = [arm == learned_on(data) for data, arm in best.items()]
     average = figures_transfer_images.mean_changes(table)
-    words = "; ".join(f"{arm}: {figures.plus_minus(*row)} points" for arm, *row in average.itertuples())
+    words = "; ".join(f"{figures_transfer_images.arm_name(arm)} {100 * mean:+.1f} (SD over the datasets {100 * deviation:.1f})" for arm, mean, deviation in average.itertuples())
     every = bool(ALL in average.index and average["mean"][ALL] >= 0)
-    return Finding(f"{sum(own)} of {len(own)} datasets do best with their own; mean change {words}", verdict([*own, every]))
+    return Finding(f"{sum(own)} of {len(own)} datasets do best with their own; mean change in points: {words}", verdict([*own, every]))

@@ -147,15 +147,17 @@ def by_depth(results: Collected) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["data", "arm", "depth", "n", "mean", "half_width", "validation"])
 
 
-def distances(learned: Record, run: Record) -> tuple[float, float]:
-    """Distance of a learned function to GELU and to ReLU, weighted by where a trained network uses it."""
+def distances(learned: Record, run: Record) -> tuple[float, float, float]:
+    """Distances of a learned function from GELU and from ReLU, and of ReLU from GELU.
+
+    All are weighted by where the trained network uses the learned function.
+    """
     psi, activation = torch.from_numpy(learned.arrays["psi_hidden"]), learned.config["network"]["activation"]
     grid = splines.grid(len(psi), activation["low"], activation["high"])
     density = torch.from_numpy(run.arrays["pre_activations"])
-    gelu, relu = (
-        activation_distance(grid, psi, f, density=density).distance for f in (torch.nn.functional.gelu, torch.relu)
-    )
-    return gelu, relu
+    gelu, relu = torch.nn.functional.gelu, torch.relu
+    pairs = ((psi, gelu), (psi, relu), (relu(grid), gelu))
+    return tuple(activation_distance(grid, values, f, density=density).distance for values, f in pairs)
 
 
 def functions(results: Collected) -> tuple[list[tuple[str, str, np.ndarray, float, float]], pd.DataFrame]:
@@ -168,7 +170,7 @@ def functions(results: Collected) -> tuple[list[tuple[str, str, np.ndarray, floa
         title = f"{name}, {optimiser}\n{row.arm}"
         panels.append((title, row.arm, learned.arrays["psi_hidden"], limits["low"], limits["high"]))
         rows.append((name, optimiser, row.arm, *distances(learned, row.record)))
-    columns = ["dataset", "optimiser", "activation", "distance to GELU", "distance to ReLU"]
+    columns = ["dataset", "optimiser", "activation", "distance to GELU", "distance to ReLU", "of ReLU to GELU"]
     frame = pd.DataFrame(rows, columns=columns).round(3).sort_values(["activation", "dataset"])
     return sorted(panels, key=lambda panel: (panel[1], panel[0])), frame
 
