@@ -22,13 +22,13 @@ def validation_accuracy(store: Store, run: Train) -> float:
 
 
 def chosen_optimisers(store: Store, runs: list[Train]) -> list[Optimiser]:
-    """The optimiser with the best validation accuracy, and the best plain SGD if that is another one."""
+    """The optimiser with the best validation accuracy, and the best plain SGD if there is one and it is another."""
 
     def best(candidates):
         return max(candidates, key=lambda run: validation_accuracy(store, run)).optimiser
 
     plain = [run for run in runs if run.optimiser.name == "sgd"]
-    return list(dict.fromkeys([best(runs), best(plain)]))
+    return list(dict.fromkeys(best(group) for group in (runs, plain) if group))
 
 
 def usable(store: Store, runs: list[Learn]) -> list[Learn]:
