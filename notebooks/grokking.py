@@ -324,8 +324,6 @@ table(
 #   $[-1, 1]$ learned nothing, so 200 and more are used.
 # - The restarts are compared on validation pairs taken out of the training pairs; the final runs train on all training pairs and take no early stopping, as the
 #   curves themselves are the result.
-# - The restarts on the main task were learned before the order of some sums in the outer gradient changed (for speed). Two hundred episodes amplify rounding: two of them, learned again, gave
-#   other functions than the recorded ones, which `make verify` reports; what uses a recorded function is recomputed exactly.
 # - The outer optimiser is Adam. See [departures](../book/departures.ipynb).
 #
 # ## Recompute

@@ -19,6 +19,7 @@ from lib.sections import PROFILES, SECTIONS
 from lib.sections.grokking import PLANS as GROKKING
 from lib.sections.images import ARMS, BY_HAND, LONGER, RANDOM
 from lib.sections.images import PLANS as IMAGES
+from lib.sections.plans import chosen_optimisers
 from lib.training import Optimiser
 
 SGD, ADAM = Optimiser("sgd", 0.2), Optimiser("adam", 0.01)
@@ -300,6 +301,21 @@ def test_controls_are_chosen_by_validation_rows_and_use_the_tuned_optimiser(tiny
     assert {run.learned for run in finals if run.arm == RANDOM} == {draws[0]}  # the first of equals
     longer = [run for run in finals if run.arm == LONGER]
     assert {run.steps for run in longer} == {plan.longer * plan.steps} and all(run.seed == run.split for run in finals)
+
+
+def test_the_best_plain_sgd_comes_second_where_there_is_one_and_it_is_not_the_best(store):
+    merits = {SGD: 0.6, Optimiser("sgd", 0.02): 0.7, ADAM: 0.8, Optimiser("rmsprop", 0.01): 0.5}
+    of = {optimiser: Train("images", "tuning", ARMS[0], "digits", "classification", Network(1, 1, 8, 1), optimiser, 25, 0, 0) for optimiser in merits}
+    for optimiser, run in of.items():
+        put(store, run, validation_accuracy=merits[optimiser])
+
+    def chosen(*optimisers):
+        return chosen_optimisers(store, [of[optimiser] for optimiser in optimisers])
+
+    slow = Optimiser("sgd", 0.02)
+    assert chosen(*merits) == [ADAM, slow]
+    assert chosen(SGD, slow) == [slow]
+    assert chosen(ADAM, Optimiser("rmsprop", 0.01)) == [ADAM]  # no plain SGD among them
 
 
 def test_the_main_comparison_does_not_wait_for_controls(tiny, store):
