@@ -17,21 +17,21 @@ LEVEL = 0.95  # test accuracy at which a task counts as solved (Section 3.5)
 
 
 def targets(tasks: Sequence[str]) -> Figure:
-    """Figure 10: the results of operations as images, one operand per axis, brightness by the result."""
-    columns = min(len(tasks), 4)
+    """Figure 27: the results of operations as images, one operand per axis, brightness by the result."""
+    columns = min(len(tasks), 6)
     rows = -(-len(tasks) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(7, 2.0 * rows + 0.2), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(7, 1.6 * rows + 0.2), squeeze=False)
     for ax in axes.flat[len(tasks) :]:
         ax.set_axis_off()
     for ax, task in zip(axes.flat, tasks, strict=False):
+        operation, _, _ = algorithmic.check(task)
         _, results, size = algorithmic.examples(task)
         ax.imshow(results.reshape(size, size).T, origin="lower", cmap="viridis", interpolation="nearest")
-        ax.set_title(task.replace(" else", "\nelse"), fontsize=9.5)
-        ax.set(xticks=[0, size - 1], yticks=[0, size - 1])
-    for ax in axes[:, 0]:
-        ax.set_ylabel("$b$", rotation=0)
-    for ax in axes[-1]:
-        ax.set_xlabel("$a$")
+        title = operation.replace(" else", "\nelse") + "\n" + task.removeprefix(operation).strip()
+        ax.set_title(title, fontsize=8.5)
+        ax.set(xticks=[], yticks=[])
+    axes[0, 0].set_ylabel("$b$", rotation=0)
+    axes[0, 0].set_xlabel("$a$")
     return figure
 
 

@@ -470,6 +470,16 @@ def test_missing_and_additional_pages_and_colab_buttons_are_found(site):
     assert found[2:] == ["a: has no Colab button to https://colab.example.org/a.ipynb"]
 
 
+def test_each_figure_and_table_of_the_paper_has_its_line_and_each_line_leads_to_a_section():
+    text = (ROOT / "book" / "figures.md").read_text(encoding="utf-8")
+    lines = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith(("| Figure", "| Table"))]
+    assert lines == [f"Figure {n}" for n in range(1, 31)] + [f"Table {n}" for n in range(1, 5)]
+    for page, anchor in re.findall(r"\]\(([^)#]+)\.ipynb#([^)]+)\)", text):
+        source = (ROOT / "book" / f"{page}.py").read_text(encoding="utf-8")
+        headings = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^# #+ (.+)$", source, re.MULTILINE)}
+        assert anchor in headings, f"{page} has no section {anchor}"
+
+
 def test_every_page_of_the_real_book_has_its_place_in_the_toc():
     toc = set(book.names(ROOT))
     assert {path.relative_to(ROOT).with_suffix("").as_posix() for path in pairs.scripts(ROOT)} <= toc
