@@ -163,14 +163,18 @@ if matrix_done:
     }  # fmt: skip
     relu = 100 * cells[(cells.arm == "ReLU") & cells.data.isin(own)].test_accuracy_last.mean()
     mine = 100 * cells[cells.arm == cells.data.map(learned_on)].test_accuracy_last.mean()
-    show(
-        lambda: figures_transfer.own_activations(cells, own),
-        alt=f"Small panels, one for each of {len(own)} tasks: test accuracy over training steps with ReLU and with the activation learned on the task, and below it that function. "
-        f"Mean test accuracy at the end: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation.",
-        caption=f"Each task with ReLU and with its own activation: test accuracy over steps (one seed), and below it the function on $[-1, 1]$ (the paper's Figure 28). Mean test accuracy at the "
-        f"last step: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation.",
-        name="fig-own-activations",
-    )
+    figure_count = -(-len(own) // 12)
+    for part in range(figure_count):
+        some = dict(list(own.items())[part * len(own) // figure_count : (part + 1) * len(own) // figure_count])
+        show(
+            lambda some=some: figures_transfer.own_activations(cells, some),
+            alt=f"Small panels, one for each of {len(some)} tasks: test accuracy over training steps with ReLU and with the activation learned on the task, and below it that function. "
+            f"Mean test accuracy at the end, over all {len(own)} tasks: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation.",
+            caption=f"Each task with ReLU and with its own activation: test accuracy over steps (one seed), and below it the function on $[-1, 1]$ (the paper's Figure 28"
+            + (f", part {part + 1} of {figure_count}" if figure_count > 1 else "")
+            + f"). Mean test accuracy at the last step, over all {len(own)} tasks: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation.",
+            name=f"fig-own-activations-{part + 1}",
+        )
 else:
     say("The matrix over the algorithmic tasks is **not yet run**. In the paper the mean scores are: " + "; ".join(f"{k} {v} %" for k, v in figures_transfer.PAPER_SCORES.items()) + ".")
 
