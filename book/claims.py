@@ -103,10 +103,10 @@ for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
                     f"- **The paper's number**: {claim.paper.rstrip('.')}.",
                     f"- **Ours**: {'not yet run' if finding == claims.NOT_RUN else finding.ours.rstrip('.')}.",
                     f"- **Rule**: {claim.rule}",
+                    f"- **Evidence**: [{TITLES[section]}, {claim.heading[0].lower()}{claim.heading[1:].rstrip('?')}]({claim.address}).",
                 ]
             ),
         ]
-    lines.append(f"The evidence is in [{TITLES[section].lower()}](../notebooks/{section}.ipynb).")
     say("\n\n".join(lines))
 
 # %% tags=["remove-input"]

@@ -5,6 +5,7 @@ The rule of each verdict is stated with the claim and was written before the ful
 reworded later, the claim says when. A verdict is "reproduced", "in part", "not reproduced" or "not yet run".
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -20,17 +21,24 @@ class Claim:
     """One claim.
 
     Args:
-        name: C1 ... C18. section: the notebook that has the evidence.
+        name: C1 ... C18. section, heading: the notebook and the part of it that have the evidence.
         statement: what the paper says. paper: its number or figure. rule: when it counts as reproduced or in part.
         decide: from the sections' records to a Finding; None while nothing is computed for it.
     """
 
     name: str
     section: str
+    heading: str
     statement: str
     paper: str
     rule: str
     decide: Callable[[Read], Finding] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the evidence is, from a page of the folder "book"."""
+        anchor = re.sub(r"[^\w -]", "", self.heading.lower()).replace(" ", "-")
+        return f"../notebooks/{self.section}.ipynb#{anchor}"
 
     def settle(self, read: Read) -> Finding:
         """The finding; "not yet run" where records are missing."""
@@ -41,48 +49,48 @@ class Claim:
 
 CLAIMS = (
     Claim(
-        "C1", "images", "Classification: all activations do about equally well; from a ReLU the learned function resembles a GELU.",
+        "C1", "images", "Accuracy", "Classification: all activations do about equally well; from a ReLU the learned function resembles a GELU.",
         "Figures 2a, 3a (no numbers)",
         "Every mean difference to ReLU within 1 point, and the function learned from ReLU within a distance of 0.15 of GELU and closer to it than to ReLU, on every dataset.",
         findings_images.classification_is_equal,
     ),
     Claim(
-        "C2", "regression", "Regression: learned activations beat ReLU on every dataset; from zeros is best.",
+        "C2", "regression", "Accuracy", "Regression: learned activations beat ReLU on every dataset; from zeros is best.",
         "Figure 2b; Fashion-MNIST 53.1 → 57.2 % (Table 1)",
         "Every paired difference to ReLU has its interval above 0, and zeros are at least as good as the ReLU start, on every dataset.",
         findings_images.regression_gains,
     ),
     Claim(
-        "C3", "regression", "Accuracy goes with total variation for regression, not for classification.",
+        "C3", "regression", "Accuracy against complexity", "Accuracy goes with total variation for regression, not for classification.",
         "Figures 4, 18 (no numbers)",
         "Rank correlation over the runs: for regression above 0 with its interval and above that of classification; for classification below 0.3 in size.",
         findings_images.complexity_goes_with_regression,
     ),
-    Claim("C4", "regression", "SVHN: different accuracy at equal total variation.", "Figure 18", "At equal total variation the arms differ with 95 % confidence.", findings_images.different_accuracy_at_equal_complexity),
-    Claim("C5", "tabular", "ReLU MLPs are usually below trees; tuned tanh and learned activations close the gap; input activations are best.", "Figures 5, 20", "On average over the tables: trees above ReLU; the best learned arm (by validation) above ReLU with its interval; and its gap to trees at most half of ReLU's. (Made stricter when two tables had been seen: before, the gap had to be not above 0 with its interval, which few tables always give.)", findings_tabular.gap_to_trees),
-    Claim("C6", "tabular", "The best accuracy sits at a different total variation for each dataset.", "Figures 6, 22 to 24", "The total variation of the best model, relative to ReLU's, differs between datasets by more than a factor of 2.", findings_tabular.another_complexity_for_each_table),
-    Claim("C7", "tabular", "Learned activations give sharp, axis-aligned decision boundaries.", "Figure 7c", "Larger share of axis-aligned gradient than with ReLU, with 95 % confidence.", findings_tabular.boundaries_along_the_axes),
-    Claim("C8", "tabular", "Ambient complexity in weight space is higher for better models.", "Figure 7b", "The order of the arms by ambient complexity is their order by accuracy.", findings_tabular.ambient_complexity),
-    Claim("C9", "tabular", "Learned activations transfer across widths and often need fewer layers.", "Figures 8, 21", "Above ReLU at every width tried; best depth at most ReLU's on most datasets.", findings_tabular.other_widths_and_depths),
-    Claim("C10", "shortcuts", "ReLU relies on MNIST only; accuracy on the CIFAR tile is at chance.", "10 %", "ReLU's CIFAR accuracy at the last step within 2 points of 10 %, with and without spectral normalisation.", findings_shortcuts.relu_takes_the_shortcut),
-    Claim("C11", "shortcuts", "An activation learned for either tile steers accuracy toward it.", "Figure 9", "Each learned activation raises its tile's accuracy above ReLU's (early stopping for the tile), with 95 % confidence, with and without spectral normalisation.", findings_shortcuts.activations_steer),
-    Claim("C12", "shortcuts", "CIFAR stays below a model trained on plain CIFAR; without early stopping the model ends on the simple tile.", "Figure 9", "Both, for the activation learned for CIFAR, with 95 % confidence.", findings_shortcuts.ends_on_the_simple_tile),
+    Claim("C4", "regression", "Accuracy against complexity", "SVHN: different accuracy at equal total variation.", "Figure 18", "At equal total variation the arms differ with 95 % confidence.", findings_images.different_accuracy_at_equal_complexity),
+    Claim("C5", "tabular", "Which model type is best?", "ReLU MLPs are usually below trees; tuned tanh and learned activations close the gap; input activations are best.", "Figures 5, 20", "On average over the tables: trees above ReLU; the best learned arm (by validation) above ReLU with its interval; and its gap to trees at most half of ReLU's. (Made stricter when two tables had been seen: before, the gap had to be not above 0 with its interval, which few tables always give.)", findings_tabular.gap_to_trees),
+    Claim("C6", "tabular", "Accuracy and complexity", "The best accuracy sits at a different total variation for each dataset.", "Figures 6, 22 to 24", "The total variation of the best model, relative to ReLU's, differs between datasets by more than a factor of 2.", findings_tabular.another_complexity_for_each_table),
+    Claim("C7", "tabular", "What the functions look like", "Learned activations give sharp, axis-aligned decision boundaries.", "Figure 7c", "Larger share of axis-aligned gradient than with ReLU, with 95 % confidence.", findings_tabular.boundaries_along_the_axes),
+    Claim("C8", "tabular", "What the functions look like", "Ambient complexity in weight space is higher for better models.", "Figure 7b", "The order of the arms by ambient complexity is their order by accuracy.", findings_tabular.ambient_complexity),
+    Claim("C9", "tabular", "Depth and width", "Learned activations transfer across widths and often need fewer layers.", "Figures 8, 21", "Above ReLU at every width tried; best depth at most ReLU's on most datasets.", findings_tabular.other_widths_and_depths),
+    Claim("C10", "shortcuts", "Training in the plane of the two accuracies (Figures 9, 25 and 26)", "ReLU relies on MNIST only; accuracy on the CIFAR tile is at chance.", "10 %", "ReLU's CIFAR accuracy at the last step within 2 points of 10 %, with and without spectral normalisation.", findings_shortcuts.relu_takes_the_shortcut),
+    Claim("C11", "shortcuts", "How far the second tile can be reached, with early stopping and without", "An activation learned for either tile steers accuracy toward it.", "Figure 9", "Each learned activation raises its tile's accuracy above ReLU's (early stopping for the tile), with 95 % confidence, with and without spectral normalisation.", findings_shortcuts.activations_steer),
+    Claim("C12", "shortcuts", "How far the second tile can be reached, with early stopping and without", "CIFAR stays below a model trained on plain CIFAR; without early stopping the model ends on the simple tile.", "Figure 9", "Both, for the activation learned for CIFAR, with 95 % confidence.", findings_shortcuts.ends_on_the_simple_tile),
     Claim(
-        "C13", "grokking", "On a+b mod 27 the learned activation reaches 95 % test accuracy about 10 times sooner than ReLU.",
+        "C13", "grokking", "Training curves", "On a+b mod 27 the learned activation reaches 95 % test accuracy about 10 times sooner than ReLU.",
         "about 10×",
         "Ratio of the median steps at least 5: reproduced; at least 2: in part.",
         findings_grokking.faster_on_addition,
     ),
-    Claim("C14", "grokking", "Sooner across fractions of training data and widths.", "Figure 13", "Median step to 95 % test accuracy earlier than ReLU's (never counts as later) at every width and fraction where one of them gets there. (Reworded before the sweep ran: as ReLU does not reach 95 % in the main runs, “where both reach it” would have left nothing to compare.)", findings_grokking.sooner_in_every_setting),
-    Claim("C15", "grokking", "The learned functions are sine-like; their frequency depends on the modulus.", "Figure 12", "More than half of the power in one spectral peak for every modulus, and the greatest frequency above the least by more than 10 %.", findings_grokking.frequency_depends_on_the_modulus),
+    Claim("C14", "grokking", "Other widths, less training data", "Sooner across fractions of training data and widths.", "Figure 13", "Median step to 95 % test accuracy earlier than ReLU's (never counts as later) at every width and fraction where one of them gets there. (Reworded before the sweep ran: as ReLU does not reach 95 % in the main runs, “where both reach it” would have left nothing to compare.)", findings_grokking.sooner_in_every_setting),
+    Claim("C15", "grokking", "Other moduli", "The learned functions are sine-like; their frequency depends on the modulus.", "Figure 12", "More than half of the power in one spectral peak for every modulus, and the greatest frequency above the least by more than 10 %.", findings_grokking.frequency_depends_on_the_modulus),
     Claim(
-        "C16", "grokking", "Some learned-activation models overfit later; ReLU models never generalise, or grok and stay.",
+        "C16", "grokking", "Later overfitting", "Some learned-activation models overfit later; ReLU models never generalise, or grok and stay.",
         "Figures 11, 28",
         "Some learned run, of any restart, falls by more than 5 points from its highest test accuracy, and no ReLU run that generalises at all (above 5 %) falls by more than 2.",
         findings_grokking.learned_overfits_later,
     ),
-    Claim("C17", "transfer", "Learned activations transfer across algorithmic tasks; one for all tasks is best.", "19.9 (ReLU), 54.0 (own), 61.5 % (all)", "Mean scores in this order.", findings_transfer.transfer_across_tasks),
-    Claim("C18", "transfer", "Image regression: an activation helps its own dataset most; one learned on all helps slightly.", "Table 4: +0.4 ± 1.5 (all)", "Each column's best is its own activation; all datasets at once not below ReLU.", findings_transfer.transfer_across_images),
+    Claim("C17", "transfer", "Across algorithmic tasks", "Learned activations transfer across algorithmic tasks; one for all tasks is best.", "19.9 (ReLU), 54.0 (own), 61.5 % (all)", "Mean scores in this order.", findings_transfer.transfer_across_tasks),
+    Claim("C18", "transfer", "Across image datasets", "Image regression: an activation helps its own dataset most; one learned on all helps slightly.", "Table 4: +0.4 ± 1.5 (all)", "Each column's best is its own activation; all datasets at once not below ReLU.", findings_transfer.transfer_across_images),
 )  # fmt: skip
 
 
@@ -91,15 +99,13 @@ def for_section(section: str) -> list[Claim]:
     return [claim for claim in CLAIMS if claim.section == section]
 
 
-def frame(claims: Iterable[Claim], read: Read, *, rules: bool = True) -> pd.DataFrame:
-    """Table of claims: statement, paper's number, ours, verdict, and the rule or the place of the evidence."""
+def frame(claims: Iterable[Claim], read: Read) -> pd.DataFrame:
+    """Table of claims: statement, paper's number, ours, verdict and its rule."""
     rows = []
     for claim in claims:
         finding = claim.settle(read)
-        place = f"[{claim.section}](../notebooks/{claim.section}.ipynb)"
-        rows.append([claim.name, claim.statement, claim.paper, finding.ours, f"**{finding.verdict}**", claim.rule if rules else place])
-    last = "rule of the verdict" if rules else "evidence"
-    return pd.DataFrame(rows, columns=["", "the paper says", "its number", "ours", "verdict", last])
+        rows.append([claim.name, claim.statement, claim.paper, finding.ours, f"**{finding.verdict}**", claim.rule])
+    return pd.DataFrame(rows, columns=["", "the paper says", "its number", "ours", "verdict", "rule of the verdict"])
 
 
 def counts(read: Read) -> dict[str, int]:

@@ -42,6 +42,12 @@ def regression_gains(read: Read) -> Finding:
     finals = image_results.finals(results)
     plain = figures.summary(finals[finals["optimiser.name"] == "sgd"], "test_accuracy", ["data"])
     ours = f"tuned optimiser: {_gains(summary)}. With plain gradient descent: {_gains(plain)}"
+    over = [
+        f"{figures.name_of(row.data)}, {row.learned} over {row.control}: {figures.plus_minus(row.gain, row.half_width)} points"
+        for row in image_results.over_controls(image_results.with_controls(results)).itertuples()
+    ]
+    if over:
+        ours += f". Against the best control, with the tuned optimiser: {'; '.join(over)}"
     return Finding(ours, verdict(better + best))
 
 

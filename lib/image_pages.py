@@ -6,7 +6,7 @@ import pandas as pd
 from lib import figures, image_results
 from lib.display import say, show, table
 from lib.reading import Collected
-from lib.sections.images import BY_HAND, LONGER, PLANS, RANDOM
+from lib.sections.images import BY_HAND, PLANS, RANDOM
 
 
 def scope(results: Collected, profile: str) -> None:
@@ -97,12 +97,12 @@ def depths(section: str, results: Collected) -> None:
     if deep.empty:
         say("Not yet run.")
         return
-    best = deep.loc[deep.groupby(["data", "arm"])["mean"].idxmax()]
+    best = deep.loc[deep.groupby(["data", "arm"]).validation.idxmax()]
     words = "; ".join(f"{figures.name_of(r.data)}, {r.arm} {figures.plus_minus(r.mean, r.half_width)} ({r.depth})" for r in best.itertuples())
     show(
         lambda: figures.by_depth(deep, list(deep.data.unique())),
-        alt=f"Test accuracy against the number of hidden layers, one panel per dataset, a line per activation. Best of each, with its depth: {words}.",
-        caption=f"Depths, {deep.n.min()} seeds, 95 % intervals (the paper's Figure 17). Best depth of each activation: {words} %.",
+        alt=f"Test accuracy against the number of hidden layers, one panel per dataset, a line per activation. With the depth that validation rows choose, in brackets: {words} %.",
+        caption=f"Depths, {deep.n.min()} seeds, 95 % intervals (the paper's Figure 17). With the depth that validation rows choose, in brackets: {words} %.",
         name=f"fig-depth-{section}",
         data=deep,
     )
@@ -110,34 +110,29 @@ def depths(section: str, results: Collected) -> None:
 
 def controls(section: str, results: Collected) -> None:
     """What else the time of the search could have been spent on."""
-    tried, control = results.frame(role="control trial"), results.frame(role="control")
-    finals = image_results.finals(results)
-    known = [data for data in finals.data.unique() if len(control) and set(control[control.data == data].arm) == {BY_HAND, RANDOM, LONGER}]
-    if not known:
+    both, finals = image_results.with_controls(results), image_results.finals(results)
+    if both.empty:
         say("Not yet run.")
         return
-    both = pd.concat([runs[runs.data.isin(known)] for runs in (image_results.tuned(results), control)])
+    known, tried = both.data.unique(), results.frame(role="control trial")
     compared = figures.summary(both, "test_accuracy", ["data"])
     cells = [
         [figures.name_of(r.data), r.arm, r.n, figures.plus_minus(r.mean, r.half_width), "" if r.arm == "ReLU" else f"{100 * r.gain:+.1f} ± {100 * r.gain_half_width:.1f}"]
         for r in compared.itertuples()
     ]
     counts = tried[tried.data.isin(known)].groupby("arm").size() // len(known)
-    longer = int(control[control.arm == LONGER].steps.max() / finals.steps.max())
+    longer = int(both.steps.max() / finals.steps.max())
     table(
         pd.DataFrame(cells, columns=["dataset", "activation", "seeds", "test accuracy (%)", "difference to ReLU"]),
         caption=f"Controls with the tuned optimiser: the best of {counts[BY_HAND]} hand-made activations, the best of {counts[RANDOM]} random splines, ReLU with {longer} times the "
         "steps (and early stopping); mean ± 95 % interval.",
         name=f"tab-controls-{section}",
     )
-    for data in known:
-        part = compared[compared.data == data].set_index("arm")
-        learned = part.loc[["learned from ReLU", "learned from zeros"], "mean"].idxmax()
-        other = part.loc[[BY_HAND, RANDOM, LONGER], "mean"].idxmax()
-        name = tried[(tried.data == data) & (tried.arm == BY_HAND)].sort_values("validation_accuracy").iloc[-1]
+    for row in image_results.over_controls(both).itertuples():
+        name = tried[(tried.data == row.data) & (tried.arm == BY_HAND)].sort_values("validation_accuracy").iloc[-1]
         hand = name["network.activation.name"] + (f" (slope {name['network.activation.alpha']:g})" if name["network.activation.name"] == "sine" else "")
-        gap = 100 * (part["mean"][learned] - part["mean"][other])
         say(
-            f"On {figures.name_of(data)}, the best learned activation ({learned}) is {abs(gap):.1f} points {'above' if gap > 0 else 'below'} the best control ({other}); the hand-made "
-            f"one that was chosen is {hand}."
+            f"On {figures.name_of(row.data)} the hand-made activation that was chosen is {hand}. Against the best control by validation rows ({row.control}), the best learned activation "
+            f"({row.learned}) is at {figures.plus_minus(row.gain, row.half_width)} points. "
+            + ("Its gain survives the controls." if row.gain > row.half_width else "**Its gain over ReLU does not survive the controls.**")
         )

@@ -8,12 +8,13 @@ import torch
 
 from lib import figures, splines
 from lib.curves import activation_distance
-from lib.intervals import Correlation, interval, spearman
+from lib.intervals import Correlation, interval, paired_interval, spearman
 from lib.reading import Collected
 from lib.results import Record
-from lib.sections.images import ARMS
+from lib.sections.images import ARMS, BY_HAND, LONGER, RANDOM
 
 MAIN = ("tuning", "selection", "final")  # roles of the main comparison
+CONTROLS = (BY_HAND, RANDOM, LONGER)
 
 
 def main_runs(results: Collected) -> pd.DataFrame:
@@ -98,11 +99,41 @@ def at_equal_complexity(results: Collected, data: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["data", "arm", "seed", "test_accuracy"])
 
 
+def with_controls(results: Collected) -> pd.DataFrame:
+    """The final runs with the tuned optimiser and the controls, on the datasets that have all controls."""
+    control = results.frame(role="control")
+    if control.empty:
+        return control
+    known = [data for data, part in control.groupby("data") if set(part.arm) == set(CONTROLS)]
+    runs = pd.concat([tuned(results), control], ignore_index=True)
+    return runs[runs.data.isin(known)]
+
+
+def over_controls(runs: pd.DataFrame) -> pd.DataFrame:
+    """What the best learned activation adds to the best control, both chosen by validation rows.
+
+    Args:
+        runs: from :func:`with_controls`.
+
+    Returns:
+        One row per dataset: data, learned, control, gain, half_width (test accuracy, paired by the seeds of both).
+    """
+    rows = []
+    for data, part in runs.groupby("data", sort=False):
+        merit = part.groupby("arm").validation_accuracy.mean()
+        best = [merit[merit.index.isin(arms)].idxmax() for arms in (ARMS[1:], CONTROLS)]
+        learned, control = (part[part.arm == arm].set_index("seed").test_accuracy for arm in best)
+        seeds = learned.index.intersection(control.index)
+        rows.append((data, *best, *paired_interval(learned[seeds], control[seeds])))
+    return pd.DataFrame(rows, columns=["data", "learned", "control", "gain", "half_width"])
+
+
 def by_depth(results: Collected) -> pd.DataFrame:
     """Test accuracy at each depth, with the tuned optimiser and the seeds that were run at all depths.
 
     Returns:
-        Columns data, arm, depth, n, mean, half_width; empty while other depths are missing.
+        Columns data, arm, depth, n, mean, half_width, validation (its mean accuracy, to choose a depth by); empty while
+        other depths are missing.
     """
     deep = results.frame(role="depth")
     if deep.empty or "depth" in results.lacking:
@@ -110,10 +141,10 @@ def by_depth(results: Collected) -> pd.DataFrame:
     shallow = tuned(results)
     runs = pd.concat([shallow[shallow.seed.isin(deep.seed) & shallow.data.isin(deep.data)], deep])
     rows = [
-        [*group, len(part), *interval(part.test_accuracy)]
+        [*group, len(part), *interval(part.test_accuracy), part.validation_accuracy.mean()]
         for group, part in runs.groupby(["data", "arm", "network.depth"], sort=False)
     ]
-    return pd.DataFrame(rows, columns=["data", "arm", "depth", "n", "mean", "half_width"])
+    return pd.DataFrame(rows, columns=["data", "arm", "depth", "n", "mean", "half_width", "validation"])
 
 
 def distances(learned: Record, run: Record) -> tuple[float, float]:

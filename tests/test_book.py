@@ -12,7 +12,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-from lib import book, execution, htmlcheck, pairs
+from lib import book, claims, execution, htmlcheck, pairs
 from lib.book import BookError, build_book
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -473,11 +473,18 @@ def test_missing_and_additional_pages_and_colab_buttons_are_found(site):
 def test_each_figure_and_table_of_the_paper_has_its_line_and_each_line_leads_to_a_section():
     text = (ROOT / "book" / "figures.md").read_text(encoding="utf-8")
     lines = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith(("| Figure", "| Table"))]
-    assert lines == [f"Figure {n}" for n in range(1, 31)] + [f"Table {n}" for n in range(1, 5)]
+    assert lines == [f"Figure\N{NO-BREAK SPACE}{n}" for n in range(1, 31)] + [f"Table\N{NO-BREAK SPACE}{n}" for n in range(1, 5)]
     for page, anchor in re.findall(r"\]\(([^)#]+)\.ipynb#([^)]+)\)", text):
         source = (ROOT / "book" / f"{page}.py").read_text(encoding="utf-8")
         headings = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^# #+ (.+)$", source, re.MULTILINE)}
         assert anchor in headings, f"{page} has no section {anchor}"
+
+
+def test_each_claim_leads_to_the_part_of_a_notebook_that_has_the_evidence():
+    for claim in claims.CLAIMS:
+        source = (ROOT / "notebooks" / f"{claim.section}.py").read_text(encoding="utf-8")
+        assert re.search(f"^# #+ {re.escape(claim.heading)}$", source, re.MULTILINE), claim.name
+    assert claims.CLAIMS[4].address == "../notebooks/tabular.ipynb#which-model-type-is-best"
 
 
 def test_every_page_of_the_real_book_has_its_place_in_the_toc():

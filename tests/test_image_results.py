@@ -10,7 +10,7 @@ from lib import findings_images, image_results
 from lib.findings import NOT_RUN
 from lib.intervals import interval
 from lib.reading import Collected
-from lib.sections.images import ARMS
+from lib.sections.images import ARMS, BY_HAND, LONGER, RANDOM
 
 SGD, ADAM = ("sgd", 0.2), ("adam", 0.001)
 
@@ -67,6 +67,24 @@ def test_a_rate_between_others_is_not_at_the_edge():
     assert list(image_results.at_the_edge(Given(rows[:1]).frame())) == []  # one candidate has no edge
 
 
+def test_controls_and_learned_activations_are_chosen_by_validation_rows_and_compared_seed_by_seed():
+    def runs(role, arm, validation, test, seeds=(1, 2, 3), data="mnist"):
+        return [run(role, data, arm, ADAM, s, validation) | {"test_accuracy": test + s / 100} for s in seeds]
+
+    rows = [run("tuning", data, optimiser=ADAM) for data in ("mnist", "cifar10")]
+    rows += runs("final", "ReLU", 0.5, 0.5) + runs("final", ARMS[1], 0.6, 0.6) + runs("final", ARMS[2], 0.55, 0.9)
+    rows += runs("control", BY_HAND, 0.7, 0.57) + runs("control", RANDOM, 0.6, 0.8)
+    rows += finals("cifar10", ADAM) + runs("control", BY_HAND, 0.7, 0.9, data="cifar10")  # the others are missing there
+    assert image_results.with_controls(Given(rows)).empty
+    rows += runs("control", LONGER, 0.65, 0.1, seeds=(1, 2))
+    both = image_results.with_controls(Given(rows))
+    assert set(both.data) == {"mnist"} and len(both) == 17
+    (row,) = image_results.over_controls(both).itertuples()
+    assert (row.learned, row.control) == (ARMS[1], BY_HAND)  # though others are better on test rows
+    assert (row.gain, row.half_width) == pytest.approx((0.03, 0), abs=1e-9)
+    assert image_results.with_controls(Given(finals("mnist", ADAM))).empty
+
+
 def test_depths_compare_the_same_seeds():
     rows = [run("tuning", "mnist", optimiser=ADAM)] + finals("mnist", ADAM, seeds=(1, 2, 3))
     deep = [run("depth", "mnist", arm, ADAM, seed, 0.7 + seed / 100, 2) for arm in ARMS for seed in (1, 2)]
@@ -74,6 +92,7 @@ def test_depths_compare_the_same_seeds():
     assert set(table.depth) == {1, 2} and set(table.n) == {2}  # seed 3 was not run at depth 2
     row = table[(table.depth == 2) & (table.arm == "ReLU")].iloc[0]
     assert (row["mean"], row.half_width) == pytest.approx(tuple(interval([0.71, 0.72])))
+    assert row.validation == pytest.approx(0.715)
     assert image_results.by_depth(Given(rows + deep, missing=1, lacking=["depth"])).empty
     assert image_results.by_depth(Given(rows)).empty
 
