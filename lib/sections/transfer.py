@@ -21,13 +21,15 @@ class Matrix:
     """How much of Figure 14 a profile computes.
 
     tasks: names of algorithmic tasks, the rows and the columns. steps, width, seed: of the networks of the matrix.
-    restart: n_c, t, eta. learning: Algorithm 1's other settings for one task, jointly: for all tasks at once.
+    batch: of the tasks that have more pairs than that. restart: n_c, t, eta. learning: Algorithm 1's other settings for
+    one task, jointly: for all tasks at once.
     """
 
     tasks: tuple[str, ...]
     steps: int
     width: int
     lr: float
+    batch: int
     seed: int
     restart: tuple[int, int, float]
     learning: Settings
@@ -82,6 +84,7 @@ PLANS = {
             steps=300,
             width=64,
             lr=1.0,
+            batch=60,
             seed=1,
             restart=(60, 5, 0.01),
             learning=Settings(episodes=30, n_tr_start=30, n_tr_step=2, validation=0.1, watch=0.0),
@@ -105,14 +108,15 @@ PLANS = {
     ),
     "paper": Plan(
         Matrix(
-            tasks=tuple(task for task in algorithmic.TASKS if task.endswith(("mod 27", "S4"))),
+            tasks=algorithmic.TASKS,
             steps=5000,
             width=256,
             lr=1.0,
+            batch=1024,
             seed=1,
             restart=GROKKING["paper"].constant_restarts[0],
             learning=CONSTANT,
-            jointly=replace(CONSTANT, episodes=440),  # 40 rounds
+            jointly=replace(CONSTANT, episodes=880),  # 40 rounds
             learning_width=GROKKING["paper"].learning_width,
         ),
         Images(
@@ -155,8 +159,13 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     spline = Activation("spline", points=points, low=-1.0, high=1.0)
     optimiser = Optimiser("sgd", plan.lr)
 
+    def batch(tasks: tuple[str, ...]) -> int:
+        large = any(len(algorithmic.examples(task)[0]) > plan.batch for task in tasks)
+        return plan.batch if large else Settings.batch  # all pairs
+
     def learn(data: tuple[str, ...], settings: Settings) -> Learn:
-        settings = replace(settings, unroll=unroll, outer=Optimiser("adam", eta), inner=optimiser)
+        outer = Optimiser("adam", eta)
+        settings = replace(settings, unroll=unroll, outer=outer, inner=optimiser, batch=batch(data))
         network = Network(1, 1, plan.learning_width, 1, spline)
         arm = ALL if len(data) > 1 else learned_on(data[0])
         return Learn("transfer", arm, data, "one-hot", network, settings, 0, split=SPLIT)
@@ -166,7 +175,7 @@ def matrix(plan: Matrix, store: Store) -> Stages:
         return [
             Train(
                 "transfer", "matrix", arm, task, "one-hot", network, optimiser, plan.steps, plan.seed, SPLIT,
-                learned, validation=0.0, evaluations=150, log_spaced=True, complexity=False,
+                learned, batch((task,)), validation=0.0, evaluations=150, log_spaced=True, complexity=False,
             )
             for task in plan.tasks
         ]  # fmt: skip
