@@ -69,13 +69,13 @@ say(
 # %% [markdown]
 # ## How a verdict is made
 #
-# **Reproduced**: every condition of the claim's rule holds. **In part**: some hold. **Not reproduced**: none does, and then the page says so and the notebook
-# shows by how much and what was tried. **Not yet run**: records are missing. There is nothing in between, and no verdict is typed by hand:
+# **Reproduced**: every condition of the claim's rule holds. **In part**: some hold. **Not reproduced**: none does, and the notebook shows by how much. A rule that speaks of every
+# dataset, every setting or every activation is one condition for each. **Not yet run**: records are missing. There is nothing in between, and no verdict is typed by hand:
 # rules and arithmetic are in [`lib/claims.py`](https://github.com/simplicity-bias-companion/companion/blob/main/lib/claims.py).
 #
 # *The paper's number* is quoted from {cite}`teney2025simplicity`. Where the paper shows a plot without numbers, the figure is named instead of
-# reading values off it. *Ours* is computed from all {term}`seeds <seed>` of the final runs: ± is the half width of a 95 % {term}`interval`, and differences
-# between activations are paired by seed. Choices (the optimiser, the restart, when to stop) were made on
+# reading values off it. *Ours* is computed from all {term}`seeds <seed>` of the runs that the notebook shows: ± is the half width of a 95 % {term}`interval`, over seeds unless it
+# speaks of a mean over tables or tasks, and differences between activations are paired by seed. Choices (the optimiser, the restart, when to stop) were made on
 # {term}`validation data`; test data play no part in them.
 #
 # A verdict is about this reproduction at its scale, with its data. [Departures](departures.ipynb) lists what differs from the paper.

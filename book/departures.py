@@ -99,7 +99,7 @@ if absent:
 #
 # The paper takes plain gradient steps on $\psi$, with restarts over $\eta$ in $[0.01, 0.2]$, and found no optimiser to be consistently better. Our $\psi$ is moved by
 # Adam, at smaller rates: its steps do not depend on the size of the gradients, which differs by orders of magnitude between tasks and
-# between the first episode and the last. The [ablations](../notebooks/ablations.ipynb) compare.
+# between the first episode and the last. The [ablations](../notebooks/ablations.ipynb) compare: Adam is not the best choice there.
 #
 # ### Watched rows
 #

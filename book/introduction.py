@@ -120,8 +120,8 @@ table(pd.DataFrame(rows, columns=["notebook", *shown]), caption="Which claim has
 # the paper says; a *live* run of seconds that really learns an activation, on data that come with the packages; the *stored* results at {term}`full scale`; the comparison
 # with the paper; what differs; and what it costs to compute again. The button at the top opens it in Colab.
 #
-# No number in the text was typed by hand: sentences, tables and figures are computed from {term}`records <record>` when the book is built, and each page ends with its
-# {term}`provenance`. ± is always the half width of a 95 % {term}`interval`.
+# Our results are never typed by hand: sentences, tables and figures are computed from {term}`records <record>` when the book is built, and each page ends with its
+# {term}`provenance`. Typed are settings, trials that were made beforehand, and the paper's numbers. ± is the half width of a 95 % {term}`interval`, unless the place says otherwise.
 #
 # ## What is run, and what is not
 
@@ -147,7 +147,7 @@ if records:
     hours = sum(record.provenance["duration_s"] for record in records.values()) / 3600
     say(f"The {len(records):,} records so far took {hours:,.1f} hours of single processor cores, without a GPU.")
 say(
-    "Full scale here means the paper's datasets, tasks and networks in the range of sizes that it names; where a notebook uses fewer datasets, depths or steps, it says so beside the numbers, and "
+    "Full scale here means the planned experiments on the paper's datasets and tasks, as against the small live runs; where a notebook uses fewer rows, datasets, depths or steps than the paper, it says so beside the numbers, and "
     "[departures](departures.ipynb) gives the reasons. To compute anything again, see [reproduce](reproduce.md)."
 )
 if profile != "paper":

@@ -227,7 +227,7 @@ show(
 # %% [markdown]
 # With gentle inner steps, the short gradient points where the whole one does. With larger ones, the whole gradient is another: it is much longer, because going back through
 # many steps of a lively training multiplies many matrices, and the earliest steps come to dominate it. There the truncation does more than save memory: it is not clear that the whole gradient would be the better guide. The
-# paper found $t = 5$ to do well, and the first-order variant, $t = 0$, to do worse; the [ablations](../notebooks/ablations.ipynb) try several.
+# paper found $t = 5$ to do well, and the first-order variant, $t = 0$, to do worse; the [ablations](../notebooks/ablations.ipynb) try several and do not confirm the latter.
 #
 # ### What "learned from zeros" means
 #
@@ -334,7 +334,7 @@ table(
 #
 # We should say how this definition came about: there are several ways to carry the measure over to paths (with or without the mirror image, with the straight line or the mean subtracted), and
 # we took the one that agreed with total variation on tanh networks of growing slope. Its agreement with total variation on such networks is therefore no independent evidence. The reasons for not
-# taking the others are in the code, at [its definition](departures.ipynb).
+# taking the others are in the docstring of `fourier_complexity`, in `lib/metrics.py`.
 
 # %% tags=["hide-input"]
 alphas = 2.0 ** np.arange(-3, 3.5, 0.5)

@@ -16,7 +16,7 @@
 #
 # The bi-level loop is the cost of everything here: what one machine can reproduce in a night is set by it. This page says
 # what an activation, an episode of Algorithm 1 and a measure of complexity cost, against other ways to compute the same.
-# Ratios carry over to other machines, seconds do not: each ratio comes from one interleaved run, on one thread.
+# Ratios carry over to other machines roughly, seconds do not: each ratio comes from one interleaved run, on one thread.
 
 # %% tags=["set-up"]
 # In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
@@ -73,7 +73,7 @@ else:
 
 # %% tags=["remove-input"]
 LABELS = {
-    "copy": "memory floor (copy, multiply)",
+    "copy": "copy and multiply (the least that moves the data)",
     "torch": "this library, no compiler",
     "deepsplines": "B-splines as in DeepSplines",
     "indexing": "tensor indexing, autograd",
@@ -127,7 +127,7 @@ if record:
     show(
         activation_bars,
         alt=f"Dots on a logarithmic axis: forward and backward time as a multiple of GELU. This library {rows[best]['ratio']:.2f}, without a compiler {rows['torch']['ratio']:.1f}, tensor indexing {rows['indexing']['ratio']:.1f}.",
-        caption=f"The learned activation costs {rows[best]['ratio']:.2f} times a GELU, tensor indexing {rows['indexing']['ratio']:.1f} times (4,096 × 256 values; bars are quartiles).",
+        caption=f"The learned activation costs {rows[best]['ratio']:.2f} times a GELU (quartiles {rows[best]['low']:.2f} to {rows[best]['high']:.2f}), tensor indexing {rows['indexing']['ratio']:.1f} times (4,096 × 256 values; bars are quartiles).",
         name="fig-speed-activation",
     )
 
@@ -149,7 +149,7 @@ if record:
         table(
             frame,
             caption=f"One episode: {size['inputs']} inputs, {size['width']} hidden units, batch {size['batch']:,}, {size['steps']} steps, the last {size['unroll']} unrolled. "
-            f"All implementations give the same gradient in psi (largest relative difference {entry['largest_relative_difference']:.0e}, float32).",
+            f"The last column compares medians, the others turns of one run, so that they need not agree to the last digit. All implementations give the same gradient in psi (largest relative difference {entry['largest_relative_difference']:.0e}, float32).",
         )
     growth = record["episode"]["growth"]
     table(

@@ -55,7 +55,8 @@ def unambiguous(x: Tensor, tile: str, *, generator: torch.Generator) -> Tensor:
 def validation_halves(data: Collages, tile: str) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """Two halves (x, y) of the validation set of a tile: for learning (V), and for stopping and selection.
 
-    NOTE[DIFF]: the paper does not say that they differ; here nothing is chosen by what psi was fitted to.
+    NOTE[DIFF]: the paper does not say that the rows which psi is fitted to and the rows which choose differ; here they
+    do.
     """
     x, y = getattr(data, f"validation_{check_tile(tile)}")
     middle = len(y) // 2

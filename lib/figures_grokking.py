@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib import algorithmic, figures, splines
+from lib import algorithmic, figures, metrics, splines
 from lib.curves import Frequency, dominant_frequency
 
 LEARNED = "learned from zeros"
@@ -33,6 +33,13 @@ def targets(tasks: Sequence[str]) -> Figure:
     axes[0, 0].set_ylabel("$b$", rotation=0)
     axes[0, 0].set_xlabel("$a$")
     return figure
+
+
+def steps_to(runs: pd.DataFrame, level: float) -> pd.Series:
+    """The first step with a test accuracy of at least ``level`` (a fraction), per run; NaN if never."""
+    arrays = [record.arrays for record in runs.record]
+    steps = [metrics.steps_to(found["step"], found["test_accuracy"], level) for found in arrays]
+    return pd.Series(steps, index=runs.index, dtype=float)
 
 
 def training_curves(finals: pd.DataFrame) -> Figure:

@@ -1,7 +1,6 @@
 # ruff: noqa: E501 (words are easier to read on one line)
 """How the records of the tables decide C5 to C9. They speak of the tables whose comparison is complete."""
 
-import pandas as pd
 
 from lib import figures, figures_tabular, tabular
 from lib.findings import NOT_RUN, Finding, Read, verdict
@@ -12,19 +11,13 @@ from lib.sections.tabular import INPUTS, ZEROS
 CONTROL = {"control", "ranks"}  # roles and kinds of what comes after all tables
 
 
-def best_learned(table: pd.DataFrame) -> str:
-    """The learned arm with the highest validation accuracy on average over the tables that all of them have."""
-    learned = table[table.arm.str.startswith("learned")].pivot(index="data", columns="arm", values="validation")
-    return learned.dropna().mean().idxmax()
-
-
 def gap_to_trees(read: Read) -> Finding:
     """C5."""
     results = read("tabular")
     table = tabular.comparison(results)
     if not len(table):
         return NOT_RUN
-    average, best = tabular.averages(table).set_index("arm"), best_learned(table)
+    average, best = tabular.averages(table).set_index("arm"), tabular.best_learned(table)
     means = table.pivot(index="data", columns="arm", values="mean")
     gaps = (means[tabular.TREES] - means[best]).dropna()
     gap = interval(gaps) if len(gaps) > 1 else (gaps.iloc[0], 0.0)
@@ -81,14 +74,18 @@ def boundaries_along_the_axes(read: Read) -> Finding:
 
 def ambient_complexity(read: Read) -> Finding:
     """C8."""
-    words, same = [], []
+    words, same, first = [], [], 0
     for data, found in panels(read("tabular")).items():
         arms = {arm: record.numbers for arm, record in found.items() if "tv_around" in record.numbers}
         by = {key: sorted(arms, key=lambda arm, key=key, arms=arms: arms[arm][key]) for key in ("tv_around", "test_accuracy")}
         order = ", ".join(f"{figures_tabular.label(arm)} {arms[arm]['tv_around']:.2f} ({100 * arms[arm]['test_accuracy']:.1f} %)" for arm in by["tv_around"])
         words.append(f"{data}: {order}")
         same.append(by["tv_around"] == by["test_accuracy"])
-    return Finding("complexity around the solution (test accuracy), " + "; ".join(words), verdict(same)) if words else NOT_RUN
+        first += by["tv_around"][-1] == by["test_accuracy"][-1]
+    if not words:
+        return NOT_RUN
+    ours = f"complexity around the solution (test accuracy), one network per arm, {'; '.join(words)}. The most accurate arm has the highest complexity on {first} of {len(same)} tables"
+    return Finding(ours, verdict(same))
 
 
 def other_widths_and_depths(read: Read) -> Finding:
@@ -97,7 +94,7 @@ def other_widths_and_depths(read: Read) -> Finding:
     table, widths = tabular.comparison(results), results.frame(role="width")
     if table.empty or widths.empty:
         return NOT_RUN
-    best, words, above = best_learned(table), [], []
+    best, words, above = tabular.best_learned(table), [], []
     for data in [data for data in table.data.unique() if (widths.data == data).any()]:
         means = tabular.by(results, "network.width", data).pivot(index="value", columns="arm", values="mean")
         if best in means:

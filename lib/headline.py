@@ -40,7 +40,8 @@ class Headline:
         steps = pd.to_numeric(self.arm(name).test_steps_to_95)
         last = f"{int(self.arm(name).steps.max()):,} steps"
         if steps.isna().all():
-            return f"in none of {len(steps)} runs within {last}"
+            end = 100 * self.arm(name).test_accuracy_last.mean()
+            return f"in none of {len(steps)} runs within {last} ({end:.0f} % on average at the end)"
         some = f" in the {int(steps.notna().sum())} of {len(steps)} runs that get there within {last}"
         return f"after a median of {steps.median():,.0f} steps{'' if steps.notna().all() else some}"
 

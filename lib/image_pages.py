@@ -33,8 +33,8 @@ def optimisers(results: Collected) -> None:
     if finals.empty:
         return
     table(image_results.tuning_table(tuning), caption="ReLU: validation accuracy (%) per optimiser and learning rate, one seed. The best of each column is used.")
-    for data, rate in image_results.at_the_edge(tuning):
-        say(f"On {figures.name_of(data)} the best rate, {rate:g}, is at the edge of what was tried: a better one may lie beyond.")
+    for data, name, rate in image_results.at_the_edge(finals, tuning):
+        say(f"On {figures.name_of(data)} the best rate of {name}, {rate:g}, is at the edge of what was tried: a better one may lie beyond.")
 
 
 def accuracies(section: str, results: Collected) -> None:
@@ -89,7 +89,8 @@ def complexity(section: str, results: Collected) -> None:
     show(
         lambda: figures.accuracy_against_tv(points, list(correlations)),
         alt=f"Scatter plots of test accuracy against total variation, one panel per dataset, markers by activation. Rank correlations over the runs: {words}.",
-        caption=f"Test accuracy against total variation. Rank correlation over the {len(runs)} runs at their best step, with 95 % interval: {words}.",
+        caption=f"Test accuracy against total variation. Rank correlation over the runs of a dataset at their best step ({', '.join(f'{figures.name_of(data)} {n}' for data, n in runs.groupby('data', sort=False).size().items())} "
+        f"runs), with 95 % interval: {words}.",
         name=f"fig-tv-{section}",
         data=points,
     )

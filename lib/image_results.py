@@ -61,12 +61,12 @@ def tuning_table(tuning: pd.DataFrame) -> pd.DataFrame:
     return pivot.reindex(shown.optimiser.unique()).fillna("—").reset_index()
 
 
-def at_the_edge(tuning: pd.DataFrame) -> Iterator[tuple[str, float]]:
-    """Datasets whose chosen learning rate is the least or greatest that was tried with its optimiser, and that rate."""
-    for data, row in chosen(tuning).iterrows():
-        rates = tuning[(tuning.data == data) & (tuning["optimiser.name"] == row["optimiser.name"])]["optimiser.lr"]
-        if len(rates) > 1 and row["optimiser.lr"] in (rates.min(), rates.max()):
-            yield data, row["optimiser.lr"]
+def at_the_edge(finals: pd.DataFrame, tuning: pd.DataFrame) -> Iterator[tuple[str, str, float]]:
+    """What the final runs use that is the least or greatest rate that was tried: dataset, optimiser, rate."""
+    for data, name, rate in finals.groupby(["data", "optimiser.name", "optimiser.lr"], sort=False).groups:
+        rates = tuning[(tuning.data == data) & (tuning["optimiser.name"] == name)]["optimiser.lr"]
+        if len(rates) > 1 and rate in (rates.min(), rates.max()):
+            yield data, name, rate
 
 
 def summaries(finals: pd.DataFrame, tuning: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -131,6 +131,12 @@ def panels(results: Collected, data: str) -> dict[str, Record]:
     return {arm: found[arm] for arm in ("ReLU", "tanh", ZEROS, INPUTS, NEIGHBOURS, TREES) if arm in found}
 
 
+def best_learned(table: pd.DataFrame) -> str:
+    """The learned arm with the highest validation accuracy on average over the tables that all of them have."""
+    learned = table[table.arm.str.startswith("learned")].pivot(index="data", columns="arm", values="validation")
+    return learned.dropna().mean().idxmax()
+
+
 def alignment(found: dict[str, Record]) -> pd.DataFrame:
     """How much of each model's gradient over slices of the input space lies along one column (claim C7).
 

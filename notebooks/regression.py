@@ -215,17 +215,16 @@ if profile == "paper":
         say(
             f"The [ablations](ablations.ipynb) make the same comparison on {figures.name_of(relu.data.iloc[0])} with batches of {relu.batch.iloc[0]:,}, and there an activation learned from "
             f"zeros is above ReLU: the best of {zeros.learned.nunique()} restarts by {figures.plus_minus(*gains[0])} points, their average by {figures.plus_minus(*gains[1])}. "
-            "So whether zeros beat ReLU depends on the batch size too."
+            "Batch and number of restarts differ from the runs above, and restarts that are equal but for their seed differ by more than this gap, so it does not say which of them matters."
         )
 
 # %% [markdown]
 # ## What differs from the paper, and why
 #
-# - Whether zeros are the best start depends on the optimiser. With plain gradient descent, within the same number of steps, both learned
-#   activations are far above ReLU; with the tuned optimiser only the one learned from a ReLU is. A part of what a learned
-#   activation brings is that gradient descent gets further with it.
-# - Accuracy goes with total variation for classification too. Our markers differ in optimiser and learning rate, and total variation
-#   grows during training whatever the task, so that it says how far the training got; the paper does not list its hyperparameters.
+# - In the paper zeros are the best start. Here, with plain gradient descent, both starts are above ReLU and not told apart; with the tuned optimiser the start from a ReLU is the better one. Plain
+#   gradient descent has not converged at the last step, so a part of what a learned activation brings there is speed.
+# - Accuracy goes with total variation for classification too, and on MNIST hardly for regression ([C3](../book/claims.ipynb)). A conjecture: our runs differ in optimiser and learning rate, and total
+#   variation says how far a training got whatever the task; the paper does not list its hyperparameters.
 # - CIFAR-10 has batches of 1,024 and five of the ten candidates for the optimiser. What is planned but has no record says so above.
 # - Deeper networks use the activations learned with one hidden layer; the layer-specific ones are learned with two, from a ReLU. Other depths have three seeds.
 # - SVHN is not run: the data were not at hand. With `svhn.npz` or a download in the data directory, `make results SECTION=regression` runs it.

@@ -52,7 +52,8 @@ def test_the_tuned_optimiser_is_the_best_on_validation_rows():
     rows = [run("tuning", "mnist", optimiser=o, accuracy=a) for o, a in ((SGD, 0.4), (ADAM, 0.6), (("adam", 0.01), 0.5))]
     results = Given(rows + finals("mnist", SGD) + finals("mnist", ADAM))
     assert set(image_results.tuned(results)["optimiser.lr"]) == {0.001}
-    assert list(image_results.at_the_edge(results.frame(role="tuning"))) == [("mnist", 0.001)]
+    edges = image_results.at_the_edge(results.frame(role="final"), results.frame(role="tuning"))
+    assert list(edges) == [("mnist", "adam", 0.001)]  # SGD has one candidate, and that is no edge
     assert list(image_results.summaries(results.frame(role="final"), results.frame(role="tuning"))) == [
         "the tuned optimiser",
         "plain gradient descent",
@@ -63,8 +64,10 @@ def test_the_tuned_optimiser_is_the_best_on_validation_rows():
 
 def test_a_rate_between_others_is_not_at_the_edge():
     rows = [run("tuning", "mnist", optimiser=("adam", lr), accuracy=a) for lr, a in ((0.001, 0.4), (0.003, 0.6), (0.01, 0.5))]
-    assert list(image_results.at_the_edge(Given(rows).frame())) == []
-    assert list(image_results.at_the_edge(Given(rows[:1]).frame())) == []  # one candidate has no edge
+    used = pd.DataFrame(finals("mnist", ("adam", 0.003)))
+    assert list(image_results.at_the_edge(used, Given(rows).frame())) == []
+    assert list(image_results.at_the_edge(used, Given(rows[:2]).frame())) == [("mnist", "adam", 0.003)]
+    assert list(image_results.at_the_edge(used, Given(rows[1:2]).frame())) == []  # one candidate has no edge
 
 
 def test_controls_and_learned_activations_are_chosen_by_validation_rows_and_compared_seed_by_seed():

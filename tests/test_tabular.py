@@ -299,7 +299,7 @@ def test_c5_needs_trees_above_relu_and_half_of_the_gap_closed(monkeypatch, trees
 
 def test_the_best_learned_arm_is_chosen_by_validation_rows():
     test = {"ReLU": (0.7,), INPUTS: (0.9,), ZEROS: (0.8,)}
-    assert findings_tabular.best_learned(comparison_of(test, {"ReLU": (0.7,), INPUTS: (0.8,), ZEROS: (0.9,)})) == ZEROS
+    assert tabular.best_learned(comparison_of(test, {"ReLU": (0.7,), INPUTS: (0.8,), ZEROS: (0.9,)})) == ZEROS
 
 
 def test_claims_of_the_tables_are_settled_by_the_small_profile(smoke):
