@@ -1,6 +1,6 @@
 """What the records of image classification and regression say, as tables for their two pages (Sections 3.1 and 3.2)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -150,14 +150,20 @@ def by_depth(results: Collected) -> pd.DataFrame:
 def distances(learned: Record, run: Record) -> tuple[float, float, float]:
     """Distances of a learned function from GELU and from ReLU, and of ReLU from GELU.
 
-    All are weighted by where the trained network uses the learned function.
+    All are weighted by where the trained network uses the learned function; NaN for one that is constant there.
     """
     psi, activation = torch.from_numpy(learned.arrays["psi_hidden"]), learned.config["network"]["activation"]
     grid = splines.grid(len(psi), activation["low"], activation["high"])
     density = torch.from_numpy(run.arrays["pre_activations"])
     gelu, relu = torch.nn.functional.gelu, torch.relu
-    pairs = ((psi, gelu), (psi, relu), (relu(grid), gelu))
-    return tuple(activation_distance(grid, values, f, density=density).distance for values, f in pairs)
+
+    def distance(values: torch.Tensor, reference: Callable[[torch.Tensor], torch.Tensor]) -> float:
+        used = values[density > 0]
+        if used.max() == used.min():
+            return float("nan")
+        return activation_distance(grid, values, reference, density=density).distance
+
+    return distance(psi, gelu), distance(psi, relu), distance(relu(grid), gelu)
 
 
 def functions(results: Collected) -> tuple[list[tuple[str, str, np.ndarray, float, float]], pd.DataFrame]:
@@ -171,7 +177,7 @@ def functions(results: Collected) -> tuple[list[tuple[str, str, np.ndarray, floa
         panels.append((title, row.arm, learned.arrays["psi_hidden"], limits["low"], limits["high"]))
         rows.append((name, optimiser, row.arm, *distances(learned, row.record)))
     columns = ["dataset", "optimiser", "activation", "distance to GELU", "distance to ReLU", "of ReLU to GELU"]
-    frame = pd.DataFrame(rows, columns=columns).round(3).sort_values(["activation", "dataset"])
+    frame = pd.DataFrame(rows, columns=columns).round(3).fillna("—").sort_values(["activation", "dataset"])
     return sorted(panels, key=lambda panel: (panel[1], panel[0])), frame
 
 

@@ -238,10 +238,12 @@ for data in names:
 
 # %% tags=["remove-input"]
 if names:
+    means = main.pivot(index="data", columns="arm", values="mean")
     show(
         lambda: plots.per_dataset(main),
         alt="Test accuracy of eight model types, one row for each dataset; the numbers are in the table below.",
-        caption="Test accuracy on each table, sorted by the best model. Compare with Figure 20 of the paper.",
+        caption=f"Test accuracy on each table, sorted by the best model. Boosted trees are best on {int((means.idxmax(axis=1) == tabular.TREES).sum())} of {len(names)} tables; {plots.label(best)} is above "
+        f"ReLU on {int((means[best] > means['ReLU']).sum())}. Compare with Figure 20 of the paper.",
     )
     cells = main.assign(
         cell=[figures.plus_minus(r.mean, r.half_width) if r.n > 1 else f"{100 * r.mean:.1f}" for r in main.itertuples()],
@@ -261,6 +263,12 @@ if names:
 # %% tags=["remove-input"]
 if names:
     points = tabular.evaluations(results, names)
+    compared = tabular.at_best_depth(results.frame(role="final"))
+
+    def gap_of(arm):
+        runs = compared[(compared.arm == arm) & compared.data.isin(names)]
+        return 100 * (runs.train_accuracy - runs.test_accuracy).mean()
+
     ratios = tabular.best_complexities(results, names)
     show(
         lambda: plots.scatter(points, "tv", names),
@@ -271,7 +279,8 @@ if names:
     show(
         lambda: plots.scatter(points, "train_accuracy", names, results.frame("baseline")),
         alt="Test accuracy against training accuracy, one panel per dataset, a mark per evaluated model; trees, nearest neighbours and the linear model are marked.",
-        caption="Training against test accuracy, compare with Figure 22 of the paper.",
+        caption=f"Training against test accuracy. Training is ahead of test by {gap_of('ReLU'):.1f} points with ReLU and by {gap_of(best):.1f} with {plots.label(best)}, on average over the runs of the comparison. "
+        "Compare with Figure 22 of the paper.",
     )
 else:
     say("Not yet run.")
@@ -322,11 +331,13 @@ if focus:
         f"{plots.out_of_frame(by_depth)} Compare with Figure 21 of the paper.",
     )
 if by_width:
+    wide = {data: found.pivot(index="value", columns="arm", values="mean") for data, found in by_width.items()}
+    above = ", ".join(f"{data} at {int((m[best] > m['ReLU']).sum())} of {len(m)} widths" for data, m in wide.items() if best in m)
     show(
         lambda: plots.lines(by_width, "width"),
         alt=f"Test accuracy against the width of the network for ReLU and learned activations on {', '.join(by_width)}.",
         caption=f"Activations learned at width {PLANS[profile].learning_width}, used at other widths ({int(min(t.n.min() for t in by_width.values()))} seeds, 95 % "
-        f"intervals).{plots.out_of_frame(by_width)} Compare with Figure 8 of the paper.",
+        f"intervals). {plots.label(best)} above ReLU: {above}.{plots.out_of_frame(by_width)} Compare with Figure 8 of the paper.",
     )
 if not focus:
     say("Not yet run.")

@@ -50,7 +50,7 @@ from lib.experiments import accuracy, load_parts, schedule
 from lib.figures import name_of, plus_minus
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
-from lib.sections.transfer import PLANS, learned_on
+from lib.sections.transfer import ALL, PLANS, learned_on
 from lib.training import Optimiser, train
 
 # %% [markdown]
@@ -156,6 +156,13 @@ if matrix_done:
         "and all tasks, not the diagonal.",
         name="tab-matrix",
     )
+    specific = scores.score.drop(columns=["ReLU", ALL], errors="ignore")
+    own = [specific.loc[task, learned_on(task)] for task in specific.index if learned_on(task) in specific]
+    others = (specific.to_numpy().sum() - sum(own)) / (specific.size - len(own))
+    say(
+        f"Used on the task that it was learned on, an activation scores {100 * sum(own) / len(own):.1f} % on average, on other tasks {100 * others:.1f} %: "
+        + ("to be learned on the task itself brings little." if sum(own) / len(own) - others < 0.05 else "it helps to be learned on the task itself.")
+    )
     by_key = {record.key: record for record in results.records}
     own = {
         row.data: by_key[row.learned].arrays["psi_hidden"]
@@ -188,7 +195,7 @@ else:
 if images_done:
     changed = figures_transfer_images.changes(finals)
     average = figures_transfer_images.mean_changes(changed)
-    words = "; ".join(f"{arm} {100 * row['mean']:+.1f}" for arm, row in average.iterrows())
+    words = "; ".join(f"{figures_transfer_images.arm_name(arm)} {100 * row['mean']:+.1f}" for arm, row in average.iterrows())
     say(
         f"These results are {where}: {', '.join(name_of(data) for data in plan.images.datasets)}; width {plan.images.width}, {plan.images.steps:,} steps of "
         f"{finals['optimiser.name'].iloc[0]} with learning rate {finals['optimiser.lr'].iloc[0]:g}, {finals.seed.nunique()} seeds, {len(plan.images.restarts)} restart(s)."

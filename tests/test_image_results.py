@@ -153,3 +153,15 @@ def test_svhn_decides_c4_once_its_records_are_there(lift, expected):
     assert finding.verdict == expected
     without = findings_images.different_accuracy_at_equal_complexity(lambda section: Given(rows[:1] + finals("mnist", ADAM)))
     assert without.verdict == NOT_RUN.verdict and "data not available here" in without.ours
+
+
+def test_a_function_that_is_constant_where_it_is_used_has_no_distance():
+    def record(psi, density):
+        limits = {"network": {"activation": {"low": -1.0, "high": 1.0}}}
+        return SimpleNamespace(arrays={"psi_hidden": np.array(psi, np.float32), "pre_activations": np.array(density, np.float32)}, config=limits)
+
+    flat = record([0, 0, 0, 1, 2], [1, 1, 1, 0, 0])
+    assert np.isnan(image_results.distances(flat, flat)).all()  # ReLU is constant there too
+    hinge = record([0, 0, 0, 0.5, 1], [1, 1, 1, 1, 1])
+    gelu, relu, own = image_results.distances(hinge, hinge)
+    assert relu == pytest.approx(0, abs=1e-6) and own == pytest.approx(gelu) and gelu > 0
