@@ -286,6 +286,19 @@ def test_c16_learned_runs_fall_and_relu_runs_stay(ends, expected):
     assert settle("C16", grokking_runs([1], [1], **ends)).verdict == expected
 
 
+def test_c16_counts_the_runs_of_every_setting():
+    main = grokking_runs([1], [1], last=0.8).assign(**{"network.width": 256, "validation": 0.0})
+    elsewhere = {"role": "modulus", "data": "a+b mod 13"}
+    fallen = main[main.arm == "ReLU"].assign(test_accuracy_max=0.26, test_accuracy_last=0.0, **elsewhere)
+    found = settle("C16", pd.concat([main, fallen], ignore_index=True))
+    assert found.verdict == "in part" and "26 points with ReLU (a+b mod 13, 80 % of the pairs, width 256)" in found.ours
+    low = fallen.assign(test_accuracy_max=0.04)  # never generalised
+    assert settle("C16", pd.concat([main, low], ignore_index=True)).verdict == "reproduced"
+    stays = main.assign(test_accuracy_last=1.0)
+    falls = stays[stays.arm != "ReLU"].assign(test_accuracy_last=0.7, **elsewhere)
+    assert settle("C16", pd.concat([stays, falls], ignore_index=True)).verdict == "reproduced"
+
+
 def test_c16_without_a_learned_activation_is_not_reproduced():
     assert settle("C16", grokking_runs([1], [])).verdict == "not reproduced"
 
