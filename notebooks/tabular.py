@@ -242,7 +242,7 @@ if names:
     show(
         lambda: plots.per_dataset(main),
         alt="Test accuracy of eight model types, one row for each dataset; the numbers are in the table below.",
-        caption=f"Test accuracy on each table, sorted by the best model. Boosted trees are best on {int((means.idxmax(axis=1) == tabular.TREES).sum())} of {len(names)} tables; {plots.label(best)} is above "
+        caption=f"Test accuracy on each table, sorted by the best model. Boosted trees are best on {int((means.idxmax(axis=1) == tabular.TREES).sum())} of {len(names)} tables, {plots.label(best)} above "
         f"ReLU on {int((means[best] > means['ReLU']).sum())}. Compare with Figure 20 of the paper.",
     )
     cells = main.assign(
