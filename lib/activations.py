@@ -46,7 +46,7 @@ def load(name: str, folder: Path = FOLDER) -> splines.Spline:
 
 
 def export(sections: dict[str, Collected], folder: Path = FOLDER) -> list[str]:
-    """Write the activations of the sections' final runs and the index; returns their names."""
+    """Write the activations of the sections' final runs, but for constants, and the index; returns their names."""
     entries = {}
     for section, results in sections.items():
         records, finals = {record.key: record for record in results.records}, results.frame()
@@ -60,6 +60,8 @@ def export(sections: dict[str, Collected], folder: Path = FOLDER) -> list[str]:
             kind = config["settings"]["init"] if names == ["hidden"] else "inputs"
             name = "-".join([section, *data.replace("+", "plus").replace("^", "").split(), optimiser, kind])
             psi = {n: torch.from_numpy(learned.arrays[f"psi_{n}"]) for n in names}
+            if all(values.max() == values.min() for values in psi.values()):
+                continue  # nothing was learned
             metadata = {"low": g["low"], "high": g["high"], "method": g["method"], "record": row.learned}
             splines.save(folder / f"{name}.safetensors", psi, **metadata, learned_on=f"{data}, {row.task}")
             about = {"section": section, "data": data, "task": row.task, "arm": config["arm"], "optimiser": optimiser}
