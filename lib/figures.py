@@ -62,7 +62,8 @@ def accuracies(table: pd.DataFrame, panels: Sequence[str], label: str = "test ac
             ax.errorbar(i, 100 * row.mean, 100 * row.half_width, color=colour, marker=marker, capsize=4, markersize=7)
             top, above = (i, 100 * (row.mean + row.half_width)), {"xytext": (0, 5), "textcoords": "offset points"}
             ax.annotate(f"{100 * row.mean:.1f}", top, **above, ha="center", color=colour)
-        ax.set_xticks(range(len(part)), [arm.replace("learned ", "learned\n") for arm in part.arm])
+        breaks = "learned\nfrom\n" if len(panels) > 2 else "learned\nfrom "
+        ax.set_xticks(range(len(part)), [arm.replace("learned from ", breaks) for arm in part.arm])
         ax.set(title=name_of(data), xlim=(-0.5, len(part) - 0.5))
         ax.margins(y=0.25)
         ax.grid(axis="y")
@@ -109,7 +110,7 @@ def learned_functions(panels: Sequence[tuple[str, str, np.ndarray, float, float]
                 grid, curve, color="C5", linestyle=":", linewidth=1.2, label=reference.upper().replace("RELU", "ReLU")
             )
         ax.plot(grid, values, color=ARMS[arm][0], linewidth=1.5)
-        ax.set_title(title, fontsize=9.5)
+        ax.set_title(title, fontsize=9.5 if columns < 4 else 8.5)
         ax.grid()
     for ax in axes[-1]:
         ax.set_xlabel("pre-activation $z$")
@@ -142,8 +143,11 @@ def accuracy_against_tv(runs: pd.DataFrame, panels: Sequence[str]) -> Figure:
             if len(part):
                 dots = {"s": 14, "alpha": 0.55, "linewidths": 0, "color": colour, "marker": marker}
                 ax.scatter(part.tv, 100 * part.test_accuracy, label=arm, **dots)
-        ax.set(title=name_of(data), xscale="log", xlabel="total variation (output units)")
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        unit = "\n(output units)" if len(panels) > 2 else " (output units)"
+        ax.set(title=name_of(data), xscale="log", xlabel=f"total variation{unit}")
+        low, high = runs[runs.data == data].tv.agg(["min", "max"])
+        few = (1,) if high > 100 * low else (1, 3)
+        ax.xaxis.set_major_locator(LogLocator(subs=few if len(panels) > 2 else (1, 2, 5)))
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.grid()

@@ -96,12 +96,15 @@ def complexity(section: str, results: Collected) -> None:
         return
     runs = image_results.main_runs(results)
     points, correlations = image_results.markers(runs), image_results.correlations(runs)
+    outside = image_results.nearly_constant(points)
+    points = points[~outside]
     words = "; ".join(f"{figures.name_of(data)} {c.value:+.2f} [{c.low:+.2f}, {c.high:+.2f}]" for data, c in correlations.items())
     show(
         lambda: figures.accuracy_against_tv(points, list(correlations)),
         alt=f"Scatter plots of test accuracy against total variation, one panel per dataset, markers by activation. Rank correlations over the runs: {words}.",
         caption=f"Test accuracy against total variation. Rank correlation over the runs of a dataset at their best step ({', '.join(f'{figures.name_of(data)} {n}' for data, n in runs.groupby('data', sort=False).size().items())} "
-        f"runs), with 95 % interval: {words}.",
+        f"runs), with 95 % interval: {words}."
+        + (f" {outside.sum()} markers of nearly constant networks are outside the frame." if outside.any() else ""),
         name=f"fig-tv-{section}",
         data=points,
     )

@@ -192,6 +192,11 @@ def markers(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(points, ignore_index=True).query("tv > 0")
 
 
+def nearly_constant(points: pd.DataFrame) -> pd.Series:
+    """Which of the :func:`markers` have less than a twentieth of their dataset's median total variation."""
+    return points.tv < points.groupby("data").tv.transform("median") / 20
+
+
 def correlations(runs: pd.DataFrame) -> dict[str, Correlation]:
     """Per dataset, the rank correlation of test accuracy with total variation over the runs at their best step."""
-    return {data: spearman(part.tv, part.test_accuracy) for data, part in runs.groupby("data")}
+    return {data: spearman(part.tv, part.test_accuracy) for data, part in runs.groupby("data", sort=False)}

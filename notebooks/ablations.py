@@ -136,7 +136,7 @@ PAPER = {
 def bars(summary):
     figure, ax = plt.subplots(figsize=(7, 0.36 * len(summary) + 0.9))
     for i, row in enumerate(summary.itertuples()):
-        colour = "C0" if row.arm == "ReLU" else "C2" if row.arm.startswith(DEFAULT) else "C3"
+        colour = "C0" if row.arm == "ReLU" else "C2" if row.arm.startswith("default") else "C3"
         ax.errorbar(100 * row.mean, -i, xerr=100 * row.half_width, color=colour, marker="o", capsize=3)
     ax.set_yticks([-i for i in range(len(summary))], summary.arm)
     ax.set_xlabel("test accuracy (%)")
@@ -152,7 +152,7 @@ if done:
     # The other arms are the best of two restarts; so is the default that they are compared with.
     two = set(learning[(learning.arm == DEFAULT) & (learning.seed < 2)].key)
     merit = everything[(everything.role == "selection") & everything.learned.isin(two)].set_index("learned").validation_accuracy
-    EQUAL = f"{DEFAULT}, best of {len(two)} restarts"
+    EQUAL = f"default, best of {len(two)} restarts"
     if DEFAULT in done and len(merit):
         rows.insert(2, (EQUAL, all_restarts[all_restarts.learned == merit.idxmax()]))
     summary = pd.DataFrame([(arm, *interval(part.test_accuracy)) for arm, part in rows], columns=["arm", "mean", "half_width"])

@@ -104,6 +104,8 @@ def test_markers_are_late_evaluations_with_some_variation():
     arrays = {"step": np.array([0, 5, 10, 100]), "tv": np.array([1.0, 1.0, 0.0, 2.0]), "test_accuracy": np.array([0.1, 0.2, 0.3, 0.4])}
     runs = pd.DataFrame([{"data": "mnist", "arm": "ReLU", "steps": 100, "record": SimpleNamespace(arrays=arrays)}])
     points = image_results.markers(runs)
+    assert not image_results.nearly_constant(points).any()
+    assert image_results.nearly_constant(pd.DataFrame({"data": list("aaabbb"), "tv": [1, 10, 0.01, 40, 10, 1]})).tolist() == [False, False, True, False, False, False]
     assert points[["tv", "test_accuracy"]].to_numpy().tolist() == [[2.0, 0.4]]  # from step 10 on; a TV of 0 has no logarithm
 
 
