@@ -141,14 +141,14 @@ def pairs(table: pd.DataFrame) -> Figure:
         learned = 100 * table.drop(RELU)
         slope, offset = np.polyfit(learned[a], learned[b], 1)
         ends = np.array([learned[a].min(), learned[a].max()])
-        ax.plot(ends, offset + slope * ends, color="C7", linewidth=1)
+        ax.plot(ends, offset + slope * ends, color="0.5", linewidth=1)
         for i, (arm, part) in enumerate(table.groupby(level="arm", sort=False)):
             look = {"color": f"C{i}", "marker": "osD^v"[i], "s": 22}
             ax.scatter(100 * part[a], 100 * part[b], label=arm_name(arm), **look)
             for (_, depth), row in part.iterrows():
                 at = {"xytext": (4, 3), "textcoords": "offset points"}
                 ax.annotate(str(depth), (100 * row[a], 100 * row[b]), **at, fontsize=8, color=f"C{i}")
-        ax.set(xlabel=f"{name_of(a)} (%)", ylabel=f"{name_of(b)} (%)")
+        ax.set(xlabel=f"acc. on {name_of(a)} (%)", ylabel=f"acc. on {name_of(b)} (%)")
         ax.grid()
         ax.margins(0.12)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8.5)
