@@ -46,6 +46,13 @@ def regression_gains(read: Read) -> Finding:
         f"{figures.name_of(row.data)}, {row.learned} over {row.control}: {figures.plus_minus(row.gain, row.half_width)} points"
         for row in image_results.over_controls(image_results.with_controls(results)).itertuples()
     ]
+    deep = image_results.at_best_depth(results)
+    if len(deep):
+        words = (
+            f"{figures.name_of(row.data)}, {row.arm}: {figures.plus_minus(row.gain, row.gain_half_width)} points ({row.depth} layers, ReLU {deep[(deep.data == row.data) & (deep.arm == 'ReLU')].depth.iloc[0]})"
+            for row in deep.dropna().itertuples()
+        )
+        ours += f". Each at the depth that validation rows choose: {'; '.join(words)}"
     if over:
         ours += f". Against the best control, with the tuned optimiser: {'; '.join(over)}"
     return Finding(ours, verdict(better + best))

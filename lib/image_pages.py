@@ -6,7 +6,7 @@ import pandas as pd
 from lib import figures, image_results
 from lib.display import say, show, table
 from lib.reading import Collected
-from lib.sections.images import BY_HAND, PLANS, RANDOM
+from lib.sections.images import ARMS, BY_HAND, LAYERS, PLANS, RANDOM
 
 
 def scope(results: Collected, profile: str) -> None:
@@ -116,8 +116,11 @@ def depths(section: str, results: Collected) -> None:
     if deep.empty:
         say("Not yet run.")
         return
-    best = deep.loc[deep.groupby(["data", "arm"]).validation.idxmax()]
-    words = "; ".join(f"{figures.name_of(r.data)}, {r.arm} {figures.plus_minus(r.mean, r.half_width)} ({r.depth})" for r in best.itertuples())
+    chosen = deep.loc[deep.groupby(["data", "arm"]).validation.idxmax()]
+    best = {data: part.sort_values("depth") for data, part in chosen[chosen.arm.isin(ARMS)].groupby("data", sort=False)}
+    words = "; ".join(
+        f"{figures.name_of(data)}, " + ", ".join(f"{r.arm} {100 * r.mean:.1f} ({r.depth})" for r in part.itertuples()) for data, part in best.items()
+    )
     show(
         lambda: figures.by_depth(deep, list(deep.data.unique())),
         alt=f"Test accuracy against the number of hidden layers, one panel per dataset, a line per activation. With the depth that validation rows choose, in brackets: {words} %.",
@@ -125,6 +128,22 @@ def depths(section: str, results: Collected) -> None:
         name=f"fig-depth-{section}",
         data=deep,
     )
+    compared = image_results.at_best_depth(results)
+    if len(compared):
+        cells = [
+            [figures.name_of(r.data), r.arm, r.depth, figures.plus_minus(r.mean, r.half_width), "" if r.arm == "ReLU" else f"{100 * r.gain:+.1f} ± {100 * r.gain_half_width:.1f}"]
+            for r in compared.itertuples()
+        ]
+        table(
+            pd.DataFrame(cells, columns=["dataset", "activation", "hidden layers", "test accuracy (%)", "difference to ReLU"]),
+            caption=f"Each activation at the depth that validation rows choose for it, against ReLU at its own; {compared.n.min()} seeds, mean ± 95 % interval, differences paired by seed.",
+            name=f"tab-depth-{section}",
+        )
+    own = deep[deep.arm == LAYERS]
+    for row in own.itertuples():
+        same = deep[(deep.data == row.data) & (deep.depth == row.depth)].set_index("arm")["mean"]
+        others = ", ".join(f"{arm} {100 * same[arm]:.1f}" for arm in ARMS if arm in same)
+        say(f"On {figures.name_of(row.data)} with {row.depth} hidden layers, one activation learned for each layer reaches {100 * row.mean:.1f} % ({others}).")
 
 
 def controls(section: str, results: Collected) -> None:

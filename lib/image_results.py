@@ -128,23 +128,44 @@ def over_controls(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["data", "learned", "control", "gain", "half_width"])
 
 
-def by_depth(results: Collected) -> pd.DataFrame:
-    """Test accuracy at each depth, with the tuned optimiser and the seeds that were run at all depths.
-
-    Returns:
-        Columns data, arm, depth, n, mean, half_width, validation (its mean accuracy, to choose a depth by); empty while
-        other depths are missing.
-    """
+def depth_runs(results: Collected) -> pd.DataFrame:
+    """The runs with the tuned optimiser at each depth, of the seeds that all have; empty while some are missing."""
     deep = results.frame(role="depth")
     if deep.empty or "depth" in results.lacking:
         return pd.DataFrame()
     shallow = tuned(results)
-    runs = pd.concat([shallow[shallow.seed.isin(deep.seed) & shallow.data.isin(deep.data)], deep])
-    rows = [
-        [*group, len(part), *interval(part.test_accuracy), part.validation_accuracy.mean()]
-        for group, part in runs.groupby(["data", "arm", "network.depth"], sort=False)
-    ]
-    return pd.DataFrame(rows, columns=["data", "arm", "depth", "n", "mean", "half_width", "validation"])
+    return pd.concat([shallow[shallow.seed.isin(deep.seed) & shallow.data.isin(deep.data)], deep], ignore_index=True)
+
+
+def by_depth(results: Collected) -> pd.DataFrame:
+    """Test accuracy at each depth.
+
+    Returns:
+        Columns data, arm, depth, n, mean, half_width (NaN for one seed), validation (its mean accuracy, to choose a
+        depth by); empty while other depths are missing.
+    """
+    runs, rows = depth_runs(results), []
+    for group, part in runs.groupby(["data", "arm", "network.depth"], sort=False) if len(runs) else ():
+        mean = interval(part.test_accuracy) if len(part) > 1 else (part.test_accuracy.iloc[0], np.nan)
+        rows.append([*group, len(part), *mean, part.validation_accuracy.mean()])
+    columns = ["data", "arm", "depth", "n", "mean", "half_width", "validation"]
+    return pd.DataFrame(rows, columns=columns if rows else None)
+
+
+def at_best_depth(results: Collected) -> pd.DataFrame:
+    """Each activation at the depth that validation rows choose, against ReLU at its own (:func:`lib.figures.summary`).
+
+    Returns:
+        Its columns and depth; without the layer-specific activations, which have one depth; empty without two seeds.
+    """
+    runs = depth_runs(results)
+    if runs.empty or runs[runs.arm == "ReLU"].seed.nunique() < 2:
+        return pd.DataFrame()
+    runs = runs[runs.arm.isin(ARMS)]
+    merit = runs.groupby(["data", "arm", "network.depth"]).validation_accuracy.mean().reset_index()
+    best = merit.loc[merit.groupby(["data", "arm"]).validation_accuracy.idxmax(), ["data", "arm", "network.depth"]]
+    summary = figures.summary(runs.merge(best), "test_accuracy", ["data"])
+    return summary.merge(best.rename(columns={"network.depth": "depth"}))
 
 
 def distances(learned: Record, run: Record) -> tuple[float, float, float]:

@@ -97,7 +97,21 @@ def test_depths_compare_the_same_seeds():
     assert (row["mean"], row.half_width) == pytest.approx(tuple(interval([0.71, 0.72])))
     assert row.validation == pytest.approx(0.715)
     assert image_results.by_depth(Given(rows + deep, missing=1, lacking=["depth"])).empty
-    assert image_results.by_depth(Given(rows)).empty
+    assert image_results.by_depth(Given(rows)).empty and image_results.at_best_depth(Given(rows)).empty
+    one = image_results.by_depth(Given(rows + [r for r in deep if r["seed"] == 1]))
+    assert set(one.n) == {1} and one.half_width.isna().all()
+
+
+def test_each_activation_is_compared_at_the_depth_that_validation_rows_choose():
+    rows = [run("tuning", "mnist", optimiser=ADAM)]
+    for arm, validation, test in ((ARMS[0], (0.5, 0.7, 0.6), 0.6), (ARMS[1], (0.5, 0.6, 0.8), 0.65), (ARMS[2], (0.9, 0.6, 0.7), 0.5)):
+        for depth, merit in zip((1, 2, 3), validation, strict=True):
+            role = "final" if depth == 1 else "depth"
+            rows += [run(role, "mnist", arm, ADAM, seed, merit, depth) | {"test_accuracy": test + depth / 100 + seed / 1000} for seed in (1, 2)]
+    rows += [run("depth", "mnist", "layer-specific", ADAM, seed, 0.99, 2) for seed in (1, 2)]
+    table = image_results.at_best_depth(Given(rows)).set_index("arm")
+    assert table.depth.to_dict() == {ARMS[0]: 2, ARMS[1]: 3, ARMS[2]: 1}
+    assert table.gain[ARMS[1]] == pytest.approx(0.06) and table.gain[ARMS[2]] == pytest.approx(-0.11)
 
 
 def test_markers_are_late_evaluations_with_some_variation():
