@@ -124,7 +124,7 @@ def depths(section: str, results: Collected) -> None:
     show(
         lambda: figures.by_depth(deep, list(deep.data.unique())),
         alt=f"Test accuracy against the number of hidden layers, one panel per dataset, a line per activation. With the depth that validation rows choose, in brackets: {words} %.",
-        caption=f"Depths, {deep.n.min()} seeds, 95 % intervals (the paper's Figure 17). With the depth that validation rows choose, in brackets: {words} %.",
+        caption=f"Depths, {'one seed' if deep.n.min() == 1 else f'{deep.n.min()} seeds, 95 % intervals'} (the paper's Figure 17). With the depth that validation rows choose, in brackets: {words} %.",
         name=f"fig-depth-{section}",
         data=deep,
     )
