@@ -139,6 +139,13 @@ def depths(section: str, results: Collected) -> None:
             caption=f"Each activation at the depth that validation rows choose for it, against ReLU at its own; {compared.n.min()} seeds, mean ± 95 % interval, differences paired by seed.",
             name=f"tab-depth-{section}",
         )
+        better = [f"{r.arm} on {figures.name_of(r.data)}" for r in compared.dropna().itertuples() if r.gain > r.gain_half_width]
+        say(
+            f"With the depth that suits each, above ReLU with 95 % confidence: {', '.join(better)}."
+            if better
+            else "**With the depth that suits each, no learned activation is above ReLU with 95 % confidence**: what they gain with one hidden layer, ReLU gains by more layers. The activations were "
+            "learned with one hidden layer; in deeper networks only the layer-specific ones below were learned, with two."
+        )
     own = deep[deep.arm == LAYERS]
     for row in own.itertuples():
         same = deep[(deep.data == row.data) & (deep.depth == row.depth)].set_index("arm")["mean"]

@@ -164,7 +164,8 @@ def at_best_depth(results: Collected) -> pd.DataFrame:
     runs = runs[runs.arm.isin(ARMS)]
     merit = runs.groupby(["data", "arm", "network.depth"]).validation_accuracy.mean().reset_index()
     best = merit.loc[merit.groupby(["data", "arm"]).validation_accuracy.idxmax(), ["data", "arm", "network.depth"]]
-    summary = figures.summary(runs.merge(best), "test_accuracy", ["data"])
+    chosen = runs.merge(best).sort_values("arm", key=lambda arms: arms.map(ARMS.index), kind="stable")
+    summary = figures.summary(chosen, "test_accuracy", ["data"])
     return summary.merge(best.rename(columns={"network.depth": "depth"}))
 
 

@@ -36,6 +36,7 @@ def small():
         {
             "data": "a+b mod 27", "arm": arm, "seed": seed, "steps": 100, "network.width": 8,
             "learned": learned, "test_steps_to_95": steps, "test_accuracy_max": top,
+            "test_accuracy_last": top,
             "record": Record(**curve, test_accuracy=np.array([0.0, 0.1, top])),
         }
         for arm, learned, steps, top in (
