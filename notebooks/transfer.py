@@ -238,7 +238,7 @@ if images_done and len(deep) and not results.missing:
         lambda: figures_transfer_images.pairs(accuracies),
         alt=f"Scatter plots of test accuracy on one dataset against another, one panel per pair, one marker per activation and depth, with a line fitted to the learned ones. "
         f"Rank correlations: {in_words(0)}.",
-        caption=f"Test accuracy on pairs of datasets, {deep.seed.nunique()} seed(s); the line is fitted to the {n} architectures with a learned activation (the paper's Figure 19). Their rank "
+        caption=f"Test accuracy on pairs of datasets, {'one seed' if deep.seed.nunique() == 1 else f'mean over {deep.seed.nunique()} seeds'}; the line is fitted to the {n} architectures with a learned activation (the paper's Figure 19). Their rank "
         f"correlations, with 95 % intervals over architectures: {in_words(0)}. Of their changes against ReLU at the same depth: {in_words(1)}.",
         name="fig-images-pairs",
         data=accuracies.reset_index(),
