@@ -14,8 +14,8 @@
 # %% [markdown]
 # # Claims
 #
-# This companion tests claims of the paper, from C1 on. Each has a rule, written down before its full-scale results were read,
-# that turns our {term}`records <record>` into a verdict. This page is computed from the records every time the book is built.
+# This companion tests claims of the paper, from C1 on. Each has a rule, written down before its full-scale results were read (where it was
+# reworded or counted differently later, it says so), that turns our {term}`records <record>` into a verdict. This page is computed from the records every time the book is built.
 
 # %% tags=["set-up"]
 # In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
