@@ -27,6 +27,11 @@ class Scores:
     score: pd.DataFrame
     easy: pd.Series
 
+    @property
+    def specific(self) -> pd.DataFrame:
+        """The columns of the activations that were learned on one task each."""
+        return self.score.drop(columns=[RELU, ALL], errors="ignore")
+
 
 def transfer_scores(steps: pd.DataFrame, accuracy: pd.DataFrame, reference: str = RELU) -> Scores:
     """Score each activation on each task as in Figure 14.
@@ -84,7 +89,7 @@ def column_means(scores: Scores) -> dict[str, Interval]:
 
     The mean of the task-specific ones is over all their columns and all tasks, as in the paper.
     """
-    specific = scores.score.drop(columns=[RELU, ALL], errors="ignore")
+    specific = scores.specific
     means = {"ReLU": interval(scores.score[RELU])}
     if specific.shape[1]:
         means["task-specific"] = interval(specific.mean(axis=1))
@@ -136,7 +141,7 @@ def own_activations(cells: pd.DataFrame, functions: dict[str, np.ndarray]) -> Fi
 
 def heat_map(scores: Scores) -> Figure:
     """Figure 14: tasks as rows, activations as columns, brightness by score; ReLU and "all tasks" at the right."""
-    specific = [arm for arm in scores.score if arm not in (RELU, ALL)]
+    specific = list(scores.specific)
     extra = [arm for arm in (RELU, ALL) if arm in scores.score]
     n, k = len(scores.score), len(specific)
     small = 10.5 if n <= 8 else 7.5
@@ -173,7 +178,7 @@ def heat_map(scores: Scores) -> Figure:
 
 def score_table(scores: Scores) -> pd.DataFrame:
     """Mean scores per column, the paper's beside ours."""
-    specific = scores.score.drop(columns=[RELU, ALL], errors="ignore").mean()
+    specific = scores.specific.mean()
     rows = []
     for name, found in column_means(scores).items():
         spread = (

@@ -4,7 +4,7 @@
 from lib import figures, figures_transfer, figures_transfer_images
 from lib.findings import NOT_RUN, Finding, Read, verdict
 from lib.intervals import paired_interval
-from lib.sections.transfer import ALL, RELU, learned_on
+from lib.sections.transfer import ALL, learned_on
 
 
 def transfer_across_tasks(read: Read) -> Finding:
@@ -18,10 +18,9 @@ def transfer_across_tasks(read: Read) -> Finding:
     if len(means) < 3:
         return Finding(f"{ours}; the learning of the others diverged", "not reproduced")
     relu, specific, every = (means[name].mean for name in ("ReLU", "task-specific", "all tasks"))
-    single = scores.score.drop(columns=[RELU, ALL])
-    ahead = paired_interval(scores.score[ALL], single.mean(axis=1))
+    ahead = paired_interval(scores.score[ALL], scores.specific.mean(axis=1))
     ours += (
-        f". All tasks against task-specific, paired by task: {figures.plus_minus(*ahead)} points; {int((single.mean() > every).sum())} of the {single.shape[1]} "
+        f". All tasks against task-specific, paired by task: {figures.plus_minus(*ahead)} points; {int((scores.specific.mean() > every).sum())} of the {scores.specific.shape[1]} "
         "task-specific activations score higher than the one for all tasks"
     )
     return Finding(ours, verdict([specific > relu, every > specific]))

@@ -110,14 +110,19 @@ def complexity(section: str, results: Collected) -> None:
     )
 
 
+def _with_gain(row) -> list[str]:
+    """Two cells of a row of :func:`lib.figures.summary`: the accuracy, and the difference to ReLU."""
+    gain = "" if row.arm == "ReLU" else f"{100 * row.gain:+.1f} ± {100 * row.gain_half_width:.1f}"
+    return [figures.plus_minus(row.mean, row.half_width), gain]
+
+
 def depths(section: str, results: Collected) -> None:
     """Figure 17: the number of hidden layers."""
     deep = image_results.by_depth(results)
     if deep.empty:
         say("Not yet run.")
         return
-    chosen = deep.loc[deep.groupby(["data", "arm"]).validation.idxmax()]
-    best = {data: part.sort_values("depth") for data, part in chosen[chosen.arm.isin(ARMS)].groupby("data", sort=False)}
+    best = {data: part.sort_values("depth") for data, part in image_results.best_depths(deep).groupby("data", sort=False)}
     words = "; ".join(
         f"{figures.name_of(data)}, " + ", ".join(f"{r.arm} {100 * r.mean:.1f} ({r.depth})" for r in part.itertuples()) for data, part in best.items()
     )
@@ -131,7 +136,7 @@ def depths(section: str, results: Collected) -> None:
     compared = image_results.at_best_depth(results)
     if len(compared):
         cells = [
-            [figures.name_of(r.data), r.arm, r.depth, figures.plus_minus(r.mean, r.half_width), "" if r.arm == "ReLU" else f"{100 * r.gain:+.1f} ± {100 * r.gain_half_width:.1f}"]
+            [figures.name_of(r.data), r.arm, r.depth, *_with_gain(r)]
             for r in compared.itertuples()
         ]
         table(
@@ -162,7 +167,7 @@ def controls(section: str, results: Collected) -> None:
     known, tried = both.data.unique(), results.frame(role="control trial")
     compared = figures.summary(both, "test_accuracy", ["data"])
     cells = [
-        [figures.name_of(r.data), r.arm, r.n, figures.plus_minus(r.mean, r.half_width), "" if r.arm == "ReLU" else f"{100 * r.gain:+.1f} ± {100 * r.gain_half_width:.1f}"]
+        [figures.name_of(r.data), r.arm, r.n, *_with_gain(r)]
         for r in compared.itertuples()
     ]
     counts = tried[tried.data.isin(known)].groupby("arm").size() // len(known)

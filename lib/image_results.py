@@ -152,21 +152,25 @@ def by_depth(results: Collected) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns if rows else None)
 
 
+def best_depths(deep: pd.DataFrame) -> pd.DataFrame:
+    """The rows of :func:`by_depth` with the depth that validation rows choose, without the layer-specific arm."""
+    deep = deep[deep.arm.isin(ARMS)]
+    return deep.loc[deep.groupby(["data", "arm"]).validation.idxmax()]
+
+
 def at_best_depth(results: Collected) -> pd.DataFrame:
     """Each activation at the depth that validation rows choose, against ReLU at its own (:func:`lib.figures.summary`).
 
     Returns:
         Its columns and depth; without the layer-specific activations, which have one depth; empty without two seeds.
     """
-    runs = depth_runs(results)
-    if runs.empty or runs[runs.arm == "ReLU"].seed.nunique() < 2:
+    deep = by_depth(results)
+    if deep.empty or deep[deep.arm == "ReLU"].n.min() < 2:
         return pd.DataFrame()
-    runs = runs[runs.arm.isin(ARMS)]
-    merit = runs.groupby(["data", "arm", "network.depth"]).validation_accuracy.mean().reset_index()
-    best = merit.loc[merit.groupby(["data", "arm"]).validation_accuracy.idxmax(), ["data", "arm", "network.depth"]]
-    chosen = runs.merge(best).sort_values("arm", key=lambda arms: arms.map(ARMS.index), kind="stable")
-    summary = figures.summary(chosen, "test_accuracy", ["data"])
-    return summary.merge(best.rename(columns={"network.depth": "depth"}))
+    best = best_depths(deep)[["data", "arm", "depth"]]
+    chosen = depth_runs(results).rename(columns={"network.depth": "depth"}).merge(best)
+    chosen = chosen.sort_values("arm", key=lambda arms: arms.map(ARMS.index), kind="stable")
+    return figures.summary(chosen, "test_accuracy", ["data"]).merge(best)
 
 
 def distances(learned: Record, run: Record) -> tuple[float, float, float]:

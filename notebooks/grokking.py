@@ -182,10 +182,10 @@ if complete:
 # %% tags=["remove-input"]
 if complete:
     for name in tasks:
-        half = figures_grokking.steps_to(healthy[healthy.data == name], 0.5)
-        ends = healthy[(healthy.data == name) & (healthy.arm == "ReLU")].test_accuracy_last
+        runs = healthy[healthy.data == name]
+        half, ends = figures_grokking.steps_to(runs, 0.5), runs[runs.arm == "ReLU"].test_accuracy_last
         if half.notna().all():
-            relu, learned = (half[healthy[healthy.data == name].arm == arm].median() for arm in ("ReLU", "learned from zeros"))
+            relu, learned = (half[runs.arm == arm].median() for arm in ("ReLU", "learned from zeros"))
             say(
                 f"The ratio depends on the accuracy that is asked for. To half of the test pairs of {name} ReLU takes a median of {relu:,.0f} steps and the learned activation {learned:,.0f}: "
                 f"{relu / learned:.0f} times as many. At the last step the ReLU networks are at {100 * ends.min():.0f} to {100 * ends.max():.0f} %."

@@ -243,20 +243,7 @@ if complete:
 # Paired by seed, the differences to ReLU, with early stopping for the tile that the activation was made for:
 
 # %% tags=["remove-input"]
-def differences():
-    for (pair, spectral), part in final.groupby(["pair", "spectral"], sort=False):
-        for tile in TILES:
-            for arm in (LEARNED[tile], BY_HAND[tile]):
-                if (part.arm == arm).any():
-                    change = figures.plus_minus(*figures.gain(part, arm, f"by_{tile}_{tile}"))
-                    yield [" / ".join(figures.names(pair).values()), figures.normalisation(spectral), figures.arm_name(arm, pair), change]
-
-
 if complete:
-    table(
-        pd.DataFrame(differences(), columns=["tiles", "weights", "activation", "change of its tile's accuracy (points)"]),
-        caption="Paired differences to ReLU in points, with 95 % intervals.",
-    )
     gains = {
         (pair, spectral, tile, arm): figures.gain(part, arm, f"by_{tile}_{tile}")
         for (pair, spectral), part in final.groupby(["pair", "spectral"], sort=False)
@@ -264,6 +251,14 @@ if complete:
         for arm in (LEARNED[tile], BY_HAND[tile])
         if (part.arm == arm).any()
     }
+    rows = [
+        [" / ".join(figures.names(pair).values()), figures.normalisation(spectral), figures.arm_name(arm, pair), figures.plus_minus(*gain)]
+        for (pair, spectral, _, arm), gain in gains.items()
+    ]
+    table(
+        pd.DataFrame(rows, columns=["tiles", "weights", "activation", "change of its tile's accuracy (points)"]),
+        caption="Paired differences to ReLU in points, with 95 % intervals.",
+    )
     for pair in pairs:
         learned = {key: gain for key, gain in gains.items() if key[0] == pair and key[3] == LEARNED[key[2]]}
         steered = sum(gain.mean > gain.half_width for gain in learned.values())

@@ -50,7 +50,7 @@ from lib.experiments import accuracy, load_parts, schedule
 from lib.figures import name_of, plus_minus
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
-from lib.sections.transfer import ALL, PLANS, learned_on
+from lib.sections.transfer import PLANS, learned_on
 from lib.training import Optimiser, train
 
 # %% [markdown]
@@ -156,7 +156,7 @@ if matrix_done:
         "and all tasks, not the diagonal.",
         name="tab-matrix",
     )
-    specific = scores.score.drop(columns=["ReLU", ALL], errors="ignore")
+    specific = scores.specific
     own = [specific.loc[task, learned_on(task)] for task in specific.index if learned_on(task) in specific]
     others = (specific.to_numpy().sum() - sum(own)) / (specific.size - len(own))
     say(

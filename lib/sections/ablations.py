@@ -81,6 +81,9 @@ PLANS = {
 }
 
 
+FEWER = 2  # restarts of the arms but the default
+
+
 def ablations(profile: str, store: Store) -> Stages:
     """Appendix D: Tables 1 to 3, Figure 15, and three more: t, the number of control points, the outer optimiser.
 
@@ -106,7 +109,7 @@ def ablations(profile: str, store: Store) -> Stages:
 
     yield [run("final", "ReLU", Activation("relu"), seed) for seed in plan.seeds]
     for arm in plan.arms:
-        learns = [learn(arm, seed) for seed in (plan.restarts if arm == DEFAULT else plan.restarts[:2])]
+        learns = [learn(arm, seed) for seed in (plan.restarts if arm == DEFAULT else plan.restarts[:FEWER])]
         yield learns
         learns = usable(store, learns)
         selection = [reuse("selection", source, 0) for source in learns]
