@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from lib.figures import name_of, plus_minus
-from lib.intervals import Correlation, interval, paired_interval, spearman
+from lib.intervals import Correlation, spearman
 from lib.sections.transfer import ALL, RELU, Images, learned_on
 
 PAPER_TABLE = {  # Table 4: accuracy in % on mnist, fashion_mnist, svhn, cifar10; mean change and its spread
@@ -22,30 +22,11 @@ PAPER_TABLE = {  # Table 4: accuracy in % on mnist, fashion_mnist, svhn, cifar10
 PAPER_DATASETS = ("mnist", "fashion_mnist", "svhn", "cifar10")
 
 
-def changes(finals: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy on each dataset per arm, and its change against ReLU paired by seed.
-
-    Args:
-        finals: the runs with role "final".
-
-    Returns:
-        Columns arm, data, n, mean, half_width, gain, gain_half_width (fractions; NaN for ReLU itself).
-    """
-    rows = []
-    for data, part in finals.groupby("data", sort=False):
-        reference = part[part.arm == RELU].set_index("seed").test_accuracy
-        for arm, runs in part.groupby("arm", sort=False):
-            values = runs.set_index("seed").test_accuracy
-            gain = (np.nan, np.nan) if arm == RELU else paired_interval(values, reference.loc[values.index])
-            rows.append([arm, data, len(values), *interval(values), *gain])
-    return pd.DataFrame(rows, columns=["arm", "data", "n", "mean", "half_width", "gain", "gain_half_width"])
-
-
 def mean_changes(table: pd.DataFrame) -> pd.DataFrame:
     """Per arm: the mean over datasets of the change against ReLU, and its standard deviation over them, as in Table 4.
 
     Args:
-        table: from :func:`changes`.
+        table: from :func:`lib.figures.summary`, by dataset.
     """
     gains = table[table.arm != RELU].groupby("arm", sort=False).gain
     return pd.DataFrame({"mean": gains.mean(), "deviation": gains.std(ddof=1)})

@@ -32,7 +32,7 @@ def transfer_across_images(read: Read) -> Finding:
     finals = results.frame(role="final")
     if results.missing and (finals.empty or not results.lacking or "final" in results.lacking):
         return NOT_RUN
-    table = figures_transfer_images.changes(finals)
+    table = figures.summary(finals, "test_accuracy", ["data"])
     best = table.loc[table.groupby("data")["mean"].idxmax()].set_index("data").arm
     own = [arm == learned_on(data) for data, arm in best.items()]
     average = figures_transfer_images.mean_changes(table)

@@ -47,7 +47,7 @@ import torch
 from lib import algorithmic, claims, figures_grokking, figures_transfer, figures_transfer_images, metalearning, reading
 from lib.display import provenance, say, show, table
 from lib.experiments import accuracy, load_parts, schedule
-from lib.figures import name_of, plus_minus
+from lib.figures import name_of, plus_minus, summary
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
 from lib.sections.transfer import PLANS, learned_on
@@ -193,7 +193,7 @@ else:
 
 # %% tags=["hide-input"]
 if images_done:
-    changed = figures_transfer_images.changes(finals)
+    changed = summary(finals, "test_accuracy", ["data"])
     average = figures_transfer_images.mean_changes(changed)
     words = "; ".join(f"{figures_transfer_images.arm_name(arm)} {100 * row['mean']:+.1f}" for arm, row in average.iterrows())
     say(

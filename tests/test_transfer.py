@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import algorithmic, claims, figures_transfer, figures_transfer_images, findings_grokking, results
+from lib import algorithmic, claims, figures, figures_transfer, figures_transfer_images, findings_grokking, results
 from lib.experiments import Learn, Train
 from lib.figures_transfer import matrix_scores, transfer_scores
 from lib.reading import Collected
@@ -120,7 +120,7 @@ TABLE = {
 
 
 def test_the_mean_change_and_its_spread_over_datasets_are_those_of_table_4():
-    average = figures_transfer_images.mean_changes(figures_transfer_images.changes(image_runs(TABLE)))
+    average = figures_transfer_images.mean_changes(figures.summary(image_runs(TABLE), "test_accuracy", ["data"]))
     assert average.loc[learned_on("mnist")].tolist() == pytest.approx([0.03, 0.14 / np.sqrt(2)])
     assert RELU not in average.index
 
@@ -133,7 +133,7 @@ def test_the_papers_own_mean_changes_follow_from_its_table():
 
 
 def test_paired_changes_of_equal_differences_have_no_width():
-    table = figures_transfer_images.changes(image_runs(TABLE)).set_index(["arm", "data"])
+    table = figures.summary(image_runs(TABLE), "test_accuracy", ["data"]).set_index(["arm", "data"])
     assert table.gain[ALL, "mnist"] == pytest.approx(0.02)
     assert table.gain_half_width[ALL, "mnist"] == pytest.approx(0, abs=1e-9)
 
