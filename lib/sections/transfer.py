@@ -72,7 +72,7 @@ class Plan:
 #   learning  240,000 inner steps per task at width 128                            75 core-minutes; on all at once 25
 #   images    3 datasets, 2 restarts, 5 seeds, 4 hidden layers, batches of 1024    about 75 core-minutes
 #   depths    3 datasets, 4 activations, 3 depths                                  about 12 core-minutes a seed
-# NOTE[DIFF]: batches of 1,024 for the algorithmic tasks that have more pairs (modulus 53 and S5), in place of all pairs.
+# NOTE[DIFF]: batches of 1,024 for the algorithmic tasks with more pairs (modulus 53 and S5), in place of all pairs.
 # NOTE[DIFF]: 5,000 steps in place of up to 60,000, the same for every cell. "Solved with ReLU" therefore means: within
 # these steps. One restart per activation.
 # NOTE[DIFF]: image batches of 1,024 in place of 4,096, for all columns. A run of 4 layers takes 15 to 50 s.
