@@ -212,9 +212,7 @@ class LearnCollage:
 
     @property
     def cost(self) -> float:
-        s = self.settings
-        last = min(s.n_tr_start + s.n_tr_step * s.episodes, s.n_tr_max)
-        return s.episodes * (s.n_tr_start + last) / 2
+        return self.settings.planned_steps
 
     def run(self, context) -> Outcome:
         data = load(self.first, self.second, self.half, self.split, context.data_dir)

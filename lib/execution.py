@@ -20,7 +20,7 @@ import papermill
 import yaml
 from nbformat import NotebookNode
 
-from lib import pairs
+from lib import pairs, prepared
 from lib.display import MIME, alt_problem
 from lib.files import write_atomically
 
@@ -50,15 +50,18 @@ class Executed:
 
 
 def fingerprint(root: Path, name: str, parameters: dict) -> str:
-    """Hash of what an executed page depends on: script, parameters, library, stored results, packages."""
+    """Hash of what an executed page depends on: script, parameters, library, stored results, data, packages."""
     digest = hashlib.sha256(
         json.dumps([name, parameters, platform.python_version()], sort_keys=True).encode()
     )
-    files = [root / f"{name}.py", root / "requirements.txt"]
+    files = [root / f"{name}.py", root / "requirements.txt", root / "_config.yml"]
     library = sorted(path for ending in ("py", "cpp") for path in (LIBRARY / "lib").rglob(f"*.{ending}"))
     files += [path for path in library if path.stem not in BUILD_ONLY]
     for folder in ("data/results", "data/activations"):
         files += sorted(path for path in (root / folder).rglob("*") if path.is_file())
+    data_dir = prepared.directory(parameters.get("data_dir"))
+    for path in sorted([*data_dir.glob("images/*.npz"), *data_dir.glob("tabular/*.parquet")]):
+        digest.update(f"{prepared.stamp(path)}\n".encode())
     for path in files:
         if path.is_file():
             digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())

@@ -80,8 +80,6 @@ def accuracy(outputs: Tensor, rows: Rows, task: str, classes: int) -> float:
     """Fraction of correct predictions: argmax, sign (binary), or nearest class id (regression, Section 3.2)."""
     if task == "regression":
         return metrics.nearest_class_accuracy(outputs, classes, rows.labels)
-    if task == "binary":
-        return float(((outputs[:, 0] > 0) == (rows.labels == 1)).double().mean())
     return metrics.accuracy(outputs, rows.labels)
 
 
@@ -129,6 +127,10 @@ class Train:
     @property
     def cost(self) -> float:
         return float(self.steps)
+
+    @property
+    def label(self) -> str:
+        return f"{self.role}, {self.arm}, {self.data}, depth {self.network.depth}, seed {self.seed}"
 
     def run(self, context) -> Outcome:
         parts = load_parts(self.data, self.task, self.split, self.validation, context.data_dir)
@@ -226,8 +228,12 @@ class Learn:
 
     @property
     def cost(self) -> float:
-        last = min(self.settings.n_tr_start + self.settings.n_tr_step * self.settings.episodes, self.settings.n_tr_max)
-        return self.settings.episodes * (self.settings.n_tr_start + last) / 2
+        return self.settings.planned_steps
+
+    @property
+    def label(self) -> str:
+        data = self.data[0] if len(self.data) == 1 else f"{len(self.data)} datasets"
+        return f"{self.arm}, {data}, seed {self.seed}"
 
     def run(self, context) -> Outcome:
         tasks = []

@@ -20,11 +20,11 @@ NOT_RUN = Finding("—", "not yet run")
 
 
 def verdict(passed: Iterable[bool]) -> str:
-    """All conditions: reproduced; some: in part; none: not reproduced.
+    """All conditions: reproduced; some: in part; none, or no condition could be tested: not reproduced.
 
     Example:
         >>> verdict([True, False])
         'in part'
     """
     passed = list(passed)
-    return "reproduced" if all(passed) else "in part" if any(passed) else "not reproduced"
+    return "reproduced" if passed and all(passed) else "in part" if any(passed) else "not reproduced"

@@ -5,6 +5,7 @@ import pandas as pd
 
 from lib import figures, image_results
 from lib.findings import NOT_RUN, Finding, Read, verdict
+from lib.reading import Collected
 
 
 def _gains(summary: pd.DataFrame) -> str:
@@ -12,6 +13,13 @@ def _gains(summary: pd.DataFrame) -> str:
     return "; ".join(
         f"{figures.name_of(r.data)}, {r.arm}: {figures.plus_minus(r.gain, r.gain_half_width)} points" for r in rows
     )
+
+
+def _incomplete(results: Collected, summary: pd.DataFrame) -> list[bool]:
+    """A failed condition for each activation that diverged on a dataset, and one if datasets or runs are missing."""
+    there = set(zip(summary.data, summary.arm, strict=True))
+    lost = [False for data in summary.data.unique() for arm in image_results.ARMS if (data, arm) not in there]
+    return lost + [False] * bool(results.lacking & {*image_results.MAIN, "learn"})
 
 
 def classification_is_equal(read: Read) -> Finding:
@@ -27,7 +35,7 @@ def classification_is_equal(read: Read) -> Finding:
         near[figures.name_of(row.data)] = image_results.distances(records[row.learned], row.record)
     distances = ", ".join(f"{name} {gelu:.3f} (from ReLU {relu:.3f}; ReLU itself {own:.3f})" for name, (gelu, relu, own) in near.items())
     like = [gelu <= 0.15 and gelu < relu for gelu, relu, _ in near.values()]
-    return Finding(f"{_gains(summary)}. Distance from GELU: {distances}", verdict(equal + like))
+    return Finding(f"{_gains(summary)}. Distance from GELU: {distances}", verdict(equal + like + _incomplete(results, summary)))
 
 
 def regression_gains(read: Read) -> Finding:
@@ -38,7 +46,8 @@ def regression_gains(read: Read) -> Finding:
     summary = figures.summary(image_results.tuned(results), "test_accuracy", ["data"])
     better = [row.gain - row.gain_half_width > 0 for row in summary.dropna().itertuples()]
     means = summary.pivot(index="data", columns="arm", values="mean")
-    best = list(means["learned from zeros"] >= means["learned from ReLU"])
+    means = means.reindex(columns=image_results.ARMS)
+    best = list(means["learned from zeros"] >= means["learned from ReLU"])  # False where one diverged
     finals = image_results.finals(results)
     plain = figures.summary(finals[finals["optimiser.name"] == "sgd"], "test_accuracy", ["data"])
     ours = f"tuned optimiser: {_gains(summary)}. With plain gradient descent: {_gains(plain)}"
@@ -55,16 +64,17 @@ def regression_gains(read: Read) -> Finding:
         ours += f". Each at the depth that validation rows choose: {'; '.join(words)}"
     if over:
         ours += f". Against the best control, with the tuned optimiser: {'; '.join(over)}"
-    return Finding(ours, verdict(better + best))
+    return Finding(ours, verdict(better + best + _incomplete(results, summary)))
 
 
 def complexity_goes_with_regression(read: Read) -> Finding:
     """C3."""
-    correlations = {}
+    correlations, missing = {}, []
     for section in ("regression", "images"):
         results = read(section)
         if image_results.finals(results).empty:
             return NOT_RUN
+        missing += [False] * bool(results.lacking & {*image_results.MAIN, "learn"})
         for data, correlation in image_results.correlations(image_results.main_runs(results)).items():
             correlations[section, data] = correlation
     words = "; ".join(
@@ -75,7 +85,7 @@ def complexity_goes_with_regression(read: Read) -> Finding:
     above = [c.low > 0 for c in of_regression.values()]
     higher = [c.value > correlations["images", data].value for data, c in of_regression.items() if ("images", data) in correlations]
     flat = [abs(c.value) < 0.3 for (section, _), c in correlations.items() if section == "images"]
-    return Finding(f"rank correlation: {words}", verdict(above + higher + flat))
+    return Finding(f"rank correlation: {words}", verdict(above + higher + flat + missing))
 
 
 def different_accuracy_at_equal_complexity(read: Read) -> Finding:

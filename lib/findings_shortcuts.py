@@ -41,7 +41,10 @@ def activations_steer(read: Read) -> Finding:
     words, better = [], []
     for spectral, part in runs[0].groupby("spectral"):
         for tile, arm in LEARNED.items():
-            if (part.arm == arm).any():
+            if not (part.arm == arm).any():
+                words.append(f"{tile} tile {figures_shortcuts.normalisation(spectral)}: every restart diverged")
+                better.append(False)
+            else:
                 gain = figures_shortcuts.gain(part, arm, f"by_{tile}_{tile}")
                 hand = figures_shortcuts.gain(part, BY_HAND[tile], f"by_{tile}_{tile}") if (part.arm == BY_HAND[tile]).any() else None
                 control = f" (the best hand-made activation: {figures.plus_minus(*hand)})" if hand else ""
@@ -55,8 +58,12 @@ def ends_on_the_simple_tile(read: Read) -> Finding:
     if (runs := of_collages(read)) is None:
         return NOT_RUN
     words, passed = [], []
-    for spectral, part in runs[0][runs[0].arm == LEARNED["second"]].groupby("spectral"):
-        part = part.sort_values("seed")
+    for spectral, part in runs[0].groupby("spectral"):
+        part = part[part.arm == LEARNED["second"]].sort_values("seed")
+        if part.empty:
+            words.append(f"{figures_shortcuts.normalisation(spectral)} every restart diverged")
+            passed += [False, False]
+            continue
         bound = runs[1][(runs[1].spectral == spectral) & (runs[1].unambiguous == "second")].sort_values("seed")
         below = paired_interval(bound.by_second_second, part.by_second_second)
         ahead = paired_interval(part.last_first, part.last_second)

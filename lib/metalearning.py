@@ -34,7 +34,7 @@ class Settings:
         watch: the fraction of the rows that no episode ever sees; early stopping goes by them.
         objective: what the outer loss is measured on: "validation" (V), "training" (T', Table 3's naive variant) or
             "given" (the rows that the task brings, for an out-of-distribution V or Table 3's cheating variant).
-        patience: stop after so many episodes without a better (smoothed) loss on the watched rows.
+        patience: stop after so many episodes per task without a better (smoothed) loss on the watched rows.
         clip: largest norm of the outer gradient.
 
     NOTE[DIFF]: the paper stops when the performance on V worsens. Every row serves as training in some episode, and
@@ -66,6 +66,12 @@ class Settings:
             raise ValueError(f"episodes, n_tr_start, batch, patience must be at least 1 and unroll at least 0: {self}")
         if self.n_tr_step < 0 or not self.clip > 0:
             raise ValueError(f"n_tr_step must be at least 0 and clip positive, got {self.n_tr_step} and {self.clip}")
+
+    @property
+    def planned_steps(self) -> float:
+        """About how many inner steps all episodes take together, if none stops early."""
+        last = min(self.n_tr_start + self.n_tr_step * self.episodes, self.n_tr_max)
+        return self.episodes * (self.n_tr_start + last) / 2
 
 
 @dataclass(frozen=True, eq=False)

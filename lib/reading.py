@@ -1,6 +1,7 @@
 """Read what the store has of a section; or compute it here, small."""
 
 import functools
+import os
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ import pandas as pd
 from lib import sweep
 from lib.results import Record, Store
 from lib.sections import SECTIONS
+
+NO_DATA = os.devnull  # a data directory that has no files: a store's keys are then those of the committed manifest
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +78,20 @@ def collect(section: str, profile: str, store: Store) -> Collected:
 def results(section: str, profile: str, data_dir=None) -> Collected:
     """The records of a section: the committed ones ("paper"), or small ones computed now ("smoke", seconds).
 
+    Where the data here are another copy than that of the committed records, those computed with them are taken if there
+    are as many.
+
     Example:
         >>> results("grokking", "paper").frame(role="final").columns[:3].tolist()  # doctest: +SKIP
         ['kind', 'section', 'role']
     """
     if profile == "paper":
-        return collect(section, profile, Store())
+        store = Store(data_dir=data_dir)
+        found = collect(section, profile, store)
+        if store.has_other_data():
+            committed = collect(section, profile, Store(data_dir=NO_DATA))
+            found = max(found, committed, key=lambda collected: len(collected.records))
+        return found
     store = Store(tempfile.mkdtemp(dir=_scratch().name))
     sweep.run_here(stages(section, profile, store), store, data_dir)
     return collect(section, profile, store)

@@ -81,11 +81,19 @@ class Store:
     Args:
         root: the folder; by default data/results of this repository.
         fingerprints: name of a dataset -> its sha256; by default ``lib.datasets.fingerprint``.
+        data_dir: the folder of the data, see ``lib.prepared.directory``.
     """
 
-    def __init__(self, root: Path | str | None = None, fingerprints: Callable[[str], str] | None = None):
+    def __init__(
+        self,
+        root: Path | str | None = None,
+        fingerprints: Callable[[str], str] | None = None,
+        *,
+        data_dir: Path | str | None = None,
+    ):
         self.root = ROOT if root is None else Path(root)
         self.fingerprints = fingerprints
+        self.data_dir = data_dir
         self._sha256: dict[str, str] = {}  # of the datasets
         self._checked: dict[Path, tuple] = {}  # array files whose sha256 was verified, and their state then
 
@@ -93,19 +101,46 @@ class Store:
         """Return the sha256 of a dataset; it is asked for once."""
         if name not in self._sha256:
             if self.fingerprints is None:
-                from lib.datasets import fingerprint
+                from lib.sources import fingerprint
+
+                self._sha256[name] = fingerprint(name, self.data_dir)
             else:
-                fingerprint = self.fingerprints
-            self._sha256[name] = fingerprint(name)
+                self._sha256[name] = self.fingerprints(name)
         return self._sha256[name]
 
     def has_data(self, name: str) -> bool:
         """Whether a dataset has a fingerprint: its data are here, or were where committed results come from."""
         if self.fingerprints is not None:
             return True
-        from lib.datasets import known
+        from lib.sources import known
 
-        return known(name)
+        return known(name, self.data_dir)
+
+    def has_other_data(self) -> bool:
+        """Whether a dataset that it was asked for is here as another copy than that of the committed results."""
+        from lib.sources import recorded_fingerprint
+
+        return any(recorded_fingerprint(name) not in (None, sha256) for name, sha256 in self._sha256.items())
+
+    def get_data(self, experiment: Any) -> None:
+        """Download what is missing of an experiment's data, and check that they are those of its key.
+
+        Raises:
+            ValueError: if they are another copy than the one that the key was made of.
+            ConnectionError: if they cannot be downloaded.
+        """
+        if self.fingerprints is not None:
+            return
+        from lib.sources import download_if_missing, fingerprint
+
+        for name in datasets(experiment):
+            download_if_missing(name, self.data_dir)
+            if (found := fingerprint(name, self.data_dir)) != self.fingerprint(name):
+                raise ValueError(
+                    f"the data of {name!r} must be the copy that the record {self.key(experiment)} is named after "
+                    f"(sha256 {self.fingerprint(name)[:12]}...), but those downloaded are another ({found[:12]}...); "
+                    "run the command again, and it computes with them"
+                )
 
     def key(self, experiment: Any) -> str:
         """Return the name of the experiment's record."""

@@ -70,9 +70,8 @@ def image_arrays(name: str, data_dir: str | os.PathLike | None = None) -> tuple[
     """
     if name in EMBEDDED_IMAGES:
         return _embedded_images(name), 16
+    download_if_missing(name, data_dir)
     file = path(name, data_dir)
-    if not file.exists():
-        download.images(name, file)
     x_train, y_train, x_test, y_test = prepared.read_images(file, IMAGES[name].size)
     rows, columns = IMAGES[name].crop
     height, width = IMAGES[name].size[:2]
@@ -109,10 +108,8 @@ def table_arrays(name: str, data_dir: str | os.PathLike | None = None) -> tuple[
     """All rows of a table: columns (n, d) float64 and target (n,) int64 in 0 and 1."""
     if name in EMBEDDED_TABLES:
         return _embedded_table(name)
-    file = path(name, data_dir)
-    if not file.exists():
-        download.table(name, TABLES[name][0], file)
-    return prepared.read_table(file)
+    download_if_missing(name, data_dir)
+    return prepared.read_table(path(name, data_dir))
 
 
 def check_name(name: str) -> None:
@@ -153,6 +150,17 @@ def available(name: str, data_dir: str | os.PathLike | None = None) -> bool:
     return file is None or file.exists()
 
 
+def download_if_missing(name: str, data_dir: str | os.PathLike | None = None) -> None:
+    """Write the prepared file of a dataset unless it is there or none is needed (:mod:`lib.download`)."""
+    if available(name, data_dir):
+        return
+    file = path(name, data_dir)
+    if name in IMAGES:
+        download.images(name, file)
+    else:
+        download.table(name, TABLES[name][0], file)
+
+
 def known(name: str, data_dir: str | os.PathLike | None = None) -> bool:
     """Whether :func:`fingerprint` has an answer: a dataset's data are here, or in the committed manifest."""
     return available(name, data_dir) or name in _manifest()
@@ -171,17 +179,22 @@ def fingerprint(name: str, data_dir: str | os.PathLike | None = None) -> str:
     64
     """
     file = path(name, data_dir)
-    if file is not None and not file.exists():
-        entry = _manifest().get(name)
-        if entry is None:
+    if not available(name, data_dir):
+        if (recorded := recorded_fingerprint(name)) is None:
             raise ValueError(
                 f"no fingerprint of {name!r}: {file} is missing and {MANIFEST} has no entry for it"
             )
-        return entry["sha256"]
+        return recorded
     key = (name, prepared.stamp(file) if file else None)
     if key not in _DIGESTS:
         _DIGESTS[key] = prepared.digest(*_arrays(name, data_dir))
     return _DIGESTS[key]
+
+
+def recorded_fingerprint(name: str) -> str | None:
+    """The fingerprint in the committed manifest: of the copy that the stored results were computed on, if any."""
+    entry = _manifest().get(name)
+    return entry and entry["sha256"]
 
 
 def record_fingerprints(names: list[str], data_dir: str | os.PathLike | None = None) -> None:

@@ -6,7 +6,6 @@ was stopped in any way goes on where it was, and several sweeps at once share th
 """
 
 import argparse
-import functools
 import shutil
 import sys
 import time
@@ -193,7 +192,6 @@ def print_missing(stages: Stages, store: Store) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status: 0 if all is well, 1 after failures, 130 after Ctrl-C."""
-    from lib import datasets
     from lib.sections import KINDS, SECTIONS
 
     parser = argparse.ArgumentParser(prog="python -m lib.sweep", description=__doc__.split("\n\n")[0])
@@ -213,7 +211,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--at-most-minutes", type=_positive, help="as the records tell, for all together")
     options = parser.parse_args(arguments)
 
-    store = Store(options.results, functools.partial(datasets.fingerprint, data_dir=options.data_dir))
+    store = Store(options.results, data_dir=options.data_dir)
     try:
         if options.section == "verify":
             minutes = options.at_most_minutes or float("inf")

@@ -1,9 +1,8 @@
-"""Compute a random sample of the records again and compare the numbers: do untouched records still hold?
+"""Compute a random sample of the records again and compare: do untouched records still hold?
 
-Two numbers agree if they differ by at most ``tolerance`` relative to the larger one, or by at most 1e-6. An
-experiment may set its own ``tolerance``; integers are compared like other numbers, everything else must be
-equal. Arrays are not compared. On another processor sums are rounded differently, which long training runs
-amplify: there the comparison is fair only for experiments whose tolerance allows for it.
+Two numbers agree if they differ by at most ``tolerance`` relative to the larger one, or by at most 1e-6; two arrays of
+numbers if no difference is larger than that relative to the largest number in them. Everything else must be equal. On
+another processor sums are rounded differently, which long training runs amplify: there the comparison is not fair.
 """
 
 import math
@@ -13,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lib.configurations import rebuild
-from lib.results import Record, Store
+from lib.results import Outcome, Record, Store
 from lib.workers import Pool
 
 TOLERANCE = 1e-3
@@ -25,14 +26,13 @@ ABSOLUTE = 1e-6
 class Check:
     """What came of one record.
 
-    ``largest`` is the largest relative difference among the ``compared`` numbers; ``problem`` is empty if
-    they agree.
+    ``largest`` is the largest relative difference among the ``compared`` numbers, those in arrays included;
+    ``problem`` is empty if they agree.
     """
 
     key: str
     compared: int
     largest: float
-    tolerance: float
     problem: str
 
     @property
@@ -69,7 +69,7 @@ def verify(
 ) -> list[Check]:
     """Compute the records again in worker processes, print a table and return its rows."""
     checks, experiments = [], {}
-    print(f"{'record':32} {'recorded':>9} {'numbers':>8} {'largest difference':>19} {'tolerance':>10}")
+    print(f"{'record':32} {'recorded':>9} {'numbers':>8} {'largest difference':>19}")
     for record in records:
         try:
             experiment = rebuild(record.config, kinds)
@@ -77,27 +77,26 @@ def verify(
                 raise ValueError(f"data or code differ from the record's: its key would now be {name}")
             experiments[record.key] = experiment
         except Exception as error:
-            checks.append(Check(record.key, 0, math.nan, math.nan, str(error)))
+            checks.append(Check(record.key, 0, math.nan, str(error)))
             _print(checks[-1], record)
     by_key = {record.key: record for record in records}
     with Pool(processes) as pool:
         for event in pool.run(experiments, store, data_dir, again=True):
             if event.status in ("again", "failed"):
                 record = by_key[event.name]
-                tolerance = float(getattr(experiments[event.name], "tolerance", TOLERANCE))
                 if event.status == "failed":
-                    checks.append(Check(event.name, 0, math.nan, tolerance, event.detail.rstrip()))
+                    checks.append(Check(event.name, 0, math.nan, event.detail.rstrip()))
                 else:
-                    checks.append(compare(record, event.detail, tolerance))
+                    checks.append(compare(record, event.detail))
                 _print(checks[-1], record)
     print(f"{sum(check.agrees for check in checks)} of {len(checks)} agree")
     return checks
 
 
-def compare(record: Record, numbers: dict[str, Any], tolerance: float = TOLERANCE) -> Check:
-    """Compare a record with numbers that were computed again."""
+def compare(record: Record, again: Outcome, tolerance: float = TOLERANCE) -> Check:
+    """Compare a record with what was computed again."""
     compared, largest, problems = 0, 0.0, []
-    for where, old, new in _pairs("numbers", record.numbers, numbers):
+    for where, old, new in _pairs("numbers", record.numbers, again.numbers):
         if _is_number(old) and _is_number(new):
             compared += 1
             if not math.isclose(old, new, rel_tol=0.0, abs_tol=ABSOLUTE):
@@ -107,7 +106,34 @@ def compare(record: Record, numbers: dict[str, Any], tolerance: float = TOLERANC
             agree = type(old) is type(new) and old == new
         if not agree:
             problems.append(f"{where}: {old!r} in the record, now {new!r}")
-    return Check(record.key, compared, largest, tolerance, "\n".join(problems))
+    for name in sorted(record.arrays.keys() | again.arrays.keys()):
+        old, new = record.arrays.get(name), again.arrays.get(name)
+        if old is None or new is None or (old.shape, old.dtype) != (new.shape, new.dtype):
+            old, new = (array is not None and f"{array.dtype} {array.shape}" for array in (old, new))
+            problems.append(f"arrays.{name}: {old or 'none'} in the record, now {new or 'none'}")
+            continue
+        compared += old.size
+        difference = _difference(old, new)
+        largest = max(largest, difference)
+        if difference > tolerance:
+            problems.append(f"arrays.{name}: differs by {difference:.2g} of its largest number")
+    if not compared and not problems:
+        problems.append("nothing to compare: it has no numbers")
+    return Check(record.key, compared, largest, "\n".join(problems))
+
+
+def _difference(old: np.ndarray, new: np.ndarray) -> float:
+    """The largest difference of two arrays of one shape, relative to their largest number; infinite for other types."""
+    if np.array_equal(old, new, equal_nan=old.dtype.kind in "fc"):
+        return 0.0
+    if old.dtype.kind not in "fiu":
+        return math.inf
+    old, new = old.astype(float), new.astype(float)
+    finite = np.isfinite(old)
+    if not np.array_equal(old[~finite], new[~finite], equal_nan=True) or not np.isfinite(new[finite]).all():
+        return math.inf
+    apart = np.abs(old - new)[finite].max()
+    return 0.0 if apart <= ABSOLUTE else float(apart / max(np.abs(old[finite]).max(), np.abs(new[finite]).max()))
 
 
 def _pairs(where: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -128,5 +154,5 @@ def _is_number(value: Any) -> bool:
 def _print(check: Check, record: Record) -> None:
     seconds = f"{record.provenance['duration_s']:.0f} s"
     verdict = "agrees" if check.agrees else "DIFFERS"
-    columns = f"{seconds:>9} {check.compared:>8} {check.largest:>19.2g} {check.tolerance:>10.2g}"
+    columns = f"{seconds:>9} {check.compared:>8} {check.largest:>19.2g}"
     print(f"{check.key:32} {columns}  {verdict}", *check.problem.splitlines(), sep="\n    ", flush=True)

@@ -22,6 +22,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lib.configurations import plain
 from lib.provenance import code, reset_peak_memory
 from lib.results import Outcome, Store, locked
@@ -73,6 +75,7 @@ def compute(
             return "busy"
         if store.has(experiment):
             return "skipped"
+        store.get_data(experiment)
         checkpoints = store.root.parent / "checkpoints" / path.stem
         checkpoints.mkdir(parents=True, exist_ok=True)
         try:
@@ -87,11 +90,13 @@ def compute(
 
 def compute_again(
     experiment: Any, store: Store, data_dir: Path | None, report: Callable[[str], None]
-) -> dict[str, Any]:
-    """Run an experiment from its start and return its numbers as a record would have them; write none."""
+) -> Outcome:
+    """Run an experiment from its start and return its outcome as a record would have it; write none."""
+    store.get_data(experiment)
     with tempfile.TemporaryDirectory() as folder:
         _, outcome, _ = _timed(experiment, Context(store, data_dir, Path(folder), report))
-    return plain(outcome.numbers, "numbers", finite=False)
+    arrays = {name: np.asarray(array) for name, array in outcome.arrays.items()}
+    return Outcome(plain(outcome.numbers, "numbers", finite=False), arrays)
 
 
 def _timed(experiment: Any, context: Context) -> tuple[datetime, Outcome, float]:
@@ -148,7 +153,7 @@ class Event:
     """What happened to the experiment ``name``.
 
     ``status`` is "started", "report", "done", "skipped", "busy" (to be tried again), "again" or "failed";
-    ``detail`` is the report's text, the numbers computed again, the traceback, or for the other answers the
+    ``detail`` is the report's text, the outcome computed again, the traceback, or for the other answers the
     seconds. Once a second there is also a "tick".
     """
 
@@ -189,7 +194,7 @@ class Pool:
 
         Args:
             experiments: by name.
-            again: compute all anew and yield their numbers, rather than writing the records that are missing.
+            again: compute all anew and yield their outcomes, rather than writing the records that are missing.
         """
         queue, running, busy = deque(experiments), {}, []
         while queue or running or busy:

@@ -208,7 +208,7 @@ if complete:
             lambda name=name: figures_grokking.each_seed(healthy[healthy.data == name]),
             alt=f"Test accuracy over steps on {name}, one line per seed for ReLU and for the learned activation. Means over seeds: {words}.",
             caption=f"Test accuracy on {name}, one line per seed. Means over {healthy.seed.nunique()} seeds: {words}. The falls that [C16](../book/claims.ipynb) speaks of are mostly in other runs: "
-            "of restarts that were not selected, with less data, at other moduli.",
+            "of restarts that were not selected, at other widths, with less data.",
             name="fig-seeds-" + name.replace(" ", "-").replace("+", "-plus-"),
         )
 

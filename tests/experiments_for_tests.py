@@ -122,7 +122,6 @@ class Drifting:
 
     base: float
     file: str
-    tolerance = 0.1
 
     def run(self, context) -> Outcome:
         return Outcome({"number": self.base + float(Path(self.file).read_text())})

@@ -104,10 +104,10 @@ def test_put_needs_a_time_zone(store):
 
 
 def test_the_default_fingerprints_are_those_of_the_datasets(tmp_path, monkeypatch):
-    from lib import datasets
+    from lib import sources
 
-    monkeypatch.setattr(datasets, "fingerprint", lambda name: f"of {name}")
-    assert put(Store(tmp_path), Small(1)).data == {"numbers": "of numbers"}
+    monkeypatch.setattr(sources, "fingerprint", lambda name, data_dir: f"of {name} in {data_dir}")
+    assert put(Store(tmp_path, data_dir="here"), Small(1)).data == {"numbers": "of numbers in here"}
 
 
 def test_a_dataset_is_fingerprinted_once(tmp_path):
