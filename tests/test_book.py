@@ -11,6 +11,7 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from prepared_files import write_images
 
 from lib import book, claims, execution, htmlcheck, pairs
 from lib.book import BookError, build_book
@@ -387,7 +388,7 @@ def test_an_image_with_alt_in_the_metadata_of_its_cell_is_accepted():
     assert execution.check(executed([BARE], metadata=alt)) == []
 
 
-def test_the_fingerprint_changes_with_all_that_a_page_depends_on(copy):
+def test_the_fingerprint_changes_with_all_that_a_page_depends_on(copy, tmp_path, monkeypatch):
     (copy / "data" / "results").mkdir(parents=True)
 
     def now(parameters=PARAMETERS):
@@ -406,6 +407,11 @@ def test_the_fingerprint_changes_with_all_that_a_page_depends_on(copy):
     assert now() == seen[-1]
     edit(copy, "book/start.md", "Maths", "Mathematics")
     assert now() == seen[-1]
+    for name in ("mnist", "cifar10"):
+        write_images(tmp_path / "data", name)
+        monkeypatch.setenv("SIMPLICITY_DATA", str(tmp_path / "data"))
+        assert now() == now({**PARAMETERS}) and now() not in seen
+        seen.append(now())
 
 
 def test_a_damaged_note_beside_an_executed_copy_is_ignored(copy):

@@ -331,7 +331,7 @@ def test_the_claims_are_settled_from_the_records(smoke):
     assert findings["C10"].verdict == ("reproduced" if near else "not reproduced")
     assert f"{second.mean():.1f} ±" in findings["C10"].ours
     assert (
-        findings["C11"].ours.count("points") == 2 and "first tile than on the second" in findings["C12"].ours
+        findings["C11"].ours.count("points") == 2 and "points more on clean digits than on noisy digits" in findings["C12"].ours
     )
 
 

@@ -12,8 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 from experiments_for_tests import KINDS, Failing, Resuming, Silent, Small, Squares, Surroundings, fingerprints
+from prepared_files import write_images
 
-from lib import sweep
+from lib import download, sweep
+from lib.datasets import fingerprint, load
 from lib.results import Outcome, Store, locked
 from lib.sweep import Progress, duration, missing_of, run, run_here
 from lib.workers import Event, Pool
@@ -394,3 +396,42 @@ def test_command_verifies(command, capsys, store):
     assert command("verify", "--processes", "1") == 1
     printed = capsys.readouterr().out
     assert "numbers.square: 1.5 in the record, now 1" in printed and printed.endswith("2 of 3 agree\n")
+
+
+def test_sections_can_be_listed_without_the_data_that_nobody_has(tmp_path, capsys):
+    for section in ("images", "regression"):  # their plans name SVHN
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        arguments = [section, "--list", "--data-dir", str(tmp_path / "empty"), "--results", str(tmp_path / "results")]
+        assert sweep.main(arguments) == 0
+        assert capsys.readouterr().out.startswith("stage 1: ")
+
+
+@dataclass(frozen=True)
+class Loading:
+    """Reads a dataset, as experiments do."""
+
+    kind = "loading"
+    version = 1
+
+    name: str
+
+    @property
+    def datasets(self):
+        return (self.name,)
+
+    def run(self, context) -> Outcome:
+        return Outcome({"rows": len(load(self.name, context.data_dir).x_train)})
+
+
+def test_data_that_come_with_a_run_must_be_those_of_its_key(tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "images", lambda name, path: write_images(tmp_path, name))
+    store = Store(tmp_path / "results", data_dir=tmp_path)
+    experiment = Loading("mnist")
+    name = store.key(experiment)  # of the committed manifest's copy
+    with pytest.raises(ValueError, match=f"the data of 'mnist' must be the copy that the record {name} is named after"):
+        run_here([[experiment]], store, tmp_path)
+    assert not list(store.records())
+    again = Store(tmp_path / "results", data_dir=tmp_path)
+    summary = run_here([[experiment]], again, tmp_path)
+    assert summary.done == (again.key(experiment),) and again.key(experiment) != name
+    assert again.get(experiment).data == {"mnist": fingerprint("mnist", tmp_path)}

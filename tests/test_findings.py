@@ -1,0 +1,79 @@
+"""How verdicts come about, on records made up by hand."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import findings_images, findings_shortcuts, reading
+from lib.figures_shortcuts import RELU
+from lib.findings import verdict
+from lib.findings_grokking import later_fall
+from lib.results import Store
+from lib.sections.shortcuts import LEARNED
+from prepared_files import write_images
+
+
+@pytest.mark.parametrize(
+    ("passed", "expected"),
+    [([True, True], "reproduced"), ([True, False], "in part"), ([False], "not reproduced"), ([], "not reproduced")],
+)
+def test_a_verdict_needs_a_condition_that_holds(passed, expected):
+    assert verdict(passed) == expected
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "fall"),
+    [
+        ([0.1, 0.5, 1.0, 1.0], [0.3, 0.2, 0.0, 0.1], 0.0),  # the untrained network had luck
+        ([0.1, 1.0, 1.0, 1.0], [0.3, 0.2, 0.9, 0.6], 0.3),
+        ([0.1, 0.5, 0.6, 0.7], [0.3, 0.9, 0.2, 0.1], 0.0),  # the training pairs are never fitted
+        ([0.1, 0.95, 1.0, 1.0], [0.1, 0.8, 0.5, 0.5], 0.3),
+    ],
+)
+def test_a_fall_counts_from_the_fit_of_the_training_pairs_on(train, test, fall):
+    record = SimpleNamespace(arrays={"train_accuracy": np.array(train), "test_accuracy": np.array(test)})
+    assert later_fall(record) == pytest.approx(fall)
+
+
+def collage_runs(arms):
+    rows = [
+        {
+            "pair": ("mnist", "cifar10"), "arm": arm, "seed": seed, "spectral": spectral, "unambiguous": "second", "last_first": 0.9, "last_second": 0.1 + seed / 1000,
+            **{f"by_{a}_{b}": 0.5 + 0.1 * (arm != RELU) + seed / 1000 for a in ("first", "second") for b in ("first", "second")},
+        }
+        for arm in arms
+        for seed in (1, 2, 3)
+        for spectral in (False, True)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_an_activation_whose_learning_diverged_is_a_condition_that_fails(monkeypatch):
+    upper = collage_runs([RELU]).assign(by_second_second=[0.9, 0.91, 0.92] * 2)
+    expected = {2: "reproduced", 1: "in part", 0: "not reproduced"}
+    for count, said in expected.items():
+        runs = collage_runs([RELU, *list(LEARNED.values())[:count]])
+        monkeypatch.setattr(findings_shortcuts, "of_collages", lambda read, runs=runs: (runs, upper, runs[:0]))
+        finding = findings_shortcuts.activations_steer(None)
+        assert finding.verdict == said and finding.ours.count("every restart diverged") == 2 * (2 - count)
+    assert findings_shortcuts.ends_on_the_simple_tile(None).verdict == "not reproduced"
+
+
+@pytest.mark.parametrize(
+    ("arms", "lacking", "failed"),
+    [(3, (), 0), (2, (), 1), (3, ("tuning",), 1), (3, ("learn",), 1), (3, ("depth",), 0), (2, ("selection",), 2)],
+)
+def test_what_diverged_or_is_missing_fails_a_condition_of_the_image_claims(arms, lacking, failed):
+    summary = pd.DataFrame({"data": "mnist", "arm": list(findings_images.image_results.ARMS[:arms])})
+    results = reading.Collected([], len(lacking), frozenset(lacking))
+    assert findings_images._incomplete(results, summary) == [False] * failed
+
+
+def test_other_data_do_not_hide_the_committed_records(tmp_path, monkeypatch):
+    committed = len(reading.results("images", "paper").records)
+    write_images(tmp_path, "mnist")
+    store = Store(data_dir=tmp_path)
+    assert len(reading.collect("images", "paper", store).records) < committed and store.has_other_data()
+    assert len(reading.results("images", "paper", tmp_path).records) == committed
