@@ -85,7 +85,7 @@ def complexity_goes_with_regression(read: Read) -> Finding:
     above = [c.low > 0 for c in of_regression.values()]
     higher = [c.value > correlations["images", data].value for data, c in of_regression.items() if ("images", data) in correlations]
     flat = [abs(c.value) < 0.3 for (section, _), c in correlations.items() if section == "images"]
-    return Finding(f"rank correlation: {words}", verdict(above + higher + flat + missing))
+    return Finding(f"rank correlation, with intervals over activations and optimisers (bootstrap): {words}", verdict(above + higher + flat + missing))
 
 
 def different_accuracy_at_equal_complexity(read: Read) -> Finding:

@@ -1,6 +1,7 @@
 # ruff: noqa: E501 (words are easier to read on one line)
 """What the two pages on images show of their records, one function for each part of a page (Sections 3.1 and 3.2)."""
 
+import numpy as np
 import pandas as pd
 
 from lib import figures, image_results
@@ -70,18 +71,25 @@ def functions(section: str, results: Collected) -> None:
         return
     panels, distances = image_results.functions(results)
     near = distances.assign(gelu=pd.to_numeric(distances["distance to GELU"], errors="coerce")).groupby("activation").gelu.agg(["min", "max"])
-    words = "; ".join(f"{arm} {row['min']:.2f} to {row['max']:.2f}" for arm, row in near.iterrows())
+    words = "; ".join(f"{arm} {row['min']:.2f} to {row['max']:.2f}" for arm, row in near.dropna().iterrows())
+    constant = [title.replace("\n", ", ") for title, _, psi, _, _ in panels if np.ptp(psi) == 0]
+    shapes = {
+        "learned from ReLU": "Those learned from ReLU keep the shape of a hinge, more or less bent",
+        "learned from zeros": "those learned from zeros go up and down" + (f", but for a constant ({'; '.join(constant)})" if constant else ""),
+    }
     show(
         lambda: figures.learned_functions(panels, "gelu"),
-        alt="Small panels of the learned activation functions on the range from -5 to 5, with GELU dotted: one panel per dataset, optimiser and initial function. Those learned from ReLU keep the shape of a "
-        f"hinge, more or less bent; those learned from zeros go up and down. Distance from GELU: {words}.",
+        alt="Small panels of the learned activation functions on the range from -5 to 5, with GELU dotted: one panel per dataset, optimiser and initial function. "
+        f"{'; '.join(shapes.values())}. Distance from GELU: {words}.",
         caption=f"The learned functions that the final runs use, with GELU dotted. Scale and offset carry no meaning: the next layer's weights absorb them. Distance from GELU (table below): {words}.",
         name=f"fig-functions-{section}",
     )
+    for title in constant:
+        say(f"**{title}: the function that was learned is constant**, so nothing was learned there, and its networks predict one and the same value.")
     table(
         distances,
         caption="Distance of each learned function from GELU and from ReLU after the best scale, shift and input scale, weighted by where the "
-        "trained network's pre-activations fall: 0 is equality, 1 is no better than a constant; — where the function itself is constant there.",
+        "trained network's pre-activations fall: 0 is equality, 1 is no better than a constant; — where the function itself is constant there, or all pre-activations are on one side of 0.",
         name=f"tab-distance-{section}",
     )
     say(
@@ -103,7 +111,7 @@ def complexity(section: str, results: Collected) -> None:
         lambda: figures.accuracy_against_tv(points, list(correlations)),
         alt=f"Scatter plots of test accuracy against total variation, one panel per dataset, markers by activation. Rank correlations over the runs: {words}.",
         caption=f"Test accuracy against total variation. Rank correlation over the runs of a dataset at their best step ({', '.join(f'{figures.name_of(data)} {n}' for data, n in runs.groupby('data', sort=False).size().items())} "
-        f"runs), with 95 % interval: {words}."
+        f"runs), with 95 % interval from a bootstrap over activations and optimisers: {words}."
         + (f" {outside.sum()} markers of nearly constant networks are outside the frame." if outside.any() else ""),
         name=f"fig-tv-{section}",
         data=points,

@@ -8,7 +8,7 @@ import torch
 
 from lib import figures, splines
 from lib.curves import activation_distance
-from lib.intervals import Correlation, interval, paired_interval, spearman
+from lib.intervals import Correlation, clustered_spearman, interval, paired_interval
 from lib.reading import Collected
 from lib.results import Record
 from lib.sections.images import ARMS, BY_HAND, LONGER, RANDOM
@@ -176,12 +176,16 @@ def at_best_depth(results: Collected) -> pd.DataFrame:
 def distances(learned: Record, run: Record) -> tuple[float, float, float]:
     """Distances of a learned function from GELU and from ReLU, and of ReLU from GELU.
 
-    All are weighted by where the trained network uses the learned function; NaN for one that is constant there.
+    All are weighted by where the trained network uses the learned function. NaN for one that is constant there; all are
+    NaN where the network uses one side of 0 only, on which ReLU itself is straight.
     """
     psi, activation = torch.from_numpy(learned.arrays["psi_hidden"]), learned.config["network"]["activation"]
     grid = splines.grid(len(psi), activation["low"], activation["high"])
     density = torch.from_numpy(run.arrays["pre_activations"])
     gelu, relu = torch.nn.functional.gelu, torch.relu
+    where = grid[density > 0]
+    if where.min() >= 0 or where.max() <= 0:
+        return (float("nan"),) * 3
 
     def distance(values: torch.Tensor, reference: Callable[[torch.Tensor], torch.Tensor]) -> float:
         used = values[density > 0]
@@ -203,7 +207,8 @@ def functions(results: Collected) -> tuple[list[tuple[str, str, np.ndarray, floa
         panels.append((title, row.arm, learned.arrays["psi_hidden"], limits["low"], limits["high"]))
         rows.append((name, optimiser, row.arm, *distances(learned, row.record)))
     columns = ["dataset", "optimiser", "activation", "distance to GELU", "distance to ReLU", "of ReLU to GELU"]
-    frame = pd.DataFrame(rows, columns=columns).round(3).fillna("—").sort_values(["activation", "dataset"])
+    frame = pd.DataFrame(rows, columns=columns).sort_values(["activation", "dataset"])
+    frame[columns[3:]] = frame[columns[3:]].map("{:.3f}".format).replace("nan", "—")
     return sorted(panels, key=lambda panel: (panel[1], panel[0])), frame
 
 
@@ -224,5 +229,12 @@ def nearly_constant(points: pd.DataFrame) -> pd.Series:
 
 
 def correlations(runs: pd.DataFrame) -> dict[str, Correlation]:
-    """Per dataset, the rank correlation of test accuracy with total variation over the runs at their best step."""
-    return {data: spearman(part.tv, part.test_accuracy) for data, part in runs.groupby("data", sort=False)}
+    """Per dataset, the rank correlation of test accuracy with total variation over the runs at their best step.
+
+    Runs that share activation and optimiser are one cluster of the bootstrap: their seeds are not independent of that.
+    """
+    by = runs.arm + runs.learned + runs["optimiser.name"] + runs["optimiser.lr"].astype(str)
+    return {
+        data: clustered_spearman(part.tv, part.test_accuracy, by[part.index])
+        for data, part in runs.groupby("data", sort=False)
+    }

@@ -234,7 +234,7 @@ if complete:
             merit = f"{100 * trained.record.iloc[0].arrays['validation_accuracy'].mean():.1f}" if len(trained) else "diverged"
             title = f"restart {run.seed}" + (", selected" if run.key in chosen else "")
             panels.append((f"{title}: {words}", psi, run.key in chosen))
-            rows.append([title, points, settings["unroll"], settings["outer"]["lr"], run.episodes, words, merit])
+            rows.append([title, points, settings["unroll"], settings["outer"]["lr"], run.episodes, run.best_episode, words, merit])
         show(
             lambda panels=panels, low=low, high=high: figures_grokking.functions(panels, low, high),
             alt=f"Functions learned from zeros on {name}, one row per restart, the whole range at the left and the middle enlarged at the right. "
@@ -243,8 +243,8 @@ if complete:
             caption=f"Functions learned from zeros on {name}, with their dominant frequency and the part of their power in that spectral peak. Dots: control points.",
             name="fig-functions-" + name.replace(" ", "-").replace("+", "-plus-"),
         )
-        columns = ["restart", "$n_c$", "$t$", r"$\eta$", "episodes", "dominant frequency", "mean validation accuracy (%)"]
-        table(pd.DataFrame(rows, columns=columns), caption=f"The restarts on {name}: settings, frequency, and the number that selects.")
+        columns = ["restart", "$n_c$", "$t$", r"$\eta$", "episodes", "kept at", "dominant frequency", "mean validation accuracy (%)"]
+        table(pd.DataFrame(rows, columns=columns), caption=f"The restarts on {name}: settings, episodes, the one whose function was kept, its frequency, and the number that selects.")
 
 # %% [markdown]
 # ### Other widths, less training data
@@ -289,17 +289,18 @@ if len(others) and "modulus" not in results.lacking:
     for name in sorted(used.data.unique(), key=lambda name: int(name.split()[-1])):
         runs = used[used.data == name]
         steps = {arm: median_words(part.test_steps_to_95, int(part.steps.max())) for arm, part in runs.groupby("arm")}
-        row = [name, steps.get("ReLU"), steps.get("learned from zeros", "diverged"), "—", "—"]
+        row = [name, steps.get("ReLU"), steps.get("learned from zeros", "diverged"), "—", "—", "—"]
         if name in learned_by:
             record = by_key[learned_by[name]].record
             spline_of = record.config["network"]["activation"]
             low, high, psi = spline_of["low"], spline_of["high"], record.arrays["psi_hidden"]
             try:
                 found = figures_grokking.frequency_of(psi, low, high)
-                row[3:] = [f"{found.frequency:.1f}", f"{100 * found.sharpness:.0f}"]
+                row[4:] = [f"{found.frequency:.1f}", f"{100 * found.sharpness:.0f}"]
             except ValueError:  # a line: nothing was learned
-                row[3:] = ["no oscillation", "—"]
-            panels.append((f"{name}: {row[3]} cycles per unit", psi, True))
+                row[4:] = ["no oscillation", "—"]
+            row[3] = f"{record.numbers['best_episode']} of {record.numbers['episodes']}"
+            panels.append((f"{name}: {row[4]} cycles per unit{findings_grokking.hardly_learned(record)}", psi, True))
         rows.append(row)
     show(
         lambda: figures_grokking.functions(panels, low, high),
@@ -309,8 +310,8 @@ if len(others) and "modulus" not in results.lacking:
         name="fig-moduli",
     )
     table(
-        pd.DataFrame(rows, columns=["task", "steps, ReLU", "steps, learned", "frequency", "% of power"]),
-        caption=f"Median steps to 95 % test accuracy, and the dominant frequency of the learned function in cycles per unit of $z$, with the part of its power in that peak. "
+        pd.DataFrame(rows, columns=["task", "steps, ReLU", "steps, learned", "kept at", "frequency", "% of power"]),
+        caption=f"Median steps to 95 % test accuracy, the episode whose function was kept, and the dominant frequency of the learned function in cycles per unit of $z$, with the part of its power in that peak. "
         f"Moduli other than the main one: {others.seed.nunique()} seeds, at most {others.steps.iloc[0]:,} steps, episodes of constant length.",
     )  # fmt: skip
 else:

@@ -178,6 +178,8 @@ def test_a_function_that_is_constant_where_it_is_used_has_no_distance():
 
     flat = record([0, 0, 0, 1, 2], [1, 1, 1, 0, 0])
     assert np.isnan(image_results.distances(flat, flat)).all()  # ReLU is constant there too
+    one_side = record([0, 0, 0, 2, 1], [0, 0, 1, 1, 1])
+    assert np.isnan(image_results.distances(one_side, one_side)).all()  # ReLU is a line there
     hinge = record([0, 0, 0, 0.5, 1], [1, 1, 1, 1, 1])
     gelu, relu, own = image_results.distances(hinge, hinge)
     assert relu == pytest.approx(0, abs=1e-6) and own == pytest.approx(gelu) and gelu > 0

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from lib import metrics
-from lib.intervals import Interval, interval, paired_interval, spearman
+from lib.intervals import Interval, clustered_spearman, interval, paired_interval, spearman
 
 
 def draws(n=10, seed=0):
@@ -65,6 +65,25 @@ def test_a_perfect_order_has_a_degenerate_interval():
     assert spearman([1, 2, 3, 4], [4, 3, 2, 1]) == (-1.0, -1.0, -1.0)
 
 
+def test_clusters_of_one_give_about_the_interval_of_fisher_s_z():
+    a, b = np.random.default_rng(3).multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], 80).T
+    plain, found = spearman(a, b), clustered_spearman(a, b, range(80))
+    assert found.value == plain.value
+    assert found.low == pytest.approx(plain.low, abs=0.05) and found.high == pytest.approx(plain.high, abs=0.05)
+    assert found == clustered_spearman(a, b, range(80))  # the same draws
+
+
+def test_the_interval_of_clusters_covers_the_truth_where_that_of_single_values_does_not():
+    rng, covered = np.random.default_rng(4), {"clustered": 0, "plain": 0}
+    for _ in range(120):
+        centre = np.repeat(rng.normal(size=(2, 15)), 8, axis=1)  # no correlation, but eight values share each centre
+        a, b = centre + 0.2 * rng.normal(size=centre.shape)
+        plain, clustered = spearman(a, b), clustered_spearman(a, b, np.repeat(range(15), 8), resamples=300)
+        covered["plain"] += plain.low < 0 < plain.high
+        covered["clustered"] += clustered.low < 0 < clustered.high
+    assert covered["plain"] < 0.65 * 120 < 0.85 * 120 < covered["clustered"]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -79,6 +98,8 @@ def test_a_perfect_order_has_a_degenerate_interval():
         (lambda: spearman([1, 2, 3, 4], [1, 2, 3, 4, 5]), "a and b must be paired, got 4 and 5 values"),
         (lambda: spearman([1, 2, 3, 4], [2, 2, 2, 2]), "b must hold different values, got the constant 2.0"),
         (lambda: spearman([1, 1, 1, 1], [1, 2, 3, 4]), "a must hold different values, got the constant 1.0"),
+        (lambda: clustered_spearman([1, 2, 3, 4], [1, 2, 4, 3], [0, 0, 1, 1]), "at least 3 for 4 values, got 4 values in 2"),
+        (lambda: clustered_spearman([1, 2, 3, 4], [1, 2, 4, 3], [0, 1, 2]), "at least 3 for 4 values, got 3 values in 3"),
         (lambda: spearman([1, 2, 3, 4], [1, 2, 3, 5], 1.0), "level must lie between 0 and 1, got 1.0"),
     ],
 )
