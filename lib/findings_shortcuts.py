@@ -4,8 +4,8 @@
 import pandas as pd
 
 from lib import figures, figures_shortcuts
-from lib.findings import NOT_RUN, Finding, Read, verdict
 from lib.figures_shortcuts import names, normalisation
+from lib.findings import NOT_RUN, Finding, Read, verdict
 from lib.intervals import interval, paired_interval
 from lib.sections.shortcuts import BY_HAND, LEARNED, RELU
 

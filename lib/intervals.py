@@ -81,9 +81,10 @@ def clustered_spearman(
     """
     value, (a, b) = spearman(a, b, level).value, (np.asarray(values, dtype=float) for values in (a, b))
     codes = np.unique(np.asarray(clusters), return_inverse=True)[1]
-    if len(codes) != len(a) or codes.max() < 2:
-        raise ValueError(f"clusters must name at least 3 for {len(a)} values, got {len(codes)} values in {codes.max() + 1}")
-    members = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
+    count = codes.max() + 1
+    if len(codes) != len(a) or count < 3:
+        raise ValueError(f"clusters must name at least 3 for {len(a)} values, got {len(codes)} values in {count}")
+    members = [np.flatnonzero(codes == code) for code in range(count)]
     rng, drawn = np.random.default_rng(0), []
     for _ in range(resamples):
         rows = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])

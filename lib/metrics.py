@@ -14,9 +14,6 @@ import torch
 from torch import Generator, Tensor
 
 from lib import kernels
-from lib.intervals import interval as interval
-from lib.intervals import paired_interval as paired_interval
-from lib.intervals import spearman as spearman
 from lib.networks import Network, Params, Psi
 
 Model = Callable[[Tensor], Tensor]

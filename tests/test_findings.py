@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from prepared_files import write_images
 
 from lib import findings_images, findings_shortcuts, reading
 from lib.figures_shortcuts import RELU
@@ -12,7 +13,6 @@ from lib.findings import verdict
 from lib.findings_grokking import later_fall
 from lib.results import Store
 from lib.sections.shortcuts import LEARNED
-from prepared_files import write_images
 
 
 @pytest.mark.parametrize(

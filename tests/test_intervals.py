@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lib import metrics
 from lib.intervals import Interval, clustered_spearman, interval, paired_interval, spearman
 
 
@@ -32,11 +31,6 @@ def test_paired_interval_is_that_of_the_paired_test():
 
 def test_equal_values_have_no_width():
     assert interval([0.5, 0.5, 0.5]) == Interval(0.5, 0.0)
-
-
-def test_metrics_offers_them_too():
-    assert metrics.interval is interval and metrics.paired_interval is paired_interval
-    assert metrics.spearman is spearman
 
 
 def test_spearman_is_scipy_s_and_ignores_monotone_changes():
