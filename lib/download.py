@@ -5,6 +5,7 @@ included; during it, no read may take longer than `STALL` seconds. Both librarie
 """
 
 import contextlib
+import errno
 import hashlib
 import http.client
 import io
@@ -27,6 +28,7 @@ from lib import prepared
 from lib.files import write_atomically
 
 PATIENCE = 8.0  # seconds until a server that does not answer counts as out of reach
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # what this computer, not the network, refuses
 STALL = 30.0  # seconds until a download that does not move is given up
 
 
@@ -39,7 +41,7 @@ def images(name: str, path: Path) -> None:
 
     Raises:
         ConnectionError: if the server does not answer, the download fails, or its checksum is wrong.
-        OSError: if the directory cannot be written.
+        OSError: if the directory cannot be written, or the disk is full.
     """
     import torchvision.datasets as catalogue  # here, because it takes seconds and most runs need no download
 
@@ -129,6 +131,10 @@ def _workplace(path: Path, addresses: list[str]) -> Iterator[tuple[str, str]]:
             http.client.HTTPException,
             xml.parsers.expat.ExpatError,  # openml, when the answer is not its own
         ) as error:
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise OSError(
+                    error.errno, f"{path} is missing and its download cannot be written ({os.strerror(error.errno)})"
+                ) from error
             raise ConnectionError(
                 f"{path} is missing and could not be downloaded from {' or '.join(addresses)}: "
                 f"{error or type(error).__name__}. Without a network, put the prepared file there "

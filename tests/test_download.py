@@ -1,5 +1,6 @@
 """Downloads, from real servers on this machine: one with small files in official formats, and broken ones."""
 
+import errno
 import gzip
 import hashlib
 import http.server
@@ -329,6 +330,19 @@ def test_a_directory_that_cannot_be_written_is_reported(tmp_path):
     (tmp_path / "file").write_text("not a directory")
     with pytest.raises(OSError, match="its directory cannot be written.*Choose another data directory"):
         datasets.load("mnist", tmp_path / "file")
+
+
+def test_a_full_disk_is_not_taken_for_a_missing_network(server, monkeypatch, tmp_path):
+    serve_mnist(server, monkeypatch, catalogue.MNIST)
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(catalogue.mnist, "download_and_extract_archive", full)
+    with pytest.raises(OSError, match="mnist.npz is missing and its download cannot be written.*No space left") as caught:
+        datasets.load("mnist", tmp_path)
+    assert not isinstance(caught.value, ConnectionError)
+    assert list((tmp_path / "images").iterdir()) == []
 
 
 def test_availability_and_fingerprints_never_download(monkeypatch, tmp_path):
