@@ -258,6 +258,7 @@ if len(setting) and "sweep" not in results.lacking:
     width, pairs = int(base["network.width"]), 0.8
     sweep = results.frame(role="sweep")
     sooner = (setting["learned from zeros"] < setting["ReLU"]).sum()
+    neither = (setting["learned from zeros"] == setting["ReLU"]).sum()  # both infinite
     words = "; ".join(
         f"width {row.width:.0f}, {100 * row.pairs:.0f} % of the pairs: "
         + ", ".join(f"{arm} {median:,.0f}" if isfinite(median) else f"{arm} not" for arm, median in (("ReLU", row.ReLU), ("learned", row._4)))
@@ -266,7 +267,9 @@ if len(setting) and "sweep" not in results.lacking:
     show(
         lambda: figures_grokking.settings(setting, width, pairs),
         alt=f"Median steps to 95 % test accuracy, ReLU and learned activation, against width (left) and part of the pairs (right). {words}.",
-        caption=f"The learned activation gets to 95 % test accuracy sooner than ReLU in {sooner} of {len(setting)} settings, medians of {sweep.seed.nunique()} seeds; "
+        caption=f"The learned activation gets to 95 % test accuracy sooner than ReLU in {sooner} of {len(setting)} settings"
+        + (f", and in {neither} neither gets there" if neither else "")
+        + f"; medians of {sweep.seed.nunique()} seeds; "
         f"hollow marks: not within {setting['last'].iloc[0]:,.0f} steps (the paper's Figure 13).",
         name="fig-settings",
         data=setting,
