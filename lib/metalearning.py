@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lib.files import write_atomically
 from lib.networks import Network, Params, Psi, loss_and_delta
+from lib.splines import Spline
 from lib.training import Batches, Optimiser, check_data, check_precision, take
 
 OBJECTIVES = ("validation", "training", "given")
@@ -136,6 +137,30 @@ class Learned:
             hint = "try episodes of one length (n_tr_step=0), other rates, more control points"
             found.append(f"nothing was learned: psi is the initial one; {hint}")
         return found
+
+
+    def module(self, network: Network, name: str = "hidden") -> Spline:
+        """The learned function as a module, with the range and the interpolation of the network it was learned in.
+
+        Args:
+            network: a network of the tasks.
+            name: "hidden", or "input" for the input activations: one per column, for inputs (..., d).
+
+        Raises:
+            ValueError: if there is none of that name, or one per layer.
+
+        Example:
+            >>> from lib.networks import Activation
+            >>> network = Network(2, 1, activation=Activation("spline", points=3, low=-1, high=1))
+            >>> Learned(network.init_psi("relu")).module(network)(torch.tensor([-0.5, 0.5]))
+            tensor([0.0000, 0.5000])
+        """
+        if name not in self.psi:
+            raise ValueError(f"name must be one of {sorted(self.psi)}, got {name!r}")
+        g = network.activation if name == "hidden" else network.input_activation
+        if name == "hidden" and self.psi[name].ndim == 2:
+            raise ValueError(f"there are {len(self.psi[name])} hidden activations, one per layer: use psi['hidden']")
+        return Spline(self.psi[name], g.low, g.high, g.method)
 
 
 def learn(

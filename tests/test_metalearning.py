@@ -655,5 +655,20 @@ def test_a_run_that_learned_has_no_problems():
     assert not flat.changed
 
 
+def test_a_learned_function_is_a_module_with_its_range():
+    network = NETWORKS["input and hidden"]
+    learned = Learned({name: values + 0.1 for name, values in network.init_psi("relu").items()})
+    z = 3 * torch.randn(20, 4, generator=generator())
+    for name, g in {"hidden": network.activation, "input": network.input_activation}.items():
+        torch.testing.assert_close(learned.module(network, name)(z), g.value(z, learned.psi[name]))
+
+
+def test_modules_that_there_are_not():
+    with pytest.raises(ValueError, match=r"name must be one of \['hidden'\], got 'input'"):
+        Learned(NETWORKS["shared"].init_psi()).module(NETWORKS["shared"], "input")
+    with pytest.raises(ValueError, match="there are 2 hidden activations, one per layer"):
+        Learned(NETWORKS["layerwise"].init_psi()).module(NETWORKS["layerwise"])
+
+
 def one_row_task(depth=1, rows=1):
     return Task(Network(3, 1, 4, depth, Activation("spline", points=5)), torch.rand(rows, 3), torch.rand(rows, 1), "mse")
