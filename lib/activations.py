@@ -19,7 +19,8 @@ ROLES = ("final", "modulus", "matrix")  # of the runs that use an activation aft
 
 
 def index(folder: Path = FOLDER) -> dict[str, dict]:
-    """What there is: name -> section, data, arm, optimiser, record and file.
+    """What there is: name -> section, data, task, arm, optimiser, record, file, kind ("hidden" or "input"), and the
+    range low, high and number of control points of the function, or of each function.
 
     Raises:
         ValueError: if the index is missing or damaged.
@@ -57,15 +58,17 @@ def export(sections: dict[str, Collected], folder: Path = FOLDER) -> list[str]:
             network, optimiser = config["network"], config["settings"]["inner"]["name"]
             g = network["activation" if names == ["hidden"] else "input_activation"]
             data = config["data"][0] if len(config["data"]) == 1 else f"all {config['task']}"
-            kind = config["settings"]["init"] if names == ["hidden"] else "inputs"
-            name = "-".join([section, *data.replace("+", "plus").replace("^", "").split(), optimiser, kind])
+            start = config["settings"]["init"] if names == ["hidden"] else "inputs"
+            name = "-".join([section, *data.replace("+", "plus").replace("^", "").split(), optimiser, start])
             psi = {n: torch.from_numpy(learned.arrays[f"psi_{n}"]) for n in names}
             if all(values.max() == values.min() for values in psi.values()):
                 continue  # nothing was learned
             metadata = {"low": g["low"], "high": g["high"], "method": g["method"], "record": row.learned}
             splines.save(folder / f"{name}.safetensors", psi, **metadata, learned_on=f"{data}, {row.task}")
             about = {"section": section, "data": data, "task": row.task, "arm": config["arm"], "optimiser": optimiser}
-            entries[name] = {**about, "record": row.learned, "file": f"{name}.safetensors"}
+            about |= {"kind": "hidden" if "hidden" in names else "input", "low": g["low"], "high": g["high"]}
+            about |= {"points": psi[names[0]].shape[-1], "record": row.learned, "file": f"{name}.safetensors"}
+            entries[name] = about
     write_atomically(folder / "index.json", (json.dumps(entries, indent=1, sort_keys=True) + "\n").encode())
     return sorted(entries)
 

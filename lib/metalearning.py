@@ -13,7 +13,8 @@ from torch import Tensor
 
 from lib.files import write_atomically
 from lib.networks import Network, Params, Psi, loss_and_delta
-from lib.training import Batches, Optimiser, take
+from lib.splines import Spline
+from lib.training import Batches, Optimiser, check_data, check_precision, take
 
 OBJECTIVES = ("validation", "training", "given")
 
@@ -36,6 +37,9 @@ class Settings:
             "given" (the rows that the task brings, for an out-of-distribution V or Table 3's cheating variant).
         patience: stop after so many episodes per task without a better (smoothed) loss on the watched rows.
         clip: largest norm of the outer gradient.
+
+    The watched losses of episodes of different lengths are hard to compare on small data: longer inner training may
+    raise the loss whatever psi is, and the first psi then looks best. With n_tr_step=0 all episodes are alike.
 
     NOTE[DIFF]: the paper stops when the performance on V worsens. Every row serves as training in some episode, and
     psi then overfits rows that V can no longer reveal; so here some rows are watched that no episode draws.
@@ -80,9 +84,12 @@ class Task:
 
     Args:
         network: its activation is a spline, or it has input activations.
-        x, y: the training data T: (n, d_in) (or one-hot pairs) and targets; never test data.
+        x, y: the training data T: (n, d_in) (or one-hot pairs) and targets; never test data. float32 to learn on.
         loss: "mse", "cross_entropy" or "logistic".
         given: rows (x, y) for the objective "given".
+
+    Raises:
+        ValueError: for data that do not fit the network and the loss; see :func:`lib.training.check_data`.
     """
 
     network: Network
@@ -90,6 +97,14 @@ class Task:
     y: Tensor
     loss: str
     given: tuple[Tensor, Tensor] | None = None
+
+    def __post_init__(self):
+        check_data(self.network, self.x, self.y, self.loss)
+        if self.given is not None:
+            try:
+                check_data(self.network, *self.given, self.loss)
+            except ValueError as error:
+                raise ValueError(f"given: {error}") from None
 
 
 @dataclass(eq=False)
@@ -105,6 +120,47 @@ class Learned:
     best_episode: int = 0
     history: dict[str, list[float]] = field(default_factory=lambda: {k: [] for k in ("outer", "watch", "n_tr", "norm")})
     diverged: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether psi is another than at the start."""
+        return any(self.history["norm"][: self.best_episode])  # a step before it, with a gradient
+
+    @property
+    def problems(self) -> list[str]:
+        """What to know before psi is used, a sentence each; empty if all is well."""
+        found = []
+        if self.diverged:
+            where = f"diverged in episode {len(self.history['outer']) + 1}: a loss or gradient was not finite"
+            found.append(f"{where}; try lower rates of the inner and the outer optimiser")
+        if not self.changed:
+            hint = "try episodes of one length (n_tr_step=0), other rates, more control points"
+            found.append(f"nothing was learned: psi is the initial one; {hint}")
+        return found
+
+
+    def module(self, network: Network, name: str = "hidden") -> Spline:
+        """The learned function as a module, with the range and the interpolation of the network it was learned in.
+
+        Args:
+            network: a network of the tasks.
+            name: "hidden", or "input" for the input activations: one per column, for inputs (..., d).
+
+        Raises:
+            ValueError: if there is none of that name, or one per layer.
+
+        Example:
+            >>> from lib.networks import Activation
+            >>> network = Network(2, 1, activation=Activation("spline", points=3, low=-1, high=1))
+            >>> Learned(network.init_psi("relu")).module(network)(torch.tensor([-0.5, 0.5]))
+            tensor([0.0000, 0.5000])
+        """
+        if name not in self.psi:
+            raise ValueError(f"name must be one of {sorted(self.psi)}, got {name!r}")
+        g = network.activation if name == "hidden" else network.input_activation
+        if name == "hidden" and self.psi[name].ndim == 2:
+            raise ValueError(f"there are {len(self.psi[name])} hidden activations, one per layer: use psi['hidden']")
+        return Spline(self.psi[name], g.low, g.high, g.method)
 
 
 def learn(
@@ -123,11 +179,13 @@ def learn(
     Args:
         tasks: at least one; all share psi.
         checkpoint: a file that is written after each episode and read at the start; deleted by the caller.
-        report: called once per episode with the current losses.
+        report: called once per episode with n_tr and the losses on V and on the watched rows, and at the end with each
+            of the result's problems.
 
     Raises:
         ValueError: without a task or a learned activation, for a task of fewer than 2 rows, without given rows for the
-            objective "given", for data that are not on the CPU, or for a checkpoint that is damaged or of another run.
+            objective "given", for data that are not float32 or not on the CPU, or for a checkpoint that is damaged or
+            of another run.
     """
     check(tasks, settings)
     if not all(task.x.is_cpu for task in tasks):
@@ -167,22 +225,33 @@ def learn(
         report(f"episode {episode + 1}/{settings.episodes}, n_tr {n_tr}, V {outer:.4f}, watched {watch:.4f}")
         if checkpoint is not None:
             save_checkpoint(checkpoint, run, episode + 1, psi, outer_state, best)
+    for problem in best.problems:
+        report(problem)
     return best
 
 
 def check(tasks: Sequence[Task], settings: Settings) -> None:
     """Raise ValueError if there is nothing to learn, or nothing to learn it on."""
+    if isinstance(tasks, Task):
+        raise ValueError("tasks must be a list of tasks, got one Task: write [task]")
     if not tasks:
         raise ValueError("tasks must hold at least 1 task, got none")
     for task in tasks:
         if settings.objective == "given" and task.given is None:
             raise ValueError("the objective 'given' needs a task with given rows")
-        if len(task.x) < 2:
-            raise ValueError(f"a task needs at least 2 rows, to train and to validate on, got {len(task.x)}")
+        drawn = len(task.x) - round(settings.watch * len(task.x))
+        if drawn < 2:
+            got = f"got {drawn} of {len(task.x)} (watch={settings.watch})"
+            raise ValueError(f"a task needs at least 2 rows, to train and to validate on, {got}")
         if task.network.depth == 0 and task.network.input_activation is None:
             raise ValueError("nothing to learn: the network has no hidden layer (depth 0) and no input activations")
-    if not tasks[0].network.init_psi(settings.init):
+    psi = tasks[0].network.init_psi(settings.init)
+    if not psi:
         raise ValueError("nothing to learn: the network has neither a spline nor input activations")
+    for task in tasks:
+        for data in ((task.x, task.y), task.given):
+            if data is not None:
+                check_precision(data, next(iter(psi.values())).dtype)
 
 
 def episode_generator(seed: int, episode: int) -> torch.Generator:

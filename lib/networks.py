@@ -48,6 +48,10 @@ class Activation:
             raise ValueError(f"activation must be one of {ACTIVATIONS}, got {self.name!r}")
         if self.method not in splines.METHODS:
             raise ValueError(f"method must be one of {splines.METHODS}, got {self.method!r}")
+        if self.name == "spline" and self.points < 2:
+            raise ValueError(f"points must be at least 2, got {self.points}")
+        if self.name == "spline" and not -math.inf < self.low < self.high < math.inf:
+            raise ValueError(f"the range must be finite with low < high, got [{self.low}, {self.high}]")
 
     def value(self, z: Tensor, values: Tensor | None) -> Tensor:
         """g(z), shaped like z; values: the control values of a spline, None for the others."""

@@ -38,9 +38,10 @@ def interpolate(x: Tensor, values: Tensor, low: float, high: float, method: str 
         >>> interpolate(torch.tensor([-9.0, 0.25, 9.0]), torch.tensor([0.0, 0.0, 1.0]), -1, 1)
         tensor([0.0000, 0.2500, 1.0000])
     """
-    check(x, values, low, high, method)
+    if not torch.jit.is_tracing():  # where sizes are tensors
+        check(x, values, low, high, method)
     if method == "linear":
-        return kernels.value(x, values, low, high)
+        return _linear(x, values, low, high)
     if method == "nearest":
         return _nearest(x, values, low, high)
     return _cubic(x, values, low, high)
@@ -109,6 +110,10 @@ def initial_values(init: str | Callable[[Tensor], Tensor], n_points: int, low: f
 class Spline(nn.Module):
     """An activation function that drops into any torch model: fixed by default, trainable on request.
 
+    It computes in float32, or in float64 if the input or psi is, and returns the dtype of the input; so it works under
+    ``torch.autocast`` and in half-precision models, whose ``.half()`` or ``.bfloat16()`` also rounds psi. It can be
+    traced, exported and compiled.
+
     Args:
         values: psi, (n_c,) or (d, n_c) for one function per column of the input.
         low, high, method: as in :func:`interpolate`.
@@ -132,13 +137,27 @@ class Spline(nn.Module):
             self.register_buffer("values", values.detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
-        return interpolate(x, self.values, self.low, self.high, self.method)
+        if not x.is_floating_point():
+            raise ValueError(f"x must be floating-point, got {x.dtype}: convert with .float()")
+        dtype = torch.float64 if torch.float64 in (x.dtype, self.values.dtype) else torch.float32
+        return interpolate(x.to(dtype), self.values.to(dtype), self.low, self.high, self.method).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"n_c={self.values.shape[-1]}, range=[{self.low}, {self.high}], method={self.method!r}"
 
 
-# --- nearest and cubic interpolation (Table 2) ------------------------------------------------------------------------
+# --- linear, nearest and cubic interpolation (Table 2) ----------------------------------------------------------------
+
+
+def _linear(x: Tensor, values: Tensor, low: float, high: float) -> Tensor:
+    """The linear spline: by the kernels, or in plain tensor operations where a tracer has to see all of it."""
+    if not (torch.compiler.is_compiling() or torch.jit.is_tracing()):
+        return kernels.value(x, values, low, high)
+    last = values.shape[-1] - 1
+    u = ((x - low) * (last / (high - low))).clamp(0, last)  # NaN stays
+    k = torch.nan_to_num(u.detach()).long().clamp(max=last - 1)
+    left, right = _lookup(values, k), _lookup(values, k + 1)
+    return left + (u - k) * (right - left)
 
 
 def _nearest(x: Tensor, values: Tensor, low: float, high: float) -> Tensor:
@@ -147,10 +166,10 @@ def _nearest(x: Tensor, values: Tensor, low: float, high: float) -> Tensor:
     NOTE[DIFF]: a step function has no slope, and the paper does not say what its networks were trained with. The
     derivatives are those of the linear spline through the same points (a straight-through estimate).
     """
-    linear = kernels.value(x, values, low, high)
+    linear = _linear(x, values, low, high)
     last = values.shape[-1] - 1
-    u = torch.nan_to_num((x - low) * (last / (high - low)), nan=0.0, posinf=last, neginf=0.0)
-    steps = _lookup(values, u.clamp(0, last).round().long())
+    u = torch.nan_to_num(((x - low) * (last / (high - low))).clamp(0, last))
+    steps = _lookup(values, u.round().long())
     return linear + torch.where(x.isnan(), linear, steps - linear).detach()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lib.networks import Network, Params, Psi
+from lib.networks import LOSSES, Network, Params, Psi
 
 AVERAGED_STEPS = 50  # Appendix E.1: evaluation uses the mean of the weights over the last 50 steps
 
@@ -131,11 +131,17 @@ def train(
         snapshots: also keep the raw weights at each evaluation (for landscapes).
         best: which monitored number decides early stopping; higher is better, the first of equals is kept. None keeps
             the last step.
+
+    Raises:
+        ValueError: for data that do not fit (see :func:`check_data`), other steps than increasing ones, or a ``best``
+            that is not monitored.
     """
     check_evaluations(evaluate_at)
-    x, y = network.embed(psi, data[0]), data[1]
+    check_data(network, *data, loss)
     with torch.no_grad():
         params = network.init(generator)
+        check_precision(data, params[0].dtype)
+        x, y = network.embed(psi, data[0]), data[1]
         state, batches = optimiser.init(params), Batches(len(x), batch, generator)
         average = WindowAverage(params, evaluate_at)
         history: dict[str, list[float]] = {"step": []}
@@ -167,6 +173,86 @@ def check_evaluations(evaluate_at: Sequence[int]) -> None:
     """Raise a ValueError unless these are increasing steps, from 0 on."""
     if list(evaluate_at) != sorted(set(evaluate_at)) or not evaluate_at or evaluate_at[0] < 0:
         raise ValueError(f"evaluate_at must be increasing steps from 0, got {list(evaluate_at)[:10]}")
+
+
+def check_data(network: Network, x: Tensor, y: Tensor, loss: str) -> None:
+    """Raise a ValueError that names the first rule that inputs and targets break.
+
+    Args:
+        x: float32 or float64, (n, inputs); or one-hot pairs: int64, (n, 2), from 0 to inputs - 1.
+        y: "cross_entropy": int64 labels (n,), from 0 to outputs - 1; "mse": of x's dtype (any floating one for pairs),
+            (n, outputs); "logistic": as for "mse", with values 0 and 1.
+
+    Nothing may be infinite or NaN.
+
+    Example:
+        >>> check_data(Network(2, 1), torch.ones(5, 2), torch.ones(5), "mse")
+        Traceback (most recent call last):
+        ValueError: y must be (n, outputs), here (5, 1), for the loss 'mse', got (5,): reshape with y[:, None]
+    """
+    if loss not in LOSSES:
+        raise ValueError(f"loss must be one of {LOSSES}, got {loss!r}")
+    for name, values in (("x", x), ("y", y)):
+        if not isinstance(values, Tensor):
+            got = type(values).__name__
+            raise ValueError(f"{name} must be a torch.Tensor, got {got}: convert with torch.as_tensor")
+    if x.device != y.device:
+        raise ValueError(f"x and y must be on one device, got {x.device} and {y.device}")
+    pairs, floats = not x.is_floating_point(), (torch.float32, torch.float64)
+    if pairs:
+        _check_pairs(network, x)
+    elif x.dtype not in floats or x.ndim != 2 or x.shape[1] != network.inputs:
+        rule = f"x must be float32 or float64, (n, {network.inputs}) for a network with inputs={network.inputs}"
+        raise ValueError(f"{rule}, got {_named(x)}")
+    if y.shape[:1] != x.shape[:1]:
+        raise ValueError(f"x and y must have one row per example, got {tuple(x.shape)} and {tuple(y.shape)}")
+    if loss == "cross_entropy":
+        _check_labels(network, y)
+    else:
+        hint = ": reshape with y[:, None]" if y.ndim == 1 else ""
+        if y.shape != (len(x), network.outputs):
+            rule = f"y must be (n, outputs), here ({len(x)}, {network.outputs}), for the loss {loss!r}"
+            raise ValueError(f"{rule}, got {tuple(y.shape)}{hint}")
+        if y.dtype not in (floats if pairs else (x.dtype,)):
+            rule = "float32 or float64" if pairs else f"{x.dtype} as x"
+            raise ValueError(f"y must be {rule} for the loss {loss!r}, got {y.dtype}: convert with y.to(x.dtype)")
+        if loss == "logistic" and not bool(((y == 0) | (y == 1)).all()):
+            raise ValueError(f"y must be 0 or 1 for the loss 'logistic', got {y[(y != 0) & (y != 1)][0].item():g}")
+    for name, values in (("x", x), ("y", y)):
+        if not bool(values.isfinite().all()):
+            count = int((~values.isfinite()).sum())
+            raise ValueError(f"{name} must be finite, got {count} infinite or NaN of {values.numel()} values")
+
+
+def _check_pairs(network: Network, x: Tensor) -> None:
+    rule = f"integer x are one-hot pairs: int64, (n, 2), from 0 to inputs - 1, here {network.inputs - 1}"
+    hint = "convert numbers with x.float()"
+    if x.dtype != torch.int64 or x.ndim != 2 or x.shape[1] != 2:
+        raise ValueError(f"{rule}; got {_named(x)}: {hint}")
+    if bool(((x < 0) | (x >= network.inputs)).any()):
+        raise ValueError(f"{rule}; got values from {int(x.min())} to {int(x.max())}: {hint}")
+    if network.input_activation is not None:
+        raise ValueError(f"input activations need floating-point x, got {x.dtype}: {hint}")
+
+
+def _check_labels(network: Network, y: Tensor) -> None:
+    rule = f"y must be int64 labels, (n,), from 0 to outputs - 1, here {network.outputs - 1}, for cross_entropy"
+    if y.dtype != torch.int64 or y.ndim != 1:
+        raise ValueError(f"{rule}, got {_named(y)}")
+    if bool(((y < 0) | (y >= network.outputs)).any()):
+        raise ValueError(f"{rule}, got labels from {int(y.min())} to {int(y.max())}")
+
+
+def check_precision(data: tuple[Tensor, Tensor], dtype: torch.dtype) -> None:
+    """Raise a ValueError unless floating-point data have the dtype of the weights."""
+    for name, values in zip("xy", data, strict=True):
+        if values.is_floating_point() and values.dtype != dtype:
+            hint = ": convert with .float()" if dtype == torch.float32 else ""
+            raise ValueError(f"{name} must be {dtype} like the weights, got {values.dtype}{hint}")
+
+
+def _named(x: Tensor) -> str:
+    return f"{x.dtype} {tuple(x.shape)}"
 
 
 class WindowAverage:

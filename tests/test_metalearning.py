@@ -289,7 +289,7 @@ def test_objectives(spy, objective):
 
 
 def test_given_rows_are_not_touched_by_the_other_objectives():
-    poisoned = replace(small_task(given=True), given=(torch.full((7, 3), torch.nan), torch.full((7, 1), torch.nan)))
+    poisoned = replace(small_task(given=True), given=(torch.ones(7, 3), torch.full((7, 1), 1e30)))  # an infinite loss
     for objective in ("validation", "training"):
         settings = replace(QUICK, objective=objective)
         clean, other = (learn([task], settings, seed=3) for task in (small_task(), poisoned))
@@ -599,7 +599,13 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         (lambda: learn([], Settings(), seed=0), "at least 1 task"),
         (lambda: learn([one_row_task()], Settings(), seed=0), "at least 2 rows, .* got 1"),
         (lambda: learn([one_row_task(depth=0, rows=5)], Settings(), seed=0), "no hidden layer"),
-        (lambda: learn([replace(small_task(), x=torch.zeros(9, 4, device="meta"))], QUICK, seed=0), "works on the CPU, the data are on meta; see lib.replicas"),
+        (lambda: learn([on_meta()], QUICK, seed=0), "works on the CPU, the data are on meta; see lib.replicas"),
+        (lambda: learn(small_task(), QUICK, seed=0), r"must be a list of tasks, got one Task: write \[task\]"),
+        (lambda: learn([small_task()], replace(QUICK, watch=0.999), seed=0), r"at least 2 rows, .* got 0 of 60 \(watch=0.999\)"),
+        (lambda: learn([double_task()], QUICK, seed=0), r"x must be torch.float32 like the weights, got torch.float64: convert with .float\(\)"),
+        (lambda: learn([double_task(given=True)], QUICK, seed=0), "x must be torch.float32 like the weights"),
+        (lambda: replace(small_task(), y=torch.zeros(60)), r"y must be \(n, outputs\), here \(60, 1\), .* got \(60,\)"),
+        (lambda: replace(small_task(), given=(torch.ones(7, 3), torch.full((7, 1), torch.nan))), "given: y must be finite, got 7 infinite or NaN of 7"),
         (lambda: Settings(clip=-1.0), "clip positive, got 10 and -1.0"),
         (lambda: Settings(n_tr_step=-5), "n_tr_step must be at least 0"),
     ],
@@ -607,6 +613,61 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
 def test_more_refusals(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def on_meta():
+    """A task with data on another device. (The data's values, which a meta tensor lacks, are checked before.)"""
+    task = small_task()
+    object.__setattr__(task, "x", task.x.to("meta"))
+    return task
+
+
+def double_task(given=False):
+    """A task of float64, in its data or in its given rows."""
+    task = small_task(given=True)
+    if given:
+        return replace(task, given=tuple(part.double() for part in task.given))
+    return replace(task, x=task.x.double(), y=task.y.double())
+
+
+def test_a_divergence_and_that_nothing_was_learned_are_reported():
+    messages = []
+    settings = replace(QUICK, init="relu", inner=Optimiser("sgd", 1e30), n_tr_start=20, n_tr_max=20)
+    learned = learn([small_task()], settings, seed=3, report=messages.append)
+    assert learned.diverged and not learned.changed and messages == learned.problems
+    assert messages[0].startswith("diverged in episode 1: a loss or gradient was not finite; try lower rates")
+    assert "nothing was learned: psi is the initial one; try episodes of one length (n_tr_step=0)" in messages[1]
+
+
+def test_psi_that_stayed_as_it_was_is_reported(monkeypatch):
+    watch = iter([1.0, *[9.0] * 50])  # the first psi is the best
+    monkeypatch.setattr(metalearning, "watch_loss", lambda *arguments: next(watch))
+    messages = []
+    learned = learn([small_task()], QUICK, seed=3, report=messages.append)
+    assert not learned.changed and not learned.diverged and not learned.psi["hidden"].any()
+    assert messages[-1] == learned.problems[0] and messages[-1].startswith("nothing was learned")
+
+
+def test_a_run_that_learned_has_no_problems():
+    learned = learn([small_task()], QUICK, seed=3)
+    assert learned.changed and learned.problems == [] and learned.best_episode > 0
+    flat = Learned({}, best_episode=2, history={"outer": [1.0] * 3, "norm": [0.0] * 3})  # no gradient: no step
+    assert not flat.changed
+
+
+def test_a_learned_function_is_a_module_with_its_range():
+    network = NETWORKS["input and hidden"]
+    learned = Learned({name: values + 0.1 for name, values in network.init_psi("relu").items()})
+    z = 3 * torch.randn(20, 4, generator=generator())
+    for name, g in {"hidden": network.activation, "input": network.input_activation}.items():
+        torch.testing.assert_close(learned.module(network, name)(z), g.value(z, learned.psi[name]))
+
+
+def test_modules_that_there_are_not():
+    with pytest.raises(ValueError, match=r"name must be one of \['hidden'\], got 'input'"):
+        Learned(NETWORKS["shared"].init_psi()).module(NETWORKS["shared"], "input")
+    with pytest.raises(ValueError, match="there are 2 hidden activations, one per layer"):
+        Learned(NETWORKS["layerwise"].init_psi()).module(NETWORKS["layerwise"])
 
 
 def one_row_task(depth=1, rows=1):

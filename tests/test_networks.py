@@ -1,5 +1,6 @@
 """Networks: shapes, the hand-written gradient against autograd, spectral normalisation against the SVD."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -160,6 +161,9 @@ def test_psi_shapes():
     [
         (lambda: Activation("swishy"), "activation must be one of .* got 'swishy'"),
         (lambda: Activation("spline", method="quintic"), "method must be one of .* got 'quintic'"),
+        (lambda: Activation("spline", points=1), "points must be at least 2, got 1"),
+        (lambda: Activation("spline", low=5, high=-5), r"finite with low < high, got \[5, -5\]"),
+        (lambda: Activation("spline", low=-math.inf), r"finite with low < high, got \[-inf, 5.0\]"),
         (lambda: Network(0, 1), "sizes must be at least 1, got 0"),
         (lambda: Network(3, 1, depth=5), "depth must be 0 to 4 hidden layers, got 5"),
         (lambda: loss_and_delta(torch.ones(1, 1), torch.ones(1, 1), "hinge"), "loss must be one of .* got 'hinge'"),

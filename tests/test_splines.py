@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from scipy.interpolate import CubicHermiteSpline
+from torch import nn
 
 from lib.splines import METHODS, Spline, grid, initial_values, interpolate, load, load_activation, save, slope_product
 
@@ -217,6 +218,68 @@ def test_module_trains_on_request():
         (g(x) - target).square().mean().backward()
         optimiser.step()
     torch.testing.assert_close(g(x), target.expand(200, 2), rtol=0, atol=0.05)
+
+
+def model_with(method, columns):
+    """A small model with a spline, its inputs (some far outside), and other inputs of another length."""
+    values = draw(8, 9, dtype=torch.float32) if columns else draw(9, dtype=torch.float32)
+    model = nn.Sequential(nn.Linear(3, 8), Spline(values, LOW, HIGH, method), nn.Linear(8, 1))
+    for p, seed in zip(model.parameters(), range(4), strict=True):
+        p.data = draw(*p.shape, seed=seed, dtype=torch.float32)
+    return model, 3 * draw(5, 3, seed=5, dtype=torch.float32), 3 * draw(7, 3, seed=6, dtype=torch.float32)
+
+
+MADE = {
+    "traced": lambda model, x: torch.jit.trace(model, x),
+    "exported": lambda model, x: torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("n")},)).module(),
+    "compiled": lambda model, x: torch.compile(model, backend="eager", fullgraph=True),
+}
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace")
+@pytest.mark.parametrize("made", MADE)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("columns", [False, True])
+def test_module_in_a_model_that_is_traced_exported_or_compiled(made, method, columns):
+    torch._dynamo.reset()  # forget the models of the other cases
+    model, x, other = model_with(method, columns)
+    copy = MADE[made](model, x)
+    for inputs in (x, other, torch.full((2, 3), 1e9)):
+        torch.testing.assert_close(copy(inputs), model(inputs), rtol=1e-5, atol=1e-5)
+    leaves = [other.clone().requires_grad_() for _ in range(2)]
+    grads = [torch.autograd.grad(f(leaf).square().sum(), leaf)[0] for f, leaf in zip((copy, model), leaves, strict=True)]
+    torch.testing.assert_close(*grads, rtol=1e-4, atol=1e-4)
+
+
+def test_plain_linear_spline_keeps_ends_and_nan():
+    values = draw(9)
+    x = torch.tensor([LOW, HIGH, -9.0, 9.0, -torch.inf, torch.inf, torch.nan, 0.3], dtype=torch.float64)
+    g = torch.compile(lambda x: interpolate(x, values, LOW, HIGH), backend="eager", fullgraph=True)
+    torch.testing.assert_close(g(x), interpolate(x, values, LOW, HIGH), equal_nan=True)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_module_in_half_precision(method, half):
+    model, x, _ = model_with(method, False)
+    with torch.autocast("cpu", dtype=half):
+        z = model[0](x)
+        assert z.dtype == half and model[1](z).dtype == half
+        torch.testing.assert_close(model[1](z), model[1](z.float()).to(half), rtol=0, atol=0)  # only rounded
+        model(x).float().square().sum().backward()
+    assert all(p.grad.isfinite().all() and p.grad.any() for p in model[0].parameters())
+    halved = model_with(method, False)[0].to(half)
+    result = halved(x.to(half))
+    assert result.dtype == half and halved[1].values.dtype == half and result.isfinite().all()
+
+
+def test_module_with_another_float_than_psi():
+    g, x = Spline(draw(9, dtype=torch.float32), LOW, HIGH), draw(20)
+    assert g(x).dtype == torch.float64
+    torch.testing.assert_close(g(x), interpolate(x, g.values.double(), LOW, HIGH), rtol=0, atol=0)
+    assert g.double()(x.float()).dtype == torch.float32
+    with pytest.raises(ValueError, match=r"x must be floating-point, got torch.int64: convert with .float\(\)"):
+        g(torch.arange(3))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lib.networks import Activation, Network
-from lib.training import AVERAGED_STEPS, Batches, Optimiser, WindowAverage, train
+from lib.training import AVERAGED_STEPS, Batches, Optimiser, WindowAverage, check_data, train
 
 OPTIMISERS = {
     "sgd": (Optimiser("sgd", 0.1), lambda p: torch.optim.SGD(p, 0.1)),
@@ -314,3 +314,58 @@ def test_evaluation_steps_must_increase(steps):
 def test_unknown_loss_is_refused():
     with pytest.raises(ValueError, match="loss must be one of .* got 'hinge'"):
         run(loss="hinge")
+
+
+# --- data that do not fit ---------------------------------------------------------------------------------------------
+
+X, LABELS, BIT = draw(40, 6), problem()[1], draw(40, 1, seed=1).sign().clamp(0)
+BAD_DATA = {
+    "a list": (X.tolist(), LABELS, "cross_entropy", "x must be a torch.Tensor, got list: convert with torch.as_tensor"),
+    "an array": (X, LABELS.numpy(), "cross_entropy", "y must be a torch.Tensor, got ndarray"),
+    "two devices": (X, LABELS.to("meta"), "cross_entropy", "one device, got cpu and meta"),
+    "integers that are no pairs": (X.long(), LABELS, "cross_entropy", r"one-hot pairs: int64, \(n, 2\), .* got torch.int64 \(40, 6\): convert numbers with x.float"),
+    "small integers": (X[:, :2].int(), LABELS, "cross_entropy", "got torch.int32"),
+    "pairs out of range": (torch.full((40, 2), 6), LABELS, "cross_entropy", "from 0 to inputs - 1, here 5; got values from 6 to 6"),
+    "negative pairs": (torch.full((40, 2), -1), LABELS, "cross_entropy", "got values from -1 to -1"),
+    "other columns": (X[:, :5], LABELS, "cross_entropy", r"\(n, 6\) for a network with inputs=6, got torch.float32 \(40, 5\)"),
+    "no columns": (X[:, 0], LABELS, "cross_entropy", r"got torch.float32 \(40,\)"),
+    "half": (X.half(), LABELS, "cross_entropy", "x must be float32 or float64, .* got torch.float16"),
+    "other rows": (X[:30], LABELS, "cross_entropy", r"one row per example, got \(30, 6\) and \(40,\)"),
+    "no rows": (X, torch.tensor(1), "cross_entropy", r"got \(40, 6\) and \(\)"),
+    "labels from 1": (X, LABELS + 1, "cross_entropy", "from 0 to outputs - 1, here 2, .* got labels from 1 to 3"),
+    "negative labels": (X, LABELS - 1, "cross_entropy", "got labels from -1 to 1"),
+    "float labels": (X, LABELS.float(), "cross_entropy", r"y must be int64 labels, \(n,\), .* got torch.float32 \(40,\)"),
+    "one-hot labels": (X, torch.eye(3)[LABELS], "cross_entropy", r"got torch.float32 \(40, 3\)"),
+    "a flat target": (X, X[:, 0], "mse", r"y must be \(n, outputs\), here \(40, 3\), .* got \(40,\): reshape with y\[:, None\]"),
+    "a target that would be broadcast": (X, X[:, :1], "mse", r"here \(40, 3\), for the loss 'mse', got \(40, 1\)"),
+    "a target of another precision": (X, X[:, :3].double(), "mse", "y must be torch.float32 as x .* got torch.float64: convert"),
+    "an integer target": (X, X[:, :3].long(), "mse", "got torch.int64: convert with y.to"),
+    "integer targets of pairs": (LABELS[:, None].expand(40, 2), LABELS[:, None].expand(40, 3), "mse", "y must be float32 or float64 .* got torch.int64"),
+    "integer logistic labels": (X, torch.ones(40, 3).long(), "logistic", "y must be torch.float32 as x for the loss 'logistic', got torch.int64"),
+    "logistic labels of -1 and 1": (X, 2 * BIT.expand(40, 3) - 1, "logistic", "y must be 0 or 1 for the loss 'logistic', got -1"),
+    "NaN": (X.where(X != X[3, 2], torch.nan), LABELS, "cross_entropy", "x must be finite, got 1 infinite or NaN of 240 values"),
+    "infinite": (X, X[:, :3] / 0, "mse", "y must be finite, got 120 infinite or NaN of 120 values"),
+    "float64": (X.double(), LABELS, "cross_entropy", r"x must be torch.float32 like the weights, got torch.float64: convert with .float\(\)"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_data_that_do_not_fit_are_refused(name):
+    x, y, loss, message = BAD_DATA[name]
+    with pytest.raises(ValueError, match=message):
+        run(data=(x, y), loss=loss)
+
+
+def test_pairs_are_refused_by_input_activations():
+    with pytest.raises(ValueError, match=r"input activations need floating-point x, got torch.int64: convert numbers with x.float\(\)"):
+        run(network=Network(6, 3, 8, input_activation=Activation("spline")), data=(LABELS[:, None].expand(40, 2), LABELS))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_data_that_fit_are_accepted(dtype):
+    x, pairs = X.to(dtype), LABELS[:, None].expand(40, 2)
+    for inputs in (x, pairs):
+        check_data(Network(6, 3), inputs, LABELS, "cross_entropy")
+        check_data(Network(6, 1), inputs, x[:, :1], "mse")
+        check_data(Network(6, 1), inputs, BIT.to(dtype), "logistic")
+        check_data(Network(6, 1), inputs[:0], x[:0, :1], "mse")
