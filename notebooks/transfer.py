@@ -141,6 +141,15 @@ if matrix_done:
         f"These results are {where}: {n} of the paper's {len(algorithmic.TASKS)} tasks, {easy} of them easy, {scores.score.shape[1]} activations, {len(cells)} networks of {cells['network.width'].iloc[0]} units. "
         f"Every cell has {cells.steps.iloc[0]:,} steps, in place of the paper's 60,000, and one seed; each activation is from one restart."
     )
+    nothing = [
+        row.data[0] for row in results.frame("learn", task="one-hot").itertuples()
+        if len(row.data) == 1 and row.arm not in set(cells.arm)
+    ]  # fmt: skip
+    if nothing:
+        say(
+            f"**On {len(nothing)} tasks nothing was learned** within our {results.frame('learn', task='one-hot')['settings.episodes'].min()} episodes: the function stayed constant, or the learning diverged, and it "
+            f"has no column ({', '.join(nothing)}). Larger tasks need more steps to fit, since the loss is a mean over as many outputs as there are results."
+        )
     show(
         lambda: figures_transfer.heat_map(scores),
         alt=f"Heat map of the scores, {n} tasks as rows and {scores.score.shape[1]} activations as columns: those learned on each task, ReLU, and the one learned on all tasks. "

@@ -146,7 +146,7 @@ def store(tmp_path):
     return Store(tmp_path, fingerprints=lambda name: f"sha of {name}")
 
 
-def fill(store, stages, diverged=()):
+def fill(store, stages, diverged=(), constant=()):
     """Answer each stage with made-up records; return the stages."""
     seen = []
     for stage in stages:
@@ -155,7 +155,8 @@ def fill(store, stages, diverged=()):
             learn = isinstance(experiment, Learn)
             numbers = {"diverged": learn and experiment.arm in diverged}
             numbers |= {} if learn else {"validation_accuracy": 0.5 + 0.01 * (experiment.optimiser.name == "adam")}
-            store.put(experiment, results.Outcome(numbers, {}), START, 1.0)
+            arrays = {"psi_hidden": np.zeros(3) if experiment.arm in constant else np.arange(3.0)} if learn else {}
+            store.put(experiment, results.Outcome(numbers, arrays), START, 1.0)
     return seen
 
 
@@ -199,6 +200,13 @@ def test_a_diverged_activation_has_no_column(store):
     columns = {run.arm for run in runs if run.role == "matrix"}
     assert columns == {RELU, ALL} | {learned_on(task) for task in PLANS["smoke"].matrix.tasks}
     assert lost not in {run.arm for run in runs} and {run.arm for run in stages[-1]} == {RELU, learned_on("noisy_digits")}
+
+
+def test_an_activation_that_learned_nothing_has_no_column(store):
+    lost = learned_on(PLANS["smoke"].matrix.tasks[0])
+    stages = fill(store, SECTIONS["transfer"]("smoke", store), constant=(lost,))
+    columns = {run.arm for stage in stages for run in stage if isinstance(run, Train) and run.role == "matrix"}
+    assert columns == {RELU, ALL} | {learned_on(task) for task in PLANS["smoke"].matrix.tasks[1:]}
 
 
 def test_other_depths_repeat_the_final_runs_but_for_their_depth(store):

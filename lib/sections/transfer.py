@@ -3,6 +3,8 @@
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from lib import algorithmic
 from lib.experiments import Learn, Train
 from lib.metalearning import Settings
@@ -152,7 +154,8 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     """Figure 14: each activation (column) trained on each task (row).
 
     The activations are learned as those for other moduli in the grokking section.
-    NOTE[DIFF]: one restart per activation and one seed per cell.
+    NOTE[DIFF]: one restart per activation and one seed per cell. Where that restart learned nothing, so that the
+    function is a constant, it has no column: its networks cannot but predict a constant.
     """
     points, unroll, eta = plan.restart
     spline = Activation("spline", points=points, low=-1.0, high=1.0)
@@ -185,7 +188,7 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     yield [
         run
         for arm, source in learning.items()
-        if usable(store, [source])
+        if usable(store, [source]) and not constant(store, source)
         for run in row(arm, spline, store.key(source))
     ]
 
@@ -275,6 +278,11 @@ def learned_on(data: str) -> str:
         'learned on a+b mod 27'
     """
     return f"learned on {data}"
+
+
+def constant(store: Store, learn: Learn) -> bool:
+    """Whether a stored restart learned nothing: its function is a constant, as zeros are."""
+    return bool(np.ptp(store.get(learn).arrays["psi_hidden"]) == 0)
 
 
 def mean_validation(store: Store, runs: list[Train]) -> float:
