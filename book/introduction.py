@@ -116,7 +116,7 @@ table(pd.DataFrame(rows, columns=["notebook", *shown]), caption="Which claim has
 # %% [markdown]
 # ## How to read this book
 #
-# Begin with the [method](method.ipynb), or with the notebook of the domain you know best. Each notebook has the same course: the question; what
+# Begin with the [method](method.ipynb), or with the notebook of the domain you know best. To try it on a task of yours, go to [Your own data](own_data.ipynb). Each notebook has the same course: the question; what
 # the paper says; a *live* run of seconds that really learns an activation, on data that come with the packages; the *stored* results at {term}`full scale`; the comparison
 # with the paper; what differs; and what it costs to compute again. The button at the top opens it in Colab.
 #

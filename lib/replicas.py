@@ -26,7 +26,16 @@ from lib.metalearning import (
     watch_split,
 )
 from lib.networks import Network, Params, Psi
-from lib.training import Batches, Optimiser, Trained, WindowAverage, check_evaluations, take
+from lib.training import (
+    Batches,
+    Optimiser,
+    Trained,
+    WindowAverage,
+    check_data,
+    check_evaluations,
+    check_precision,
+    take,
+)
 
 
 def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence[int]) -> list[Learned]:
@@ -117,11 +126,13 @@ def train_replicas(
     if not seeds or any(len(values) != len(seeds) for values in psi.values()):
         raise ValueError(f"psi must have one row per seed, {len(seeds)}, got {[len(v) for v in psi.values()]}")
     check_evaluations(evaluate_at)
+    check_data(network, *data, loss)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     gradients, measure = _gradients(network, loss, shared=len(data[0]) <= batch), vmap(monitor)
     histories, diverged = [{"step": []} for _ in seeds], set()
     with torch.no_grad():
         params = _stack([network.init(g) for g in generators], data[0].device)
+        check_precision(data, params[0].dtype)
         kept = [(-float("inf"), 0, [p[i] for p in params]) for i in range(len(seeds))]
         state, average = optimiser.init(params), WindowAverage(params, evaluate_at)
         batches = [Batches(len(data[0]), batch, g) for g in generators]

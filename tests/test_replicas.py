@@ -152,6 +152,8 @@ def test_training_without_splines_keeps_the_last_step_and_a_divergence_apart():
         (lambda task, psi: run(task, {}, seeds=[]), "one row per seed"),
         (lambda task, psi: run(task, {"hidden": psi["hidden"][None]}, evaluate_at=[3, 2]), "increasing steps"),
         (lambda task, psi: run(task, {"hidden": psi["hidden"][None]}, best="other"), "one of the monitored"),
+        (lambda task, psi: run(task, {"hidden": psi["hidden"][None]}, data=(task.x, task.y[:, 0])), r"y must be \(n, outputs\)"),
+        (lambda task, psi: run(task, {"hidden": psi["hidden"][None]}, data=(task.x.float(), task.y.float())), "x must be torch.float64 like the weights"),
     ],
 )
 def test_arguments_that_do_not_fit(call, rule):
@@ -163,4 +165,5 @@ def test_arguments_that_do_not_fit(call, rule):
 def run(task, psi, **changes):
     arguments = {"seeds": [1], "loss": "mse", "optimiser": Optimiser(), "evaluate_at": [1], "best": None}
     measure = monitored(task.network, task.x, task.y, "mse")
-    return train_replicas(task.network, psi, (task.x, task.y), monitor=measure, **arguments | changes)
+    arguments["data"] = (task.x, task.y)
+    return train_replicas(task.network, psi, monitor=measure, **arguments | changes)

@@ -1,0 +1,97 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: -papermill,-execution
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Learned activations
+#
+# The functions that the experiments of this companion learned and then used, each over the range of its {term}`control points <control point>`; outside it keeps its end values. They come with the
+# repository, in `data/activations/`. To learn one for your data, see [Your own data](own_data.ipynb).
+
+# %% tags=["set-up"]
+# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
+if importlib.util.find_spec("lib") is None:
+    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
+    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
+    if root is None:
+        root = folders[-1]
+        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+    lacking = [name for name in ("openml", "safetensors") if importlib.util.find_spec(name) is None]
+    if lacking and "google.colab" in sys.modules:
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *lacking], check=True)
+    sys.path.insert(0, str(root))
+
+# %% tags=["parameters"]
+profile = "smoke"
+seed = 0
+data_dir = None
+
+# %%
+from lib import activations
+
+g = activations.load("grokking-aplusb-mod-27-sgd-zeros")
+print(g)  # a torch.nn.Module
+
+# %% [markdown]
+# A hidden activation takes tensors of any shape. Input activations are one function per column of the table they were learned on, for inputs (..., columns) in its order, scaled to $[-1, 1]$.
+#
+# Expect most from a function on the task it was learned for, and on [related ones](../notebooks/transfer.ipynb). The optimiser belongs to it: functions learned with another can differ much, and the names say which it was.
+
+# %% tags=["remove-input"]
+import re
+
+import pandas as pd
+
+from lib import figures_own_data
+from lib.display import provenance, say, show, table
+
+TITLES = {"grokking": "Grokking", "images": "Image classification", "regression": "Image regression", "tabular": "Tabular data, hidden", "inputs": "Tabular data, inputs", "transfer": "Several tasks, and single ones for transfer"}
+STARTS = {"zeros": "from zeros", "relu": "from ReLU", "inputs": "inputs"}
+index = activations.index()
+groups = {group: [] for group in TITLES}
+for name, entry in index.items():
+    groups["inputs" if entry["kind"] == "input" else entry["section"]].append(name)
+
+
+def title(name):
+    """Two lines: the data, and the start with the optimiser."""
+    entry, data = index[name], index[name]["data"]
+    data = data if len(data.replace("^", "")) < 18 else data[:16] + "…"
+    data = re.sub(r"\^(-?\d)", r"$^{\1}$", data)
+    return f"{data}\n{STARTS[name.split('-')[-1]]}, {entry['optimiser']}"
+
+
+for group, names in groups.items():
+    if not names:
+        continue
+    entries = [(title(name), activations.load(name)) for name in names]
+    ranges = sorted({f"[{index[name]['low']:g}, {index[name]['high']:g}]" for name in names})
+    ranges = " and ".join(ranges)
+    say(f"## {TITLES[group]}")
+    kind = "input activations, one thin line per column, that start as the identity" if group == "inputs" else "functions for hidden layers"
+    show(
+        lambda entries=entries: figures_own_data.gallery(entries),
+        alt=f"{len(names)} small plots of learned {kind}, over {ranges}, titled with the data, the start and the optimiser.",
+        caption=f"Learned {kind}; horizontal: the pre-activation or input, over {ranges}; vertical: the value, each panel with its own scale.",
+        name=f"fig-gallery-{group}",
+    )
+    rows = [(f"`{name}`", f"{index[name]['data'].replace('^', chr(92) + '^')}, {index[name]['task']}", index[name]["points"]) for name in names]
+    table(pd.DataFrame(rows, columns=["name", "learned on", "points"]), caption=f"{TITLES[group]}: the names to load, in the order of the plots.", name=f"tab-gallery-{group}")
+
+# %% tags=["remove-input"]
+provenance(profile)

@@ -1,0 +1,325 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: -papermill,-execution
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Your own data
+#
+# This page learns an activation for a small dataset of its own, from raw numbers to a file that plain PyTorch reads, in less than a minute. Replace the first
+# cell of code by your data and keep the rest. It asks one question: does a network of this size do better on *your* task with another activation than ReLU? The answer may well be no.
+#
+# Run it from the repository's root, in the environment that `make book` made (`.venv/bin/python`); from elsewhere, set `PYTHONPATH` to the root so that Python finds `lib`.
+
+# %% tags=["set-up"]
+# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
+if importlib.util.find_spec("lib") is None:
+    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
+    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
+    if root is None:
+        root = folders[-1]
+        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+    lacking = [name for name in ("openml", "safetensors") if importlib.util.find_spec(name) is None]
+    if lacking and "google.colab" in sys.modules:
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *lacking], check=True)
+    sys.path.insert(0, str(root))
+
+# %% tags=["parameters"]
+profile = "smoke"
+seed = 0
+data_dir = None
+
+# %% tags=["hide-input"]
+import json
+
+import numpy as np
+import torch
+from safetensors import safe_open
+
+from lib import figures_own_data, metrics, splines
+from lib.display import provenance, say, show
+from lib.intervals import interval, paired_interval
+from lib.metalearning import Settings, Task, learn
+from lib.networks import Activation, Network
+from lib.training import Optimiser, train
+
+# %% [markdown]
+# ## Data
+#
+# Here: 1,000 noisy measurements of a quantity that rises and falls several times along two directions of three inputs, as in an interference pattern.
+#
+# The library wants tensors: inputs `x` in float32, (n, inputs), scaled to about $[-1, 1]$; for regression, targets `y` in float32, (n, outputs), standardised. All scaling uses the
+# training rows only. The rows are in three parts. Training rows are what weights and activations are learned from, validation rows what every choice is made on, and test rows are looked at once, at the end.
+
+# %%
+rng = np.random.default_rng(seed)
+raw = rng.uniform(0, 10, (1000, 3))  # your inputs (n, d)
+a, b, c = raw.T
+target = np.cos(1.8 * a + 0.9 * b) + np.cos(1.8 * c - 1.3 * b)  # your targets (n,)
+target += 0.05 * rng.normal(size=len(raw))
+
+order = rng.permutation(len(raw))
+rows = order[:500], order[500:600], order[600:]  # training, validation, test
+train_rows = rows[0]
+low, high = raw[train_rows].min(0), raw[train_rows].max(0)
+x = torch.as_tensor(2 * (raw - low) / (high - low) - 1, dtype=torch.float32)
+mean, deviation = target[train_rows].mean(), target[train_rows].std()
+y = torch.as_tensor((target - mean) / deviation, dtype=torch.float32)[:, None]  # (n, 1), not (n,)
+
+
+def split(x, y):
+    """Three pairs (x, y): training, validation, test."""
+    return [(x[part], y[part]) for part in rows]
+
+
+parts = split(x, y)
+
+# %% [markdown]
+# ## Tune the optimiser with ReLU
+#
+# First give ReLU its best learning rate, or you will measure the optimiser. `train` fits a network once. It calls `monitor` at the steps `evaluate_at`, with the weights averaged over the last 50 steps, and keeps the
+# step at which the number named by `best` is highest: so that must be a score of which **more is better**, such as $R^2$, an accuracy, or minus a loss. Let `evaluate_at` begin with step 0: then there is a score even if training diverges early.
+# All randomness comes from a `torch.Generator`.
+
+# %%
+def r2(outputs, y):
+    error = (outputs - y).square().mean()
+    return float(1 - error / (y - y.mean()).square().mean())
+
+
+def fit(network, psi, seed, optimiser, parts=parts, loss="mse", score=r2, steps=1500):
+    """Weights and scores (validation, test) at the best step."""
+    data, *others = parts
+
+    def monitor(params):
+        scores = [score(network.forward(params, psi, x), y) for x, y in others]
+        return {"validation": scores[0], "test": scores[1]}
+
+    done = train(
+        network,
+        psi,
+        data,
+        loss=loss,
+        optimiser=optimiser,
+        evaluate_at=range(0, steps + 1, 50),
+        monitor=monitor,
+        generator=torch.Generator().manual_seed(seed),
+        best="validation",
+    )
+    at = done.history["step"].index(done.best_step)
+    return done.params, done.history["validation"][at], done.history["test"][at]
+
+
+def wide(activation):
+    return Network(inputs=3, outputs=1, width=128, depth=1, activation=activation)
+
+
+relu, rates = wide(Activation("relu")), {}
+for lr in (0.003, 0.01, 0.03):
+    _, rates[lr], _ = fit(relu, {}, seed, Optimiser("adam", lr))
+    print(f"learning rate {lr:g}: R2 on validation rows {rates[lr]:.2f}")
+optimiser = Optimiser("adam", max(rates, key=rates.get))
+
+# %% [markdown]
+# ## Learn activations
+#
+# {term}`Algorithm 1` on a narrow network, which is cheap; the function is used in a wider one later. Runs differ much, so make several: other seeds, starts (`"zeros"` and `"relu"`), numbers of control points.
+# The range must hold the {term}`pre-activations <pre-activation>`, which are within about $\pm 3$ if the inputs are in $[-1, 1]$.
+#
+# `n_tr_step=0` makes all {term}`episodes <episode>` equally long. The default lets them grow, as the paper does; on small data a longer training may raise the loss on the {term}`watched rows` whatever the activation is, and then the first
+# activation looks best.
+
+# %%
+spline = Activation("spline", points=30, low=-3, high=3)
+narrow = Network(inputs=3, outputs=1, width=32, depth=1, activation=spline)
+task = Task(narrow, *parts[0], loss="mse")  # training rows only
+
+
+def settings(init):
+    return Settings(
+        init=init,
+        episodes=50,
+        n_tr_start=150,
+        n_tr_step=0,
+        inner=optimiser,
+        outer=Optimiser("adam", 0.1),
+    )
+
+
+restarts, reports = {}, {}  # reports: what each run said
+for init in ("zeros", "relu"):
+    for s in (seed, seed + 1):
+        said = reports[init, s] = []
+        restarts[init, s] = learn([task], settings(init), seed=s, report=said.append)
+print(*said[::10], sep="\n")  # with report=print, you see it live
+
+# %% [markdown]
+# A report has the episode; `n_tr`, the steps for which its network was trained; `V`, its loss after that on rows that this episode held out; and `watched`, the loss on the rows that no episode draws (`watch=0.1`: a tenth). The activation is kept
+# at which `watched`, averaged over five episodes, is lowest. Where learning works both fall, with much noise: each episode has other weights and other rows. If a run diverged, or its first activation stayed the best, its last reports say so, and `learned.problems` lists it.
+#
+# On a GPU, `lib.replicas.learn_replicas([task], settings, seeds=range(8))` runs restarts as one batch, on the device of the task's data.
+#
+# ## Choose one
+#
+# By validation, after training a network of the final size from scratch: the loss inside Algorithm 1 is that of another network, and does not tell restarts apart well.
+
+# %%
+validated = {}
+for (init, s), learned in restarts.items():
+    print(f"from {init}, seed {s}, best episode {learned.best_episode}", end=": ")
+    if learned.problems:
+        print(*learned.problems)
+        continue
+    _, validated[init, s], _ = fit(wide(spline), learned.psi, seed, optimiser)
+    print(f"R2 on validation rows {validated[init, s]:.2f}")
+best = restarts[max(validated, key=validated.get)]
+
+# %% [markdown]
+# ## Compare
+#
+# The same optimiser and five seeds that no choice was made with, for ReLU, for the learned function, and for tanh, which any comparison should include: it costs nothing to try.
+
+# %%
+seeds = range(seed + 10, seed + 15)
+arms = {
+    "ReLU": (relu, {}),
+    "learned": (wide(spline), best.psi),
+    "tanh": (wide(Activation("tanh")), {}),
+}
+runs = {arm: [fit(*what, s, optimiser) for s in seeds] for arm, what in arms.items()}
+scores = {arm: [test for _, _, test in done] for arm, done in runs.items()}
+
+# %% tags=["hide-input"]
+means = {arm: interval(numbers) for arm, numbers in scores.items()}
+gain = paired_interval(scores["learned"], scores["ReLU"])
+words = ", ".join(f"{arm} {m.mean:.2f} ± {m.half_width:.2f}" for arm, m in means.items())
+verdict = "above" if gain.mean > gain.half_width else "below" if gain.mean < -gain.half_width else "not clearly different from"
+z = wide(spline).first(runs["learned"][0][0], parts[2][0])
+density = torch.histc(z.clamp(-3, 3), 40, -3, 3).numpy() / z.numel()
+g = best.module(narrow)
+turns = int((g.values.diff().sign().diff() != 0).sum())
+within = float(z.abs().quantile(0.95))
+show(
+    lambda: figures_own_data.comparison(g, density, scores),
+    alt=f"Left: the learned function from -3 to 3, with {turns} turning points, beside ReLU; 95 % of the pre-activations lie within ±{within:.1f}. Right: test scores of {len(seeds)} seeds per "
+    f"activation with their means and intervals: {words}.",
+    caption=f"Left: the chosen function; shaded: how often it is used where, after training. Right: $R^2$ on test rows, {len(seeds)} seeds, means and 95 % intervals: {words}. The learned function is {verdict} ReLU: by {gain.mean:.2f} ± {gain.half_width:.2f} per seed.",
+    name="fig-own-data",
+)
+
+# %% [markdown]
+# The interval is over the initial weights. It says nothing of other restarts, or of other samples of your data; where that matters, repeat all of this page with other splits.
+#
+# ## Use it
+#
+# The learned function is a `torch.nn.Module` with fixed values, for networks of any width. It works under `torch.autocast` and in half-precision models, and can be exported and compiled.
+
+# %%
+g = best.module(narrow)
+model = torch.nn.Sequential(torch.nn.Linear(3, 256), g, torch.nn.Linear(256, 1))
+splines.save(
+    "mine.safetensors",
+    best.psi,
+    low=g.low,
+    high=g.high,
+    method=g.method,
+    learned_on="waves, regression",
+    record="",  # of an experiment of this companion
+)
+again = splines.load_activation("mine.safetensors")
+
+# %% [markdown]
+# The file holds the values at the control points and, in its metadata, their range. Elsewhere these lines do without this library:
+
+# %%
+with safe_open("mine.safetensors", "pt") as file:
+    psi = file.get_tensor("hidden")
+    about = json.loads(file.metadata()["spline"])
+low, step = about["low"], (about["high"] - about["low"]) / (len(psi) - 1)
+
+
+def plain(z):
+    u = ((z - low) / step).clamp(0, len(psi) - 1)
+    k = u.long().clamp(max=len(psi) - 2)  # the control point on the left
+    return torch.lerp(psi[k], psi[k + 1], u - k)
+
+
+z = torch.linspace(-4, 4, 1001)
+torch.testing.assert_close(plain(z), g(z))
+torch.testing.assert_close(again(z), g(z))
+
+# %% [markdown]
+# ## Classification
+#
+# Targets are then int64 labels, (n,), from 0 to outputs − 1, with the loss `"cross_entropy"`. (For two classes there is also `"logistic"`, with one output and float32 targets 0 and 1, (n, 1).)
+
+# %%
+labels = (y[:, 0] > 0).long()
+class_parts = split(x, labels)
+small = Network(inputs=3, outputs=2, width=32, depth=1, activation=spline)
+task = Task(small, *class_parts[0], loss="cross_entropy")
+learned = learn([task], settings("relu"), seed=seed)
+
+asked = {"loss": "cross_entropy", "score": metrics.accuracy, "steps": 500}
+accuracies = {"ReLU": [], "learned": []}
+for s in seeds[:3]:
+    for arm, g, psi in (("ReLU", Activation("relu"), {}), ("learned", spline, learned.psi)):
+        network = Network(inputs=3, outputs=2, width=128, depth=1, activation=g)
+        *_, test = fit(network, psi, s, optimiser, class_parts, **asked)
+        accuracies[arm].append(100 * test)
+
+# %% tags=["remove-input"]
+words = ", ".join("{} {:.0f} ± {:.0f} %".format(arm, *interval(values)) for arm, values in accuracies.items())
+say(f"Is the quantity above its mean? Test accuracy, {len(accuracies['ReLU'])} seeds, one restart: {words}.")
+
+# %% [markdown]
+# ## Input activations
+#
+# If you suspect that single columns act in an irregular way (as in tables), learn a function for each column instead, applied to the raw input. They start as the identity; the hidden layers keep their ReLU.
+# Here the target is a wave of the first column and a product of the others.
+
+# %%
+column_target = torch.cos(12 * x[:, :1]) + x[:, 1:2] * x[:, 2:]
+column_parts = split(x, column_target)
+columns = Activation("spline", points=40, low=-1, high=1)  # the range of the inputs
+with_inputs = Network(inputs=3, outputs=1, width=32, depth=1, input_activation=columns)
+task = Task(with_inputs, *column_parts[0], loss="mse")
+learned = learn([task], settings("zeros"), seed=seed)
+
+found = {"ReLU": [], "input activations and ReLU": []}
+for s in seeds[:3]:
+    for arm, h, psi in zip(found, (None, columns), ({}, learned.psi), strict=True):
+        network = Network(inputs=3, outputs=1, width=128, depth=1, input_activation=h)
+        *_, test = fit(network, psi, s, optimiser, column_parts, steps=500)
+        found[arm].append(test)
+h = learned.module(with_inputs, "input")  # for inputs (..., 3)
+
+# %% tags=["remove-input"]
+words = ", ".join("{} {:.2f} ± {:.2f}".format(arm, *interval(values)) for arm, values in found.items())
+say(f"$R^2$ on test rows, {len(found['ReLU'])} seeds, one restart: {words}.")
+
+# %% [markdown]
+# ## When it does not help
+#
+# Where a smooth or monotonic function fits the data, ReLU already does well and a learned function adds little: on [image classification](../notebooks/images.ipynb) all activations are about equal. It does little too where you have too few rows to
+# learn anything, or so many that a wider network or longer training does the same. And where you know the form of the target, build it in.
+#
+# The functions that this companion learned for its own experiments are [on the next page](activations.ipynb).
+
+# %% tags=["remove-input"]
+Path("mine.safetensors").unlink()
+provenance(profile)
