@@ -222,7 +222,7 @@ def _render(draw: Callable[[], Figure], dark: bool) -> tuple[bytes, tuple[float,
 
 
 def cut_off(figure: Figure) -> list[str]:
-    """The texts of a drawn figure that reach over its edge by more than a pixel of the page."""
+    """The texts of a drawn figure that reach over its edge by more than two pixels of the page."""
     hidden = set()  # what matplotlib does not draw: axes that are off, and ticks out of view
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
         low, high = sorted(axis.get_view_interval())
@@ -230,7 +230,7 @@ def cut_off(figure: Figure) -> list[str]:
         beyond = [tick for tick in ticks if not low <= tick.get_loc() <= high]
         for artist in beyond if axis.axes.axison else [axis]:
             hidden.update(artist.findobj(Text))
-    found, (left, bottom, right, top) = [], figure.bbox.padded(SHARPNESS).extents
+    found, (left, bottom, right, top) = [], figure.bbox.padded(2 * SHARPNESS).extents
     for text in figure.findobj(Text):
         if text.get_visible() and text.get_text().strip() and text not in hidden:
             box = text.get_tightbbox()
