@@ -364,7 +364,7 @@ if not focus:
 #
 # Landscapes take the trained weights as origin (star) and change them along two directions: those in which training moved most (the line is the training trajectory), or two
 # random ones. The input space is cut along two random columns around a training row. Each column of a figure is one network (one seed). For the share of the gradient along an axis, slices are
-# smoothed a little; directions at random would have a share of 0.22.
+# smoothed a little, so it does not register the finest ridges (above); directions at random would have a share of 0.22.
 
 # %% tags=["remove-input"]
 pictured = {data: found for data in focus if "ReLU" in (found := tabular.panels(results, data))}
