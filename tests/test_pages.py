@@ -28,8 +28,11 @@ MEASURE = """(() => {
     scrolling: [...article.querySelectorAll("span.math")].filter(
       (element) => /auto|scroll/.test(getComputedStyle(element).overflowX)).length,
     narrow: [...article.querySelectorAll("td")].filter(
-      (cell) => shown(cell) && cell.textContent.trim().length > 20 && cell.clientWidth < 80
+      (cell) => shown(cell) && cell.textContent.trim().length > 20 && cell.clientWidth < 120
     ).map((cell) => cell.textContent),
+    unhinted: [...article.querySelectorAll(".pst-scrollable-table-container")].filter(
+      (box) => !getComputedStyle(box).backgroundAttachment.includes("local") || [...box.querySelectorAll("tr, th, td")].some(
+        (part) => getComputedStyle(part).backgroundColor.startsWith("rgb("))).length,
     raw: copy.textContent.match(/\\\\[([]/g) ?? [],
     figures: [...article.querySelectorAll("figure")].map((figure) => ({
       images: [...figure.querySelectorAll("img")].filter(shown).map((image) => image.className),
@@ -102,7 +105,7 @@ def test_the_page_holds_in_a_browser(seen, site, name):
         assert found["theme"] == theme and "Profile smoke" in found["banner"]
         assert found["formulas"] >= len(html.select("article .math"))
         assert found["wrong"] == [] and found["raw"] == [] and found["scrolling"] == 0
-        assert found["narrow"] == []
+        assert found["narrow"] == [] and found["unhinted"] == 0  # columns to read, and a shadow where a table goes on
         for figure in found["figures"]:
             assert len(figure["images"]) == 1 and f"on-{theme}" in figure["images"][0].split()
             assert figure["loaded"] and figure["fits"] and figure["link"] and figure["caption"]
