@@ -70,12 +70,12 @@ say(
 # ## How a verdict is made
 #
 # **Reproduced**: every condition of the claim's rule holds. **In part**: some hold. **Not reproduced**: none does, and the notebook shows by how much. A rule that speaks of every
-# dataset, every setting or every activation is one condition for each. **Not yet run**: records are missing. There is nothing in between, and no verdict is typed by hand:
-# rules and arithmetic are in [`lib/claims.py`](https://github.com/simplicity-bias-companion/companion/blob/main/lib/claims.py).
+# dataset, every setting or every activation is one condition for each. One rule is graded instead, that of [C13](#claim-c13): a ratio of at least 5 is reproduced, of at least 2 in part.
+# **Not yet run**: records are missing. No verdict is typed by hand: rules and arithmetic are in [`lib/claims.py`](https://github.com/simplicity-bias-companion/companion/blob/main/lib/claims.py).
 #
 # *The paper's number* is quoted from {cite}`teney2025simplicity`. Where the paper shows a plot without numbers, the figure is named instead of
 # reading values off it. *Ours* is computed from all {term}`seeds <seed>` of the runs that the notebook shows: ± is the half width of a 95 % {term}`interval`, over seeds unless it
-# speaks of a mean over tables or tasks, and differences between activations are paired by seed. Choices (the optimiser, the restart, when to stop) were made on
+# speaks of a mean over tables or tasks, or of slices of one network ([C7](#claim-c7)), and differences between activations are paired by seed. Choices (the optimiser, the restart, when to stop) were made on
 # {term}`validation data`; test data play no part in them.
 #
 # A verdict is about this reproduction at its scale, with its data. [Departures](departures.ipynb) lists what differs from the paper.
@@ -96,15 +96,12 @@ for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
         finding = findings[claim.name]
         lines += [
             f"(claim-{claim.name.lower()})=",
-            f"### {claim.name}: {finding.verdict}",
-            f"*{claim.statement}*",
-            "\n".join(
-                [
-                    f"- **The paper's number**: {claim.paper.rstrip('.')}.",
-                    f"- **Ours**: {'not yet run' if finding == claims.NOT_RUN else finding.ours.rstrip('.')}.",
-                    f"- **Rule**: {claim.rule}",
-                    f"- **Evidence**: [{TITLES[section]}, {claim.heading[0].lower()}{claim.heading[1:].rstrip('?')}]({claim.address}).",
-                ]
+            claims.block(
+                claim,
+                finding,
+                f"### {claim.name}: {finding.verdict}",
+                f"**Rule**: {claim.rule}",
+                f"**Evidence**: [{TITLES[section]}, {claim.heading[0].lower()}{claim.heading[1:].rstrip('?')}]({claim.address}).",
             ),
         ]
     say("\n\n".join(lines))

@@ -44,8 +44,9 @@ data_dir = None
 # %% tags=["remove-input"]
 import pandas as pd
 
-from lib import claims, headline, reading
+from lib import claims, headline, reading, sources
 from lib.display import provenance, say, show, table
+from lib.figures import name_of
 
 read = reading.reader("paper", data_dir)
 opening = headline.find(read, data_dir)
@@ -136,10 +137,14 @@ def links(sections):
     return ", ".join(f"[{section}](../notebooks/{section}.ipynb)" for section in sections)
 
 
+absent = [name_of(name) for name in [*sources.IMAGES, *sources.TABLES] if sources.recorded_fingerprint(name) is None]
+waiting = [name for name, verdict in findings.items() if verdict == claims.NOT_RUN.verdict]
 lines = [
-    f"- **Complete at full scale**: {links(done)}." if done else "",
+    f"- **Complete as planned**: {links(done)}." if done else "",
     f"- **In part**: {links(partly)}." if partly else "",
     f"- **Not yet run at full scale**: {links(others)}. Their notebooks have the live part and say where the rest is missing." if others else "",
+    f"- **Data that were not at hand**: {', '.join(absent)}. What needs them is missing in all sections." if absent else "",
+    f"- **Claims not yet run**: {', '.join(waiting)}." if waiting else "",
 ]
 say("\n".join(line for line in lines if line))
 records = {record.key: record for results in planned.values() for record in results.records}

@@ -115,7 +115,7 @@ def activation_bars():
         axes.plot([row["low"], row["high"]], [-i, -i], color=colour, linewidth=3, alpha=0.4)
         axes.plot(row["ratio"], -i, "o", color=colour)
     axes.set_yticks([-i for i in range(len(rows))], [label(name) for name in rows])
-    axes.set(xscale="log", xlabel="time, forward + backward, as a multiple of nn.GELU")
+    axes.set(xscale="log", xlabel="time, forward + backward,\nas a multiple of nn.GELU")
     axes.axvline(1, color="C0", linewidth=1, linestyle=":")
     axes.grid(axis="x")
     return figure

@@ -188,7 +188,11 @@ def build_book(root: Path, parameters: dict, build: Path, jobs: int = 2, say: Ca
     if (profile := parameters.get("profile")) not in BANNERS:
         raise ValueError(f"profile must be one of {', '.join(BANNERS)}, got {profile!r}")
     pages, target = names(root), build / "html"
-    if problems := pairs.differences(root):
+    try:
+        problems = pairs.differences(root)
+    except ValueError as error:
+        raise BookError(str(error)) from error
+    if problems:
         raise BookError("\n".join([*problems, "run `make pairs`"]))
     executed = execute_all(root, pages, parameters, build, jobs, say)
     figures = stage(root, build / "stage", pages, executed, profile)
@@ -237,11 +241,10 @@ def main(arguments: list[str] | None = None) -> int:
         "--serve", type=int, nargs="?", const=8000, metavar="PORT", help="serve the book afterwards"
     )
     options = parser.parse_args(arguments)
-    pairs_given = [item.partition("=") for item in options.parameter]
-    parameters = {
-        "profile": options.profile,
-        **{name: yaml.safe_load(value) for name, _, value in pairs_given},
-    }
+    given = dict(item.partition("=")[::2] for item in options.parameter)
+    if "profile" in given:
+        parser.error("the profile is set by --profile, not by --parameter")
+    parameters = {"profile": options.profile, **{name: yaml.safe_load(value) for name, value in given.items()}}
     say, build, started = functools.partial(print, flush=True), ROOT / "_build", time.monotonic()
     say(f"The book, profile {options.profile}, {options.jobs} notebooks at a time")
     try:
@@ -249,6 +252,8 @@ def main(arguments: list[str] | None = None) -> int:
             pages = names(ROOT)
             if unknown := set(options.only or []) - set(pages):
                 raise BookError(f"no such page: {', '.join(sorted(unknown))}; there are {', '.join(pages)}")
+            if text := [name for name in options.only or [] if not (ROOT / f"{name}.py").is_file()]:
+                raise BookError(f"nothing to execute: {', '.join(text)} has no code (.md)")
             execute_all(ROOT, options.only or pages, parameters, build, options.jobs, say)
             return 0
         html = build_book(ROOT, parameters, build, options.jobs, say)

@@ -6,11 +6,10 @@ reworded later, the claim says when. A verdict is "reproduced", "in part", "not 
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from lib import findings_grokking, findings_images, findings_shortcuts, findings_tabular, findings_transfer
 from lib.findings import NOT_RUN, Finding, Read
@@ -99,13 +98,21 @@ def for_section(section: str) -> list[Claim]:
     return [claim for claim in CLAIMS if claim.section == section]
 
 
-def frame(claims: Iterable[Claim], read: Read) -> pd.DataFrame:
-    """Table of claims: statement, paper's number, ours, verdict and its rule."""
-    rows = []
-    for claim in claims:
+def block(claim: Claim, finding: Finding, title: str, *more: str) -> str:
+    """A claim as markdown that also a narrow page can show: title, statement, the paper's number, ours, more points."""
+    ours = NOT_RUN.verdict if finding == NOT_RUN else finding.ours.rstrip(".")
+    points = [f"**The paper's number**: {claim.paper.rstrip('.')}.", f"**Ours**: {ours}.", *more]
+    return "\n\n".join([title, f"*{claim.statement}*", "\n".join(f"- {point}" for point in points)])
+
+
+def section(name: str, read: Read) -> str:
+    """The claims whose evidence is in this notebook, as the notebook shows them: with a link to the rule of each."""
+    blocks = []
+    for claim in for_section(name):
         finding = claim.settle(read)
-        rows.append([claim.name, claim.statement, claim.paper, finding.ours, f"**{finding.verdict}**", claim.rule])
-    return pd.DataFrame(rows, columns=["", "the paper says", "its number", "ours", "verdict", "rule of the verdict"])
+        rule = f"**Rule**: [as stated for {claim.name}](#claim-{claim.name.lower()})."
+        blocks.append(block(claim, finding, f"**{claim.name}: {finding.verdict}**", rule))
+    return "\n\n".join([*blocks, "All claims and their rules are on the [claims page](../book/claims.ipynb)."])
 
 
 def counts(read: Read) -> dict[str, int]:

@@ -18,6 +18,7 @@ from cycler import cycler
 from IPython import get_ipython
 from IPython.display import display
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from lib import provenance as sources
 
@@ -77,7 +78,8 @@ def show(draw: Callable[[], Figure], *, alt: str, caption: str, name: str | None
         data: optional `pandas.DataFrame` behind the figure, offered as CSV.
 
     Raises:
-        ValueError: a missing or meaningless alternative text or caption, or `draw` not returning a figure.
+        ValueError: a missing or meaningless alternative text or caption, `draw` not returning a figure, or a text of
+            the figure that its edge cuts off.
 
     Example:
         >>> import matplotlib.pyplot as plt
@@ -210,9 +212,31 @@ def _render(draw: Callable[[], Figure], dark: bool) -> tuple[bytes, tuple[float,
         if not isinstance(figure, Figure):
             raise ValueError(f"draw must return a matplotlib figure, got {type(figure).__name__}")
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=PIXELS_PER_INCH * SHARPNESS, metadata={"Software": None})
+        figure.dpi = PIXELS_PER_INCH * SHARPNESS
+        figure.savefig(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
+        cut = cut_off(figure)
         pyplot.close(figure)
+        if cut:
+            raise ValueError(f"the edge of the figure must not cut off text, got {', '.join(map(repr, cut))}")
     return buffer.getvalue(), tuple(figure.get_size_inches())
+
+
+def cut_off(figure: Figure) -> list[str]:
+    """The texts of a drawn figure that reach over its edge by more than two pixels of the page."""
+    hidden = set()  # what matplotlib does not draw: axes that are off, and ticks out of view
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+        beyond = [tick for tick in ticks if not low <= tick.get_loc() <= high]
+        for artist in beyond if axis.axes.axison else [axis]:
+            hidden.update(artist.findobj(Text))
+    found, (left, bottom, right, top) = [], figure.bbox.padded(2 * SHARPNESS).extents
+    for text in figure.findobj(Text):
+        if text.get_visible() and text.get_text().strip() and text not in hidden:
+            box = text.get_tightbbox()
+            if box.x0 < left or box.y0 < bottom or box.x1 > right or box.y1 > top:
+                found.append(text.get_text())
+    return found
 
 
 def _base64(image: bytes) -> str:

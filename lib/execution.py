@@ -86,7 +86,10 @@ def execute(root: Path, name: str, parameters: dict, folder: Path) -> Executed:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="companion-") as scratch:
         source = Path(scratch) / "source.ipynb"
-        source.write_text(pairs.text(root / f"{name}.py"), encoding="utf-8")
+        try:
+            source.write_text(pairs.text(root / f"{name}.py"), encoding="utf-8")
+        except ValueError as error:
+            return Executed(name, target, 0.0, False, (f"{name}: {error}",))
         if unknown := unknown_parameters(source, parameters):
             return Executed(name, target, 0.0, False, (f"{name}: {unknown}",))
         log = _papermill(source, target, parameters, scratch)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.directives.patches import Figure
+
+
+class ThemedImages(nodes.container):
+    """The two images of a figure, in a link to the light one at its full size, where small text can be read.
+
+    Browsers show a picture without a page on light grey, so the dark one would be hard to see there.
+    """
 
 
 class ThemedFigure(Figure):
@@ -24,11 +33,24 @@ class ThemedFigure(Figure):
             # only-light and only-dark, would hide the caption as well.
             image["classes"] = [*image["classes"], "dark-light", "on-light"]
             twin["classes"] = [*twin["classes"], "dark-light", "on-dark"]
-            figure.replace(image, nodes.container("", image, twin, classes=["themed-images"]))
+            figure.replace(image, ThemedImages("", image, twin))
         return made
+
+
+def open_images(translator, node: ThemedImages) -> None:
+    """Write the start of the box and of the link; Sphinx knows by now under which name it puts the image."""
+    builder, uri = translator.builder, node.next_node(nodes.image)["uri"]
+    address = escape(f"{builder.imgpath}/{builder.images[uri]}")
+    translator.body.append(f'<div class="themed-images"><a href="{address}" title="Open at full size">')
+
+
+def close_images(translator, node: ThemedImages) -> None:
+    """Write the end of both."""
+    translator.body.append("</a></div>\n")
 
 
 def setup(app) -> dict:
     """Register the directive `themed-figure`."""
     app.add_directive("themed-figure", ThemedFigure)
+    app.add_node(ThemedImages, html=(open_images, close_images))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

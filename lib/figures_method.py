@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from lib import splines
 
@@ -62,6 +62,7 @@ def interpolations(values: np.ndarray, target, counts: Sequence[int]) -> Figure:
     left.plot(splines.grid(len(psi), -0.8, 0.8), psi, "o", color="C0", markersize=5, label="control points")
     left.set(title="between the control points", xlabel="$z$", ylabel="$g(z)$")
     left.margins(y=0.15)
+    left.yaxis.set_major_locator(MaxNLocator(5))  # ticks that go by the height would keep the layout from settling
     for count, colour, line in zip(counts, ("C3", "C1", "C0"), (":", "--", "-"), strict=True):
         g = splines.interpolate(z, target(splines.grid(count, -1, 1)), -1, 1)
         right.plot(z, g, color=colour, linestyle=line, linewidth=1.5, label=f"$n_c$ = {count}")

@@ -221,7 +221,7 @@ def activations(panels: Sequence[tuple]) -> Figure:
             colour, _, line = ARMS[arm]
             ax.plot(grid, values, color=colour, linestyle=line, label=arm)
         ax.plot(grid, np.maximum(grid, 0), color=ARMS[RELU][0], linestyle=":", linewidth=1.2, label=RELU)
-        ax.set_title(f"{' / '.join(names(pair).values())}, {normalisation(spectral)}", fontsize=9.5)
+        ax.set_title(f"{' / '.join(names(pair).values())},\n{normalisation(spectral)}", fontsize=9.5)
         ax.set(xlabel="pre-activation $z$", ylabel="$g(z)$")
         ax.grid()
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)

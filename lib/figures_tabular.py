@@ -30,6 +30,7 @@ LABELS = {
     INPUTS: "learned IAFs",
 }
 SIZES = {"*": 11, "P": 8}
+LOWEST = 0.05  # the share of a panel's marks that the frame of a scatter plot leaves out below
 OUT_OF_FRAME = 0.1  # a mean of this much below the best of its panel is written at the panel's foot
 
 
@@ -115,7 +116,7 @@ def scatter(points: pd.DataFrame, x: str, datasets: Sequence[str], extra: pd.Dat
             colour, marker, _ = LOOKS[row.arm]
             ax.plot(scale * getattr(row, x), 100 * row.test_accuracy, marker, color=colour, label=label(row.arm))
         shown = points[points.data == data].test_accuracy
-        ax.set_ylim(100 * shown.quantile(0.05), 100 * max([shown.max(), *(_tests(extra, data))]) + 0.5)
+        ax.set_ylim(100 * shown.quantile(LOWEST), 100 * max([shown.max(), *(_tests(extra, data))]) + 0.5)
         ax.set_title(data if len(data) < 20 else data[:16] + "…", fontsize=9.5)
         ax.grid()
         if x == "tv":
@@ -131,6 +132,24 @@ def scatter(points: pd.DataFrame, x: str, datasets: Sequence[str], extra: pd.Dat
 
 def _tests(extra: pd.DataFrame | None, data: str) -> list[float]:
     return [] if extra is None else list(extra[extra.data == data].test_accuracy)
+
+
+def not_shown(points: pd.DataFrame, x: str, datasets: Sequence[str], extra: pd.DataFrame | None = None) -> str:
+    """What a caption of `scatter` says of the marks that its panels do not show, if there are any.
+
+    They are below the frame or have no place on a logarithmic axis. Arguments as of :func:`scatter`.
+    """
+    points = points[points.data.isin(datasets)]
+    floors = points.groupby("data").test_accuracy.quantile(LOWEST)
+    inside = points.test_accuracy >= points.data.map(floors)
+    if x == "tv":
+        inside &= points.tv > 0
+    words = [f"{(~inside).sum():,} of {len(points):,} marks"] if not inside.all() else []
+    if extra is not None:
+        extra = extra[extra.data.isin(datasets)]
+        below = int((extra.test_accuracy < extra.data.map(floors)).sum())
+        words += [f"{below:,} of {len(extra):,} baselines"] if below else []
+    return f" Outside the frames: {' and '.join(words)}." if words else ""
 
 
 def example_paths(outputs: dict[float, np.ndarray]) -> Figure:
@@ -246,7 +265,7 @@ def weight_space(found: dict[str, Record]) -> Figure:
             ax.plot(0, 0, "*", color="C1", markersize=9)
             ax.set_xticks([])
             ax.set_yticks([])
-            if column is grid.T[0] or ax in grid[:, 0]:
+            if ax in grid[:, 0]:
                 ax.set_ylabel(name, fontsize=9)
             if ax in grid[:, -1]:
                 bar = figure.colorbar(image, ax=ax, aspect=12)

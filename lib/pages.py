@@ -11,7 +11,6 @@ from lib.display import MIME, markdown_rows
 
 HIDDEN = {"parameters", "injected-parameters", "set-up"}  # tags of cells that are not on the page
 HIDDEN_INPUT = {"remove-input", "remove-cell"}
-LONG_CELL = 60  # characters; a table with a longer cell gets wider columns on a phone
 FENCE = "``````"
 
 
@@ -80,8 +79,6 @@ def _text(what: dict, last: dict[str, str]) -> str:
     """The markdown of computed text, of a table or of the provenance."""
     if what["kind"] == "table":
         options = {"name": what["name"]} if what["name"] else {}
-        if any(len(cell) > LONG_CELL for line in what["rows"].splitlines() for cell in line.split("|")):
-            options["class"] = "prose"
         return _directive("table", what["caption"], options, what["rows"])
     if what["kind"] == "provenance":
         rows = {**dict(what["rows"]), "Commit": last["commit"], "Execution time": last["execution"]}

@@ -1,7 +1,9 @@
 """A control for learned input activations (Section 3.3): columns by rank, without any learning.
 
 What an input activation brings may be no more than a better scaling of its column. So the same spline, with the same
-control points, is set to the column's distribution function: as a quantile transform, it spreads the rows evenly.
+control points, is set to the column's distribution function. That is exact at the control points; rows between two of
+them keep their linear spacing. A column so skewed that one piece holds nearly all rows is therefore hardly spread by
+rank: see :func:`lib.tabular.crowded`.
 """
 
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from lib.results import Outcome
 
 @dataclass(frozen=True)
 class Ranks:
-    """Input activations that map each column to twice its mean rank among the training rows, minus 1.
+    """Input activations that map each control point to twice its mean rank among the column's training rows, minus 1.
 
     Args:
         section, arm: what it is for. data, split: the training rows, as in :class:`lib.experiments.Train`.

@@ -183,6 +183,25 @@ def ranked(results: Collected, table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["accuracy", "gain", "beyond"])
 
 
+def crowded(results: Collected, most: float = 0.9) -> pd.DataFrame:
+    """Columns of the control that are hardly spread by rank, because one piece of the spline holds nearly all rows.
+
+    Half of the step between neighbouring control values is the share of the rows between the control points, with half
+    of those that are equal to one. Rows at the column's ends are left out: those of an end have one rank in any case.
+
+    Returns:
+        The index is data. Columns: crowded, how many columns have more than the share `most` of the rows in one
+        piece; columns, how many there are.
+    """
+    rows = {}
+    for record in (record for record in results.records if record.kind == "ranks"):
+        psi = record.arrays["psi_input"].astype(float)  # (d, n_c)
+        ends, inside = np.stack([1 + psi[:, 0], 1 - psi[:, -1]], axis=1), np.diff(psi, axis=1) / 2
+        inside[:, [0, -1]] -= ends / 2
+        rows[record.config["data"]] = (int((inside.max(axis=1) > most * (1 - ends.sum(axis=1))).sum()), len(psi))
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["crowded", "columns"])
+
+
 def variants(results: Collected) -> pd.DataFrame:
     """The ways to learn that were tried on the first dataset: columns arm, n, mean, half_width of test accuracy."""
     runs = results.frame(role="variant")

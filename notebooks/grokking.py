@@ -324,10 +324,7 @@ else:
 # ## Against the paper
 
 # %% tags=["remove-input"]
-table(
-    claims.frame(claims.for_section("grokking"), reading.reader(profile, data_dir, grokking=results)),
-    caption="The claims of this section; rules and all others on the [claims page](../book/claims.ipynb).",
-)
+say(claims.section("grokking", reading.reader(profile, data_dir, grokking=results)))
 
 # %% [markdown]
 # ## What differs from the paper, and why

@@ -188,10 +188,7 @@ image_pages.depths("images", results)
 # %% tags=["remove-input"]
 from lib import claims
 
-table(
-    claims.frame(claims.for_section("images"), reading.reader(profile, data_dir, images=results)),
-    caption="The claims of this section; rules and all others on the [claims page](../book/claims.ipynb).",
-)
+say(claims.section("images", reading.reader(profile, data_dir, images=results)))
 
 # %% [markdown]
 # ## What differs from the paper, and why

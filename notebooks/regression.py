@@ -199,10 +199,7 @@ image_pages.controls("regression", results)
 # %% tags=["remove-input"]
 from lib import claims
 
-table(
-    claims.frame(claims.for_section("regression"), reading.reader(profile, data_dir, regression=results)),
-    caption="The claims of this section; rules and all others on the [claims page](../book/claims.ipynb).",
-)
+say(claims.section("regression", reading.reader(profile, data_dir, regression=results)))
 
 # %% tags=["remove-input"]
 if profile == "paper":

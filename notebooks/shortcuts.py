@@ -290,10 +290,7 @@ if complete:
 # claims are settled by these rules.
 
 # %% tags=["remove-input"]
-table(
-    claims.frame(claims.for_section("shortcuts"), reading.reader(profile, data_dir, shortcuts=results)),
-    caption="The claims of this section; rules and all others on the [claims page](../book/claims.ipynb).",
-)
+say(claims.section("shortcuts", reading.reader(profile, data_dir, shortcuts=results)))
 
 # %% [markdown]
 # ## What differs from the paper, and why

@@ -259,10 +259,7 @@ else:
 # ## Against the paper
 
 # %% tags=["remove-input"]
-table(
-    claims.frame(claims.for_section("transfer"), reading.reader(profile, data_dir, transfer=results)),
-    caption="The claims of this section; rules and all others on the [claims page](../book/claims.ipynb).",
-)
+say(claims.section("transfer", reading.reader(profile, data_dir, transfer=results)))
 
 # %% tags=["remove-input"]
 own = figures_transfer_images.paper_own_best()

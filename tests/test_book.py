@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -13,8 +14,9 @@ import yaml
 from bs4 import BeautifulSoup
 from prepared_files import write_images
 
-from lib import book, claims, execution, htmlcheck, pairs
+from lib import book, claims, execution, findings, htmlcheck, pairs
 from lib.book import BookError, build_book
+from lib.reading import Collected
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = """# ---
@@ -161,6 +163,8 @@ def test_a_figure_has_two_images_an_alt_a_caption_a_number_and_its_data(built, p
     assert {image["alt"] for image in images} == {"A straight line from zero to 7 over one unit."}
     files = [(built[0] / "_build/html/notebooks" / image["src"]).read_bytes() for image in images]
     assert all(content.startswith(b"\x89PNG") for content in files) and files[0] != files[1]
+    (link,) = figure.select(".themed-images a")
+    assert link["href"] == images[0]["src"] and link.find_all("img") == images
     caption = figure.find("figcaption")
     assert (
         "Fig. 1" in caption.get_text()
@@ -320,10 +324,26 @@ def test_the_previous_book_stays_if_it_cannot_be_replaced(tmp_path):
     assert (tmp_path / "html" / "index.html").read_text() == "previous"
 
 
-def test_the_command_refuses_an_unknown_page():
-    command = [sys.executable, "-m", "lib.book", "--only", "notebooks/nothing"]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert run.returncode == 1 and "no such page: notebooks/nothing" in run.stderr
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--only", "notebooks/nothing"], "no such page: notebooks/nothing"),
+        (["--only", "book/figures"], "nothing to execute: book/figures has no code (.md)"),
+        (["--parameter", "profile=smoke"], "the profile is set by --profile, not by --parameter"),
+    ],
+)
+def test_the_command_refuses_what_it_would_not_do(arguments, message):
+    run = subprocess.run([sys.executable, "-m", "lib.book", *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode and message in run.stderr and "Traceback" not in run.stderr
+
+
+def test_a_script_without_kernelspec_is_refused(copy):
+    path = copy / "notebooks" / "page.py"
+    path.write_text(path.read_text("utf-8").replace("python3", "python2"), encoding="utf-8")
+    message = "page.py must name the kernelspec python3"
+    with pytest.raises(BookError, match=message):
+        build(copy)
+    assert message in execution.execute(copy, "notebooks/page", PARAMETERS, copy / "executed").problems[0]
 
 
 # ---------------------------------------------------------------- checks of executed notebooks
@@ -491,6 +511,21 @@ def test_each_claim_leads_to_the_part_of_a_notebook_that_has_the_evidence():
         source = (ROOT / "notebooks" / f"{claim.section}.py").read_text(encoding="utf-8")
         assert re.search(f"^# #+ {re.escape(claim.heading)}$", source, re.MULTILINE), claim.name
     assert claims.CLAIMS[4].address == "../notebooks/tabular.ipynb#which-model-type-is-best"
+
+
+def test_a_claim_is_shown_with_its_verdict_its_numbers_and_a_link_to_its_rule():
+    finding = findings.Finding("1 ± 2.", "in part")
+    claim = replace(claims.CLAIMS[0], decide=lambda read: finding)
+    shown = claims.block(claim, finding, "### C1", "**More**.").split("\n\n")
+    assert shown[:2] == ["### C1", f"*{claim.statement}*"]
+    assert shown[2].splitlines() == [f"- **The paper's number**: {claim.paper}.", "- **Ours**: 1 ± 2.", "- **More**."]
+    assert "- **Ours**: not yet run." in claims.block(claim, findings.NOT_RUN, "")
+
+
+def test_a_notebook_shows_all_its_claims():
+    waiting = claims.section("shortcuts", lambda section: Collected([], 1))
+    for name in ("C10", "C11", "C12"):
+        assert f"**{name}: not yet run**" in waiting and f"](#claim-{name.lower()})" in waiting
 
 
 def test_every_page_of_the_real_book_has_its_place_in_the_toc():

@@ -46,6 +46,41 @@ def test_a_figure_is_drawn_in_both_themes_and_closed():
     assert (plt.get_fignums(), plt.rcParams["text.color"]) == before
 
 
+def with_texts(**changes):
+    """A figure with a label, a title, an annotation that is not drawn and ticks out of view; some of it changed."""
+
+    def draw():
+        figure, (ax, empty) = plt.subplots(1, 2, figsize=(3, 2))
+        ax.plot([1, 10, 100], [1, 2, 3])
+        ax.set(xscale="log", xlim=(2, 50), **changes.get("axes", {}))
+        ax.annotate("beyond the data", (1e9, 1))
+        empty.set(xlabel="a label so long that it would not fit by far, if it were drawn " * 3)
+        empty.set_axis_off()
+        figure.text(*changes.get("at", (0.5, 0.5)), "words")
+        return figure
+
+    return draw
+
+
+def test_a_figure_whose_texts_are_inside_is_shown(capsys):
+    display.show(with_texts(), alt=ALT, caption="A line.")
+    assert ALT in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"axes": {"xlabel": "time, forward + backward, as a multiple of nn.GELU"}}, "time, forward"),
+        ({"axes": {"title": "MNIST / Fashion-MNIST, with spectral normalisation"}}, "MNIST / Fashion"),
+        ({"at": (0.95, 0.5)}, "words"),
+        ({"at": (0.5, -0.02)}, "words"),
+    ],
+)
+def test_a_figure_that_cuts_off_text_is_refused(changes, text):
+    with pytest.raises(ValueError, match=re.escape(f"the edge of the figure must not cut off text, got '{text}")):
+        display.show(with_texts(**changes), alt=ALT, caption="A line.")
+
+
 def luminance(colour):
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]

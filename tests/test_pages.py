@@ -27,11 +27,18 @@ MEASURE = """(() => {
     wrong: [...article.querySelectorAll("mjx-merror, merror")].map((element) => element.textContent),
     scrolling: [...article.querySelectorAll("span.math")].filter(
       (element) => /auto|scroll/.test(getComputedStyle(element).overflowX)).length,
+    narrow: [...article.querySelectorAll("td")].filter(
+      (cell) => shown(cell) && cell.textContent.trim().length > 20 && cell.clientWidth < 120
+    ).map((cell) => cell.textContent),
+    unhinted: [...article.querySelectorAll(".pst-scrollable-table-container")].filter(
+      (box) => !getComputedStyle(box).backgroundAttachment.includes("local") || [...box.querySelectorAll("tr, th, td")].some(
+        (part) => getComputedStyle(part).backgroundColor.startsWith("rgb("))).length,
     raw: copy.textContent.match(/\\\\[([]/g) ?? [],
     figures: [...article.querySelectorAll("figure")].map((figure) => ({
       images: [...figure.querySelectorAll("img")].filter(shown).map((image) => image.className),
       loaded: [...figure.querySelectorAll("img")].filter(shown).every((image) => image.naturalWidth > 0),
       fits: [...figure.querySelectorAll("img")].every((image) => image.clientWidth <= figure.clientWidth),
+      link: figure.querySelector("a > img.on-light")?.parentElement.href === figure.querySelector("img.on-light").src,
       caption: shown(figure.querySelector("figcaption")),
     })),
     banner: document.querySelector(".bd-header-announcement")?.textContent ?? "",
@@ -98,9 +105,10 @@ def test_the_page_holds_in_a_browser(seen, site, name):
         assert found["theme"] == theme and "Profile smoke" in found["banner"]
         assert found["formulas"] >= len(html.select("article .math"))
         assert found["wrong"] == [] and found["raw"] == [] and found["scrolling"] == 0
+        assert found["narrow"] == [] and found["unhinted"] == 0  # columns to read, and a shadow where a table goes on
         for figure in found["figures"]:
             assert len(figure["images"]) == 1 and f"on-{theme}" in figure["images"][0].split()
-            assert figure["loaded"] and figure["fits"] and figure["caption"]
+            assert figure["loaded"] and figure["fits"] and figure["link"] and figure["caption"]
 
 
 def test_the_method_page_has_formulas_and_the_notebooks_have_figures(seen):

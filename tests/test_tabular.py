@@ -68,6 +68,29 @@ def test_ranks_are_shares_of_the_training_rows(smoke):
     assert (np.diff(psi, axis=1) >= 0).all() and psi.min() >= -1 and psi.max() <= 1
 
 
+def test_a_column_counts_as_crowded_by_its_rows_between_two_control_points():
+    columns = {
+        "even": np.linspace(-1, 1, 1001),
+        "squeezed": np.r_[-1, np.linspace(-0.99, -0.98, 999), 1],
+        "equal": np.r_[np.full(950, -1), np.linspace(-1, 1, 51)],  # its least value is most rows: one rank
+        "equal and squeezed": np.r_[np.full(900, -1), np.linspace(-0.99, -0.98, 100), 1],
+        "at the upper end": np.r_[-1, np.linspace(0.98, 0.99, 200), np.full(800, 1)],
+    }
+    grid = np.linspace(-1, 1, 50)
+    psi = np.array([[np.mean(x < g) + np.mean(x <= g) - 1 for g in grid] for x in columns.values()])
+    record = SimpleNamespace(kind="ranks", config={"data": "made"}, arrays={"psi_input": psi})
+    assert tabular.crowded(Collected([record], 0)).loc["made"].tolist() == [3, 5]
+    assert tabular.crowded(Collected([], 0)).empty
+
+
+def test_a_caption_counts_the_marks_that_a_scatter_plot_does_not_show():
+    points = pd.DataFrame({"data": "a", "tv": [0.0, *range(1, 40)], "test_accuracy": np.linspace(0.9, 0.5, 40), "train_accuracy": 1.0})
+    extra = pd.DataFrame({"data": ["a", "a", "b"], "test_accuracy": [0.4, 0.8, 0.0]})
+    assert plots.not_shown(points, "tv", ["a"]) == " Outside the frames: 3 of 40 marks."
+    assert plots.not_shown(points, "train_accuracy", ["a"], extra) == " Outside the frames: 2 of 40 marks and 1 of 2 baselines."
+    assert plots.not_shown(points.assign(test_accuracy=0.5), "train_accuracy", ["a"]) == ""
+
+
 def test_the_control_by_rank_has_a_depth_and_all_seeds(smoke):
     plan, runs = PLANS["smoke"], smoke.collected.frame(role="control")
     table = tabular.comparison(smoke.collected).set_index("arm")
