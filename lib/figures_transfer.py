@@ -1,6 +1,6 @@
 """The scores, figures and tables of transfer across algorithmic tasks (Figures 14 and 28), from the records."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,10 +22,21 @@ class Scores:
     Args:
         score: tasks x activations, in [0, 1]: 1 is the best activation of that task.
         easy: per task, whether the ReLU network solves it.
+        best: per task, the best test accuracy at the end, a fraction.
     """
 
     score: pd.DataFrame
     easy: pd.Series
+    best: pd.Series
+
+    def of(self, tasks: list[str]) -> "Scores":
+        """The rows of these tasks, in this order."""
+        return Scores(self.score.loc[tasks], self.easy[tasks], self.best[tasks])
+
+    @property
+    def noise(self) -> list[str]:
+        """The tasks on which no network is above 10 % test accuracy: their scores compare noise."""
+        return list(self.best.index[self.best < 0.1])
 
     @property
     def specific(self) -> pd.DataFrame:
@@ -66,7 +77,7 @@ def transfer_scores(steps: pd.DataFrame, accuracy: pd.DataFrame, reference: str 
     easy = steps[reference].notna()
     merit = (1 / steps).fillna(0.0).where(easy, accuracy)
     best = merit.max(axis=1)
-    return Scores(merit.div(best.where(best > 0, 1.0), axis=0), easy)
+    return Scores(merit.div(best.where(best > 0, 1.0), axis=0), easy, accuracy.max(axis=1))
 
 
 def matrix_scores(runs: pd.DataFrame) -> Scores:
@@ -81,7 +92,7 @@ def matrix_scores(runs: pd.DataFrame) -> Scores:
     scores = transfer_scores(steps, accuracy)
     rows = sorted(order, key=lambda task: not scores.easy[task])
     columns = [arm for arm in [RELU, *map(learned_on, rows), ALL] if arm in columns]
-    return Scores(scores.score.loc[rows, columns], scores.easy[rows])
+    return replace(scores, score=scores.score[columns]).of(rows)
 
 
 def column_means(scores: Scores) -> dict[str, Interval]:
@@ -174,6 +185,19 @@ def heat_map(scores: Scores) -> Figure:
         image, ax=list(axes[0]), label="score (% of the task's best)", location="right", aspect=30, pad=0.02
     )
     return figure
+
+
+def means_in_words(scores: Scores) -> str:
+    """The :func:`column_means`, and those without the tasks whose scores compare noise, if there are some."""
+
+    def words(means: dict[str, Interval]) -> str:
+        return "; ".join(f"{name} {plus_minus(*mean)} %" for name, mean in means.items())
+
+    rest = [task for task in scores.score.index if task not in scores.noise]
+    if not scores.noise or len(rest) < 2:
+        return words(column_means(scores))
+    without = f"without the {len(scores.noise)} tasks on which no network is above 10 %"
+    return f"{words(column_means(scores))} ({without}: {words(column_means(scores.of(rest)))})"
 
 
 def score_table(scores: Scores) -> pd.DataFrame:

@@ -14,7 +14,7 @@ def transfer_across_tasks(read: Read) -> Finding:
         return NOT_RUN
     scores = figures_transfer.matrix_scores(results.frame(role="matrix"))
     means = figures_transfer.column_means(scores)
-    ours = "; ".join(f"{name} {figures.plus_minus(*mean)} %" for name, mean in means.items())
+    ours = figures_transfer.means_in_words(scores)
     if len(means) < 3:
         return Finding(f"{ours}; the learning of the others diverged", "not reproduced")
     relu, specific, every = (means[name].mean for name in ("ReLU", "task-specific", "all tasks"))

@@ -47,7 +47,7 @@ import torch
 from lib import algorithmic, claims, figures_grokking, figures_transfer, figures_transfer_images, metalearning, reading
 from lib.display import provenance, say, show, table
 from lib.experiments import accuracy, load_parts, schedule
-from lib.figures import name_of, plus_minus, summary
+from lib.figures import name_of, summary
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
 from lib.sections.transfer import PLANS, learned_on
@@ -133,14 +133,17 @@ if results.missing:
 # %% tags=["hide-input"]
 if matrix_done:
     scores = figures_transfer.matrix_scores(cells)
-    means = figures_transfer.column_means(scores)
-    words = "; ".join(f"{name} {plus_minus(*mean)} %" for name, mean in means.items())
+    words = figures_transfer.means_in_words(scores)
     n, easy = len(scores.easy), int(scores.easy.sum())
     above = "Above the line: easy tasks. " if 0 < easy < n else ""
     say(
         f"These results are {where}: {n} of the paper's {len(algorithmic.TASKS)} tasks, {easy} of them easy, {scores.score.shape[1]} activations, {len(cells)} networks of {cells['network.width'].iloc[0]} units. "
         f"Every cell has {cells.steps.iloc[0]:,} steps, in place of the paper's 60,000, and one seed; each activation is from one restart."
     )
+    if scores.noise:
+        say(
+            f"On {len(scores.noise)} tasks ({', '.join(scores.noise)}) no network is above 10 % test accuracy after these steps. Their scores compare noise, so the means are given without them too."
+        )
     nothing = [
         row.data[0] for row in results.frame("learn", task="one-hot").itertuples()
         if len(row.data) == 1 and row.arm not in set(cells.arm)
