@@ -90,8 +90,8 @@ for group, names in groups.items():
         caption=f"Learned {kind}; horizontal: the pre-activation or input, over {ranges}; vertical: the value, each panel with its own scale.",
         name=f"fig-gallery-{group}",
     )
-    rows = [(f"`{name}`", f"{index[name]['data'].replace('^', chr(92) + '^')}, {index[name]['task']}", index[name]["points"]) for name in names]
-    table(pd.DataFrame(rows, columns=["name", "learned on", "points"]), caption=f"{TITLES[group]}: the names to load, in the order of the plots.", name=f"tab-gallery-{group}")
+    rows = [(f"`{name}`", f"{index[name]['data'].replace('^', chr(92) + '^')}, {index[name]['task']}", f"{index[name]['points']} in [{index[name]['low']:g}, {index[name]['high']:g}]") for name in names]
+    table(pd.DataFrame(rows, columns=["name", "learned on", "points and range"]), caption=f"{TITLES[group]}: the names to load, in the order of the plots.", name=f"tab-gallery-{group}")
 
 # %% tags=["remove-input"]
 provenance(profile)
