@@ -4,7 +4,7 @@ Run from the repository's root: ``python -m benchmarks.metastep [repeats]``. One
 descent on the full batch, the last 5 unrolled, and the gradient in psi of the loss on as many other rows. The rows:
 
 - products: the matrix products that no implementation can avoid;
-- ours: lib.metalearning.inner_loop; ours, torch: the same without compiled kernels;
+- ours: lib.episodes.inner_loop; ours, torch: the same without compiled kernels;
 - plain: autograd for everything, ordinary training and then steps that are recorded, with a spline by indexing;
 - higher, torchopt: the same with these libraries for the unrolled steps.
 """
@@ -19,7 +19,7 @@ from torch import nn
 
 from benchmarks.activation import indexing
 from benchmarks.timing import interleaved, milliseconds, one_thread, ratio
-from lib import metalearning, native
+from lib import episodes, native
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
 from lib.training import Optimiser
@@ -57,7 +57,7 @@ def ours(size, loop):
     def run():
         leaf = psi.clone().requires_grad_()
         trained = loop(task, {"hidden": leaf}, theta, rows, size["steps"], settings, torch.Generator())
-        loss = metalearning.outer_loss(task, {"hidden": leaf}, trained, (task.x[rest], task.y[rest]))
+        loss = episodes.outer_loss(task, {"hidden": leaf}, trained, (task.x[rest], task.y[rest]))
         return torch.autograd.grad(loss, leaf)[0]
 
     return run
@@ -123,8 +123,8 @@ def products(size):
 def jobs(size):
     rows = {
         "products": (native.library(), products(size)),
-        "ours": (native.library(), ours(size, metalearning.inner_loop)),
-        "ours, torch": (None, ours(size, metalearning.inner_loop)),
+        "ours": (native.library(), ours(size, episodes.inner_loop)),
+        "ours, torch": (None, ours(size, episodes.inner_loop)),
         "plain": (None, modules(size, plain_tail)),
     }
     for name, unrolled in {"higher": with_higher, "torchopt": with_torchopt}.items():
@@ -156,8 +156,8 @@ def growth(repeats: int = 5) -> dict:
     table = {}
     for name in ("batch", "width", "steps", "inputs", "unroll", "points"):
         half, twice = ({**DEFAULT, name: max(1, round(DEFAULT[name] * f))} for f in (0.5, 2))
-        runs = {"half": (native.library(), ours(half, metalearning.inner_loop)),
-                "twice": (native.library(), ours(twice, metalearning.inner_loop))}  # fmt: skip
+        runs = {"half": (native.library(), ours(half, episodes.inner_loop)),
+                "twice": (native.library(), ours(twice, episodes.inner_loop))}  # fmt: skip
         times = {key: milliseconds(values) for key, values in interleaved(runs, repeats).items()}
         exponent = math.log2(times["twice"] / times["half"]) / math.log2(twice[name] / half[name])
         table[name] = {"half_ms": times["half"], "twice_ms": times["twice"], "exponent": exponent}

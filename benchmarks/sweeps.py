@@ -12,7 +12,7 @@ from torch import nn
 
 from benchmarks.metastep import IndexedSpline, plain_tail
 from benchmarks.timing import interleaved, milliseconds, one_thread, ratio
-from lib import metalearning, native
+from lib import episodes, native
 from lib.experiments import load_parts
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
@@ -54,9 +54,9 @@ def piece(data, width, steps, unroll, points, reach, lr):
         generator = torch.Generator().manual_seed(2)
         task = Task(network, x, y, "mse")
         theta = network.init(generator)
-        trained = metalearning.inner_loop(task, leaf, theta, torch.arange(len(x)), steps, settings, generator)
+        trained = episodes.inner_loop(task, leaf, theta, torch.arange(len(x)), steps, settings, generator)
         if unroll:
-            loss = metalearning.outer_loss(task, leaf, trained, (x[held_out], y[held_out]))
+            loss = episodes.outer_loss(task, leaf, trained, (x[held_out], y[held_out]))
             torch.autograd.grad(loss, leaf["hidden"])
 
     def before():

@@ -49,7 +49,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lib import figures_method, metalearning, metrics, splines, training
+from lib import episodes, figures_method, metalearning, metrics, splines, training
 from lib.display import provenance, say, show, table
 from lib.experiments import LOSS_OF, load_parts
 from lib.intervals import spearman
@@ -110,7 +110,7 @@ show(
 
 # %% tags=["remove-input"]
 SOURCE = inspect.getsource(metalearning.learn).splitlines()
-INNER = inspect.getsource(metalearning.inner_loop).splitlines()
+INNER = inspect.getsource(episodes.inner_loop).splitlines()
 
 
 def line(part, source=SOURCE):
@@ -193,22 +193,22 @@ parts = load_parts("digits", "regression", split=0, validation=0.1)
 spline = Activation("spline", points=50, low=-5, high=5)
 small = Network(parts.inputs, parts.outputs, width=16, depth=1, activation=spline)
 task = Task(small, parts.train.x, parts.train.y, LOSS_OF["regression"])
-n_tr, tails, rates, episodes = 100, (0, 1, 5, 20, 50, 100), (0.05, 0.2), 3
+n_tr, tails, rates, repeats = 100, (0, 1, 5, 20, 50, 100), (0.05, 0.2), 3
 
 
 def outer_gradient(t, rate, episode):
     """The outer gradient of one episode through the last t of its steps."""
     settings = Settings(unroll=t, inner=Optimiser("sgd", rate))
     generator = torch.Generator().manual_seed(1000 * seed + episode)
-    rows, held_out = metalearning.draw_episode(task, settings, torch.arange(len(task.x)), generator)
+    rows, held_out = episodes.draw_episode(task, settings, torch.arange(len(task.x)), generator)
     psi = {"hidden": small.init_psi("relu")["hidden"].requires_grad_()}
-    theta = metalearning.inner_loop(task, psi, small.init(generator), rows, n_tr, settings, generator)
-    return torch.autograd.grad(metalearning.outer_loss(task, psi, theta, take(metalearning.outer_source(task, settings), held_out)), psi["hidden"])[0]
+    theta = episodes.inner_loop(task, psi, small.init(generator), rows, n_tr, settings, generator)
+    return torch.autograd.grad(episodes.outer_loss(task, psi, theta, take(episodes.outer_source(task, settings), held_out)), psi["hidden"])[0]
 
 
 cosines, lengths = {}, {}  # per rate: (episodes, tails)
 for rate in rates:
-    found = torch.stack([torch.stack([outer_gradient(t, rate, e) for t in tails]) for e in range(episodes)])
+    found = torch.stack([torch.stack([outer_gradient(t, rate, e) for t in tails]) for e in range(repeats)])
     whole = found[:, -1:]  # (episodes, 1, n_c)
     cosines[rate] = torch.cosine_similarity(found, whole, dim=2).numpy()
     lengths[rate] = (found.norm(dim=2) / whole.norm(dim=2)).numpy()
@@ -219,8 +219,8 @@ words = "; ".join(
 )
 show(
     lambda: figures_method.truncation(tails, cosines),
-    alt=f"Cosine between the truncated and the whole outer gradient over t, for {episodes} episodes each at two learning rates of the inner loop. With t = 5: {words}.",
-    caption=f"{episodes} episodes of {n_tr} inner steps each, digits as a regression, from a ReLU; thick: the mean. With the paper's usual $t = 5$: {words}.",
+    alt=f"Cosine between the truncated and the whole outer gradient over t, for {repeats} episodes each at two learning rates of the inner loop. With t = 5: {words}.",
+    caption=f"{repeats} episodes of {n_tr} inner steps each, digits as a regression, from a ReLU; thick: the mean. With the paper's usual $t = 5$: {words}.",
     name="fig-truncation",
 )
 

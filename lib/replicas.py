@@ -13,18 +13,8 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from lib.metalearning import (
-    Learned,
-    Settings,
-    Task,
-    check,
-    draw_episode,
-    episode_generator,
-    note,
-    outer_loss,
-    outer_source,
-    watch_split,
-)
+from lib.episodes import draw_episode, episode_generator, outer_loss, outer_source, watch_split
+from lib.metalearning import Learned, Settings, Task, check, note
 from lib.networks import Network, Params, Psi
 from lib.training import (
     Batches,

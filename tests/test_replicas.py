@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from lib import replicas
-from lib.metalearning import Settings, Task, learn, outer_loss
+from lib.episodes import outer_loss
+from lib.metalearning import Settings, Task, learn
 from lib.networks import Activation, Network
 from lib.replicas import learn_replicas, train_replicas
 from lib.training import Optimiser, train

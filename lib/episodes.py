@@ -1,0 +1,104 @@
+"""One episode of Algorithm 1: rows, the inner loop, the outer loss (Section 2.3, Appendix C).
+
+:mod:`lib.metalearning` has the outer loop, and the classes Settings and Task.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from lib.networks import Params, Psi, loss_and_delta
+from lib.training import Batches, take
+
+if TYPE_CHECKING:
+    from lib.metalearning import Settings, Task
+
+
+def episode_generator(seed: int, episode: int) -> torch.Generator:
+    """The randomness of an episode, on the CPU."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + episode)
+
+
+def watch_split(n: int, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Rows that the episodes draw from, and rows that they never see."""
+    order = torch.randperm(n, generator=episode_generator(seed, 999_983))  # of no episode
+    count = round(fraction * n)
+    return order[count:], order[:count]
+
+
+def draw_episode(
+    task: Task, settings: Settings, pool: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """The episode's training rows T', and the rows of outer_source that the outer loss is on (at most a batch)."""
+    order = pool[torch.randperm(len(pool), generator=generator)]
+    count = min(max(1, round(settings.validation * len(order))), len(order) - 1)
+    train_rows, rows = order[count:], order[:count]
+    if settings.objective == "given":
+        rows = torch.randperm(len(task.given[0]), generator=generator)
+    elif settings.objective == "training":
+        rows = train_rows
+    return train_rows, rows[: settings.batch]
+
+
+def outer_source(task: Task, settings: Settings) -> tuple[Tensor, Tensor]:
+    """The data (x, y) that the outer loss is measured on rows of."""
+    return task.given if settings.objective == "given" else (task.x, task.y)
+
+
+def inner_loop(
+    task: Task, psi: Psi, theta: Params, rows: Tensor, n_tr: int, settings: Settings, generator: torch.Generator
+) -> Params:
+    """n_tr gradient steps on theta with psi fixed; the graph of the last t leads from the result back to psi."""
+    x, y = take((task.x, task.y), rows)
+    unroll = min(settings.unroll, n_tr)
+    batches, state = Batches(len(x), settings.batch, generator), settings.inner.init(theta)
+
+    def step(theta, state, psi, embedded):
+        batch = take((embedded, y), batches.next())
+        _, grads = task.network.loss_and_gradients(theta, psi, *batch, task.loss)
+        return settings.inner.step(theta, grads, state)
+
+    fixed = {name: values.detach() for name, values in psi.items()}
+    with torch.no_grad():
+        embedded = task.network.embed(fixed, x)
+        for _ in range(n_tr - unroll):
+            theta, state = step(theta, state, fixed, embedded)
+    if unroll:
+        embedded = task.network.embed(psi, x)
+        for _ in range(unroll):
+            theta, state = step(theta, state, psi, embedded)
+    return theta
+
+
+def inner_loop_plain(
+    task: Task, psi: Psi, theta: Params, rows: Tensor, n_tr: int, settings: Settings, generator: torch.Generator
+) -> Params:
+    """As :func:`inner_loop`, with autograd for everything: the readable reference that the tests compare with."""
+    x, y = task.x[rows], task.y[rows]
+    batches, state = Batches(len(x), settings.batch, generator), settings.inner.init(theta)
+    for step in range(n_tr):
+        if step == n_tr - min(settings.unroll, n_tr):
+            theta = [p.detach() for p in theta]
+            state = {k: [s.detach() for s in v] if isinstance(v, list) else v for k, v in state.items()}
+        theta = [p if p.requires_grad else p.requires_grad_() for p in theta]
+        batch = take((x, y), batches.next())
+        loss, _ = loss_and_delta(task.network.forward(theta, psi, batch[0]), batch[1], task.loss)
+        grads = torch.autograd.grad(loss, theta, create_graph=True)
+        theta, state = settings.inner.step(theta, grads, state)
+    return theta if settings.unroll else [p.detach() for p in theta]
+
+
+def outer_loss(task: Task, psi: Psi, theta: Params, data: tuple[Tensor, Tensor]) -> Tensor:
+    """The loss on V after training, a scalar that depends on psi directly and through theta."""
+    return loss_and_delta(task.network.forward(theta, psi, data[0]), data[1], task.loss)[0]
+
+
+@torch.no_grad()
+def watch_loss(task: Task, psi: Psi, theta: Params, watched: Tensor, otherwise: float) -> float:
+    """Loss on the rows that no episode sees; the outer loss where none are watched."""
+    if not len(watched):
+        return otherwise
+    return outer_loss(task, psi, theta, (task.x[watched], task.y[watched])).item()
