@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lib import datasets, metalearning, metrics, splines
 from lib.metalearning import Settings, Task
-from lib.networks import Network, Params, Psi
+from lib.networks import Network, Params, Psi, loss_and_delta
 from lib.results import Outcome
 from lib.training import Optimiser, train
 
@@ -180,7 +180,7 @@ class Train:
             for name, rows in seen.items():
                 if rows is not None:
                     outputs = network.forward(params, psi, rows.x)
-                    loss, _ = metalearning.loss_and_delta(outputs, rows.y, LOSS_OF[self.task])
+                    loss, _ = loss_and_delta(outputs, rows.y, LOSS_OF[self.task])
                     numbers[f"{name}_loss"] = float(loss)
                     numbers[f"{name}_accuracy"] = accuracy(outputs, rows, self.task, parts.classes)
             if self.complexity:

@@ -151,7 +151,7 @@ def train_replicas(
 def _inner_loop(
     task: Task, psi: Psi, theta: Params, rows: Tensor, n_tr: int, settings: Settings, generators: list
 ) -> Params:
-    """As :func:`lib.metalearning.inner_loop`, with a leading dimension of replicas in psi, theta and rows."""
+    """As :func:`lib.episodes.inner_loop`, with a leading dimension of replicas in psi, theta and rows."""
     unroll, n = min(settings.unroll, n_tr), rows.shape[1]
     batches = [Batches(n, settings.batch, g) for g in generators]
     state, gradients = settings.inner.init(theta), _gradients(task.network, task.loss)
