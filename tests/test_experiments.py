@@ -311,7 +311,7 @@ def test_a_diverged_restart_is_recorded(context):
 
 @pytest.mark.parametrize("given, touched", [("", False), ("test", True)])
 def test_only_the_cheating_variant_touches_test_rows(context, monkeypatch, given, touched):
-    """Test rows that are not numbers spoil a run that looks at them, and no other."""
+    """Test rows that are not numbers stop a run that looks at them, and no other."""
     load, seen = datasets.load, []
 
     def poisoned(*arguments, **options):
@@ -330,7 +330,11 @@ def test_only_the_cheating_variant_touches_test_rows(context, monkeypatch, given
     assert torch.equal(seen[0].given[0], parts.test.x) if touched else seen[0].given is None
     monkeypatch.setattr(datasets, "load", poisoned)
     (context.checkpoint_dir / "algorithm-1.safetensors").unlink()
-    assert run.run(context).numbers["diverged"] is touched
+    if touched:
+        with pytest.raises(ValueError, match="given: x must be finite"):
+            run.run(context)
+    else:
+        assert not run.run(context).numbers["diverged"]
 
 
 def test_the_cheating_objective_needs_the_test_rows(context):
