@@ -101,7 +101,9 @@ def for_section(section: str) -> list[Claim]:
 def block(claim: Claim, finding: Finding, title: str, *more: str) -> str:
     """A claim as markdown that also a narrow page can show: title, statement, the paper's number, ours, more points."""
     ours = NOT_RUN.verdict if finding == NOT_RUN else finding.ours.rstrip(".")
-    points = [f"**The paper's number**: {claim.paper.rstrip('.')}.", f"**Ours**: {ours}.", *more]
+    parts = re.split(r"(?<=[^ ])\. (?=[A-Z])", ours)  # a long finding is a list of sentences
+    said = f" {ours}." if len(parts) == 1 else "".join(f"\n  - {part}." for part in parts)
+    points = [f"**The paper's number**: {claim.paper.rstrip('.')}.", f"**Ours**:{said}", *more]
     return "\n\n".join([title, f"*{claim.statement}*", "\n".join(f"- {point}" for point in points)])
 
 

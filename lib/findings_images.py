@@ -50,7 +50,7 @@ def regression_gains(read: Read) -> Finding:
     best = list(means["learned from zeros"] >= means["learned from ReLU"])  # False where one diverged
     finals = image_results.finals(results)
     plain = figures.summary(finals[finals["optimiser.name"] == "sgd"], "test_accuracy", ["data"])
-    ours = f"tuned optimiser: {_gains(summary)}. With plain gradient descent: {_gains(plain)}"
+    ours = f"With the tuned optimiser: {_gains(summary)}. With plain gradient descent: {_gains(plain)}"
     over = [
         f"{figures.name_of(row.data)}, {row.learned} over {row.control}: {figures.plus_minus(row.gain, row.half_width)} points"
         for row in image_results.over_controls(image_results.with_controls(results)).itertuples()
