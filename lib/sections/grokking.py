@@ -78,10 +78,10 @@ PLANS = {
         widths=(32, 64, 128, 512),
         held_out=(0.125, 0.25, 0.375, 0.5),  # leaves 70, 60, 50 and 40 % of all pairs
         sweep_steps=20_000,
-        sweep_seeds=(1, 2, 3),
+        sweep_seeds=(1, 2, 3, 4, 5),
         moduli=("a+b mod 13", "a+b mod 29", "a+b mod 41"),
         constant=CONSTANT,
-        constant_restarts=((200, 10, 0.01), (200, 10, 0.01)),
+        constant_restarts=((200, 10, 0.01), (200, 10, 0.01), (200, 20, 0.003), (400, 20, 0.003)),
     ),
 }
 SPLIT = 0  # the 80/20 split of a task is one and the same for learning and for every final run
@@ -119,7 +119,7 @@ class Grokking:
             for arm, activation in ((RELU, (relu, "")), (LEARNED, learned))
             for seed in plan.sweep_seeds
         ]
-        # NOTE[DIFF]: for other moduli fewer restarts, steps and seeds than for the main task.
+        # NOTE[DIFF]: for other moduli fewer steps than for the main task.
         for task in plan.moduli:
             restarts = self.learn(task, plan.constant, plan.constant_restarts)
             yield restarts
