@@ -73,7 +73,7 @@ PLANS = {
         steps=1500,
         width=128,
         seeds=(1, 2, 3, 4, 5),
-        restarts=((50, 5, 0.02), (100, 10, 0.01), (50, 10, 0.01), (100, 5, 0.02)),
+        restarts=((50, 5, 0.02), (100, 10, 0.01)),
         learning=Settings(episodes=60, n_tr_start=50, n_tr_step=10),
         learning_width=32,
         # Two restarts of 20,700 steps at width 32 take about 7 times as long as 1,500 steps at width 128.
@@ -109,9 +109,7 @@ def images(profile: str, store: Store) -> Stages:
 def regression(profile: str, store: Store) -> Stages:
     """Section 3.2: the same images, regression on the class id; with the tuned optimiser and with plain SGD."""
     check_profile(profile)
-    # NOTE[DIFF]: two of the restarts, since this section learns for two optimisers and with more episodes.
-    plan = replace(PLANS[profile], restarts=PLANS[profile].restarts[:2])
-    section = Images("regression", "regression", plan, store)
+    section = Images("regression", "regression", PLANS[profile], store)
     yield from section.comparison(blocks=2)
     yield from section.controls()
     yield from section.further()
@@ -193,14 +191,14 @@ class Images:
         """The other datasets, other depths (Figure 17), and one activation per layer.
 
         NOTE[DIFF]: deeper networks use the activations that were learned with one hidden layer; the layer-specific ones
-        are learned with two, in two restarts.
+        are learned with two.
         """
         plan = self.plan
         for data in filter(self.store.has_data, plan.more):
             # NOTE[DIFF]: batches of 1,024 in place of 4,096 and fewer candidates for the optimiser, to afford it
             small = replace(plan, datasets=(data,), optimisers=plan.optimisers[1::2], batch=1024)
             yield from replace(self, plan=small).comparison(blocks=1)
-        layers = {data: self.restarts(data, self.tuned(data), "relu", layerwise=True)[:2] for data in plan.datasets}
+        layers = {data: self.restarts(data, self.tuned(data), "relu", layerwise=True) for data in plan.datasets}
         yield [run for runs in layers.values() for run in runs]
         yield [self.reuse(run, "layers", 0) for runs in layers.values() for run in usable(self.store, runs)]
         for seed in plan.depth_seeds:  # seed by seed: of use when partly done
