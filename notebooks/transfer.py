@@ -144,13 +144,14 @@ if matrix_done:
         say(
             f"On {len(scores.noise)} tasks ({', '.join(scores.noise)}) no network is above 10 % test accuracy after these steps. Their scores compare noise, so the means are given without them too."
         )
+    learning = results.frame("learn", task="one-hot")
     nothing = [
-        row.data[0] for row in results.frame("learn", task="one-hot").itertuples()
+        row.data[0] for row in learning.itertuples()
         if len(row.data) == 1 and row.arm not in set(cells.arm)
     ]  # fmt: skip
     if nothing:
         say(
-            f"**On {len(nothing)} tasks nothing was learned** within our {results.frame('learn', task='one-hot')['settings.episodes'].min()} episodes: the function stayed constant, or the learning diverged, and it "
+            f"**On {len(nothing)} tasks nothing was learned** within our {learning['settings.episodes'].min()} episodes: the function stayed constant, or the learning diverged, and it "
             f"has no column ({', '.join(nothing)}). Larger tasks need more steps to fit, since the loss is a mean over as many outputs as there are results."
         )
     show(
@@ -168,14 +169,14 @@ if matrix_done:
         "and all tasks, not the diagonal.",
         name="tab-matrix",
     )
-    joint = results.frame("learn", arm="learned on all", task="one-hot")
-    for row in joint.itertuples():
+    for row in learning[learning.arm == "learned on all"].itertuples():
         outer, rounds = row.record.arrays["history_outer"], len(row.data)
         mean = outer[: len(outer) // rounds * rounds].reshape(-1, rounds).mean(axis=1)
         say(
             f"The activation for all tasks was kept after {row.best_episode} of {row.episodes} episodes, where the mean loss on held-out pairs is lowest: {mean.min():.4f}, from {mean[0]:.4f} at the start, "
             f"where it predicts nothing, and {mean[-1]:.4f} at the end. "
-            + ("So joint learning hardly got anywhere: each task has as many steps per episode as alone, but a third of the episodes, and the large tasks do not fit their pairs within these steps."
+            + (f"So joint learning hardly got anywhere: each task has as many steps per episode as alone, but {row.episodes // rounds} episodes in place of "
+               f"{learning[learning.arm != row.arm].episodes.max()}, and the large tasks do not fit their pairs within these steps."
                if mean.min() > 0.9 * mean[0] else "")
         )
     specific = scores.specific
