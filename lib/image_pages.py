@@ -15,10 +15,9 @@ def scope(results: Collected, profile: str) -> None:
     finals, learning = image_results.finals(results), results.frame("learn")
     where = "full scale, from the committed records" if profile == "paper" else "**small, computed live** (profile smoke)"
     if len(finals):
-        batches = finals.drop_duplicates("data").set_index("data").batch
-        sizes = ", ".join(f"{figures.name_of(data)} (batch {batch:,})" for data, batch in batches.items())
+        sizes = ", ".join(f"{figures.name_of(run.data)} ({run.steps:,} steps on batches of {run.batch:,})" for run in finals.drop_duplicates("data").itertuples())
         say(
-            f"These results are {where}: {sizes}; one hidden layer of {finals['network.width'].iloc[0]} units, {finals.steps.iloc[0]:,} steps, "
+            f"These results are {where}: {sizes}; one hidden layer of {finals['network.width'].iloc[0]} units, "
             f"{finals.seed.nunique()} seeds, {learning.seed.nunique()} restart(s) of the learning."
         )
     if results.missing:
@@ -168,7 +167,7 @@ def depths(section: str, results: Collected) -> None:
 
 def controls(section: str, results: Collected) -> None:
     """What else the time of the search could have been spent on."""
-    both, finals = image_results.with_controls(results), image_results.finals(results)
+    both = image_results.with_controls(results)
     if both.empty:
         say("Not yet run.")
         return
@@ -179,7 +178,7 @@ def controls(section: str, results: Collected) -> None:
         for r in compared.itertuples()
     ]
     counts = tried[tried.data.isin(known)].groupby("arm").size() // len(known)
-    longer = int(both.steps.max() / finals.steps.max())
+    longer = int((both.steps.groupby(both.data).max() / both.steps.groupby(both.data).min()).max())
     table(
         pd.DataFrame(cells, columns=["dataset", "activation", "seeds", "test accuracy (%)", "difference to ReLU"]),
         caption=f"Controls with the tuned optimiser: the best of {counts[BY_HAND]} hand-made activations, the best of {counts[RANDOM]} random splines, ReLU with {longer} times the "
