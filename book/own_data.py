@@ -116,8 +116,8 @@ def fit(
     data, *others = parts
 
     def monitor(params):
-        scores = [score(network.forward(params, psi, x), y) for x, y in others]
-        return {"validation": scores[0], "test": scores[1]}
+        both = [score(network.forward(params, psi, x), y) for x, y in others]
+        return {"validation": both[0], "test": both[1]}
 
     done = train(
         network,
