@@ -104,7 +104,7 @@ def functions(section: str, results: Collected) -> None:
     )
     both = distances[["distance to GELU", "distance to ReLU"]].apply(pd.to_numeric, errors="coerce").dropna()
     nearer = both["distance to ReLU"] - both["distance to GELU"]
-    rest = f"; the others are nearer to ReLU by at most {max(-nearer.min(), 0):.3f}" if (nearer <= 0).any() else ""
+    rest = f"; the others are as near to it as to ReLU, to within {max(-nearer.min(), 0.001):.3f}" if (nearer <= 0).any() else ""
     say(
         f"ReLU itself is at most {pd.to_numeric(distances['of ReLU to GELU'], errors='coerce').max():.3f} from GELU by this measure, because a large input scale makes a GELU as sharp as a ReLU: the scaled GELUs "
         "contain ReLU as their limit. So to be nearer to GELU than to ReLU is nearly automatic, and **weak evidence** for a resemblance: what is not exactly a ReLU fits the larger family about as well or better. Of the "
