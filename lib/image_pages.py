@@ -145,9 +145,10 @@ def complexity(section: str, results: Collected) -> None:
 
 def gains(results: Collected, data: str) -> None:
     """What the learned activations gain on one dataset with the tuned optimiser, beside what the paper says of it."""
-    runs = image_results.tuned(results)
-    if runs.empty or data not in set(runs.data):
+    finals = image_results.finals(results)
+    if finals.empty or data not in set(finals.data):
         return
+    runs = image_results.tuned(results)
     found = figures.summary(runs[runs.data == data], "test_accuracy", ["data"]).dropna()
     above = [row.arm for row in found.itertuples() if row.gain > row.gain_half_width]
     say(
