@@ -31,9 +31,9 @@ if importlib.util.find_spec("lib") is None:
     if root is None:
         root = folders[-1]
         subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    lacking = [name for name in ("openml", "safetensors") if importlib.util.find_spec(name) is None]
-    if lacking and "google.colab" in sys.modules:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *lacking], check=True)
+    if "google.colab" in sys.modules:
+        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
     sys.path.insert(0, str(root))
 
 # %% tags=["parameters"]
@@ -100,20 +100,29 @@ show(
 # ## The claims at a glance
 
 # %% tags=["remove-input"]
-findings = {claim.name: claim.settle(read).verdict for claim in claims.CLAIMS}
+settled = {claim.name: claim.settle(read) for claim in claims.CLAIMS}
+findings = {name: finding.verdict for name, finding in settled.items()}
 found = claims.counts(read)
 say(
     f"We test {len(claims.CLAIMS)} claims of the paper, each with a rule that was fixed before the results were read (where one was reworded later, it says so). So far: "
     + ", ".join(f"**{number} {verdict}**" for verdict, number in found.items() if number)
     + ". Statements, numbers and rules are on the [claims page](claims.ipynb)."
 )
+
+
+def of_rule(name):
+    """The claim, with how many conditions of its rule hold if it is in part."""
+    held = settled[name].conditions
+    return f"{name} ({sum(held)} of {len(held)})" if held and findings[name] == "in part" else name
+
+
 shown = [verdict for verdict, number in found.items() if number]
 rows = []
 for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
     inside = claims.for_section(section)
-    cells = [", ".join(claim.name for claim in inside if findings[claim.name] == verdict) for verdict in shown]
+    cells = [", ".join(of_rule(claim.name) for claim in inside if findings[claim.name] == verdict) for verdict in shown]
     rows.append((f"[{section}](../notebooks/{section}.ipynb)", *(cell or "–" for cell in cells)))
-table(pd.DataFrame(rows, columns=["notebook", *shown]), caption="Which claim has which verdict, from the committed records.")
+table(pd.DataFrame(rows, columns=["notebook", *shown]), caption="Which claim has which verdict, from the committed records; in brackets how many conditions of its rule hold.")
 
 # %% [markdown]
 # ## How to read this book

@@ -1,7 +1,6 @@
 # ruff: noqa: E501 (words are easier to read on one line)
 """What the two pages on images show of their records, one function for each part of a page (Sections 3.1 and 3.2)."""
 
-import numpy as np
 import pandas as pd
 
 from lib import figures, image_results, sources
@@ -9,6 +8,7 @@ from lib.display import say, show, table
 from lib.figures_transfer_images import PAPER_DATASETS, PAPER_TABLE
 from lib.reading import Collected
 from lib.sections.images import ARMS, BY_HAND, LAYERS, PLANS, RANDOM
+from lib.splines import is_constant
 
 
 def scope(results: Collected, profile: str) -> None:
@@ -78,7 +78,7 @@ def functions(section: str, results: Collected) -> None:
     panels, distances = image_results.functions(results)
     near = distances.assign(gelu=pd.to_numeric(distances["distance to GELU"], errors="coerce")).groupby("activation").gelu.agg(["min", "max"])
     words = "; ".join(f"{arm} {row['min']:.2f} to {row['max']:.2f}" for arm, row in near.dropna().iterrows())
-    constant = [title.replace("\n", ", ") for title, _, psi, _, _ in panels if np.ptp(psi) == 0]
+    constant = [title.replace("\n", ", ") for title, _, psi, _, _ in panels if is_constant(psi)]
     layers = image_results.layer_functions(results)
     shapes = {
         "learned from ReLU": "Those learned from ReLU keep the shape of a hinge, more or less bent",
