@@ -62,7 +62,7 @@ CLAIMS = (
     Claim(
         "C3", "regression", "Accuracy against complexity", "Accuracy goes with total variation for regression, not for classification.",
         "Figures 4, 18 (no numbers)",
-        "Rank correlation over the runs, on each dataset: for regression above 0 with its interval, and above that of classification; for classification below 0.3 in size. (The two conditions on regression count as one. They were counted apart for a while, which made the verdict “in part”.)",
+        "Rank correlation over the runs, on each dataset: for regression above 0 with its interval, and above that of classification; for classification below 0.3 in size. (The two conditions on regression count as one; for a while they were counted apart.)",
         findings_images.complexity_goes_with_regression,
     ),
     Claim("C4", "regression", "Accuracy against complexity", "SVHN: different accuracy at equal total variation.", "Figure 18", "At equal total variation the arms differ with 95 % confidence.", findings_images.different_accuracy_at_equal_complexity),
