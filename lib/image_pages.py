@@ -7,7 +7,7 @@ import pandas as pd
 from lib import figures, image_results
 from lib.display import say, show, table
 from lib.reading import Collected
-from lib.sections.images import ARMS, BY_HAND, LAYERS, PLANS, RANDOM
+from lib.sections.images import ARMS, BY_HAND, LAYERS, LONGER, PLANS, RANDOM
 
 
 def scope(results: Collected, profile: str) -> None:
@@ -185,6 +185,13 @@ def controls(section: str, results: Collected) -> None:
         "steps (and early stopping); mean ± 95 % interval.",
         name=f"tab-controls-{section}",
     )
+    best = both[both.arm == LONGER].best_step.astype(int)
+    if len(best):
+        last = int(both[both.arm == LONGER].steps.max())
+        say(
+            f"The longer runs with ReLU have their best validation accuracy at steps {best.min():,} to {best.max():,} of {last:,}"
+            + (": still more time would not help." if best.max() < last / 2 else ".")
+        )
     for row in image_results.over_controls(both).itertuples():
         name = tried[(tried.data == row.data) & (tried.arm == BY_HAND)].sort_values("validation_accuracy").iloc[-1]
         hand = name["network.activation.name"] + (f" (slope {name['network.activation.alpha']:g})" if name["network.activation.name"] == "sine" else "")

@@ -194,7 +194,7 @@ say(claims.section("images", reading.reader(profile, data_dir, images=results)))
 # ## What differs from the paper, and why
 #
 # - CIFAR-10 has batches of 1,024 and five of the ten candidates for the optimiser. What is planned but has no record says so above.
-# - Deeper networks use the activations learned with one hidden layer; the layer-specific ones are learned with two, from a ReLU, in two restarts. Other depths have one seed.
+# - Deeper networks use the activations learned with one hidden layer; the layer-specific ones are learned with two, from a ReLU, in two restarts. Other depths have three seeds.
 # - SVHN is not run: the data were not at hand. With `svhn.npz` or a download in the data directory, `make results SECTION=images` runs it.
 # - Only the tuned optimiser is used, and the learning takes fewer episodes than for regression: scaled down to afford both.
 # - Width, number of steps and the grid of learning rates are not in the paper; ours are above.
