@@ -50,7 +50,7 @@ from lib import departures, reading, sources
 from lib.display import provenance, say
 from lib.sections import SECTIONS
 from lib.sections.grokking import PLANS as GROKKING
-from lib.sections.images import CLASSIFICATION_EPISODES, REGRESSION_RESTARTS
+from lib.sections.images import CLASSIFICATION_EPISODES
 from lib.sections.images import PLANS as IMAGES
 
 # %% [markdown]
@@ -136,10 +136,10 @@ rows = []
 for name, plan in {"images and regression": IMAGES["paper"], "grokking": GROKKING["paper"]}.items():
     s = plan.learning
     last = min(s.n_tr_start + s.n_tr_step * (s.episodes - 1), s.n_tr_max)
-    fewer, few = ("", "") if name == "grokking" else (f" ({CLASSIFICATION_EPISODES['paper']} for classification)", f" ({REGRESSION_RESTARTS} for regression)")
+    fewer = "" if name == "grokking" else f" ({CLASSIFICATION_EPISODES['paper']} for classification)"
     rows.append(
         f"- **{name.capitalize()}**: at most {s.episodes} episodes{fewer}, $n_{{tr}}$ from {s.n_tr_start} to {last:,} inner steps, width {plan.learning_width}, "
-        f"{len(plan.restarts)} restarts{few}, then {len(plan.seeds)} seeds of final runs with {plan.steps:,} steps at width {plan.width}."
+        f"{len(plan.restarts)} restarts, then {len(plan.seeds)} seeds of final runs with {plan.steps:,} steps at width {plan.width}."
     )
 say("\n".join(rows))
 

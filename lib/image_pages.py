@@ -7,7 +7,7 @@ from lib import figures, image_results, sources
 from lib.display import say, show, table
 from lib.figures_transfer_images import PAPER_DATASETS, PAPER_TABLE
 from lib.reading import Collected
-from lib.sections.images import ARMS, BY_HAND, LAYERS, PLANS, RANDOM
+from lib.sections.images import ARMS, BY_HAND, LAYERS, LONGER, PLANS, RANDOM
 from lib.splines import is_constant
 
 
@@ -261,6 +261,13 @@ def controls(section: str, results: Collected) -> None:
         "steps (and early stopping); mean ± 95 % interval.",
         name=f"tab-controls-{section}",
     )
+    best = both[both.arm == LONGER].best_step.astype(int)
+    if len(best):
+        last = int(both[both.arm == LONGER].steps.max())
+        say(
+            f"The longer runs with ReLU have their best validation accuracy at steps {best.min():,} to {best.max():,} of {last:,}"
+            + (": still more time would not help." if best.max() < last / 2 else ".")
+        )
     for row in image_results.over_controls(both).itertuples():
         name = tried[(tried.data == row.data) & (tried.arm == BY_HAND)].sort_values("validation_accuracy").iloc[-1]
         hand = name["network.activation.name"] + (f" (slope {name['network.activation.alpha']:g})" if name["network.activation.name"] == "sine" else "")
