@@ -6,8 +6,9 @@ import pandas as pd
 from lib import figures, image_results, sources
 from lib.display import say, show, table
 from lib.figures_transfer_images import PAPER_DATASETS, PAPER_TABLE
+from lib.intervals import paired_interval
 from lib.reading import Collected
-from lib.sections.images import ARMS, BY_HAND, LAYERS, LONGER, PLANS, RANDOM
+from lib.sections.images import ARMS, BY_HAND, INITS, LAYERS, LONGER, PLANS, RANDOM
 from lib.splines import is_constant
 
 
@@ -69,6 +70,27 @@ def accuracies(section: str, results: Collected) -> None:
                 f"**On {figures.name_of(data)} nothing is learned**: every activation is within {100 * (part - chance).abs().max():.1f} points of chance. The loss falls, but one hidden layer "
                 "and these steps do not suffice for more, with any of the optimisers tried, so the dataset says nothing about activations here. The claims count it all the same."
             )
+
+
+def starts(results: Collected) -> None:
+    """Which initial function is the better one, paired by seed."""
+    finals, words, sides = image_results.finals(results), [], []
+    if finals.empty:
+        return
+    plain = finals[finals["optimiser.name"] == "sgd"]
+    for title, runs in (("the tuned optimiser", image_results.tuned(results)), ("plain gradient descent", plain)):
+        found = []
+        for data, part in runs.groupby("data", sort=False):
+            wide = part.pivot(index="seed", columns="arm", values="test_accuracy")
+            if {*INITS.values()} <= {*wide}:  # neither diverged
+                gain = paired_interval(wide[INITS["zeros"]], wide[INITS["relu"]])
+                found.append(f"{figures.name_of(data)} {figures.plus_minus(*gain)}")
+                sides.append(0 if abs(gain.mean) <= gain.half_width else 1 if gain.mean > 0 else -1)
+        words += [f"with {title}: {', '.join(found)}"] if found else []
+    say(
+        f"Zeros against a ReLU as the start of the learning, in points, paired by seed, {'; '.join(words)}. The paper finds zeros best on every dataset. Here they are the better start in "
+        f"{sides.count(1)} of these {len(sides)} comparisons, the worse one in {sides.count(-1)}, and not told apart in {sides.count(0)}."
+    )
 
 
 def functions(section: str, results: Collected) -> None:

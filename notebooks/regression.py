@@ -156,6 +156,7 @@ image_pages.optimisers(results)
 
 # %% tags=["remove-input"]
 image_pages.accuracies("regression", results)
+image_pages.starts(results)
 
 # %% [markdown]
 # ### The learned functions
@@ -225,8 +226,8 @@ if profile == "paper":
 # - CIFAR-10 is its first 20,000 training images; the official training set has 50,000.
 # - The paper's base is a network with three layers, and its main results take the depth that is best for each activation. Here the figures and claims of this page (C2 and C3) are about **one
 #   hidden layer**; other depths, with the best for each activation, have a section of their own above.
-# - In the paper zeros are the best start. Here, with plain gradient descent, both starts are above ReLU and not told apart; with the tuned optimiser the start from a ReLU is the better one. Plain
-#   gradient descent has not converged at the last step, so a part of what a learned activation brings there is speed.
+# - In the paper zeros are the best start on every dataset; how it is here is said beside [the accuracies](#accuracy). Much hangs on the number of restarts: with two of our four, zeros were below ReLU on
+#   Fashion-MNIST. Plain gradient descent has not converged at the last step, so a part of what a learned activation brings there is speed.
 # - Accuracy goes with total variation for classification too ([C3](../book/claims.ipynb)). A conjecture: our runs differ in optimiser and learning rate, and total
 #   variation says how far a training got whatever the task; the paper does not list its hyperparameters.
 # - C3 counts runs at their best step. The paper's markers also differ in the number of training steps, as those of our figure do; the correlation over these is
