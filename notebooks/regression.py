@@ -217,7 +217,7 @@ if profile == "paper":
         say(
             f"The [ablations](ablations.ipynb) make the same comparison on {figures.name_of(relu.data.iloc[0])} with batches of {relu.batch.iloc[0]:,}, and there an activation learned from "
             f"zeros is above ReLU: the best of {zeros.learned.nunique()} restarts by {figures.plus_minus(*gains[0])} points, their average by {figures.plus_minus(*gains[1])}. "
-            "Batch and number of restarts differ from the runs above, and restarts that are equal but for their seed differ by more than this gap, so it does not say which of them matters."
+            "Batches, and what the restarts differ in, are not those of the runs above; and restarts that are equal but for their seed differ by more than this gap."
         )
 
 # %% [markdown]
@@ -226,8 +226,8 @@ if profile == "paper":
 # - CIFAR-10 is its first 20,000 training images; the official training set has 50,000.
 # - The paper's base is a network with three layers, and its main results take the depth that is best for each activation. Here the figures and claims of this page (C2 and C3) are about **one
 #   hidden layer**; other depths, with the best for each activation, have a section of their own above.
-# - In the paper zeros are the best start on every dataset; how it is here is said beside [the accuracies](#accuracy). Much hangs on the number of restarts: with two of our four, zeros were below ReLU on
-#   Fashion-MNIST. Plain gradient descent has not converged at the last step, so a part of what a learned activation brings there is speed.
+# - In the paper zeros are the best start on every dataset; how it is here is said beside [the accuracies](#accuracy). Much hangs on the number of restarts: with two of our four, zeros were not above
+#   ReLU on Fashion-MNIST, with the tuned optimiser. Plain gradient descent has not converged at the last step, so a part of what a learned activation brings there is speed.
 # - Accuracy goes with total variation for classification too ([C3](../book/claims.ipynb)). A conjecture: our runs differ in optimiser and learning rate, and total
 #   variation says how far a training got whatever the task; the paper does not list its hyperparameters.
 # - C3 counts runs at their best step. The paper's markers also differ in the number of training steps, as those of our figure do; the correlation over these is
