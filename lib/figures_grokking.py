@@ -142,7 +142,8 @@ def steps_table(finals: pd.DataFrame) -> pd.DataFrame:
             cells.append("—" if np.isnan(run.ratio) else f"{'at least ' if run.bound else ''}{run.ratio:.1f}")
         rows.append([seed, *cells, ratio])
     parts = ("95 % training", "95 % test", "delay")
-    return pd.DataFrame(rows, columns=["seed", *(f"{arm}: {part}" for arm in of for part in parts), "ratio"])
+    columns = [f"{arm.removesuffix(' from zeros')}: {part}" for arm in of for part in parts]
+    return pd.DataFrame(rows, columns=["seed", *columns, "ratio"])
 
 
 def delay_words(runs: pd.DataFrame) -> str:
