@@ -31,7 +31,7 @@ def scope(results: Collected, profile: str) -> None:
 
 def _rows(data: str) -> str:
     """The number of training images, where they are not all."""
-    counts = sources.recorded_images(data)
+    counts = sources.recorded_rows(data)
     return "" if counts is None or counts[0] == counts[1] else f"{counts[0]:,} of the {counts[1]:,} training images; "
 
 
