@@ -42,7 +42,6 @@ seed = 0
 data_dir = None
 
 # %% tags=["remove-input"]
-
 import pandas as pd
 
 from lib import departures, reading, sources
