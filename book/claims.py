@@ -73,6 +73,9 @@ say(
 # dataset, every setting or every activation is one condition for each, and a verdict in part says how many hold. One rule is graded instead, that of [C13](#claim-c13): a ratio of at least 5 is reproduced, of at least 2 in part.
 # **Not yet run**: records are missing. No verdict is typed by hand: rules and arithmetic are in [`lib/claims.py`](https://github.com/simplicity-bias-companion/companion/blob/main/lib/claims.py).
 #
+# Most rules were fixed before the results were read. Where one was changed after some had been, or written after trials, the rule says so and how. An interval over
+# seeds is for the one learned function that was chosen, not for learning it again, which [changes more](../notebooks/ablations.ipynb#results).
+#
 # *The paper's number* is quoted from {cite}`teney2025simplicity`. Where the paper shows a plot without numbers, the figure is named instead of
 # reading values off it. *Ours* is computed from all {term}`seeds <seed>` of the runs that the notebook shows: ± is the half width of a 95 % {term}`interval`, over seeds unless it
 # speaks of a mean over tables or tasks, or of slices of one network ([C7](#claim-c7)), and differences between activations are paired by seed. Choices (the optimiser, the restart, when to stop) were made on

@@ -7,6 +7,7 @@ activation that a section's final runs use, index.json, and constants.json, whic
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -25,7 +26,8 @@ ROLES = ("final", "modulus", "matrix")  # of the runs that use an activation aft
 def index(folder: Path = FOLDER) -> dict[str, dict]:
     """What there is: name -> section, data, task, arm, optimiser, record, file, kind ("hidden" or "input"), the range
     low, high and number of control points of the function, or of each function; and gain, half_width, seeds:
-    :func:`gain` over ReLU (None where there are no such runs, or, for the half width, one seed).
+    :func:`gain` over ReLU (None where there are no such runs, or, for the half width, one seed); steps: for one
+    algorithmic task, the steps to 95 % test accuracy (None if never) with it ("own") and with ReLU, and the "last".
 
     Raises:
         ValueError: if the index is missing or damaged.
@@ -75,17 +77,31 @@ def gain(learned: Record, finals: pd.DataFrame) -> dict[str, float | int | None]
         for part in (runs[runs.learned == learned.key], runs[runs.arm == "ReLU"])
     )
     differences = (own - relu).mean(axis=1, skipna=False).dropna()
+    algorithmic = learned.config["task"] == "one-hot" and len(learned.config["data"]) == 1
+    about = {"steps": _steps(learned, runs) if algorithmic else None}
     if not len(differences):
-        return {"gain": None, "half_width": None, "seeds": 0}
+        return about | {"gain": None, "half_width": None, "seeds": 0}
     half_width = round(interval(differences).half_width, 5) if len(differences) > 1 else None
-    return {"gain": round(float(differences.mean()), 5), "half_width": half_width, "seeds": len(differences)}
+    return about | {"gain": round(float(differences.mean()), 5), "half_width": half_width, "seeds": len(differences)}
+
+
+def _steps(learned: Record, runs: pd.DataFrame) -> dict[str, int | None]:
+    """Median steps to 95 % test accuracy, None if not reached: with the activation and with ReLU; and the last step."""
+    arms = {"own": runs[runs.learned == learned.key], "relu": runs[runs.arm == "ReLU"]}
+    medians = {arm: pd.to_numeric(part.test_steps_to_95).fillna(np.inf).median() for arm, part in arms.items()}
+    return {arm: int(n) if np.isfinite(n) else None for arm, n in medians.items()} | {"last": int(runs.steps.max())}
 
 
 def export(sections: dict[str, Collected], folder: Path = FOLDER) -> list[str]:
     """Write the activations of the sections' final runs, but for constants, and the lists; returns their names.
 
     Other activations in the folder are deleted.
+
+    Raises:
+        ValueError: if records of a section are missing (nothing is written then).
     """
+    if partly := [section for section, results in sections.items() if results.missing]:
+        raise ValueError(f"records are missing of {', '.join(partly)}: run make results for these sections first")
     entries, lost = {}, []
     for section, results in sections.items():
         finals = results.frame()

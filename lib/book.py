@@ -128,7 +128,7 @@ def stage(
     config.setdefault("html", {})["announcement"] = BANNERS[profile]
     (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     figures = dict.fromkeys(pages, 0)
-    commit = commit_text(provenance.code())
+    commit = commit_text(provenance.code("lib", "notebooks", "book"))
     for result in executed:
         target = folder / f"{result.name}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)

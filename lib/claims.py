@@ -1,8 +1,8 @@
 # ruff: noqa: E501 (a claim is easier to read on one line)
 """The paper's 18 claims: what it says, its number, and the rule by which our records decide.
 
-The rule of each verdict is stated with the claim and was written before the full-scale runs were read; where it was
-reworded later, the claim says when. A verdict is "reproduced", "in part", "not reproduced" or "not yet run".
+The rule of each verdict is stated with the claim. Most were written before the full-scale runs were read; where one was
+changed later, or written after trials, the rule says so. A verdict is "reproduced", "in part", "not reproduced" or "not yet run".
 """
 
 import re

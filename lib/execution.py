@@ -58,7 +58,7 @@ def fingerprint(root: Path, name: str, parameters: dict) -> str:
     library = sorted(path for ending in ("py", "cpp") for path in (LIBRARY / "lib").rglob(f"*.{ending}"))
     files += [path for path in library if path.stem not in BUILD_ONLY]
     for folder in ("data/results", "data/activations"):
-        files += sorted(path for path in (root / folder).rglob("*") if path.is_file())
+        files += sorted(path for path in (root / folder).rglob("*") if path.suffix in (".json", ".npz", ".safetensors"))
     data_dir = prepared.directory(parameters.get("data_dir"))
     for path in sorted([*data_dir.glob("images/*.npz"), *data_dir.glob("tabular/*.parquet")]):
         digest.update(f"{prepared.stamp(path)}\n".encode())

@@ -1,6 +1,6 @@
 """The plots that several notebooks share. Each draws and returns a matplotlib figure, for :func:`lib.display.show`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -90,12 +90,17 @@ def by_depth(table: pd.DataFrame, panels: Sequence[str]) -> Figure:
     return figure
 
 
-def learned_functions(panels: Sequence[tuple[str, str, np.ndarray, float, float]], reference: str = "relu") -> Figure:
+def learned_functions(
+    panels: Sequence[tuple[str, str, np.ndarray, float, float]],
+    reference: str = "relu",
+    used: Mapping[str, tuple[float, float]] | None = None,
+) -> Figure:
     """Learned activations as small multiples, each with a thin reference.
 
     Args:
         panels: (title, arm, values (n_c,), low, high) of each.
         reference: "relu", "gelu" or "" for none: drawn dotted where the function was learned from a ReLU.
+        used: by title, the range of pre-activations to shade.
     """
     columns = min(len(panels), 4)
     rows = -(-len(panels) // columns)
@@ -110,6 +115,8 @@ def learned_functions(panels: Sequence[tuple[str, str, np.ndarray, float, float]
                 grid, curve, color="C5", linestyle=":", linewidth=1.2, label=reference.upper().replace("RELU", "ReLU")
             )
         ax.plot(grid, values, color=ARMS[arm][0], linewidth=1.5)
+        if used and title in used:
+            ax.axvspan(*used[title], color="gray", alpha=0.18, linewidth=0)
         ax.set_title(title, fontsize=9.5 if columns < 4 else 8.5)
         ax.grid()
     for ax in axes.flat[len(panels) - columns : len(panels)]:  # the last one of each column

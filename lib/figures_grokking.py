@@ -79,7 +79,8 @@ def training_curves(finals: pd.DataFrame) -> Figure:
         middle = median_steps(runs.test_steps_to_95)
         if np.isfinite(middle):
             ax.axvline(middle, color="C3", linestyle="--", linewidth=1.3, label=f"95 % test: {middle:,.0f} steps")
-        ax.legend(fontsize=8.5, loc="upper left")
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.22), "ncols": 3}
+        ax.legend(fontsize=8.5, columnspacing=1, handlelength=1.6, **below)
     axes[0].set_ylabel("accuracy (%)")
     return figure
 
@@ -187,8 +188,10 @@ def settings(table: pd.DataFrame, width: int, pairs: float) -> Figure:
             reached, look = np.isfinite(y), figures.look(arm)
             ax.plot(x[reached], y[reached], **look, label=arm)
             never = {**look, "linestyle": "none", "fillstyle": "none", "markersize": 9}
-            shift = 1.45 if arm == "ReLU" else 1.2
-            ax.plot(x[~reached], np.full((~reached).sum(), shift * last), **never, label=f"{arm}: not reached")
+            beside = (0.96 if arm == "ReLU" else 1.04) if column == "width" else 1.0
+            ahead = 0.0 if column == "width" else (-0.6 if arm == "ReLU" else 0.6)  # so that neither hides the other
+            height = np.full((~reached).sum(), 1.3 * last)
+            ax.plot(beside * x[~reached] + ahead, height, **never, label=f"{arm}: not reached")
         ax.axhline(last, linestyle=":", linewidth=1.2, color="C7")
         ax.set(xlabel=label, yscale="log")
         ax.grid()

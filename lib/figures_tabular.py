@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from lib.sections.tabular import ARMS, FROM_RELU, INPUTS, RANKED, ZEROS
 from lib.tabular import NEIGHBOURS, ORDER, TREES
@@ -84,12 +85,19 @@ def per_dataset(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def scatter(points: pd.DataFrame, x: str, datasets: Sequence[str], extra: pd.DataFrame | None = None) -> Figure:
+def scatter(
+    points: pd.DataFrame,
+    x: str,
+    datasets: Sequence[str],
+    extra: pd.DataFrame | None = None,
+    best: pd.Series | None = None,
+) -> Figure:
     """Test accuracy against total variation ("tv") or training accuracy, one panel per dataset.
 
     Args:
         points: from :func:`lib.tabular.evaluations`.
-        extra: baselines to mark: columns data, arm, train_accuracy, test_accuracy, tv.
+        extra: baselines to mark: columns data, arm, train_accuracy, test_accuracy.
+        best: per dataset the total variation to mark with a line, that of the most accurate arm.
     """
     columns = min(4, len(datasets))
     rows = -(-len(datasets) // columns)
@@ -119,6 +127,10 @@ def scatter(points: pd.DataFrame, x: str, datasets: Sequence[str], extra: pd.Dat
         ax.grid()
         if x == "tv":
             ax.set_xscale("log")
+            ax.set_xlim(_least(points[points.data == data]), 1.2 * points.tv[points.data == data].max())
+            ax.xaxis.set_minor_formatter(NullFormatter())
+        if best is not None:
+            ax.axvline(best[data], color="gray", linestyle="--", linewidth=1.2, label="most accurate arm")
     for ax in grid[-1]:
         ax.set_xlabel("total variation (logits)" if x == "tv" else "training accuracy (%)", fontsize=9)
     for ax in grid[:, 0]:
@@ -128,6 +140,11 @@ def scatter(points: pd.DataFrame, x: str, datasets: Sequence[str], extra: pd.Dat
     return figure
 
 
+def _least(points: pd.DataFrame) -> float:
+    """The left end of a panel's axis of total variation, which nearly constant networks would stretch over decades."""
+    return points.tv[(points.tv > 0) & (points.test_accuracy >= points.test_accuracy.median())].min() / 1.2
+
+
 def _tests(extra: pd.DataFrame | None, data: str) -> list[float]:
     return [] if extra is None else list(extra[extra.data == data].test_accuracy)
 
@@ -135,13 +152,13 @@ def _tests(extra: pd.DataFrame | None, data: str) -> list[float]:
 def not_shown(points: pd.DataFrame, x: str, datasets: Sequence[str], extra: pd.DataFrame | None = None) -> str:
     """What a caption of `scatter` says of the marks that its panels do not show, if there are any.
 
-    They are below the frame or have no place on a logarithmic axis. Arguments as of :func:`scatter`.
+    They are below the frame or, nearly constant, left of it. Arguments as of :func:`scatter`.
     """
     points = points[points.data.isin(datasets)]
     floors = points.groupby("data").test_accuracy.quantile(LOWEST)
     inside = points.test_accuracy >= points.data.map(floors)
     if x == "tv":
-        inside &= points.tv > 0
+        inside &= points.tv >= points.data.map({data: _least(part) for data, part in points.groupby("data")})
     words = [f"{(~inside).sum():,} of {len(points):,} marks"] if not inside.all() else []
     if extra is not None:
         extra = extra[extra.data.isin(datasets)]
@@ -173,7 +190,8 @@ def example_paths(outputs: dict[float, np.ndarray]) -> Figure:
 def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
     """Test accuracy of each arm against depth or width, one panel per dataset.
 
-    With runs that stayed at chance, the interval of a mean that is out of frame would flatten all others.
+    With runs that stayed at chance, a mean that is out of frame or a wide interval would flatten all others: the mean
+    is written at the foot, and the interval is left out.
 
     Args:
         tables: by dataset, from :func:`lib.tabular.by`. xlabel: "width" has a logarithmic axis.
@@ -189,11 +207,12 @@ def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
             own, (colour, marker, line) = table[table.arm == arm], LOOKS[arm]
             aside = 2 ** (0.06 * (i - 2)) if xlabel == "width" else 1  # so that intervals do not hide each other
             at = own.value * aside + (0 if xlabel == "width" else 0.06 * (i - 2))
-            half = 100 * own.half_width.fillna(0)
+            outside = (own["mean"] < floor) | (own.half_width > OUT_OF_FRAME / 2)
+            half = 100 * own.half_width.fillna(0).mask(outside, 0)
             style = {"color": colour, "marker": marker, "linestyle": line, "capsize": 3, "markersize": 5}
             ax.errorbar(at, 100 * own["mean"], half, label=label(arm), **style)
             for x, mean in zip(at[own["mean"] < floor], own["mean"][own["mean"] < floor], strict=True):
-                text = {"xytext": (-4, 2), "textcoords": "offset points", "ha": "right", "fontsize": 8}
+                text = {"xytext": (0, 2 + 9 * i), "textcoords": "offset points", "ha": "center", "fontsize": 8}
                 ax.annotate(f"▾ {100 * mean:.0f}", (x, 100 * bottom), color=colour, annotation_clip=False, **text)
         values = sorted(table.value.unique())
         if xlabel == "width":

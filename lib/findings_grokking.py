@@ -102,14 +102,14 @@ def frequency_depends_on_the_modulus(read: Read) -> Finding:
     found = {data: learned_frequency(records[key]) for data, key in learned.items()}
     at_limit = {data: set_by_control_points(records[key]) for data, key in learned.items()}
     words = "; ".join(
-        f"{data}: {f.frequency:.1f} cycles per unit, {100 * f.sharpness:.0f} % of the power in the peak{hardly_learned(records[learned[data]])}"
+        f"{data}: {f.frequency:.1f} cycles per unit, {100 * f.sharpness:.1f} % of the power in the peak{hardly_learned(records[learned[data]])}"
         + at_limit[data] * " (the most that these control points allow, so they set it)"
         for data, f in found.items()
     )
     if len(found) < 2:
         return Finding(f"{words} (one modulus does not settle it)" if words else "—", "not yet run")
     spreads = restart_spreads(results, list(found))
-    free = [f.frequency for data, f in found.items() if not at_limit[data]]
+    free = [f.frequency for data, f in found.items() if not at_limit[data] and not hardly_learned(records[learned[data]])]
     apart = max(free) / min(free) if free else 1.0
     if spreads:
         of, spread = max(spreads.items(), key=lambda item: item[1])

@@ -5,6 +5,7 @@ import pandas as pd
 
 from lib import figures, image_results, sources
 from lib.display import say, show, table
+from lib.experiments import MONITORED_ROWS
 from lib.figures_transfer_images import PAPER_DATASETS, PAPER_TABLE
 from lib.intervals import paired_interval
 from lib.reading import Collected
@@ -70,6 +71,11 @@ def accuracies(section: str, results: Collected) -> None:
                 f"**On {figures.name_of(data)} nothing is learned**: every activation is within {100 * (part - chance).abs().max():.1f} points of chance. The loss falls, but one hidden layer "
                 "and these steps do not suffice for more, with any of the optimisers tried, so the dataset says nothing about activations here. The claims count it all the same."
             )
+        elif part.max() < 1.5 * chance:
+            say(
+                f"**On {figures.name_of(data)} the networks are hardly above chance**: {100 * part.min():.1f} to {100 * part.max():.1f} %, chance is {100 * chance:.0f} %. Differences there say little; the claims count them "
+                "all the same."
+            )
 
 
 def starts(results: Collected) -> None:
@@ -78,7 +84,9 @@ def starts(results: Collected) -> None:
     if finals.empty:
         return
     plain = finals[finals["optimiser.name"] == "sgd"]
-    for title, runs in (("the tuned optimiser", image_results.tuned(results)), ("plain gradient descent", plain)):
+    tuned = image_results.tuned(results)
+    plain = plain[~plain.data.isin(tuned[tuned["optimiser.name"] == "sgd"].data)]
+    for title, runs in (("the tuned optimiser", tuned), ("plain gradient descent", plain)):
         found = []
         for data, part in runs.groupby("data", sort=False):
             wide = part.pivot(index="seed", columns="arm", values="test_accuracy")
@@ -108,12 +116,12 @@ def functions(section: str, results: Collected) -> None:
     }
     shapes |= {"layer-specific": "the layer-specific ones start from a ReLU too and have one function for each of two layers"} if layers else {}
     show(
-        lambda: figures.learned_functions(panels + layers, "gelu"),
-        alt="Small panels of the learned activation functions on the range from -5 to 5, with GELU dotted: one panel per dataset, optimiser and initial function. "
+        lambda: figures.learned_functions(panels + layers, "gelu", image_results.used_ranges(results)),
+        alt="Small panels of the learned activation functions on the range from -5 to 5, with GELU dotted beside those learned from ReLU: one panel per dataset, optimiser and initial function. "
         f"{'; '.join(shapes.values())}. Distance from GELU: {words}.",
-        caption="The learned functions that the final runs use, with GELU dotted"
+        caption="The learned functions that the final runs use, with GELU dotted beside those learned from ReLU"
         + (", and the layer-specific ones of networks with two hidden layers, numbered from the input" if layers else "")
-        + f". Scale and offset carry no meaning: the next layer's weights absorb them. Distance from GELU (table below): {words}.",
+        + f". Grey: where 95 % of the trained network's pre-activations are; distances are weighted by them. Scale and offset carry no meaning: the next layer's weights absorb them. Distance from GELU (table below): {words}.",
         name=f"fig-functions-{section}",
     )
     for title in constant:
@@ -128,9 +136,10 @@ def functions(section: str, results: Collected) -> None:
     nearer = both["distance to ReLU"] - both["distance to GELU"]
     rest = f"; the others are as near to it as to ReLU, to within {max(-nearer.min(), 0.001):.3f}" if (nearer <= 0).any() else ""
     say(
-        f"ReLU itself is at most {pd.to_numeric(distances['of ReLU to GELU'], errors='coerce').max():.3f} from GELU by this measure, because a large input scale makes a GELU as sharp as a ReLU: the scaled GELUs "
+        f"ReLU itself is at most {pd.to_numeric(distances['ReLU to GELU'], errors='coerce').max():.3f} from GELU by this measure, because a large input scale makes a GELU as sharp as a ReLU: the scaled GELUs "
         "contain ReLU as their limit. So to be nearer to GELU than to ReLU is nearly automatic, and **weak evidence** for a resemblance: what is not exactly a ReLU fits the larger family about as well or better. Of the "
-        f"{len(both)} functions here, those learned from zeros counted too, {(nearer > 0).sum()} are nearer to GELU{rest}. It says that the bend is rounded, not that the function is a GELU."
+        f"{len(both)} functions here, those learned from zeros counted too, {(nearer > 0).sum()} are nearer to GELU{rest}."
+        + (f" At distances of up to {both['distance to GELU'].max():.2f}, where 1 is no better than a constant, most are neither." if both["distance to GELU"].median() > 0.15 else " It says that the bend is rounded, not that the function is a GELU.")
     )
 
 
@@ -157,8 +166,9 @@ def complexity(section: str, results: Collected) -> None:
     )
     say(
         "The two correlations answer different questions. Over the runs at their best step, one point each, the training is over, and what differs is activation, optimiser and seed; this is what "
-        "[C3](../book/claims.ipynb) counts. Over all markers the course of training is in it too, in which both accuracy and complexity rise. The paper's markers differ in hyperparameters or in the number of training steps "
-        "(caption of its Figure 18), so what the eye sees there is nearer to the second."
+        "[C3](../book/claims.ipynb) counts. Over all markers the course of training is in it too, in which complexity rises, and accuracy rises with it and in some runs falls again (the branches that go down at the right); a rank correlation does not show such a maximum. The paper's markers differ in hyperparameters or in the number of training steps "
+        "(caption of its Figure 18), so what the eye sees there is nearer to the second. "
+        f"At the best steps the interval excludes 0 on {sum(c.low > 0 or c.high < 0 for c in correlations.values())} of {len(correlations)} datasets."
     )
     ahead = image_results.gaps(runs)
     words = "; ".join(
@@ -168,7 +178,7 @@ def complexity(section: str, results: Collected) -> None:
     show(
         lambda: figures.scatter(points, "train_accuracy", list(correlations)),
         alt=f"Scatter plots of test accuracy against training accuracy, one panel per dataset, the same markers by activation, and a dotted line where both are equal. Training ahead of test at the best steps, in points: {words}.",
-        caption=f"Test against training accuracy of the same models (the paper's Figure 18, left); below the dotted line training is ahead. How far at the best steps, in points, with 95 % interval over the runs: {words}.",
+        caption=f"Test against training accuracy (on at most {MONITORED_ROWS:,} training rows) of the same models (the paper's Figure 18, left); below the dotted line training is ahead. How far at the best steps, in points, with 95 % interval over the runs: {words}.",
         name=f"fig-train-test-{section}",
         data=points.drop(columns="cluster"),
     )
@@ -264,12 +274,22 @@ def depths(section: str, results: Collected) -> None:
             caption=f"Each activation at the depth that validation rows choose for it, against ReLU at its own; {compared.n.min()} seeds, mean ± 95 % interval, differences paired by seed.",
             name=f"tab-depth-{section}",
         )
-        better = [f"{r.arm} on {figures.name_of(r.data)}" for r in compared.dropna().itertuples() if r.gain > r.gain_half_width]
+        gains = compared.dropna()
+        better = [f"{r.arm} on {figures.name_of(r.data)}" for r in gains.itertuples() if r.gain > r.gain_half_width]
+        below = [f"{r.arm} on {figures.name_of(r.data)} ({_signed(r)})" for r in gains.itertuples() if -r.gain > r.gain_half_width]
+        shallow = figures.summary(image_results.tuned(results), "test_accuracy", ["data"]).dropna()
+        deeper = compared[(compared.arm == "ReLU") & (compared.depth > 1)].data
+        lost = (shallow.gain > shallow.gain_half_width) & shallow.data.isin(deeper)
         say(
             f"With the depth that suits each, above ReLU with 95 % confidence: {', '.join(better)}."
             if better
-            else "**With the depth that suits each, no learned activation is above ReLU with 95 % confidence**: what they gain with one hidden layer, ReLU gains by more layers. The activations were "
-            "learned with one hidden layer; in deeper networks only the layer-specific ones below were learned, with two."
+            else "**With the depth that suits each, no learned activation is above ReLU with 95 % confidence**"
+            + (": what they gain with one hidden layer, ReLU gains by more layers." if lost.any() else ".")
+        )
+        say(
+            (f"Below ReLU: {', '.join(below)}. " if below else "")
+            + f"With {compared.n.min()} seeds, differences smaller than {100 * gains.gain_half_width.min():.1f} to {100 * gains.gain_half_width.max():.1f} points do not show. The activations were learned with one hidden "
+            "layer; in deeper networks only the layer-specific ones below were learned, with two."
         )
     own = deep[deep.arm == LAYERS]
     for row in own.itertuples():
@@ -311,5 +331,5 @@ def controls(section: str, results: Collected) -> None:
         say(
             f"On {figures.name_of(row.data)} the hand-made activation that was chosen is {hand}. Against the best control by validation rows ({row.control}), the best learned activation "
             f"({row.learned}) is at {figures.plus_minus(row.gain, row.half_width)} points. "
-            + ("Its gain survives the controls." if row.gain > row.half_width else "**Its gain over ReLU does not survive the controls.**")
+            + ("The gain of this function survives the controls; the interval is over seeds of the one that was chosen, not over learning it again." if row.gain > row.half_width else "**Its gain over ReLU does not survive the controls.**")
         )

@@ -120,7 +120,8 @@ def over_controls(runs: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for data, part in runs.groupby("data", sort=False):
-        merit = part.groupby("arm").validation_accuracy.mean()
+        seeds = set.intersection(*(set(own.seed) for _, own in part.groupby("arm")))  # each has its own validation rows
+        merit = part[part.seed.isin(seeds)].groupby("arm").validation_accuracy.mean()
         best = [merit[merit.index.isin(arms)].idxmax() for arms in (ARMS[1:], CONTROLS)]
         learned, control = (part[part.arm == arm].set_index("seed").test_accuracy for arm in best)
         seeds = learned.index.intersection(control.index)
@@ -203,13 +204,28 @@ def functions(results: Collected) -> tuple[list[tuple[str, str, np.ndarray, floa
     for row in runs[runs.learned != ""].drop_duplicates("learned").itertuples():
         learned, name = by_key[row.learned], figures.name_of(row.data)
         optimiser, limits = learned.config["settings"]["inner"]["name"], learned.config["network"]["activation"]
-        title = f"{name}, {optimiser}\n{row.arm}"
-        panels.append((title, row.arm, learned.arrays["psi_hidden"], limits["low"], limits["high"]))
+        panels.append((_title(row, learned), row.arm, learned.arrays["psi_hidden"], limits["low"], limits["high"]))
         rows.append((name, optimiser, row.arm, *distances(learned, row.record)))
-    columns = ["dataset", "optimiser", "activation", "distance to GELU", "distance to ReLU", "of ReLU to GELU"]
+    columns = ["dataset", "optimiser", "activation", "distance to GELU", "distance to ReLU", "ReLU to GELU"]
     frame = pd.DataFrame(rows, columns=columns).sort_values(["activation", "dataset"])
     frame[columns[3:]] = frame[columns[3:]].map("{:.3f}".format).replace("nan", "—")
     return sorted(panels, key=lambda panel: (panel[1], panel[0])), frame
+
+
+def used_ranges(results: Collected, share: float = 0.95) -> dict[str, tuple[float, float]]:
+    """Where the pre-activations of the final networks are: the middle ``share``, by title of :func:`functions`."""
+    by_key, found, runs = {record.key: record for record in results.records}, {}, finals(results)
+    for row in runs[runs.learned != ""].drop_duplicates("learned").itertuples():
+        density = row.record.arrays["pre_activations"]
+        limits = by_key[row.learned].config["network"]["activation"]
+        grid, below = np.linspace(limits["low"], limits["high"], len(density)), np.cumsum(density) / density.sum()
+        ends = (1 - share) / 2, (1 + share) / 2
+        found[_title(row, by_key[row.learned])] = tuple(float(grid[np.searchsorted(below, end)]) for end in ends)
+    return found
+
+
+def _title(row, learned: Record) -> str:
+    return f"{figures.name_of(row.data)}, {learned.config['settings']['inner']['name']}\n{row.arm}"
 
 
 def layer_functions(results: Collected) -> list[tuple[str, str, np.ndarray, float, float]]:

@@ -1,5 +1,6 @@
 """Algorithm 1: meta-learn an activation function by bi-level optimisation (Section 2.3, Appendix C)."""
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -77,6 +78,8 @@ class Settings:
             raise ValueError(f"validation must be in (0, 1) and watch in [0, 1), got {self.validation}, {self.watch}")
         if min(self.episodes, self.n_tr_start, self.batch, self.patience) < 1 or self.unroll < 0:
             raise ValueError(f"episodes, n_tr_start, batch, patience must be at least 1 and unroll at least 0: {self}")
+        if self.n_tr_max < self.n_tr_start:
+            raise ValueError(f"n_tr_max must be at least n_tr_start, got {self.n_tr_max} and {self.n_tr_start}")
         if self.n_tr_step < 0 or not self.clip > 0:
             raise ValueError(f"n_tr_step must be at least 0 and clip positive, got {self.n_tr_step} and {self.clip}")
 
@@ -202,7 +205,7 @@ def learn(
     psi = tasks[0].network.init_psi(settings.init)  # psi := zeros (or a ReLU)
     names = sorted(psi)
     best, outer_state, first = Learned(dict(psi)), settings.outer.init([psi[k] for k in names]), 0
-    run = f"{settings}, seed {seed}, {[task.network for task in tasks]}"
+    run = {"run": f"{settings}, seed {seed}, {[task.network for task in tasks]}", "data": fingerprint(tasks)}
     if checkpoint is not None and checkpoint.exists():
         first, psi, outer_state, best = load_checkpoint(checkpoint, run, names, outer_state)
     pools = [watch_split(len(task.x), settings.watch, seed) for task in tasks]
@@ -290,26 +293,41 @@ def is_best(learned: Learned, episode: int, n_tasks: int) -> bool:
 # --- checkpoints ------------------------------------------------------------------------------------------------------
 
 
-def save_checkpoint(path: Path, run: str, episode: int, psi: Psi, outer_state: dict, best: Learned) -> None:
+def fingerprint(tasks: Sequence[Task]) -> str:
+    """SHA-256 of the tasks' losses and rows."""
+    digest = hashlib.sha256()
+    for task in tasks:
+        digest.update(task.loss.encode())
+        for rows in (task.x, task.y, *(task.given or ())):
+            digest.update(f"{rows.dtype} {tuple(rows.shape)}".encode())
+            digest.update(rows.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def save_checkpoint(path: Path, run: dict[str, str], episode: int, psi: Psi, outer_state: dict, best: Learned) -> None:
     """Write everything that the next episode needs, atomically, as safetensors."""
     tensors = {f"psi.{k}": v for k, v in psi.items()} | {f"best.{k}": v for k, v in best.psi.items()}
     for slot, values in outer_state.items():
         if isinstance(values, list):
             tensors |= {f"outer.{slot}.{i}": v for i, v in enumerate(values)}
-    state = {"run": run, "episode": episode, "steps": outer_state["steps"]}
+    state = run | {"episode": episode, "steps": outer_state["steps"]}
     state |= {"best": best.best_episode, "history": best.history}
     copies = {name: t.detach().clone().contiguous() for name, t in tensors.items()}
     write_atomically(path, save(copies, metadata={"state": json.dumps(state)}))
 
 
-def load_checkpoint(path: Path, run: str, names: list[str], outer_state: dict) -> tuple[int, Psi, dict, Learned]:
+def load_checkpoint(
+    path: Path, run: dict[str, str], names: list[str], outer_state: dict
+) -> tuple[int, Psi, dict, Learned]:
     """Read what :func:`save_checkpoint` wrote. Raises ValueError if the file is damaged or of another run."""
     try:
         with safe_open(path, framework="pt") as file:
             state = json.loads(file.metadata()["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        if state["run"] != run:
+        if state["run"] != run["run"]:
             raise ValueError(f"{path} is of another run, {state['run']}; delete it or give another file")
+        if state["data"] != run["data"]:
+            raise ValueError(f"{path} is of a run on other rows or with another loss; delete it or give another file")
         outer = {"steps": state["steps"]} | {
             slot: [tensors[f"outer.{slot}.{i}"] for i in range(len(names))]
             for slot, values in outer_state.items()

@@ -24,7 +24,7 @@ def directory(data_dir: str | os.PathLike | None = None) -> Path:
     >>> directory("/tmp/somewhere").as_posix()
     '/tmp/somewhere'
     """
-    return Path(data_dir or os.environ.get(VARIABLE) or ROOT / "data").expanduser()
+    return Path(data_dir or os.environ.get(VARIABLE) or ROOT / "data").expanduser().absolute()
 
 
 def digest(*arrays: np.ndarray) -> str:

@@ -34,8 +34,11 @@ def provenance(started: datetime, duration: float) -> dict[str, Any]:
 
 
 @functools.cache
-def code() -> dict[str, Any]:
-    """Return the commit and whether ``lib`` differs from it, as of the first call; "unknown" without git."""
+def code(*paths: str) -> dict[str, Any]:
+    """Return the commit and whether the paths (``lib`` if none is given) differ from it, as of the first call.
+
+    "unknown" without git.
+    """
 
     def git(*arguments: str) -> str:
         return subprocess.run(
@@ -44,7 +47,7 @@ def code() -> dict[str, Any]:
 
     with suppress(OSError, subprocess.SubprocessError):
         if Path(git("rev-parse", "--show-toplevel")).resolve() == REPOSITORY:
-            dirty = bool(git("status", "--porcelain", "--", "lib"))
+            dirty = bool(git("status", "--porcelain", "--", *(paths or ("lib",))))
             return {"commit": git("rev-parse", "HEAD"), "dirty": dirty}
     return {"commit": "unknown", "dirty": None}
 

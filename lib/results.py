@@ -17,22 +17,16 @@ import os
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lib.configurations import config, datasets, key, key_of, plain, rebuild
-from lib.files import write_atomically
+from lib.files import locked, write_atomically
 from lib.provenance import provenance
-
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: records are still written atomically, but without locks
-    fcntl = None
 
 __all__ = ["Outcome", "Record", "Store", "config", "key", "locked", "provenance", "rebuild"]
 
@@ -272,35 +266,3 @@ def _npz(arrays: dict[str, Any]) -> bytes:
             info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             archive.writestr(info, member.getvalue(), compress_type=zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
-
-
-@contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold a lock between processes; yield False if another one has it and ``wait`` is False.
-
-    The file at ``path`` says who holds it (process id and start). The system lets go of it when its holder
-    dies: a file that was left behind stops nobody.
-    """
-    if fcntl is None:
-        yield True
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            os.close(handle)
-            yield False
-            return
-        if os.fstat(handle).st_nlink:  # otherwise its holder removed the file between our two calls: again
-            break
-        os.close(handle)
-    try:
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()} {datetime.now(UTC).isoformat(timespec='seconds')}\n".encode())
-        yield True
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(path)
-        os.close(handle)

@@ -5,8 +5,10 @@ computed on another copy of the data is recognised as another result.
 """
 
 import difflib
+import hashlib
 import json
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import numpy as np
 import sklearn.datasets
 
 from lib import algorithmic, download, prepared
-from lib.files import write_atomically
+from lib.files import locked, write_atomically
 
 MANIFEST = prepared.ROOT / "data" / "results" / "datasets.json"
 _DIGESTS: dict[tuple, str] = {}  # by name and by path, modification time and size of the file
@@ -151,14 +153,21 @@ def available(name: str, data_dir: str | os.PathLike | None = None) -> bool:
 
 
 def download_if_missing(name: str, data_dir: str | os.PathLike | None = None) -> None:
-    """Write the prepared file of a dataset unless it is there or none is needed (:mod:`lib.download`)."""
+    """Write the prepared file of a dataset unless it is there or none is needed (:mod:`lib.download`).
+
+    Of several processes that need the same one, the first downloads it and the others wait.
+    """
     if available(name, data_dir):
         return
     file = path(name, data_dir)
-    if name in IMAGES:
-        download.images(name, file)
-    else:
-        download.table(name, TABLES[name][0], file)
+    lock = f"download-{hashlib.sha256(str(file).encode()).hexdigest()[:16]}.lock"
+    with locked(Path(tempfile.gettempdir()) / lock):
+        if available(name, data_dir):
+            return
+        if name in IMAGES:
+            download.images(name, file)
+        else:
+            download.table(name, TABLES[name][0], file)
 
 
 def known(name: str, data_dir: str | os.PathLike | None = None) -> bool:

@@ -133,11 +133,13 @@ def train(
             the last step.
 
     Raises:
-        ValueError: for data that do not fit (see :func:`check_data`), other steps than increasing ones, or a ``best``
-            that is not monitored.
+        ValueError: for data that do not fit (see :func:`check_data`), a psi that is not the network's, other steps than
+            increasing ones, or a ``best`` that is not monitored.
     """
+    evaluate_at = [int(step) for step in evaluate_at]
     check_evaluations(evaluate_at)
     check_data(network, *data, loss)
+    check_psi(network, psi)
     with torch.no_grad():
         params = network.init(generator)
         check_precision(data, params[0].dtype)
@@ -167,6 +169,13 @@ def train(
             if best is None or current > best_value:
                 best_params, best_value, best_step = averaged, current, step
     return Trained(best_params, best_step, history, torch.stack(kept) if kept else None, diverged)
+
+
+def check_psi(network: Network, psi: Psi) -> None:
+    """Raise a ValueError unless psi has the names and shapes of the network's learned activations."""
+    wanted, got = ({name: tuple(values.shape) for name, values in p.items()} for p in (network.init_psi(), psi))
+    if wanted != got:
+        raise ValueError(f"psi must have the network's names and shapes, {wanted}, got {got}")
 
 
 def check_evaluations(evaluate_at: Sequence[int]) -> None:

@@ -210,7 +210,7 @@ if complete:
             lambda name=name: figures_grokking.each_seed(healthy[healthy.data == name]),
             alt=f"Test accuracy over steps on {name}, one line per seed for ReLU and for the learned activation. Means over seeds: {words}.",
             caption=f"Test accuracy on {name}, one line per seed. Means over {healthy.seed.nunique()} seeds: {words}. The falls that [C16](../book/claims.ipynb) speaks of are mostly in other runs: "
-            "of restarts that were not selected, at other widths, with less data.",
+            "of restarts that were not selected, at other widths, with less data, with other moduli.",
             name="fig-seeds-" + name.replace(" ", "-").replace("+", "-plus-"),
         )
 
@@ -294,18 +294,19 @@ if len(others) and "modulus" not in results.lacking:
     for name in sorted(used.data.unique(), key=lambda name: int(name.split()[-1])):
         runs = used[used.data == name]
         steps = {arm: median_words(part.test_steps_to_95, int(part.steps.max())) for arm, part in runs.groupby("arm")}
-        row = [name, steps.get("ReLU"), steps.get("learned from zeros", "diverged"), "—", "—", "—"]
+        ends = {arm: f"{100 * part.test_accuracy_last.min():.0f} to {100 * part.test_accuracy_last.max():.0f}" for arm, part in runs.groupby("arm")}
+        row = [name, steps.get("ReLU"), steps.get("learned from zeros", "diverged"), ends.get("ReLU"), ends.get("learned from zeros", "—"), "—", "—", "—"]
         if name in learned_by:
             record = by_key[learned_by[name]].record
             spline_of = record.config["network"]["activation"]
             low, high, psi = spline_of["low"], spline_of["high"], record.arrays["psi_hidden"]
             try:
                 found = figures_grokking.frequency_of(psi, low, high)
-                row[4:] = [f"{found.frequency:.1f}", f"{100 * found.sharpness:.0f}"]
+                row[6:] = [f"{found.frequency:.1f}", f"{100 * found.sharpness:.1f}"]
             except ValueError:  # a line: nothing was learned
-                row[4:] = ["no oscillation", "—"]
-            row[3] = f"{record.numbers['best_episode']} of {record.numbers['episodes']}"
-            panels.append((f"{name}: {row[4]} cycles per unit{findings_grokking.hardly_learned(record)}", psi, True))
+                row[6:] = ["no oscillation", "—"]
+            row[5] = f"{record.numbers['best_episode']} of {record.numbers['episodes']}"
+            panels.append((f"{name}: {row[6]} cycles per unit{findings_grokking.hardly_learned(record)}", psi, True))
         rows.append(row)
     show(
         lambda: figures_grokking.functions(panels, low, high),
@@ -315,8 +316,8 @@ if len(others) and "modulus" not in results.lacking:
         name="fig-moduli",
     )
     table(
-        pd.DataFrame(rows, columns=["task", "steps, ReLU", "steps, learned", "kept at", "frequency", "% of power"]),
-        caption=f"Median steps to 95 % test accuracy, the episode whose function was kept, and the dominant frequency of the learned function in cycles per unit of $z$, with the part of its power in that peak. "
+        pd.DataFrame(rows, columns=["task", "steps, ReLU", "steps, learned", "at the end, ReLU (%)", "at the end, learned (%)", "kept at", "frequency", "% of power"]),
+        caption=f"Median steps to 95 % test accuracy, the test accuracy at the last step (least and greatest over seeds), the episode whose function was kept, and the dominant frequency of the learned function in cycles per unit of $z$, with the part of its power in that peak. "
         f"Moduli other than the main one: {others.seed.nunique()} seeds, at most {others.steps.iloc[0]:,} steps, episodes of constant length.",
     )  # fmt: skip
 else:

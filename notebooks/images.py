@@ -58,7 +58,7 @@ from lib.training import Optimiser, train
 # For image classification all activations do about equally well
 # ([C1](../book/claims.ipynb)): starting from a ReLU, Algorithm 1 ends at a smooth variant that resembles a GELU; starting from zeros it finds a
 # wavelet-like function that performs as well. In the paper accuracy does not go with complexity
-# ([C3](../book/claims.ipynb)); below it does. The simplicity bias of ReLU networks suits this domain {cite}`teney2025simplicity`.
+# ([C3](../book/claims.ipynb)). The simplicity bias of ReLU networks suits this domain {cite}`teney2025simplicity`.
 #
 # ## Live: learn an activation in a few seconds
 #

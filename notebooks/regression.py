@@ -214,10 +214,13 @@ if profile == "paper":
         reference = relu.set_index("seed").test_accuracy.sort_index()
         best = zeros[zeros.role == "final"].set_index("seed").test_accuracy.sort_index()
         gains = [paired_interval(own[reference.index], reference) for own in (best, zeros.groupby("seed").test_accuracy.mean())]
+        restarts = zeros.groupby("learned").test_accuracy.mean()
+        apart, gap = restarts.max() - restarts.min(), gains[0].mean
         say(
             f"The [ablations](ablations.ipynb) make the same comparison on {figures.name_of(relu.data.iloc[0])} with batches of {relu.batch.iloc[0]:,}, and there an activation learned from "
             f"zeros is above ReLU: the best of {zeros.learned.nunique()} restarts by {figures.plus_minus(*gains[0])} points, their average by {figures.plus_minus(*gains[1])}. "
-            "Batches, and what the restarts differ in, are not those of the runs above; and restarts that are equal but for their seed differ by more than this gap."
+            f"Batches, and what the restarts differ in, are not those of the runs above; and restarts that are equal but for their seed lie up to {100 * apart:.1f} points apart"
+            + (", more than the best of them gains." if apart > gap else ".")
         )
 
 # %% [markdown]
@@ -228,10 +231,10 @@ if profile == "paper":
 #   hidden layer**; other depths, with the best for each activation, have a section of their own above.
 # - In the paper zeros are the best start on every dataset; how it is here is said beside [the accuracies](#accuracy). Much hangs on the number of restarts: with two of our four, zeros were not above
 #   ReLU on Fashion-MNIST, with the tuned optimiser. Plain gradient descent has not converged at the last step, so a part of what a learned activation brings there is speed.
-# - Accuracy goes with total variation for classification too ([C3](../book/claims.ipynb)). A conjecture: our runs differ in optimiser and learning rate, and total
+# - That accuracy goes with total variation for regression and not for classification is not what the correlations of [C3](../book/claims.ipynb) show here. A conjecture: our runs differ in optimiser and learning rate, and total
 #   variation says how far a training got whatever the task; the paper does not list its hyperparameters.
 # - C3 counts runs at their best step. The paper's markers also differ in the number of training steps, as those of our figure do; the correlation over these is
-#   [beside the figure](#accuracy-against-complexity), and can be much higher, as an earlier moment of a training is both less accurate and less complex.
+#   [beside the figure](#accuracy-against-complexity), and can differ: an earlier moment of a training is both less accurate and less complex.
 # - ReLU itself is elsewhere than in the paper: the numbers, and a likely reason, are in the previous part.
 # - CIFAR-10 has batches of 256 and four times as many steps as the other datasets: with as many steps as there, and batches of 1,024, every network stayed at chance. What is planned but has no record says so above.
 # - Deeper networks use the activations learned with one hidden layer; the layer-specific ones are learned with two, from a ReLU, in two restarts. Other depths have three seeds.

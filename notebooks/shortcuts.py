@@ -50,6 +50,7 @@ from lib import claims, metalearning, metrics, reading, splines
 from lib import figures_shortcuts as figures
 from lib.collage_experiments import TILES, validation_halves
 from lib.collages import collage
+from lib.curves import activation_distance
 from lib.display import provenance, say, show, table
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
@@ -88,7 +89,10 @@ for tile in TILES:
 shown = [0, 1, 2, 3]
 sets = {"train": (data.x_train, data.y_train), "test": data.test_second}
 pictures = np.concatenate([x[shown].reshape(-1, *data.shape).numpy() for x, _ in sets.values()])
-labels = [f"{name}\nclass {int(y[i])}" for name, (_, y) in sets.items() for i in shown]
+labels = [
+    f"{name}\n" + (f"both: {int(y[i])}" if name == "train" else f"lower: {int(y[i])}\nupper: any")
+    for name, (_, y) in sets.items() for i in shown
+]  # fmt: skip
 show(
     lambda: figures.examples(pictures, labels),
     alt="Eight collages of two digits, a clean one above a noisy one. In the four training collages both digits are of the "
@@ -165,7 +169,7 @@ final, upper = figures.runs(results, "final"), figures.runs(results, "upper boun
 learning = results.frame("learn_collage")
 complete = bool(not results.missing and len(final))
 pairs = list(dict.fromkeys(final.pair)) if complete else []
-where = "full scale, from the committed records" if profile == "paper" else "**small, computed live** (profile smoke)"
+where = "from the committed records, scaled down as follows" if profile == "paper" else "**small, computed live** (profile smoke)"
 if complete:
     wording = ", ".join(" above ".join(figures.names(pair).values()) for pair in pairs)
     rows = "grey tiles of half the resolution" if final.half.all() else "tiles at their full resolution"
@@ -204,7 +208,7 @@ for pair in pairs:
         lambda pair=pair: figures.trajectories(final, upper, pair),
         alt=f"Paths of training in the plane of the accuracies on {tile['first']} and {tile['second']}, for ReLU and both learned "
         f"activations. At the last step, accuracy on {tile['second']} in %: {ends}.",
-        caption=f"Accuracy on {tile['first']} and on {tile['second']} during training on ambiguous collages; chance is 10 %. Where the paths differ, they do on the way: at the last "
+        caption=f"Accuracy on {tile['first']} and on {tile['second']} during training on ambiguous collages; chance is 10 %. At the last "
         f"step the accuracy on {tile['second']} is, in %: {ends}.",
         name=f"fig-trajectories-{pair[1].replace('_', '-')}",
         data=pd.concat(
@@ -268,6 +272,30 @@ if complete:
             f"On {' / '.join(figures.names(pair).values())}, {steered} of {len(learned)} learned activations raise the accuracy of their tile over ReLU's with 95 % confidence, and a hand-made one does "
             f"better on average in {ahead} of {len(compared)} cases."
         )
+        sides = []
+        for when in ("by", "last"):
+            for _, part in final[final.pair == pair].groupby("spectral"):
+                for tile, arm in LEARNED.items():
+                    other = next(name for name in LEARNED.values() if name != arm)
+                    if {arm, other} <= set(part.arm):
+                        over = figures.gain(part, arm, f"by_{tile}_{tile}" if when == "by" else f"last_{tile}", other)
+                        sides.append((when, np.sign(over.mean) * (abs(over.mean) > over.half_width)))
+        count = {(when, side): sides.count((when, side)) for when in ("by", "last") for side in (1, -1)}
+        n = len(sides) // 2
+        say(
+            f"Compared with the activation learned for the other tile, the accuracy of the tile is, with 95 % confidence, higher in {count['by', 1]} and lower in {count['by', -1]} of {n} cases with early stopping; "
+            f"at the last step higher in {count['last', 1]} and lower in {count['last', -1]}."
+        )
+    hand = final[final.arm.isin(BY_HAND.values())].drop_duplicates(["pair", "spectral", "arm"])
+    say(
+        "The hand-made activations that were chosen: "
+        + "; ".join(
+            f"{' / '.join(figures.names(r.pair).values())} {figures.normalisation(r.spectral)}, {figures.arm_name(r.arm, r.pair)}: {name}"
+            + (f" (slope {alpha:g})" if name == "sine" else "")
+            for r, name, alpha in zip(hand.itertuples(), hand["network.activation.name"], hand["network.activation.alpha"], strict=True)
+        )
+        + "."
+    )
 
 # %% [markdown]
 # ### The learned functions
@@ -275,11 +303,17 @@ if complete:
 # %% tags=["hide-input"]
 if complete:
     panels = figures.functions(results)
+    apart = "; ".join(
+        f"{' / '.join(figures.names(pair).values())} {figures.normalisation(spectral)}, "
+        + ", ".join(f"{arm} {activation_distance(splines.grid(len(psi), low, high), torch.as_tensor(psi), torch.relu).distance:.2f}" for arm, psi in curves)
+        for pair, spectral, curves, low, high in panels
+    )
     show(
         lambda: figures.activations(panels),
         alt="The activation functions learned for the first and for the second tile, one panel per pair of datasets and kind of "
         "weights, with ReLU dotted.",
-        caption="The learned activations that the final runs use. ReLU is dotted.",
+        caption="The learned activations that the final runs use; ReLU, from which they start, is dotted. Distance from ReLU after the best scale, shift and input scale (0 is equality, 1 no better than "
+        f"a constant): {apart}.",
         name="fig-functions-shortcuts",
     )
 

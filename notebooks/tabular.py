@@ -70,6 +70,7 @@ import torch
 from matplotlib import pyplot as plt
 
 from lib import (
+    datasets,
     experiments,
     figures,
     figures_method,
@@ -132,7 +133,17 @@ def fit(network, psi):
 
 
 models = {"ReLU": fit(replace(network, input_activation=None), {}), INPUTS: fit(network, learned.psi)}
-((point, columns),) = planes.slice_places(parts, 1, seed)
+places = planes.slice_places(parts, 30, seed)
+
+
+def along(f, points):
+    """Share of the gradient along an axis, for each slice; slices are smoothed by two of their points along a side."""
+    return np.array([planes.axis_aligned(landscapes.axis_slice(f, *place, points)[1][:, :, 0]) for place in places])
+
+
+fine, coarse = ({arm: along(f, points) for arm, (_, f) in models.items()} for points in (planes.COARSE, planes.COARSE // 2))
+typical = int(np.argmin(np.abs(fine["ReLU"] - fine["ReLU"].mean())))  # the slice where ReLU's share is about its mean
+point, columns = places[typical]
 slices = {arm: landscapes.axis_slice(f, point, columns)[1][:, :, 0] for arm, (_, f) in models.items()}
 
 # %% tags=["hide-input"]
@@ -141,30 +152,24 @@ def draw():
     for ax, (arm, values) in zip(axes, slices.items(), strict=True):
         ax.imshow(values, cmap="cividis", origin="lower", extent=(-1, 1, -1, 1))
         ax.plot(*point[list(columns)].clamp(-1, 1).tolist(), "o", color="C1")
-        ax.set(title=plots.label(arm), xlabel=f"column {columns[0]} (scaled)")
+        ax.set(title=f"{plots.label(arm)}: {fine[arm][typical]:.2f}", xlabel=f"column {columns[0]} (scaled)")
     axes[0].set_ylabel(f"column {columns[1]} (scaled)")
     return figure
 
 
-def along(f, points):
-    """Mean share of the gradient along an axis; slices are smoothed by two of their points along a side."""
-    return np.mean([planes.axis_aligned(landscapes.axis_slice(f, *place, points)[1][:, :, 0]) for place in places])
-
-
-places, chance = planes.slice_places(parts, 30, seed), 8 * planes.NEAR_AXIS / (2 * np.pi)
-fine, coarse = ({arm: along(f, points) for arm, (_, f) in models.items()} for points in (planes.COARSE, planes.COARSE // 2))
+chance = 8 * planes.NEAR_AXIS / (2 * np.pi)
 show(
     draw,
     alt=f"Two images: the output of the network over columns {columns[0]} and {columns[1]} of breast_cancer. With ReLU alone it changes smoothly; with learned input "
-    f"activations it has ridges along the axes. Share of the gradient along an axis, over many slices: {fine['ReLU']:.2f} and {fine[INPUTS]:.2f}.",
-    caption=f"Live: the network's output over two columns around one training row (dot), each image scaled to its range. Over {len(places)} such slices, the share of the "
-    f"gradient within 10° of an axis is {fine['ReLU']:.2f} with ReLU and {fine[INPUTS]:.2f} with input activations; directions at random would have {chance:.2f}.",
+    f"activations it has ridges along the axes. Share of the gradient along an axis, over many slices: {fine['ReLU'].mean():.2f} and {fine[INPUTS].mean():.2f}.",
+    caption=f"Live: the network's output over two columns around one training row (dot), each image scaled to its range; above, the share of the gradient along an axis in this slice. Over {len(places)} such slices, the share of the "
+    f"gradient within 10° of an axis is {fine['ReLU'].mean():.2f} with ReLU and {fine[INPUTS].mean():.2f} with input activations; directions at random would have {chance:.2f}.",
 )
 
 # %% tags=["remove-input"]
 say(
     "This share is measured on slices that are smoothed a little, as for the large tables below, because a sharp step counts as aligned with an axis otherwise, whatever its direction. "
-    f"So it does not register ridges that are finer than the smoothing: smoothed twice as far, the same networks have {coarse['ReLU']:.2f} and {coarse[INPUTS]:.2f}. "
+    f"So it does not register ridges that are finer than the smoothing: smoothed twice as far, the same networks have {coarse['ReLU'].mean():.2f} and {coarse[INPUTS].mean():.2f}. "
     "It is a number to compare models by, not a measure of the ridges that one sees."
 )
 
@@ -219,6 +224,13 @@ elif len(names) < len(wanted):
     state = "None of the tables is computed yet" if not names else f"{len(names)} of the {len(wanted)} tables are computed"
     say(f"```{{note}}\n{state}; the others are **not yet run**. `make results SECTION=tabular` computes them, one table after the other.\n```")
 seeds = int(main[main.arm == "ReLU"].n.min()) if names else 0
+if names:
+    runs, learning = results.frame(role="final"), results.frame("learn")
+    where = "from the committed records, scaled down as follows" if profile == "paper" else "small, computed live"
+    say(
+        f"These results are {where}: {len(names)} table{'s' * (len(names) > 1)}, at most {datasets.TRAINING_ROWS:,} training rows each, networks of {runs['network.width'].iloc[0]} units, {runs.steps.max():,} steps on batches of "
+        f"{runs.batch.iloc[0]:,}, {seeds} seeds at the depth that is chosen; {learning.seed.nunique()} restart(s) of the learning."
+    )
 
 # %% [markdown]
 # ### Which model type is best?
@@ -262,7 +274,8 @@ for data in names:
 if names:
     means = main.pivot(index="data", columns="arm", values="mean")
     ranking = (
-        f"Boosted trees are best on {int((means.idxmax(axis=1) == tabular.TREES).sum())} of {len(names)} tables, {plots.label(best)} above ReLU on {int((means[best] > means['ReLU']).sum())}"
+        f"Boosted trees are best on {int((means.idxmax(axis=1) == tabular.TREES).sum())} of {len(names)} tables, {plots.label(best)} above ReLU on {int((means[best] > means['ReLU']).sum())}; "
+        f"ReLU is below the linear model on {int((means['ReLU'] < means['linear']).sum())}"
     )
     show(
         lambda: plots.per_dataset(main),
@@ -293,14 +306,15 @@ if names:
         runs = compared[(compared.arm == arm) & compared.data.isin(names)]
         return 100 * (runs.train_accuracy - runs.test_accuracy).mean()
 
-    ratios = tabular.best_complexities(results, names).ratio
+    complexities = tabular.best_complexities(results, names)
+    ratios = complexities.ratio
     extremes = f"between {ratios.min():.1f} ({ratios.idxmin()}) and {ratios.max():.1f} ({ratios.idxmax()}) times the total variation of ReLU"
     ahead = f"Training is ahead of test by {gap_of('ReLU'):.1f} points with ReLU and by {gap_of(best):.1f} with {plots.label(best)}"
     baselines = results.frame("baseline")
     show(
-        lambda: plots.scatter(points, "tv", names),
+        lambda: plots.scatter(points, "tv", names, best=complexities.tv),
         alt=f"Test accuracy against total variation, one panel per dataset, a mark per evaluated model. The most accurate arm has {extremes}.",
-        caption=f"Each mark is a model at one of its training steps. The most accurate arm (on validation rows) has {extremes}.{plots.not_shown(points, 'tv', names)} "
+        caption=f"Each mark is a model at one of its training steps. The most accurate arm on validation rows (dashed line: its mean at the best steps) has {extremes}.{plots.not_shown(points, 'tv', names)} "
         "Compare with Figures 6 and 23 of the paper.",
     )
     show(
@@ -362,8 +376,8 @@ if focus:
     if len(averages):
         deepest = averages[(averages.failed > 0) & (averages.depth == averages.depth.max())]
         fell = (
-            f" With {averages.depth.max()} layers some networks hardly learn: more than 10 points below are "
-            + ", ".join(f"{plots.label(row.arm)} on {row.failed}" for row in deepest.itertuples()) + " tables."
+            f" With {averages.depth.max()} layers some networks hardly learn: more than 10 points below ReLU with one hidden layer are "
+            + ", ".join(f"{plots.label(row.arm)} on {row.failed} table{'s' * (row.failed > 1)}" for row in deepest.itertuples()) + "."
             if len(deepest) else ""
         )  # fmt: skip
         top = averages.loc[averages.groupby("arm", sort=False)["mean"].idxmax()]
@@ -371,7 +385,7 @@ if focus:
         show(
             lambda: plots.average_by_depth(averages),
             alt=f"Difference in test accuracy to ReLU with one hidden layer against the number of hidden layers, mean over {averages.n.max()} tables, a line per arm. Best depth and its difference: {words}.",
-            caption=f"Depth, averaged over all {averages.n.max()} tables, with 95 % intervals over tables, from one split and the seeds that all depths have. Best depth on average, with the difference "
+            caption=f"Depth, averaged over all {averages.n.max()} tables, with 95 % intervals over tables, one split and one seed. Best depth on average, with the difference "
             f"to ReLU with one hidden layer in points: {words}.{fell} Compare with Figure 21 (left) of the paper.",
             name="fig-tabular-depth-average",
             data=averages,

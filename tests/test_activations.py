@@ -66,3 +66,10 @@ def test_refusals(tmp_path):
     (tmp_path / "index.json").write_text(json.dumps({"one": {"file": "one.safetensors"}}))
     with pytest.raises(ValueError, match=r"no activation is called 'two'; there are \['one'\]"):
         activations.load("two", tmp_path)
+
+
+def test_nothing_is_exported_while_records_are_missing(tmp_path):
+    (tmp_path / "kept.safetensors").write_bytes(b"of before")
+    with pytest.raises(ValueError, match="records are missing of grokking: run make results"):
+        activations.export({"grokking": Collected([], 3)}, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.safetensors"]

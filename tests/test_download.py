@@ -9,6 +9,7 @@ import pickle
 import socket
 import tarfile
 import threading
+import time
 
 import numpy as np
 import openml
@@ -351,3 +352,21 @@ def test_availability_and_fingerprints_never_download(monkeypatch, tmp_path):
     assert not datasets.available("mnist", tmp_path)
     with pytest.raises(ValueError, match="no fingerprint of 'mnist'"):
         datasets.fingerprint("mnist", tmp_path)
+
+
+def test_processes_that_need_the_same_dataset_download_it_once(tmp_path, monkeypatch):
+    """The second waits for the first, and then finds the file."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    started = []
+
+    def slow(name, file):
+        started.append(name)
+        time.sleep(0.2)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"prepared")
+
+    monkeypatch.setattr(sources.download, "images", slow)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: sources.download_if_missing("svhn", tmp_path), range(3)))
+    assert started == ["svhn"]

@@ -565,6 +565,25 @@ def test_a_checkpoint_of_another_outer_optimiser_is_refused(tmp_path):
         learn([small_task()], QUICK, seed=3, checkpoint=path)
 
 
+@pytest.mark.parametrize("other", ["rows", "targets", "loss"])
+def test_a_checkpoint_of_other_rows_or_another_loss_is_refused(tmp_path, other):
+    path, task = tmp_path / "checkpoint.safetensors", small_task()
+    task = replace(task, y=(task.y > 0).float())
+    learn([task], QUICK, seed=3, checkpoint=path)
+    changed = {
+        "rows": replace(task, x=task.x + 1),
+        "targets": replace(task, y=1 - task.y),
+        "loss": replace(task, loss="logistic"),
+    }[other]
+    with pytest.raises(ValueError, match="on other rows or with another loss"):
+        learn([changed], QUICK, seed=3, checkpoint=path)
+
+
+def test_the_longest_episode_cannot_be_shorter_than_the_first():
+    with pytest.raises(ValueError, match="n_tr_max must be at least n_tr_start, got 1000 and 2000"):
+        Settings(n_tr_start=2000)
+
+
 def test_history_has_its_fields_from_the_start():
     assert Learned({}).history == {"outer": [], "watch": [], "n_tr": [], "norm": []}
     assert Learned({}).history is not Learned({}).history

@@ -1,5 +1,6 @@
 """Training: update rules against torch.optim, batches, the 50-step average, and whole runs against a plain loop."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -369,3 +370,21 @@ def test_data_that_fit_are_accepted(dtype):
         check_data(Network(6, 1), inputs, x[:, :1], "mse")
         check_data(Network(6, 1), inputs, BIT.to(dtype), "logistic")
         check_data(Network(6, 1), inputs[:0], x[:0, :1], "mse")
+
+
+@pytest.mark.parametrize("psi", [{}, {"hidden": torch.zeros(7)}, {"hidden": torch.zeros(9), "input": torch.zeros(2, 9)}])
+def test_psi_must_be_the_networks(psi):
+    network = Network(2, 1, width=4, activation=Activation("spline", points=9))
+    with pytest.raises(ValueError, match="psi must have the network's names and shapes"):
+        train(
+            network, psi, (torch.zeros(5, 2), torch.zeros(5, 1)), loss="mse", optimiser=Optimiser("sgd", 0.1), evaluate_at=np.array([0, 1]),
+            monitor=lambda params: {}, generator=torch.Generator().manual_seed(0), best=None,
+        )  # fmt: skip
+
+
+def test_steps_may_be_an_array():
+    done = train(
+        Network(2, 1, width=4), {}, (torch.zeros(5, 2), torch.zeros(5, 1)), loss="mse", optimiser=Optimiser("sgd", 0.1), evaluate_at=np.array([0, 2]),
+        monitor=lambda params: {}, generator=torch.Generator().manual_seed(0), best=None,
+    )  # fmt: skip
+    assert done.history["step"] == [0, 2]
