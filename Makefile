@@ -31,8 +31,8 @@ pairs: $(INSTALLED) ## generate each notebook from its script
 results: $(INSTALLED) ## compute the missing full-scale records of a section (SECTION=images, ...)
 	$(PY) -m lib.sweep $(or $(SECTION),$(error SECTION is missing: make results SECTION=images)) $(ARGS)
 
-release: $(INSTALLED) ## after new records: export the learned activations, and bring the README's picture and claims up to date
-	$(PY) -m lib.activations && $(PY) -m lib.readme
+release: $(INSTALLED) ## after new records: enter their datasets in the manifest, export the learned activations, and bring the README's picture and claims up to date
+	$(PY) -m lib.manifest && $(PY) -m lib.activations && $(PY) -m lib.readme
 
 verify: $(INSTALLED) ## recompute a random sample of the records and compare
 	$(PY) -m lib.sweep verify $(ARGS)

@@ -3,7 +3,7 @@
 
 import pandas as pd
 
-from lib import figures, image_results
+from lib import figures, image_results, sources
 from lib.findings import NOT_RUN, Finding, Read, judge
 from lib.reading import Collected
 
@@ -98,7 +98,7 @@ def different_accuracy_at_equal_complexity(read: Read) -> Finding:
     """C4."""
     equal = image_results.at_equal_complexity(read("regression"), "svhn")
     if equal.empty:
-        return Finding("not run: data not available here (SVHN)", NOT_RUN.verdict)
+        return Finding("not run yet" if sources.known("svhn") else "not run: data not available here (SVHN)", NOT_RUN.verdict)
     summary = figures.summary(equal, "test_accuracy", ["data"])
     apart = any(abs(row.gain) > row.gain_half_width for row in summary.dropna().itertuples())
     return judge(f"at equal total variation: {_gains(summary)}", [apart])

@@ -27,7 +27,7 @@ def scope(results: Collected, profile: str) -> None:
         say(f"**Not yet run** in part: {results.missing} or more records of this section are missing in profile {profile}.")
     for data in PLANS[profile].more:
         if data not in set(finals.data):
-            say(f"{figures.name_of(data)}: **not run**" + (": data not available here." if data == "svhn" else " yet."))
+            say(f"{figures.name_of(data)}: **not run**" + (" yet." if sources.known(data) else ": data not available here."))
 
 
 def _rows(data: str) -> str:

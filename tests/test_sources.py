@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from prepared_files import write_images, write_table
 
 from lib import algorithmic, datasets, download, prepared, sources
 from lib.datasets import load
+from lib.manifest import enter_new
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +117,12 @@ def test_what_has_a_fingerprint(tmp_path, manifest):
 def test_availability_of_what_is_unknown(tmp_path):
     with pytest.raises(ValueError, match="unknown dataset"):
         datasets.available("svhm", tmp_path)
+
+
+def test_datasets_of_new_records_enter_the_manifest_if_their_copy_is_here(tmp_path, manifest):
+    write_images(tmp_path, "svhn")
+    write_images(tmp_path, "mnist")
+    shas = {"svhn": datasets.fingerprint("svhn", tmp_path), "mnist": "of another copy", "digits": datasets.fingerprint("digits"), "cifar10": "not here"}
+    store = SimpleNamespace(records=lambda: [SimpleNamespace(data={name: sha}) for name, sha in shas.items()])
+    assert enter_new(store, tmp_path) == ["svhn"] and list(json.loads(manifest.read_text())) == ["svhn"]
+    assert enter_new(store, tmp_path) == []
