@@ -289,6 +289,8 @@ say(
 #   than that counts as hard here.
 # - Tasks with modulus 53 and S5 are learned and trained on batches of 1,024 pairs, about half of their training pairs with modulus 53 and a tenth with S5; the others on all
 #   training pairs at once. So is the activation for all tasks: learned on batches of at most 1,024.
+# - Their learning rate is in proportion to the number of results: 1 is for modulus 27, so about 2 for modulus 53 and 4.4 for S5. The loss is a mean over the outputs, and with rate 1, the
+#   paper's, a task with more outputs needs as many more steps. For all tasks at once the loss is a sum over the outputs, so that each task counts as much.
 # - One restart per activation and one seed per cell; the intervals of the mean scores are over tasks.
 # - Batches of 1,024 images instead of 4,096, for all activations alike.
 # - CIFAR-10 is its first 20,000 training images, and all its accuracies are near chance (10 %). ReLU on MNIST is far above the paper's number; the paper does not list its optimiser.

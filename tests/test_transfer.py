@@ -203,6 +203,10 @@ def test_the_paper_profile_learns_on_each_task_and_on_all_of_them(store):
         names = run.data if isinstance(run, Learn) else (run.data,)
         small = all(name.endswith(("mod 27", "S4")) for name in names)
         assert (run.settings if isinstance(run, Learn) else run).batch == (4096 if small else 1024), names
+        # one rate per output: 1 is for a mean over 27
+        rate = (run.settings.inner if isinstance(run, Learn) else run.optimiser).lr
+        per_output = rate if len(names) > 1 else rate / max(27, algorithmic.examples(names[0])[2])
+        assert per_output == pytest.approx(1 / 27), names
 
 
 def test_a_diverged_activation_has_no_column(store):
