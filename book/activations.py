@@ -14,8 +14,9 @@
 # %% [markdown]
 # # Learned activations
 #
-# The functions that the experiments of this companion learned and then used, each over the range of its {term}`control points <control point>`; outside it keeps its end values. They come with the
-# repository, in `data/activations/`. To learn one for your data, see [Your own data](own_data.ipynb).
+# The functions that the experiments on images, tables, grokking and transfer learned and then used, each over the range of its {term}`control points <control point>`; outside it keeps its end values. They come with the
+# repository, in `data/activations/`. Left out are those of the [shortcuts](../notebooks/shortcuts.ipynb) and the [ablations](../notebooks/ablations.ipynb), restarts that were not chosen, and functions that came out constant.
+# To learn one for your data, see [Your own data](own_data.ipynb).
 
 # %% tags=["set-up"]
 # In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
@@ -31,9 +32,9 @@ if importlib.util.find_spec("lib") is None:
     if root is None:
         root = folders[-1]
         subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    lacking = [name for name in ("openml", "safetensors") if importlib.util.find_spec(name) is None]
-    if lacking and "google.colab" in sys.modules:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *lacking], check=True)
+    if "google.colab" in sys.modules:
+        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
     sys.path.insert(0, str(root))
 
 # %% tags=["parameters"]
@@ -51,6 +52,9 @@ print(g)  # a torch.nn.Module
 # A hidden activation takes tensors of any shape. Input activations are one function per column of the table they were learned on, for inputs (..., columns) in its order, scaled to $[-1, 1]$.
 #
 # Expect most from a function on the task it was learned for, and on [related ones](../notebooks/transfer.ipynb). The optimiser belongs to it: functions learned with another can differ much, and the names say which it was.
+#
+# Not every function is of use. The tables give the **gain**: test accuracy above that of ReLU with the same optimiser, in the runs of this companion that use the function on the data it was learned on, paired by seed, with its 95 % interval. For
+# algorithmic tasks it is the highest accuracy of a run; how soon a network gets there is not in it.
 
 # %% tags=["remove-input"]
 import re
@@ -62,19 +66,45 @@ from lib.display import provenance, say, show, table
 
 TITLES = {"grokking": "Grokking", "images": "Image classification", "regression": "Image regression", "tabular": "Tabular data, hidden", "inputs": "Tabular data, inputs", "transfer": "Several tasks, and single ones for transfer"}
 STARTS = {"zeros": "from zeros", "relu": "from ReLU", "inputs": "inputs"}
+MARK = "†"
 index = activations.index()
 groups = {group: [] for group in TITLES}
 for name, entry in index.items():
     groups["inputs" if entry["kind"] == "input" else entry["section"]].append(name)
 
 
+def mark(name):
+    """For a function whose gain is not above 0, by its interval where there is one."""
+    entry = index[name]
+    return "" if entry["gain"] is not None and entry["gain"] > (entry["half_width"] or 0) else f" {MARK}"
+
+
+def gain(name):
+    """In percentage points."""
+    entry = index[name]
+    if entry["gain"] is None:
+        return f"—{mark(name)}"
+    spread = "(one seed)" if entry["half_width"] is None else f"± {100 * entry['half_width']:.1f}"
+    return f"{100 * entry['gain']:+.1f} {spread}{mark(name)}".replace("-", "−")
+
+
 def title(name):
     """Two lines: the data, and the start with the optimiser."""
     entry, data = index[name], index[name]["data"]
-    data = data if len(data.replace("^", "")) < 18 else data[:16] + "…"
+    data = data if len(data.replace("^", "")) < 25 else data[:23] + "…"
     data = re.sub(r"\^(-?\d)", r"$^{\1}$", data)
-    return f"{data}\n{STARTS[name.split('-')[-1]]}, {entry['optimiser']}"
+    return f"{data}\n{STARTS[name.split('-')[-1]]}, {entry['optimiser']}{mark(name)}"
 
+
+def escaped(data):
+    return data.replace("^", chr(92) + "^")
+
+
+marked = sum(map(bool, map(mark, index)))
+say(f"{marked} of the {len(index)} functions are marked with {MARK}: their gain is not above 0, or its interval holds 0.")
+if lost := activations.constants():
+    words = ", ".join(f"{escaped(entry['data'])} ({entry['section']})" for entry in lost)
+    say(f"Only a constant was learned, so that there is nothing to load, on {words}.")
 
 for group, names in groups.items():
     if not names:
@@ -86,12 +116,20 @@ for group, names in groups.items():
     kind = "input activations, one thin line per column, that start as the identity" if group == "inputs" else "functions for hidden layers"
     show(
         lambda entries=entries: figures_own_data.gallery(entries),
-        alt=f"{len(names)} small plots of learned {kind}, over {ranges}, titled with the data, the start and the optimiser.",
-        caption=f"Learned {kind}; horizontal: the pre-activation or input, over {ranges}; vertical: the value, each panel with its own scale.",
+        alt=f"{TITLES[group]}: {len(names)} small plots of learned {kind}, over {ranges}, titled with the data, the start and the optimiser.",
+        caption=f"{TITLES[group]}: learned {kind}; horizontal: the pre-activation or input, over {ranges}; vertical: the value, each panel with its own scale. {MARK}: no clear gain over ReLU.",
         name=f"fig-gallery-{group}",
     )
-    rows = [(f"`{name}`", f"{index[name]['data'].replace('^', chr(92) + '^')}, {index[name]['task']}", f"{index[name]['points']} in [{index[name]['low']:g}, {index[name]['high']:g}]") for name in names]
-    table(pd.DataFrame(rows, columns=["name", "learned on", "points and range"]), caption=f"{TITLES[group]}: the names to load, in the order of the plots.", name=f"tab-gallery-{group}")
+    rows = [
+        (f"`{name}`", f"{escaped(index[name]['data'])}, {index[name]['task']}", gain(name), f"{index[name]['points']} in [{index[name]['low']:g}, {index[name]['high']:g}]")
+        for name in names
+    ]
+    seeds = " or ".join(str(count) for count in sorted({index[name]["seeds"] for name in names}))
+    table(
+        pd.DataFrame(rows, columns=["name", "learned on", "gain over ReLU (points)", "points and range"]),
+        caption=f"{TITLES[group]}: the names to load, in the order of the plots. Gains are of {seeds} seed{'' if seeds == '1' else 's'}. {MARK}: not clearly above 0.",
+        name=f"tab-gallery-{group}",
+    )
 
 # %% tags=["remove-input"]
 provenance(profile)

@@ -31,9 +31,9 @@ if importlib.util.find_spec("lib") is None:
     if root is None:
         root = folders[-1]
         subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    lacking = [name for name in ("openml", "safetensors") if importlib.util.find_spec(name) is None]
-    if lacking and "google.colab" in sys.modules:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *lacking], check=True)
+    if "google.colab" in sys.modules:
+        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
     sys.path.insert(0, str(root))
 
 # %% tags=["parameters"]
@@ -62,7 +62,7 @@ if profile != "paper":
 # %% tags=["remove-input"]
 say(
     "\n".join(
-        f"- [{claim.name}](#claim-{claim.name.lower()}), **{findings[claim.name].verdict}**: {claim.statement}" for claim in claims.CLAIMS
+        f"- [{claim.name}](#claim-{claim.name.lower()}), **{findings[claim.name].label}**: {claim.statement}" for claim in claims.CLAIMS
     )
 )
 
@@ -70,7 +70,7 @@ say(
 # ## How a verdict is made
 #
 # **Reproduced**: every condition of the claim's rule holds. **In part**: some hold. **Not reproduced**: none does, and the notebook shows by how much. A rule that speaks of every
-# dataset, every setting or every activation is one condition for each. One rule is graded instead, that of [C13](#claim-c13): a ratio of at least 5 is reproduced, of at least 2 in part.
+# dataset, every setting or every activation is one condition for each, and a verdict in part says how many hold. One rule is graded instead, that of [C13](#claim-c13): a ratio of at least 5 is reproduced, of at least 2 in part.
 # **Not yet run**: records are missing. No verdict is typed by hand: rules and arithmetic are in [`lib/claims.py`](https://github.com/simplicity-bias-companion/companion/blob/main/lib/claims.py).
 #
 # *The paper's number* is quoted from {cite}`teney2025simplicity`. Where the paper shows a plot without numbers, the figure is named instead of
@@ -99,7 +99,7 @@ for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
             claims.block(
                 claim,
                 finding,
-                f"### {claim.name}: {finding.verdict}",
+                f"### {claim.name}: {finding.label}",
                 f"**Rule**: {claim.rule}",
                 f"**Evidence**: [{TITLES[section]}, {claim.heading[0].lower()}{claim.heading[1:].rstrip('?')}]({claim.address}).",
             ),

@@ -31,9 +31,9 @@ if importlib.util.find_spec("lib") is None:
     if root is None:
         root = folders[-1]
         subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    lacking = [name for name in ("openml", "safetensors") if importlib.util.find_spec(name) is None]
-    if lacking and "google.colab" in sys.modules:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *lacking], check=True)
+    if "google.colab" in sys.modules:
+        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
     sys.path.insert(0, str(root))
 
 # %% tags=["parameters"]
@@ -67,9 +67,9 @@ show(
 # bends little. This is the {term}`simplicity bias` {cite}`shah2020pitfalls,rahaman2019spectral`, and it is often given as the reason why they generalise at all. A good guess
 # for photographs, where a small change of the input rarely changes the answer.
 #
-# But it is a guess. Add two numbers modulo 27: the neighbour of a right answer is another answer altogether, and the function that
-# has to be found oscillates. There, preferring what is smooth is preferring what is wrong. The figure above shows it: a ReLU network memorises the training pairs early and is of no use on others until
-# much later, if ever; this is {term}`grokking` {cite}`power2022grokking`.
+# But it is a guess. On some tasks networks memorise the training data first and get other data right much later, if ever; adding two numbers modulo 27, as in the figure above, is one of them. This is
+# {term}`grokking` {cite}`power2022grokking`. The paper's hypothesis is that the delay comes from a mismatch between the task and the network's simplicity bias: drawn with the numbers in their usual
+# order, such a task is a pattern that is far from smooth. (The network itself is given no order: each number is an input of its own.)
 #
 # ### The activation function is the dial
 #
@@ -87,7 +87,8 @@ show(
 #
 # ### Four domains where simplicity may hurt, and one where it should not
 #
-# - **[Image classification](../notebooks/images.ipynb)** is the control. In the paper, learning ends near ReLU's own relatives here: the bias fits.
+# - **[Image classification](../notebooks/images.ipynb)** is the control. In the paper, learning from a ReLU ends near its relative GELU, and learning from
+#   zeros at another function, like a wavelet, that does as well: ReLU's bias fits.
 # - **[Regression](../notebooks/regression.ipynb)** on the same images, with the class number as a target: neighbouring images must give distant
 #   values.
 # - **[Tabular data](../notebooks/tabular.ipynb)**, where trees with their sharp steps often beat networks {cite}`grinsztajn2022trees`.
@@ -99,20 +100,29 @@ show(
 # ## The claims at a glance
 
 # %% tags=["remove-input"]
-findings = {claim.name: claim.settle(read).verdict for claim in claims.CLAIMS}
+settled = {claim.name: claim.settle(read) for claim in claims.CLAIMS}
+findings = {name: finding.verdict for name, finding in settled.items()}
 found = claims.counts(read)
 say(
     f"We test {len(claims.CLAIMS)} claims of the paper, each with a rule that was fixed before the results were read (where one was reworded later, it says so). So far: "
     + ", ".join(f"**{number} {verdict}**" for verdict, number in found.items() if number)
     + ". Statements, numbers and rules are on the [claims page](claims.ipynb)."
 )
+
+
+def of_rule(name):
+    """The claim, with how many conditions of its rule hold if it is in part."""
+    held = settled[name].conditions
+    return f"{name} ({sum(held)} of {len(held)})" if held and findings[name] == "in part" else name
+
+
 shown = [verdict for verdict, number in found.items() if number]
 rows = []
 for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
     inside = claims.for_section(section)
-    cells = [", ".join(claim.name for claim in inside if findings[claim.name] == verdict) for verdict in shown]
+    cells = [", ".join(of_rule(claim.name) for claim in inside if findings[claim.name] == verdict) for verdict in shown]
     rows.append((f"[{section}](../notebooks/{section}.ipynb)", *(cell or "–" for cell in cells)))
-table(pd.DataFrame(rows, columns=["notebook", *shown]), caption="Which claim has which verdict, from the committed records.")
+table(pd.DataFrame(rows, columns=["notebook", *shown]), caption="Which claim has which verdict, from the committed records; in brackets how many conditions of its rule hold.")
 
 # %% [markdown]
 # ## How to read this book
@@ -150,7 +160,7 @@ say("\n".join(line for line in lines if line))
 records = {record.key: record for results in planned.values() for record in results.records}
 if records:
     hours = sum(record.provenance["duration_s"] for record in records.values()) / 3600
-    say(f"The {len(records):,} records so far took {hours:,.1f} hours of single processor cores, without a GPU.")
+    say(f"The {len(records):,} records so far took {hours:,.1f} core-hours, without a GPU.")
 say(
     "Full scale here means the planned experiments on the paper's datasets and tasks, as against the small live runs; where a notebook uses fewer rows, datasets, depths or steps than the paper, it says so beside the numbers, and "
     "[departures](departures.ipynb) gives the reasons. To compute anything again, see [reproduce](reproduce.md)."

@@ -32,9 +32,9 @@ if importlib.util.find_spec("lib") is None:
     if root is None:
         root = folders[-1]
         subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    lacking = [name for name in ("openml", "safetensors") if importlib.util.find_spec(name) is None]
-    if lacking and "google.colab" in sys.modules:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *lacking], check=True)
+    if "google.colab" in sys.modules:
+        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
     sys.path.insert(0, str(root))
 
 # %% tags=["parameters"]

@@ -33,9 +33,9 @@ if importlib.util.find_spec("lib") is None:
     if root is None:
         root = folders[-1]
         subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    lacking = [name for name in ("openml", "safetensors") if importlib.util.find_spec(name) is None]
-    if lacking and "google.colab" in sys.modules:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *lacking], check=True)
+    if "google.colab" in sys.modules:
+        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
     sys.path.insert(0, str(root))
 
 # %% tags=["parameters"]
@@ -69,8 +69,8 @@ from lib.training import Optimiser, train
 rng = np.random.default_rng(seed)
 raw = rng.uniform(0, 10, (1000, 3))  # your inputs (n, d)
 a, b, c = raw.T
-target = np.cos(1.8 * a + 0.9 * b) + np.cos(1.8 * c - 1.3 * b)  # your targets (n,)
-target += 0.05 * rng.normal(size=len(raw))
+target = np.cos(1.8 * a + 0.9 * b) + np.cos(1.8 * c - 1.3 * b)
+target += 0.05 * rng.normal(size=len(raw))  # your targets (n,)
 
 order = rng.permutation(len(raw))
 rows = order[:500], order[500:600], order[600:]  # training, validation, test
@@ -78,7 +78,8 @@ train_rows = rows[0]
 low, high = raw[train_rows].min(0), raw[train_rows].max(0)
 x = torch.as_tensor(2 * (raw - low) / (high - low) - 1, dtype=torch.float32)
 mean, deviation = target[train_rows].mean(), target[train_rows].std()
-y = torch.as_tensor((target - mean) / deviation, dtype=torch.float32)[:, None]  # (n, 1), not (n,)
+y = torch.as_tensor((target - mean) / deviation, dtype=torch.float32)
+y = y[:, None]  # (n, 1), not (n,)
 
 
 def split(x, y):
@@ -91,7 +92,7 @@ parts = split(x, y)
 # %% [markdown]
 # ## Tune the optimiser with ReLU
 #
-# First give ReLU its best learning rate, or you will measure the optimiser. `train` fits a network once. It calls `monitor` at the steps `evaluate_at`, with the weights averaged over the last 50 steps, and keeps the
+# First give ReLU its best learning rate, or you will measure the optimiser. Where the best is at an end of the rates you tried, try further ones. `train` fits a network once. It calls `monitor` at the steps `evaluate_at`, with the weights averaged over the last 50 steps, and keeps the
 # step at which the number named by `best` is highest: so that must be a score of which **more is better**, such as $R^2$, an accuracy, or minus a loss. Let `evaluate_at` begin with step 0: then there is a score even if training diverges early.
 # All randomness comes from a `torch.Generator`.
 
@@ -101,13 +102,22 @@ def r2(outputs, y):
     return float(1 - error / (y - y.mean()).square().mean())
 
 
-def fit(network, psi, seed, optimiser, parts=parts, loss="mse", score=r2, steps=1500):
+def fit(
+    network,
+    psi,
+    seed,
+    optimiser,
+    parts=parts,
+    loss="mse",
+    score=r2,
+    steps=1500,
+):
     """Weights and scores (validation, test) at the best step."""
     data, *others = parts
 
     def monitor(params):
-        scores = [score(network.forward(params, psi, x), y) for x, y in others]
-        return {"validation": scores[0], "test": scores[1]}
+        both = [score(network.forward(params, psi, x), y) for x, y in others]
+        return {"validation": both[0], "test": both[1]}
 
     done = train(
         network,
@@ -120,25 +130,34 @@ def fit(network, psi, seed, optimiser, parts=parts, loss="mse", score=r2, steps=
         generator=torch.Generator().manual_seed(seed),
         best="validation",
     )
-    at = done.history["step"].index(done.best_step)
-    return done.params, done.history["validation"][at], done.history["test"][at]
+    history, at = done.history, done.history["step"].index(done.best_step)
+    return done.params, history["validation"][at], history["test"][at]
+
+
+def tune(network, rates=(0.003, 0.01, 0.03), **asked):
+    """Adam with the learning rate that is best on the validation rows."""
+    found = {}
+    for lr in rates:
+        optimiser = Optimiser("adam", lr)
+        _, found[lr], _ = fit(network, {}, seed, optimiser, **asked)
+        print(f"learning rate {lr:g}: validation score {found[lr]:.2f}")
+    return Optimiser("adam", max(found, key=found.get))
 
 
 def wide(activation):
-    return Network(inputs=3, outputs=1, width=128, depth=1, activation=activation)
+    return Network(
+        inputs=3, outputs=1, width=128, depth=1, activation=activation
+    )
 
 
-relu, rates = wide(Activation("relu")), {}
-for lr in (0.003, 0.01, 0.03):
-    _, rates[lr], _ = fit(relu, {}, seed, Optimiser("adam", lr))
-    print(f"learning rate {lr:g}: R2 on validation rows {rates[lr]:.2f}")
-optimiser = Optimiser("adam", max(rates, key=rates.get))
+relu = wide(Activation("relu"))
+optimiser = tune(relu)
 
 # %% [markdown]
 # ## Learn activations
 #
 # {term}`Algorithm 1` on a narrow network, which is cheap; the function is used in a wider one later. Runs differ much, so make several: other seeds, starts (`"zeros"` and `"relu"`), numbers of control points.
-# The range must hold the {term}`pre-activations <pre-activation>`, which are within about $\pm 3$ if the inputs are in $[-1, 1]$.
+# The range must hold the {term}`pre-activations <pre-activation>`. For inputs in $[-1, 1]$, $\pm 3$ is a wide start; the figure below shows how much of it is used.
 #
 # `n_tr_step=0` makes all {term}`episodes <episode>` equally long. The default lets them grow, as the paper does; on small data a longer training may raise the loss on the {term}`watched rows` whatever the activation is, and then the first
 # activation looks best.
@@ -149,13 +168,13 @@ narrow = Network(inputs=3, outputs=1, width=32, depth=1, activation=spline)
 task = Task(narrow, *parts[0], loss="mse")  # training rows only
 
 
-def settings(init):
+def settings(init, inner=optimiser):
     return Settings(
         init=init,
         episodes=50,
         n_tr_start=150,
         n_tr_step=0,
-        inner=optimiser,
+        inner=inner,
         outer=Optimiser("adam", 0.1),
     )
 
@@ -164,14 +183,16 @@ restarts, reports = {}, {}  # reports: what each run said
 for init in ("zeros", "relu"):
     for s in (seed, seed + 1):
         said = reports[init, s] = []
-        restarts[init, s] = learn([task], settings(init), seed=s, report=said.append)
+        restarts[init, s] = learn(
+            [task], settings(init), seed=s, report=said.append
+        )
 print(*said[::10], sep="\n")  # with report=print, you see it live
 
 # %% [markdown]
 # A report has the episode; `n_tr`, the steps for which its network was trained; `V`, its loss after that on rows that this episode held out; and `watched`, the loss on the rows that no episode draws (`watch=0.1`: a tenth). The activation is kept
 # at which `watched`, averaged over five episodes, is lowest. Where learning works both fall, with much noise: each episode has other weights and other rows. If a run diverged, or its first activation stayed the best, its last reports say so, and `learned.problems` lists it.
 #
-# On a GPU, `lib.replicas.learn_replicas([task], settings, seeds=range(8))` runs restarts as one batch, on the device of the task's data.
+# On a GPU, `lib.replicas.learn_replicas([task], settings("zeros"), seeds=range(8))` runs restarts as one batch, on the device of the task's data.
 #
 # ## Choose one
 #
@@ -180,12 +201,13 @@ print(*said[::10], sep="\n")  # with report=print, you see it live
 # %%
 validated = {}
 for (init, s), learned in restarts.items():
-    print(f"from {init}, seed {s}, best episode {learned.best_episode}", end=": ")
+    about = f"from {init}, seed {s}, best episode {learned.best_episode}:"
     if learned.problems:
-        print(*learned.problems)
+        print(about, *learned.problems)
         continue
-    _, validated[init, s], _ = fit(wide(spline), learned.psi, seed, optimiser)
-    print(f"R2 on validation rows {validated[init, s]:.2f}")
+    _, found, _ = fit(wide(spline), learned.psi, seed, optimiser)
+    validated[init, s] = found
+    print(about, f"R2 on validation rows {found:.2f}")
 best = restarts[max(validated, key=validated.get)]
 
 # %% [markdown]
@@ -200,25 +222,39 @@ arms = {
     "learned": (wide(spline), best.psi),
     "tanh": (wide(Activation("tanh")), {}),
 }
-runs = {arm: [fit(*what, s, optimiser) for s in seeds] for arm, what in arms.items()}
-scores = {arm: [test for _, _, test in done] for arm, done in runs.items()}
+runs, scores = {}, {}
+for arm, (network, psi) in arms.items():
+    runs[arm] = [fit(network, psi, s, optimiser) for s in seeds]
+    scores[arm] = [test for _, _, test in runs[arm]]
 
 # %% tags=["hide-input"]
 means = {arm: interval(numbers) for arm, numbers in scores.items()}
-gain = paired_interval(scores["learned"], scores["ReLU"])
 words = ", ".join(f"{arm} {m.mean:.2f} ± {m.half_width:.2f}" for arm, m in means.items())
-verdict = "above" if gain.mean > gain.half_width else "below" if gain.mean < -gain.half_width else "not clearly different from"
+
+
+def verdict(arm):
+    """How the learned function compares, paired by seed."""
+    gain = paired_interval(scores["learned"], scores[arm])
+    side = "above" if gain.mean > gain.half_width else "below" if gain.mean < -gain.half_width else "not clearly different from"
+    return f"{side} {arm} ({gain.mean:+.2f} ± {gain.half_width:.2f} per seed)".replace("-", "−")
+
+
 z = wide(spline).first(runs["learned"][0][0], parts[2][0])
 density = torch.histc(z.clamp(-3, 3), 40, -3, 3).numpy() / z.numel()
 g = best.module(narrow)
 turns = int((g.values.diff().sign().diff() != 0).sum())
 within = float(z.abs().quantile(0.95))
+busy = int((splines.grid(spline.points, spline.low, spline.high).abs() <= within).sum())
 show(
     lambda: figures_own_data.comparison(g, density, scores),
-    alt=f"Left: the learned function from -3 to 3, with {turns} turning points, beside ReLU; 95 % of the pre-activations lie within ±{within:.1f}. Right: test scores of {len(seeds)} seeds per "
+    alt=f"Above: the learned function from -3 to 3, with {turns} turning points, beside ReLU; 95 % of the pre-activations lie within ±{within:.1f}. Below: test scores of {len(seeds)} seeds per "
     f"activation with their means and intervals: {words}.",
-    caption=f"Left: the chosen function; shaded: how often it is used where, after training. Right: $R^2$ on test rows, {len(seeds)} seeds, means and 95 % intervals: {words}. The learned function is {verdict} ReLU: by {gain.mean:.2f} ± {gain.half_width:.2f} per seed.",
+    caption=f"Above: the chosen function; shaded: how often it is used where, after training. Below: $R^2$ on test rows, {len(seeds)} seeds, means and 95 % intervals: {words}. The learned function is {verdict('ReLU')} and {verdict('tanh')}.",
     name="fig-own-data",
+)
+say(
+    f"Look at the shaded part: 95 % of the pre-activations lie within ±{within:.1f}, and only {busy} of the {spline.points} control points do. "
+    "If so few do the work that the function looks coarse there, make more restarts with `low` and `high` closer to the shaded part. They need not be better: the points are then closer together, and the function may get noisier. Let the validation rows choose."
 )
 
 # %% [markdown]
@@ -230,7 +266,9 @@ show(
 
 # %%
 g = best.module(narrow)
-model = torch.nn.Sequential(torch.nn.Linear(3, 256), g, torch.nn.Linear(256, 1))
+model = torch.nn.Sequential(
+    torch.nn.Linear(3, 256), g, torch.nn.Linear(256, 1)
+)
 splines.save(
     "mine.safetensors",
     best.psi,
@@ -265,21 +303,35 @@ torch.testing.assert_close(again(z), g(z))
 # %% [markdown]
 # ## Classification
 #
-# Targets are then int64 labels, (n,), from 0 to outputs − 1, with the loss `"cross_entropy"`. (For two classes there is also `"logistic"`, with one output and float32 targets 0 and 1, (n, 1).)
+# Targets are then int64 labels, (n,), from 0 to outputs − 1, with the loss `"cross_entropy"`. (For two classes there is also `"logistic"`, with one output and float32 targets 0 and 1, (n, 1).) Another loss needs another learning rate, so
+# it is tuned again.
 
 # %%
 labels = (y[:, 0] > 0).long()
-class_parts = split(x, labels)
-small = Network(inputs=3, outputs=2, width=32, depth=1, activation=spline)
-task = Task(small, *class_parts[0], loss="cross_entropy")
-learned = learn([task], settings("relu"), seed=seed)
+asked = {
+    "parts": split(x, labels),
+    "loss": "cross_entropy",
+    "score": metrics.accuracy,
+    "steps": 500,
+}
 
-asked = {"loss": "cross_entropy", "score": metrics.accuracy, "steps": 500}
+
+def classifier(width, activation):
+    return Network(
+        inputs=3, outputs=2, width=width, depth=1, activation=activation
+    )
+
+
+relu = classifier(128, Activation("relu"))
+optimiser = tune(relu, **asked)
+task = Task(classifier(32, spline), *asked["parts"][0], loss=asked["loss"])
+learned = learn([task], settings("relu", optimiser), seed=seed)
+
+arms = {"ReLU": (relu, {}), "learned": (classifier(128, spline), learned.psi)}
 accuracies = {"ReLU": [], "learned": []}
 for s in seeds[:3]:
-    for arm, g, psi in (("ReLU", Activation("relu"), {}), ("learned", spline, learned.psi)):
-        network = Network(inputs=3, outputs=2, width=128, depth=1, activation=g)
-        *_, test = fit(network, psi, s, optimiser, class_parts, **asked)
+    for arm, (network, psi) in arms.items():
+        *_, test = fit(network, psi, s, optimiser, **asked)
         accuracies[arm].append(100 * test)
 
 # %% tags=["remove-input"]
@@ -290,23 +342,36 @@ say(f"Is the quantity above its mean? Test accuracy, {len(accuracies['ReLU'])} s
 # ## Input activations
 #
 # If you suspect that single columns act in an irregular way (as in tables), learn a function for each column instead, applied to the raw input. They start as the identity; the hidden layers keep their ReLU.
-# Here the target is a wave of the first column and a product of the others.
+# Here the target is a wave of the first column and a product of the others, with a learning rate of its own.
 
 # %%
 column_target = torch.cos(12 * x[:, :1]) + x[:, 1:2] * x[:, 2:]
-column_parts = split(x, column_target)
-columns = Activation("spline", points=40, low=-1, high=1)  # the range of the inputs
-with_inputs = Network(inputs=3, outputs=1, width=32, depth=1, input_activation=columns)
-task = Task(with_inputs, *column_parts[0], loss="mse")
-learned = learn([task], settings("zeros"), seed=seed)
+asked = {"parts": split(x, column_target), "steps": 500}
+columns = Activation("spline", points=40, low=-1, high=1)  # the inputs' range
 
-found = {"ReLU": [], "input activations and ReLU": []}
+
+def with_inputs(width, h):
+    return Network(
+        inputs=3, outputs=1, width=width, depth=1, input_activation=h
+    )
+
+
+relu = with_inputs(128, None)
+optimiser = tune(relu, rates=(0.01, 0.03, 0.1), **asked)
+narrow = with_inputs(32, columns)
+task = Task(narrow, *asked["parts"][0], loss="mse")
+learned = learn([task], settings("zeros", optimiser), seed=seed)
+
+arms = {
+    "ReLU": (relu, {}),
+    "input activations and ReLU": (with_inputs(128, columns), learned.psi),
+}
+found = {arm: [] for arm in arms}
 for s in seeds[:3]:
-    for arm, h, psi in zip(found, (None, columns), ({}, learned.psi), strict=True):
-        network = Network(inputs=3, outputs=1, width=128, depth=1, input_activation=h)
-        *_, test = fit(network, psi, s, optimiser, column_parts, steps=500)
+    for arm, (network, psi) in arms.items():
+        *_, test = fit(network, psi, s, optimiser, **asked)
         found[arm].append(test)
-h = learned.module(with_inputs, "input")  # for inputs (..., 3)
+h = learned.module(narrow, "input")  # for inputs (..., 3)
 
 # %% tags=["remove-input"]
 words = ", ".join("{} {:.2f} ± {:.2f}".format(arm, *interval(values)) for arm, values in found.items())
@@ -316,7 +381,7 @@ say(f"$R^2$ on test rows, {len(found['ReLU'])} seeds, one restart: {words}.")
 # ## When it does not help
 #
 # Where a smooth or monotonic function fits the data, ReLU already does well and a learned function adds little: on [image classification](../notebooks/images.ipynb) all activations are about equal. It does little too where you have too few rows to
-# learn anything, or so many that a wider network or longer training does the same. And where you know the form of the target, build it in.
+# learn anything, or so many rows that a wider network or longer training does the same. And where you know the form of the target, build it in.
 #
 # The functions that this companion learned for its own experiments are [on the next page](activations.ipynb).
 

@@ -32,9 +32,9 @@ if importlib.util.find_spec("lib") is None:
     if root is None:
         root = folders[-1]
         subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    lacking = [name for name in ("openml", "safetensors") if importlib.util.find_spec(name) is None]
-    if lacking and "google.colab" in sys.modules:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *lacking], check=True)
+    if "google.colab" in sys.modules:
+        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
     sys.path.insert(0, str(root))
 
 # %% tags=["parameters"]
@@ -59,7 +59,8 @@ else:
     source = record["provenance"]
     say(
         f"Measured on {source['hardware']['cpu']} ({source['hardware']['cores']} cores, spline kernels: `{record['activation']['backend']}`), "
-        f"{source['start'][:10]}, {record['activation']['repeats']} turns. `make bench` repeats it."
+        f"{source['start'][:10]}, {record['activation']['repeats']} turns. `make bench` repeats it. "
+        "One turn times every row of a table once, one after the other; ratios are taken within a turn, and their median and quartiles over the turns."
     )
     if record["activation"]["repeats"] < 10:
         say("This is a **preliminary** measurement: few turns, and other work on the machine at the same time. The quartiles show how far it can be off.")
@@ -140,16 +141,21 @@ if record:
 # %% tags=["remove-input"]
 EPISODE = {"products": "matrix products alone", "ours": "this library", "ours, torch": "this library, no compiler", "plain": "autograd for every step", "higher": "higher", "torchopt": "torchopt"}
 if record:
+    say(
+        "[higher](https://github.com/facebookresearch/higher) and [torchopt](https://github.com/metaopt/torchopt) are libraries that differentiate through the steps of an optimiser in PyTorch."
+    )
     for entry in record["episode"]["tables"]:
         rows, size = entry["rows"], entry["size"]
+        own = rows["ours"]["ratio"]
+        medians = rows["ours"]["ms"] / rows["products"]["ms"]
         frame = pd.DataFrame(
-            [[EPISODE[name], ratio(row), f"{row['ms'] / rows['ours']['ms']:.2f}"] for name, row in rows.items()],
+            [[EPISODE[name], ratio(row), f"{row['ratio'] / own:.2f}"] for name, row in rows.items()],
             columns=["implementation", "multiple of the products", "multiple of this library"],
         )
         table(
             frame,
             caption=f"One episode: {size['inputs']} inputs, {size['width']} hidden units, batch {size['batch']:,}, {size['steps']} steps, the last {size['unroll']} unrolled. "
-            f"The last column compares medians, the others turns of one run, so that they need not agree to the last digit. All implementations give the same gradient in psi (largest relative difference {entry['largest_relative_difference']:.0e}, float32).",
+            f"The last column is the one beside it, divided by this library's {own:.2f}. (Of the median times alone, this library's is {medians:.2f} times that of the products: the machine was not equally fast in all turns, and a median may come from any of them.) All implementations give the same gradient in psi (largest relative difference {entry['largest_relative_difference']:.0e}, float32).",
         )
     growth = record["episode"]["growth"]
     table(

@@ -1,17 +1,21 @@
 """The learned activations that come with the repository; ``load("grokking-aplusb-mod-27-sgd-zeros")`` is ready to use.
 
 ``python -m lib.activations`` writes data/activations/ anew from the committed records: one safetensors file for each
-activation that a section's final runs use, and index.json.
+activation that a section's final runs use, index.json, and constants.json, which says where nothing was learned.
 """
 
 import json
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from lib import reading, splines
 from lib.files import write_atomically
+from lib.intervals import interval
 from lib.reading import Collected
+from lib.results import Record
+from lib.tabular import at_best_depth
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "activations"
 SECTIONS = ("images", "regression", "tabular", "grokking", "transfer")
@@ -19,13 +23,22 @@ ROLES = ("final", "modulus", "matrix")  # of the runs that use an activation aft
 
 
 def index(folder: Path = FOLDER) -> dict[str, dict]:
-    """What there is: name -> section, data, task, arm, optimiser, record, file, kind ("hidden" or "input"), and the
-    range low, high and number of control points of the function, or of each function.
+    """What there is: name -> section, data, task, arm, optimiser, record, file, kind ("hidden" or "input"), the range
+    low, high and number of control points of the function, or of each function; and gain, half_width, seeds:
+    :func:`gain` over ReLU (None where there are no such runs, or, for the half width, one seed).
 
     Raises:
         ValueError: if the index is missing or damaged.
     """
-    path = folder / "index.json"
+    return _read(folder / "index.json")
+
+
+def constants(folder: Path = FOLDER) -> list[dict]:
+    """Section and data of the activations that are not here, as learning them gave a constant; ValueError: as above."""
+    return _read(folder / "constants.json")
+
+
+def _read(path: Path):
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:
@@ -46,31 +59,82 @@ def load(name: str, folder: Path = FOLDER) -> splines.Spline:
     return splines.Spline(values, metadata["low"], metadata["high"], metadata["method"])
 
 
+def gain(learned: Record, finals: pd.DataFrame) -> dict[str, float | int | None]:
+    """Test accuracy above ReLU's with the same optimiser, on the data that the activation was learned on.
+
+    For algorithmic tasks it is the highest accuracy of the run, else that at the best step, in networks of the depth
+    that was selected. Paired by seed; several datasets are averaged first.
+
+    Args:
+        finals: the section's runs of ROLES at their best depths.
+    """
+    runs = finals[finals.data.isin(learned.config["data"]) & (finals["optimiser.name"] == _optimiser(learned))]
+    score = "test_accuracy_max" if learned.config["task"] == "one-hot" else "test_accuracy"
+    own, relu = (
+        part.pivot(index="seed", columns="data", values=score).astype(float)
+        for part in (runs[runs.learned == learned.key], runs[runs.arm == "ReLU"])
+    )
+    differences = (own - relu).mean(axis=1, skipna=False).dropna()
+    if not len(differences):
+        return {"gain": None, "half_width": None, "seeds": 0}
+    half_width = round(interval(differences).half_width, 5) if len(differences) > 1 else None
+    return {"gain": round(float(differences.mean()), 5), "half_width": half_width, "seeds": len(differences)}
+
+
 def export(sections: dict[str, Collected], folder: Path = FOLDER) -> list[str]:
-    """Write the activations of the sections' final runs, but for constants, and the index; returns their names."""
-    entries = {}
+    """Write the activations of the sections' final runs, but for constants, and the lists; returns their names.
+
+    Other activations in the folder are deleted.
+    """
+    entries, lost = {}, []
     for section, results in sections.items():
-        records, finals = {record.key: record for record in results.records}, results.frame()
-        finals = finals[finals.role.isin(ROLES) & (finals.learned != "")] if len(finals) else finals
-        for row in finals.drop_duplicates("learned").itertuples() if len(finals) else ():
-            learned = records[row.learned]
-            config, names = learned.config, [n for n in ("hidden", "input") if f"psi_{n}" in learned.arrays]
-            network, optimiser = config["network"], config["settings"]["inner"]["name"]
-            g = network["activation" if names == ["hidden"] else "input_activation"]
-            data = config["data"][0] if len(config["data"]) == 1 else f"all {config['task']}"
+        finals = results.frame()
+        finals = at_best_depth(finals[finals.role.isin(ROLES)]) if len(finals) else pd.DataFrame({"learned": []})
+        used, learned = set(finals.learned), [record for record in results.records if record.kind == "learn"]
+        written = set()  # arms and data
+        for record in (record for record in learned if record.key in used):
+            config, names = record.config, [n for n in ("hidden", "input") if f"psi_{n}" in record.arrays]
+            psi = {n: torch.from_numpy(record.arrays[f"psi_{n}"]) for n in names}
+            if all(splines.is_constant(values) for values in psi.values()):
+                continue
+            written.add(_source(record))
+            g = config["network"]["activation" if names == ["hidden"] else "input_activation"]
+            data, task = _data(record), config["task"]
             start = config["settings"]["init"] if names == ["hidden"] else "inputs"
-            name = "-".join([section, *data.replace("+", "plus").replace("^", "").split(), optimiser, start])
-            psi = {n: torch.from_numpy(learned.arrays[f"psi_{n}"]) for n in names}
-            if all(values.max() == values.min() for values in psi.values()):
-                continue  # nothing was learned
-            metadata = {"low": g["low"], "high": g["high"], "method": g["method"], "record": row.learned}
-            splines.save(folder / f"{name}.safetensors", psi, **metadata, learned_on=f"{data}, {row.task}")
-            about = {"section": section, "data": data, "task": row.task, "arm": config["arm"], "optimiser": optimiser}
-            about |= {"kind": "hidden" if "hidden" in names else "input", "low": g["low"], "high": g["high"]}
-            about |= {"points": psi[names[0]].shape[-1], "record": row.learned, "file": f"{name}.safetensors"}
-            entries[name] = about
-    write_atomically(folder / "index.json", (json.dumps(entries, indent=1, sort_keys=True) + "\n").encode())
+            words = (data if len(config["data"]) == 1 else f"all {task}").replace("+", "plus").replace("^", "").split()
+            name = "-".join([section, *words, _optimiser(record), start])
+            metadata = {"low": g["low"], "high": g["high"], "method": g["method"], "record": record.key}
+            splines.save(folder / f"{name}.safetensors", psi, **metadata, learned_on=f"{data}, {task}")
+            about = {"section": section, "data": data, "task": task, "arm": config["arm"]}
+            about |= {"optimiser": _optimiser(record), "kind": "hidden" if "hidden" in names else "input"}
+            about |= {"low": g["low"], "high": g["high"], "points": psi[names[0]].shape[-1], "record": record.key}
+            entries[name] = about | {"file": f"{name}.safetensors"} | gain(record, finals)
+        for record in learned:
+            values = [array for name, array in record.arrays.items() if name.startswith("psi_")]
+            about = {"section": section, "data": _data(record)}
+            if all(map(splines.is_constant, values)) and _source(record) not in written and about not in lost:
+                lost.append(about)
+    for path in folder.glob("*.safetensors"):  # of earlier records
+        if path.stem not in entries:
+            path.unlink()
+    for name, content in (("index", entries), ("constants", lost)):
+        text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+        write_atomically(folder / f"{name}.json", text.encode())
     return sorted(entries)
+
+
+def _optimiser(learned: Record) -> str:
+    return learned.config["settings"]["inner"]["name"]
+
+
+def _source(learned: Record) -> tuple[str, ...]:
+    return learned.config["arm"], *learned.config["data"], _optimiser(learned)
+
+
+def _data(learned: Record) -> str:
+    """What an activation was learned on, for readers."""
+    data, task = learned.config["data"], learned.config["task"]
+    return data[0] if len(data) == 1 else f"all {len(data)} {'algorithmic tasks' if task == 'one-hot' else 'datasets'}"
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def learned_functions(panels: Sequence[tuple[str, str, np.ndarray, float, float]
         ax.plot(grid, values, color=ARMS[arm][0], linewidth=1.5)
         ax.set_title(title, fontsize=9.5 if columns < 4 else 8.5)
         ax.grid()
-    for ax in axes[-1]:
+    for ax in axes.flat[len(panels) - columns : len(panels)]:  # the last one of each column
         ax.set_xlabel("pre-activation $z$")
     for ax in axes[:, 0]:
         ax.set_ylabel("$g(z)$")

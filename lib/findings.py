@@ -10,13 +10,31 @@ Read = Callable[[str], Collected]  # from a section's name to its records
 
 @dataclass(frozen=True)
 class Finding:
-    """What our records say about a claim: the numbers in words, and the verdict."""
+    """What our records say about a claim: the numbers in words, the verdict, and which conditions of the rule hold."""
 
     ours: str
     verdict: str
+    conditions: tuple[bool, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The verdict; for one in part, with how many conditions hold.
+
+        Example:
+            >>> judge("", [True, False, False]).label
+            'in part (1 of 3 conditions)'
+        """
+        held = f" ({sum(self.conditions)} of {len(self.conditions)} conditions)"
+        return self.verdict + held * (self.verdict == "in part" and bool(self.conditions))
 
 
 NOT_RUN = Finding("—", "not yet run")
+
+
+def judge(ours: str, passed: Iterable[bool]) -> Finding:
+    """The finding of a rule that consists of conditions."""
+    conditions = tuple(map(bool, passed))
+    return Finding(ours, verdict(conditions), conditions)
 
 
 def verdict(passed: Iterable[bool]) -> str:

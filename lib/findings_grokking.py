@@ -6,7 +6,7 @@ import pandas as pd
 
 from lib.curves import Frequency
 from lib.figures_grokking import frequency_of
-from lib.findings import NOT_RUN, Finding, Read, verdict
+from lib.findings import NOT_RUN, Finding, Read, judge
 from lib.reading import Collected
 from lib.results import Record
 from lib.sections.grokking import LEARNED, RELU
@@ -88,7 +88,7 @@ def sooner_in_every_setting(read: Read) -> Finding:
     )
     sooner = list(settled[LEARNED] < settled[RELU])
     ours = f"in {sum(sooner)} of the {len(sooner)} settings (of {len(table)}) where one of them gets there; median steps to 95 %: {words}"
-    return Finding(ours, verdict(sooner) if sooner else "not reproduced")
+    return judge(ours, sooner)
 
 
 def frequency_depends_on_the_modulus(read: Read) -> Finding:
@@ -100,14 +100,39 @@ def frequency_depends_on_the_modulus(read: Read) -> Finding:
     runs = runs[runs.role.isin(["final", "modulus"]) & (runs.learned != "") & runs.data.str.startswith("a+b mod ")].drop_duplicates("data")
     learned = dict(zip(runs.data, runs.learned, strict=True))
     found = {data: learned_frequency(records[key]) for data, key in learned.items()}
+    at_limit = {data: f.frequency > 0.95 * highest_frequency(records[learned[data]]) for data, f in found.items()}
     words = "; ".join(
         f"{data}: {f.frequency:.1f} cycles per unit, {100 * f.sharpness:.0f} % of the power in the peak{hardly_learned(records[learned[data]])}"
+        + at_limit[data] * " (the most that these control points allow, so they set it)"
         for data, f in found.items()
     )
     if len(found) < 2:
         return Finding(f"{words} (one modulus does not settle it)" if words else "—", "not yet run")
-    frequencies = [f.frequency for f in found.values()]
-    return Finding(words, verdict([*(f.sharpness > 0.5 for f in found.values()), max(frequencies) > 1.1 * min(frequencies)]))
+    spreads = restart_spreads(results, list(found))
+    free = [f.frequency for data, f in found.items() if not at_limit[data]]
+    apart = max(free) / min(free) if free else 1.0
+    if spreads:
+        of, spread = max(spreads.items(), key=lambda item: item[1])
+        words += f". Between moduli the frequency differs by a factor of up to {apart:.1f} (without those that the control points set), between restarts on one modulus by up to {spread:.1f} ({of})"
+    sine_like = [f.sharpness > 0.5 and not at_limit[data] for data, f in found.items()]
+    return judge(words, [*sine_like, apart > max([1.1, *spreads.values()])])
+
+
+def highest_frequency(record: Record) -> float:
+    """The highest frequency that the control points of a Learn record can show, in cycles per unit of z."""
+    activation = record.config["network"]["activation"]
+    return (activation["points"] - 1) / (2 * (activation["high"] - activation["low"]))
+
+
+def restart_spreads(results: Collected, tasks: list[str]) -> dict[str, float]:
+    """Per task, the greatest over the least frequency of its restarts, of those that the control points do not set."""
+    found: dict[str, list[float]] = {}
+    for record in results.records:
+        if record.kind == "learn" and record.config["data"][0] in tasks and not hardly_learned(record):
+            frequency = learned_frequency(record).frequency
+            if frequency <= 0.95 * highest_frequency(record):
+                found.setdefault(record.config["data"][0], []).append(frequency)
+    return {task: max(values) / min(values) for task, values in found.items() if len(values) > 1}
 
 
 def hardly_learned(record: Record) -> str:
@@ -146,7 +171,7 @@ def learned_overfits_later(read: Read) -> Finding:
         )
         ours += f". At other widths, with less data and with other moduli by up to {' and '.join(words)}"
     overfits, stays = (runs[runs.arm == LEARNED].fall > 0.05).any(), (runs[runs.arm == RELU].fall <= 0.02).all()
-    return Finding(ours, verdict([bool(overfits), bool(stays)]))
+    return judge(ours, [bool(overfits), bool(stays)])
 
 
 def later_fall(record: Record) -> float:

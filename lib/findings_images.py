@@ -4,15 +4,15 @@
 import pandas as pd
 
 from lib import figures, image_results
-from lib.findings import NOT_RUN, Finding, Read, verdict
+from lib.findings import NOT_RUN, Finding, Read, judge
 from lib.reading import Collected
 
 
 def _gains(summary: pd.DataFrame) -> str:
+    """Differences to ReLU in words."""
     rows = summary.dropna().itertuples()
-    return "; ".join(
-        f"{figures.name_of(r.data)}, {r.arm}: {figures.plus_minus(r.gain, r.gain_half_width)} points" for r in rows
-    )
+    words = (f"{figures.name_of(r.data)}, {r.arm}: {figures.plus_minus(r.gain, r.gain_half_width)}" for r in rows)
+    return "points over ReLU: " + "; ".join(words)
 
 
 def _incomplete(results: Collected, summary: pd.DataFrame) -> list[bool]:
@@ -35,7 +35,7 @@ def classification_is_equal(read: Read) -> Finding:
         near[figures.name_of(row.data)] = image_results.distances(records[row.learned], row.record)
     distances = ", ".join(f"{name} {gelu:.3f} (from ReLU {relu:.3f}; ReLU itself {own:.3f})" for name, (gelu, relu, own) in near.items())
     like = [gelu <= 0.15 and gelu < relu for gelu, relu, _ in near.values()]
-    return Finding(f"{_gains(summary)}. Distance from GELU: {distances}", verdict(equal + like + _incomplete(results, summary)))
+    return judge(f"{_gains(summary)}. Distance from GELU: {distances}", equal + like + _incomplete(results, summary))
 
 
 def regression_gains(read: Read) -> Finding:
@@ -64,7 +64,7 @@ def regression_gains(read: Read) -> Finding:
         ours += f". Each at the depth that validation rows choose: {'; '.join(words)}"
     if over:
         ours += f". Against the best control, with the tuned optimiser: {'; '.join(over)}"
-    return Finding(ours, verdict(better + best + _incomplete(results, summary)))
+    return judge(ours, better + best + _incomplete(results, summary))
 
 
 def complexity_goes_with_regression(read: Read) -> Finding:
@@ -82,10 +82,12 @@ def complexity_goes_with_regression(read: Read) -> Finding:
         for (section, data), c in correlations.items()
     )
     of_regression = {data: c for (section, data), c in correlations.items() if section == "regression"}
-    above = [c.low > 0 for c in of_regression.values()]
-    higher = [c.value > correlations["images", data].value for data, c in of_regression.items() if ("images", data) in correlations]
+    both = {data: (c, correlations["images", data]) for data, c in of_regression.items() if ("images", data) in correlations}
+    lower = sum(c.value < other.value for c, other in both.values())
+    words += f". On {lower} of {len(both)} datasets the correlation is lower for regression than for classification, the reverse of the paper's"
+    goes = [c.low > 0 and c.value > other.value for c, other in both.values()]
     flat = [abs(c.value) < 0.3 for (section, _), c in correlations.items() if section == "images"]
-    return Finding(f"rank correlation, with intervals over activations and optimisers (bootstrap): {words}", verdict(above + higher + flat + missing))
+    return judge(f"rank correlation, with intervals over activations and optimisers (bootstrap): {words}", goes + flat + missing)
 
 
 def different_accuracy_at_equal_complexity(read: Read) -> Finding:
@@ -95,4 +97,4 @@ def different_accuracy_at_equal_complexity(read: Read) -> Finding:
         return Finding("not run: data not available here (SVHN)", NOT_RUN.verdict)
     summary = figures.summary(equal, "test_accuracy", ["data"])
     apart = any(abs(row.gain) > row.gain_half_width for row in summary.dropna().itertuples())
-    return Finding(f"at equal total variation: {_gains(summary)}", verdict([apart]))
+    return judge(f"at equal total variation: {_gains(summary)}", [apart])

@@ -5,7 +5,7 @@ import pandas as pd
 
 from lib import figures, figures_shortcuts
 from lib.figures_shortcuts import names, normalisation
-from lib.findings import NOT_RUN, Finding, Read, verdict
+from lib.findings import NOT_RUN, Finding, Read, judge
 from lib.intervals import interval, paired_interval
 from lib.sections.shortcuts import BY_HAND, LEARNED, RELU
 
@@ -32,7 +32,7 @@ def relu_takes_the_shortcut(read: Read) -> Finding:
             f"{normalisation(spectral)} {figures.plus_minus(*interval(part.last_first))} % on {first}, {figures.plus_minus(*on_second)} % on {second}"
         )
         near.append(abs(on_second.mean - 0.1) <= 0.02)
-    return Finding("; ".join(words), verdict(near))
+    return judge("; ".join(words), near)
 
 
 def steering(final: pd.DataFrame) -> tuple[list[str], list[bool]]:
@@ -52,6 +52,10 @@ def steering(final: pd.DataFrame) -> tuple[list[str], list[bool]]:
             gain = figures_shortcuts.gain(part, arm, f"by_{tile}_{tile}")
             hand = figures_shortcuts.gain(part, BY_HAND[tile], f"by_{tile}_{tile}") if (part.arm == BY_HAND[tile]).any() else None
             control = f" (the best hand-made activation: {figures.plus_minus(*hand)})" if hand else ""
+            other = next(name for name in LEARNED.values() if name != arm)
+            if (part.arm == other).any():  # does it steer, or raise both?
+                over = figures_shortcuts.gain(part, arm, f"by_{tile}_{tile}", other)
+                control += f" (over the activation learned for the other tile: {figures.plus_minus(*over)})"
             words.append(f"{where} {figures.plus_minus(*gain)} points{control}")
             better.append(gain.mean - gain.half_width > 0)
     return words, better
@@ -66,7 +70,7 @@ def activations_steer(read: Read) -> Finding:
     for pair, part in runs[2].groupby("pair"):
         others = steering(part)[1]
         ours += f". On {' / '.join(names(pair).values())}, which the paper does not have, {sum(others)} of {len(others)} learned activations raise the accuracy of their tile"
-    return Finding(ours, verdict(better))
+    return judge(ours, better)
 
 
 def ends_on_the_simple_tile(read: Read) -> Finding:
@@ -88,4 +92,4 @@ def ends_on_the_simple_tile(read: Read) -> Finding:
             f"{normalisation(spectral)} {figures.plus_minus(*below)} points below the bound, and at the last step {figures.plus_minus(*ahead)} points more on {first} than on {second}"
         )
         passed += [below.mean - below.half_width > 0, ahead.mean - ahead.half_width > 0]
-    return Finding("; ".join(words), verdict(passed))
+    return judge("; ".join(words), passed)

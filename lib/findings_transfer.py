@@ -2,7 +2,7 @@
 """How the records of transfer decide C17 and C18."""
 
 from lib import figures, figures_transfer, figures_transfer_images
-from lib.findings import NOT_RUN, Finding, Read, verdict
+from lib.findings import NOT_RUN, Finding, Read, judge
 from lib.intervals import paired_interval
 from lib.sections.transfer import ALL, learned_on
 
@@ -23,7 +23,9 @@ def transfer_across_tasks(read: Read) -> Finding:
         f". All tasks against task-specific, paired by task: {figures.plus_minus(*ahead)} points; {int((scores.specific.mean() > every).sum())} of the {scores.specific.shape[1]} "
         "task-specific activations score higher than the one for all tasks"
     )
-    return Finding(ours, verdict([specific > relu, every > specific]))
+    n, easy = len(scores.easy), int(scores.easy.sum())
+    ours += f". Not the paper's measure: {easy} of our {n} tasks are easy, so {'all' if easy == 0 else n - easy} are scored by accuracy, where a network at chance scores above 0; the paper scores the tasks that ReLU solves by speed"
+    return judge(ours, [specific > relu, every > specific])
 
 
 def transfer_across_images(read: Read) -> Finding:
@@ -38,4 +40,4 @@ def transfer_across_images(read: Read) -> Finding:
     average = figures_transfer_images.mean_changes(table)
     words = "; ".join(f"{figures_transfer_images.arm_name(arm)} {100 * mean:+.1f} (SD over the datasets {100 * deviation:.1f})" for arm, mean, deviation in average.itertuples())
     every = bool(ALL in average.index and average["mean"][ALL] >= 0)
-    return Finding(f"{sum(own)} of {len(own)} datasets do best with their own; mean change in points: {words}", verdict([*own, every]))
+    return judge(f"{sum(own)} of {len(own)} datasets do best with their own; mean change in points: {words}", [*own, every])

@@ -11,7 +11,7 @@ from lib.curves import activation_distance
 from lib.intervals import Correlation, clustered_spearman, interval, paired_interval
 from lib.reading import Collected
 from lib.results import Record
-from lib.sections.images import ARMS, BY_HAND, LONGER, RANDOM
+from lib.sections.images import ARMS, BY_HAND, LAYERS, LONGER, RANDOM
 
 MAIN = ("tuning", "selection", "final")  # roles of the main comparison
 CONTROLS = (BY_HAND, RANDOM, LONGER)
@@ -212,14 +212,30 @@ def functions(results: Collected) -> tuple[list[tuple[str, str, np.ndarray, floa
     return sorted(panels, key=lambda panel: (panel[1], panel[0])), frame
 
 
+def layer_functions(results: Collected) -> list[tuple[str, str, np.ndarray, float, float]]:
+    """The layer-specific functions that the deeper networks use, as panels like those of :func:`functions`."""
+    by_key, panels = {record.key: record for record in results.records}, []
+    runs = results.frame(role="depth")
+    for row in runs[runs.arm == LAYERS].drop_duplicates("learned").itertuples() if len(runs) else ():
+        limits = by_key[row.learned].config["network"]["activation"]
+        for layer, psi in enumerate(by_key[row.learned].arrays["psi_hidden"], start=1):
+            title = f"{figures.name_of(row.data)}\n{LAYERS}, {layer}"
+            panels.append((title, LAYERS, psi, limits["low"], limits["high"]))
+    return panels
+
+
 def markers(runs: pd.DataFrame) -> pd.DataFrame:
-    """Each run at each evaluation from 10 % of its steps on where TV is above 0: data, arm, tv, test_accuracy."""
+    """Each run at each evaluation from 10 % of its steps on where TV is above 0.
+
+    Returns:
+        Columns tv, test_accuracy, data, arm, cluster (see :func:`correlations`).
+    """
     points = []
-    for row in runs.itertuples():
+    for row, cluster in zip(runs.itertuples(), _clusters(runs), strict=True):
         arrays = row.record.arrays
         late = arrays["step"] >= 0.1 * row.steps
         values = {name: arrays[name][late] for name in ("tv", "test_accuracy")}
-        points.append(pd.DataFrame(values).assign(data=row.data, arm=row.arm))
+        points.append(pd.DataFrame(values).assign(data=row.data, arm=row.arm, cluster=cluster))
     return pd.concat(points, ignore_index=True).query("tv > 0")
 
 
@@ -233,8 +249,17 @@ def correlations(runs: pd.DataFrame) -> dict[str, Correlation]:
 
     Runs that share activation and optimiser are one cluster of the bootstrap: their seeds are not independent of that.
     """
-    by = runs.arm + runs.learned + runs["optimiser.name"] + runs["optimiser.lr"].astype(str)
+    return marker_correlations(runs.assign(cluster=_clusters(runs)))
+
+
+def marker_correlations(points: pd.DataFrame) -> dict[str, Correlation]:
+    """Per dataset, the rank correlation over :func:`markers`, that is over runs throughout their training."""
     return {
-        data: clustered_spearman(part.tv, part.test_accuracy, by[part.index])
-        for data, part in runs.groupby("data", sort=False)
+        data: clustered_spearman(part.tv, part.test_accuracy, part.cluster)
+        for data, part in points.groupby("data", sort=False)
     }
+
+
+def _clusters(runs: pd.DataFrame) -> pd.Series:
+    """One name for all runs that share activation and optimiser."""
+    return runs.arm + runs.learned + runs["optimiser.name"] + runs["optimiser.lr"].astype(str)

@@ -33,7 +33,7 @@ def claims_block(read: claims.Read) -> str:
             [
                 claim.name,
                 claim.statement,
-                claim.settle(read).verdict,
+                claim.settle(read).label,
                 f"[{claim.section}](notebooks/{claim.section}.ipynb)",
             ]
         )

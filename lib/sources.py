@@ -7,6 +7,7 @@ computed on another copy of the data is recognised as another result.
 import difflib
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,6 +196,16 @@ def recorded_fingerprint(name: str) -> str | None:
     """The fingerprint in the committed manifest: of the copy that the stored results were computed on, if any."""
     entry = _manifest().get(name)
     return entry and entry["sha256"]
+
+
+def recorded_images(name: str) -> tuple[int, int] | None:
+    """The number of training images that the stored results used, and the official one, from the committed manifest.
+
+    >>> recorded_images("digits") is None
+    True
+    """
+    note = re.match(r"([\d,]+) training", _manifest().get(name, {}).get("note", ""))
+    return (int(note[1].replace(",", "")), IMAGES[name].official) if note and name in IMAGES else None
 
 
 def record_fingerprints(names: list[str], data_dir: str | os.PathLike | None = None) -> None:

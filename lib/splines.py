@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_bytes
@@ -105,6 +106,11 @@ def initial_values(init: str | Callable[[Tensor], Tensor], n_points: int, low: f
     if values.shape != (n_points,):
         raise ValueError(f"init must return one value per control point, ({n_points},), got {tuple(values.shape)}")
     return values
+
+
+def is_constant(values: Tensor | np.ndarray) -> bool:
+    """Whether a function with these values at its control points is a constant: from zeros, nothing was learned."""
+    return bool(values.max() == values.min())
 
 
 class Spline(nn.Module):

@@ -1,11 +1,14 @@
 """The committed activations: complete, readable, and those of the records."""
 
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from lib import activations, reading
+from lib.reading import Collected
 from lib.results import Store
 
 
@@ -29,6 +32,7 @@ def test_the_folder_has_what_the_index_lists_and_nothing_else():
 
 def test_export_writes_the_activations_of_the_final_runs(tmp_path):
     results = reading.results("grokking", "smoke")
+    (tmp_path / "of-earlier-records.safetensors").touch()
     names = activations.export({"grokking": results}, tmp_path)
     assert names == ["grokking-aplusb-mod-11-sgd-zeros", "grokking-aplusb-mod-17-sgd-zeros"]
     learned = results.frame(role="final").query("learned != ''").learned.iloc[0]
@@ -38,6 +42,22 @@ def test_export_writes_the_activations_of_the_final_runs(tmp_path):
     values = activations.load(names[1], tmp_path).values
     record = next(record for record in results.records if record.key == learned)
     assert torch.equal(values, torch.from_numpy(record.arrays["psi_hidden"]))
+    assert {path.stem for path in tmp_path.glob("*.safetensors")} == set(names)
+
+    finals = results.frame(role="final", data=entry["data"]).set_index("seed")
+    own, relu = (finals[finals[column] == value].test_accuracy_max for column, value in (("learned", learned), ("arm", "ReLU")))
+    gains = own - relu
+    assert entry["seeds"] == len(gains) and entry["gain"] == pytest.approx(gains.mean(), abs=1e-5)
+
+
+def test_where_every_restart_gave_a_constant_nothing_is_exported_and_it_is_said(tmp_path):
+    def learned(key, data, psi):
+        config = {"arm": "learned", "data": [data], "task": "one-hot", "settings": {"inner": {"name": "sgd"}}}
+        return SimpleNamespace(key=key, kind="learn", config=config, arrays={"psi_hidden": np.array(psi, np.float32)}, numbers={})
+
+    records = [learned("a", "flat", [0, 0]), learned("b", "flat", [2, 2]), learned("c", "unused", [0, 1])]
+    assert activations.export({"grokking": Collected(records, 0)}, tmp_path) == []
+    assert activations.constants(tmp_path) == [{"section": "grokking", "data": "flat"}]
 
 
 def test_refusals(tmp_path):

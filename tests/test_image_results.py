@@ -116,11 +116,31 @@ def test_each_activation_is_compared_at_the_depth_that_validation_rows_choose():
 
 def test_markers_are_late_evaluations_with_some_variation():
     arrays = {"step": np.array([0, 5, 10, 100]), "tv": np.array([1.0, 1.0, 0.0, 2.0]), "test_accuracy": np.array([0.1, 0.2, 0.3, 0.4])}
-    runs = pd.DataFrame([{"data": "mnist", "arm": "ReLU", "steps": 100, "record": SimpleNamespace(arrays=arrays)}])
+    runs = pd.DataFrame([{"data": "mnist", "arm": "ReLU", "learned": "", "optimiser.name": "sgd", "optimiser.lr": 0.2, "steps": 100, "record": SimpleNamespace(arrays=arrays)}])
     points = image_results.markers(runs)
     assert not image_results.nearly_constant(points).any()
     assert image_results.nearly_constant(pd.DataFrame({"data": list("aaabbb"), "tv": [1, 10, 0.01, 40, 10, 1]})).tolist() == [False, False, True, False, False, False]
     assert points[["tv", "test_accuracy"]].to_numpy().tolist() == [[2.0, 0.4]]  # from step 10 on; a TV of 0 has no logarithm
+
+
+def test_the_correlation_over_markers_counts_every_moment_of_a_run():
+    def course(seed, offset):  # a run in which both rise, above one in which all is a little different
+        arrays = {"step": np.array([10, 50, 100]), "tv": np.array([1.0, 2.0, 3.0]) + offset, "test_accuracy": np.array([0.1, 0.2, 0.3]) - offset}
+        return {"data": "mnist", "arm": "ReLU", "learned": str(seed), "optimiser.name": "sgd", "optimiser.lr": 0.2, "steps": 100,
+                "tv": 3.0 + offset, "test_accuracy": 0.3 - offset, "record": SimpleNamespace(arrays=arrays)}  # fmt: skip
+
+    runs = pd.DataFrame([course(seed, seed / 100) for seed in range(4)])
+    assert image_results.correlations(runs)["mnist"].value == pytest.approx(-1)
+    assert image_results.marker_correlations(image_results.markers(runs))["mnist"].value > 0.7
+
+
+def test_each_layer_has_its_panel():
+    runs = Given([run("depth", "mnist", "layer-specific") | {"learned": "a"}] * 2)
+    config = {"network": {"activation": {"low": -5.0, "high": 5.0}}}
+    object.__setattr__(runs, "records", [SimpleNamespace(key="a", config=config, arrays={"psi_hidden": np.array([[0.0, 1.0], [2.0, 3.0]])})])
+    panels = image_results.layer_functions(runs)
+    assert [(title, list(psi)) for title, _, psi, _, _ in panels] == [("MNIST\nlayer-specific, 1", [0, 1]), ("MNIST\nlayer-specific, 2", [2, 3])]
+    assert image_results.layer_functions(Given([run("final", "mnist")])) == []
 
 
 def test_plain_gradient_descent_is_shown_for_the_datasets_that_have_it():

@@ -3,8 +3,6 @@
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from lib import algorithmic
 from lib.experiments import Learn, Train
 from lib.metalearning import Settings
@@ -13,6 +11,7 @@ from lib.results import Store
 from lib.sections.grokking import CONSTANT, SPLIT
 from lib.sections.grokking import PLANS as GROKKING
 from lib.sections.plans import Stages, check_profile, usable, validation_accuracy
+from lib.splines import is_constant
 from lib.training import Optimiser
 
 RELU, ALL = "ReLU", "learned on all"
@@ -197,7 +196,7 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     yield [
         run
         for arm, source in learning.items()
-        if usable(store, [source]) and not constant(store, source)
+        if usable(store, [source]) and not is_constant(store.get(source).arrays["psi_hidden"])
         for run in row(arm, spline, store.key(source))
     ]
 
@@ -287,11 +286,6 @@ def learned_on(data: str) -> str:
         'learned on a+b mod 27'
     """
     return f"learned on {data}"
-
-
-def constant(store: Store, learn: Learn) -> bool:
-    """Whether a stored restart learned nothing: its function is a constant, as zeros are."""
-    return bool(np.ptp(store.get(learn).arrays["psi_hidden"]) == 0)
 
 
 def mean_validation(store: Store, runs: list[Train]) -> float:
