@@ -46,8 +46,8 @@ from lib import claims, reading
 from lib.display import provenance, say
 
 read = reading.reader("paper", data_dir)
-findings = {claim.name: claim.settle(read) for claim in claims.CLAIMS}
-found = claims.counts(read)
+findings = claims.settled(read)
+found = claims.counts(findings.values())
 words = ", ".join(f"**{number} {verdict}**" for verdict, number in found.items() if number)
 say(f"Of the paper's {len(claims.CLAIMS)} claims that we test: {words}.")
 if profile != "paper":

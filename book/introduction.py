@@ -100,9 +100,8 @@ show(
 # ## The claims at a glance
 
 # %% tags=["remove-input"]
-settled = {claim.name: claim.settle(read) for claim in claims.CLAIMS}
-findings = {name: finding.verdict for name, finding in settled.items()}
-found = claims.counts(read)
+findings = claims.settled(read)
+found = claims.counts(findings.values())
 say(
     f"We test {len(claims.CLAIMS)} claims of the paper, each with a rule that was fixed before the results were read (where one was reworded later, it says so). So far: "
     + ", ".join(f"**{number} {verdict}**" for verdict, number in found.items() if number)
@@ -112,15 +111,15 @@ say(
 
 def of_rule(name):
     """The claim, with how many conditions of its rule hold if it is in part."""
-    held = settled[name].conditions
-    return f"{name} ({sum(held)} of {len(held)})" if held and findings[name] == "in part" else name
+    held = findings[name].held
+    return f"{name} ({held})" if held else name
 
 
 shown = [verdict for verdict, number in found.items() if number]
 rows = []
 for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
     inside = claims.for_section(section)
-    cells = [", ".join(of_rule(claim.name) for claim in inside if findings[claim.name] == verdict) for verdict in shown]
+    cells = [", ".join(of_rule(claim.name) for claim in inside if findings[claim.name].verdict == verdict) for verdict in shown]
     rows.append((f"[{section}](../notebooks/{section}.ipynb)", *(cell or "–" for cell in cells)))
 table(pd.DataFrame(rows, columns=["notebook", *shown]), caption="Which claim has which verdict, from the committed records; in brackets how many conditions of its rule hold.")
 
@@ -148,7 +147,7 @@ def links(sections):
 
 
 absent = [name_of(name) for name in [*sources.IMAGES, *sources.TABLES] if sources.recorded_fingerprint(name) is None]
-waiting = [name for name, verdict in findings.items() if verdict == claims.NOT_RUN.verdict]
+waiting = [name for name, finding in findings.items() if finding.verdict == claims.NOT_RUN.verdict]
 lines = [
     f"- **Complete as planned**: {links(done)}." if done else "",
     f"- **In part**: {links(partly)}." if partly else "",

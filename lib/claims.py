@@ -6,7 +6,7 @@ reworded later, the claim says when. A verdict is "reproduced", "in part", "not 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,8 +117,13 @@ def section(name: str, read: Read) -> str:
     return "\n\n".join([*blocks, "All claims and their rules are on the [claims page](../book/claims.ipynb)."])
 
 
-def counts(read: Read) -> dict[str, int]:
+def settled(read: Read) -> dict[str, Finding]:
+    """The finding on each claim."""
+    return {claim.name: claim.settle(read) for claim in CLAIMS}
+
+
+def counts(findings: Iterable[Finding]) -> dict[str, int]:
     """How many claims have which verdict."""
-    verdicts = [claim.settle(read).verdict for claim in CLAIMS]
+    verdicts = [finding.verdict for finding in findings]
     order = ("reproduced", "in part", "not reproduced", "not yet run")
     return {name: int(np.sum([v == name for v in verdicts])) for name in order}

@@ -124,11 +124,11 @@ def steps_table(finals: pd.DataFrame) -> pd.DataFrame:
         finals: the runs with role "final" of one task.
     """
     last, rows = int(finals.steps.max()), []
-    found = finals[["seed", "arm"]].join(delays(finals)).set_index(["arm", "seed"])
-    none = pd.Series({"train": np.nan, "test": np.nan, "ratio": np.nan, "bound": True})
-    for seed in sorted(finals.seed.unique()):
-        of = {arm: found.loc[(arm, seed)] if (arm, seed) in found.index else none for arm in ("ReLU", LEARNED)}
-        relu, learned = (of[arm].test for arm in of)
+    arms, seeds = ("ReLU", LEARNED), sorted(finals.seed.unique())
+    found = finals[["arm", "seed"]].join(delays(finals)).set_index(["arm", "seed"])
+    found = found.reindex(pd.MultiIndex.from_product([arms, seeds]))  # NaN where there is no run
+    for seed in seeds:
+        relu, learned = (found.test[arm, seed] for arm in arms)
         ratio = (
             "—"
             if np.isnan(learned)
@@ -137,28 +137,34 @@ def steps_table(finals: pd.DataFrame) -> pd.DataFrame:
             else f"{relu / learned:.1f}"
         )
         cells = []
-        for run in of.values():
+        for run in (found.loc[arm, seed] for arm in arms):
             cells += [f"not within {last:,}" if np.isnan(n) else f"{n:,.0f}" for n in (run.train, run.test)]
             cells.append("—" if np.isnan(run.ratio) else f"{'at least ' if run.bound else ''}{run.ratio:.1f}")
         rows.append([seed, *cells, ratio])
     parts = ("95 % training", "95 % test", "delay")
-    return pd.DataFrame(rows, columns=["seed", *(f"{arm}: {part}" for arm in of for part in parts), "ratio"])
+    columns = [f"{arm.removesuffix(' from zeros')}: {part}" for arm in arms for part in parts]
+    return pd.DataFrame(rows, columns=["seed", *columns, "ratio"])
 
 
 def delay_words(runs: pd.DataFrame) -> str:
     """In a few sentences: what remains of the delay with the learned activation; medians over the runs of each arm."""
     relu, learned = (delays(runs[runs.arm == arm]) for arm in ("ReLU", LEARNED))
-    middle = [found[["train", "ratio", "gap"]].median() for found in (relu, learned)]
     if any(found.empty or found.train.isna().any() for found in (relu, learned)) or learned.bound.any():
         return "How much of the delay remains cannot be said: not every run that it needs reaches 95 %."
+    before, after = (found[["train", "ratio", "gap"]].median() for found in (relu, learned))
     least = "at least " if relu.bound.any() else ""
     first = "Memorising still comes first" if (learned.ratio > 1).all() else "Memorising does not always come first"
+    words = (
+        f"{first} with the learned activation: 95 % of the training pairs after a median of {after.train:,.0f} "
+        f"steps, 95 % of the test pairs {after.ratio:.1f} times as late. With ReLU it is {before.train:,.0f} "
+        f"steps, and then {least}{before.ratio:.1f} times as late."
+    )
+    if (after > before).any():
+        return words
     return (
-        f"{first} with the learned activation: 95 % of the training pairs after a median of {middle[1].train:,.0f} "
-        f"steps, 95 % of the test pairs {middle[1].ratio:.1f} times as late. With ReLU it is {middle[0].train:,.0f} "
-        f"steps, and then {least}{middle[0].ratio:.1f} times as late. So both come sooner. The delay as a ratio "
-        f"shrinks by a factor of {least}{middle[0].ratio / middle[1].ratio:.1f}, and counted in steps, from {least}"
-        f"{middle[0].gap:,.0f} to {middle[1].gap:,.0f}, by {least}{middle[0].gap / middle[1].gap:.0f}."
+        f"{words} So both come sooner. The delay as a ratio "
+        f"shrinks by a factor of {least}{before.ratio / after.ratio:.1f}, and counted in steps, from {least}"
+        f"{before.gap:,.0f} to {after.gap:,.0f}, by {least}{before.gap / after.gap:.0f}."
     )
 
 

@@ -17,6 +17,12 @@ class Finding:
     conditions: tuple[bool, ...] = ()
 
     @property
+    def held(self) -> str:
+        """How many conditions hold of a rule that holds in part, such as "1 of 3"; else empty."""
+        some = self.verdict == "in part" and self.conditions
+        return f"{sum(self.conditions)} of {len(self.conditions)}" if some else ""
+
+    @property
     def label(self) -> str:
         """The verdict; for one in part, with how many conditions hold.
 
@@ -24,8 +30,7 @@ class Finding:
             >>> judge("", [True, False, False]).label
             'in part (1 of 3 conditions)'
         """
-        held = f" ({sum(self.conditions)} of {len(self.conditions)} conditions)"
-        return self.verdict + held * (self.verdict == "in part" and bool(self.conditions))
+        return f"{self.verdict} ({self.held} conditions)" if self.held else self.verdict
 
 
 NOT_RUN = Finding("—", "not yet run")

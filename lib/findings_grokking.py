@@ -100,7 +100,7 @@ def frequency_depends_on_the_modulus(read: Read) -> Finding:
     runs = runs[runs.role.isin(["final", "modulus"]) & (runs.learned != "") & runs.data.str.startswith("a+b mod ")].drop_duplicates("data")
     learned = dict(zip(runs.data, runs.learned, strict=True))
     found = {data: learned_frequency(records[key]) for data, key in learned.items()}
-    at_limit = {data: f.frequency > 0.95 * highest_frequency(records[learned[data]]) for data, f in found.items()}
+    at_limit = {data: set_by_control_points(records[key]) for data, key in learned.items()}
     words = "; ".join(
         f"{data}: {f.frequency:.1f} cycles per unit, {100 * f.sharpness:.0f} % of the power in the peak{hardly_learned(records[learned[data]])}"
         + at_limit[data] * " (the most that these control points allow, so they set it)"
@@ -124,14 +124,18 @@ def highest_frequency(record: Record) -> float:
     return (activation["points"] - 1) / (2 * (activation["high"] - activation["low"]))
 
 
+def set_by_control_points(record: Record) -> bool:
+    """Whether the frequency of a Learn record is about the highest, a zigzag from one control point to the next."""
+    return learned_frequency(record).frequency > 0.95 * highest_frequency(record)
+
+
 def restart_spreads(results: Collected, tasks: list[str]) -> dict[str, float]:
     """Per task, the greatest over the least frequency of its restarts, of those that the control points do not set."""
     found: dict[str, list[float]] = {}
     for record in results.records:
-        if record.kind == "learn" and record.config["data"][0] in tasks and not hardly_learned(record):
-            frequency = learned_frequency(record).frequency
-            if frequency <= 0.95 * highest_frequency(record):
-                found.setdefault(record.config["data"][0], []).append(frequency)
+        if record.kind == "learn" and record.config["data"][0] in tasks:
+            if not hardly_learned(record) and not set_by_control_points(record):
+                found.setdefault(record.config["data"][0], []).append(learned_frequency(record).frequency)
     return {task: max(values) / min(values) for task, values in found.items() if len(values) > 1}
 
 

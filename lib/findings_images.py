@@ -78,7 +78,7 @@ def complexity_goes_with_regression(read: Read) -> Finding:
         for data, correlation in image_results.correlations(image_results.main_runs(results)).items():
             correlations[section, data] = correlation
     words = "; ".join(
-        f"{section}, {figures.name_of(data)}: {c.value:+.2f} [{c.low:+.2f}, {c.high:+.2f}]"
+        f"{section}, {figures.name_of(data)}: {c}"
         for (section, data), c in correlations.items()
     )
     of_regression = {data: c for (section, data), c in correlations.items() if section == "regression"}

@@ -42,12 +42,12 @@ def another_complexity_for_each_table(read: Read) -> Finding:
     table = tabular.comparison(results)
     if table.empty or table.data.nunique() < 2:
         return NOT_RUN
-    ratios = tabular.best_complexities(results, list(table.data.unique()))
+    best = tabular.best_complexities(results, list(table.data.unique()))
+    ratios, alike = best.ratio, best.ratio[best.arm == INPUTS]
     ours = (
         f"over {len(ratios)} tables, the most accurate arm on validation rows has from {ratios.min():.2f} ({ratios.idxmin()}) to "
         f"{ratios.max():.2f} ({ratios.idxmax()}) times the total variation of ReLU"
     )
-    alike = ratios[[tabular.best_arm(results, data) == INPUTS for data in ratios.index]]
     if len(alike) > 1:
         ours += f". That does not say that tables differ in what they need: on {len(alike)} of them {figures_tabular.label(INPUTS)} is the most accurate, and on these alone it is {alike.min():.1f} to {alike.max():.1f} times"
     return judge(ours, [ratios.max() > 2 * ratios.min()])
@@ -105,9 +105,9 @@ def other_widths_and_depths(read: Read) -> Finding:
             words.append(f"{data} " + ", ".join(f"{100 * gain:+.1f} at width {width}" for width, gain in gains.items()))
             above += list(gains > 0)
     depths = table.pivot(index="data", columns="arm", values="depth")[["ReLU", best]].dropna()
-    fewer = (depths[best] <= depths["ReLU"]).mean()
+    fewer, tried = (depths[best] <= depths["ReLU"]).mean(), table.depth[table.depth > 0].nunique()
     ours = (
         f"{figures_tabular.label(best)} over ReLU: {'; '.join(words)} points. Best depth at most ReLU's on {int(fewer * len(depths))} of {len(depths)} tables, "
-        f"less on {int((depths[best] < depths['ReLU']).sum())}, more on {int((depths[best] > depths['ReLU']).sum())} (two depths drawn at random from four would be at most ReLU's on 62 %)"
+        f"less on {int((depths[best] < depths['ReLU']).sum())}, more on {int((depths[best] > depths['ReLU']).sum())} (of two depths drawn at random from {tried}, one is at most the other in {100 * (tried + 1) / (2 * tried):.1f} % of the cases)"
     )
     return judge(ours, [*above, fewer > 0.5])

@@ -47,7 +47,8 @@ class Headline:
 
     def memorised(self, name: str) -> str:
         """When an arm reaches 95 % training accuracy, in words."""
-        middle = figures_grokking.median_steps(figures_grokking.steps_to(self.arm(name), 0.95, "train"))
+        steps = figures_grokking.steps_to(self.arm(name), figures_grokking.LEVEL, "train")
+        middle = figures_grokking.median_steps(steps)
         return f"after a median of {middle:,.0f} steps" if np.isfinite(middle) else "in less than half of the runs"
 
     def sentence(self) -> str:

@@ -53,7 +53,7 @@ def accuracies(section: str, results: Collected) -> None:
     best = image_results.chosen(tuning)["optimiser.name"]
     for title, summary in image_results.summaries(finals, tuning).items():
         gains, shown = summary.dropna(), list(summary.data.unique())
-        words = "; ".join(f"{figures.name_of(r.data)}, {r.arm}: {100 * r.gain:+.1f} ± {100 * r.gain_half_width:.1f}" for r in gains.itertuples())
+        words = "; ".join(f"{figures.name_of(r.data)}, {r.arm}: {_signed(r)}" for r in gains.itertuples())
         used = ", ".join(f"{best[data]} on {figures.name_of(data)}" for data in shown) if "tuned" in title else "SGD"
         show(
             lambda summary=summary, shown=shown: figures.accuracies(summary, shown),
@@ -144,7 +144,7 @@ def complexity(section: str, results: Collected) -> None:
     points = points[~outside]
     throughout = image_results.marker_correlations(points)
     words, over_markers = (
-        "; ".join(f"{figures.name_of(data)} {c.value:+.2f} [{c.low:+.2f}, {c.high:+.2f}]" for data, c in found.items()) for found in (correlations, throughout)
+        "; ".join(f"{figures.name_of(data)} {c}" for data, c in found.items()) for found in (correlations, throughout)
     )
     show(
         lambda: figures.accuracy_against_tv(points, list(correlations)),
@@ -175,7 +175,7 @@ def gains(results: Collected, data: str) -> None:
     above = [row.arm for row in found.itertuples() if row.gain > row.gain_half_width]
     say(
         f"On {figures.name_of(data)} the differences to ReLU are here "
-        + ", ".join(f"{row.arm} {100 * row.gain:+.1f} ± {100 * row.gain_half_width:.1f} points" for row in found.itertuples())
+        + ", ".join(f"{row.arm} {_signed(row)} points" for row in found.itertuples())
         + ". "
         + (
             f"So the direction is the paper's: {' and '.join(above)} {'is' if len(above) == 1 else 'are'} above ReLU with 95 % confidence. How much “slightly” is, the paper does not say."
@@ -191,17 +191,16 @@ def baselines(results: Collected, deep: pd.DataFrame) -> None:
     Args:
         deep: the final runs of the transfer section, which are the paper's Table 4.
     """
-    runs = image_results.finals(results)
-    runs = runs[runs.arm == "ReLU"] if len(runs) else runs
-    runs = runs[runs.data == "fashion_mnist"] if len(runs) else runs
-    words = []
+    runs, words = image_results.finals(results), []
+    if len(runs):
+        runs = runs[(runs.arm == "ReLU") & (runs.data == "fashion_mnist")]
     if len(runs):
         best = image_results.chosen(results.frame(role="tuning")).loc["fashion_mnist", "optimiser.name"]
         names = sorted(runs["optimiser.name"].unique(), key=lambda name: name != best)
         ours = " and ".join(f"{100 * runs[runs['optimiser.name'] == name].test_accuracy.mean():.1f} % with {name}" for name in names)
         words.append(f"with one hidden layer on Fashion-MNIST {ours} (the paper: 53.1 %, Table 1)")
-    deep = deep[deep.arm == "ReLU"] if len(deep) else deep
     if len(deep):
+        deep = deep[deep.arm == "ReLU"]
         paper = dict(zip(PAPER_DATASETS, PAPER_TABLE["ReLU"], strict=False))
         found = deep.groupby("data", sort=False).test_accuracy.mean()
         words.append(
@@ -217,8 +216,12 @@ def baselines(results: Collected, deep: pd.DataFrame) -> None:
 
 def _with_gain(row) -> list[str]:
     """Two cells of a row of :func:`lib.figures.summary`: the accuracy, and the difference to ReLU."""
-    gain = "" if row.arm == "ReLU" else f"{100 * row.gain:+.1f} ± {100 * row.gain_half_width:.1f}"
-    return [figures.plus_minus(row.mean, row.half_width), gain]
+    return [figures.plus_minus(row.mean, row.half_width), "" if row.arm == "ReLU" else _signed(row)]
+
+
+def _signed(row) -> str:
+    """The difference to ReLU of a row of :func:`lib.figures.summary`, in points."""
+    return f"{100 * row.gain:+.1f} ± {100 * row.gain_half_width:.1f}"
 
 
 def depths(section: str, results: Collected) -> None:

@@ -22,6 +22,9 @@ class Correlation(NamedTuple):
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.value:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
+
 
 def interval(values: Sequence[float], level: float = 0.95) -> Interval:
     """Mean and half width of the Student-t confidence interval over repetitions (seeds).

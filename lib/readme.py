@@ -25,7 +25,8 @@ def claims_block(read: claims.Read) -> str:
     Args:
         read: from a section's name to its committed records.
     """
-    found = claims.counts(read)
+    findings = claims.settled(read)
+    found = claims.counts(findings.values())
     head = ", ".join(f"{number} {verdict}" for verdict, number in found.items() if number)
     rows = []
     for claim in claims.CLAIMS:
@@ -33,7 +34,7 @@ def claims_block(read: claims.Read) -> str:
             [
                 claim.name,
                 claim.statement,
-                claim.settle(read).label,
+                findings[claim.name].label,
                 f"[{claim.section}](notebooks/{claim.section}.ipynb)",
             ]
         )

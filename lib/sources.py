@@ -7,7 +7,6 @@ computed on another copy of the data is recognised as another result.
 import difflib
 import json
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -204,12 +203,12 @@ def recorded_images(name: str) -> tuple[int, int] | None:
     >>> recorded_images("digits") is None
     True
     """
-    note = re.match(r"([\d,]+) training", _manifest().get(name, {}).get("note", ""))
-    return (int(note[1].replace(",", "")), IMAGES[name].official) if note and name in IMAGES else None
+    entry = _manifest().get(name)
+    return (entry["rows"], IMAGES[name].official) if entry and name in IMAGES else None
 
 
 def record_fingerprints(names: list[str], data_dir: str | os.PathLike | None = None) -> None:
-    """Merge the fingerprints of datasets into the manifest, each with a note that says what copy it is of.
+    """Merge the fingerprints of datasets into the manifest, each with its rows and a note on what copy it is of.
 
     Args:
         names: datasets of which the data are here; other entries of the manifest stay as they are.
@@ -221,7 +220,11 @@ def record_fingerprints(names: list[str], data_dir: str | os.PathLike | None = N
     missing = [str(path(name, data_dir)) for name in names if not available(name, data_dir)]
     if missing:
         raise ValueError(f"fingerprints are recorded of data that are here; missing: {', '.join(missing)}")
-    entries = {name: {"sha256": fingerprint(name, data_dir), "note": _note(name, data_dir)} for name in names}
+    entries = {}
+    for name in names:
+        arrays = _arrays(name, data_dir)
+        about = {"rows": len(arrays[0]), "note": _note(name, arrays)}
+        entries[name] = {"sha256": fingerprint(name, data_dir)} | about
     merged = dict(sorted((_manifest() | entries).items()))
     write_atomically(MANIFEST, (json.dumps(merged, indent=2) + "\n").encode())
 
@@ -239,7 +242,7 @@ def _manifest() -> dict:
         return {}
     try:
         entries = json.loads(MANIFEST.read_text(encoding="utf-8"))
-        valid = all(isinstance(entry["sha256"], str) for entry in entries.values())
+        valid = all(isinstance(entry["sha256"], str) and entry["rows"] > 0 for entry in entries.values())
     except (ValueError, AttributeError, KeyError, TypeError):
         valid = False
     if not valid:
@@ -247,8 +250,7 @@ def _manifest() -> dict:
     return entries
 
 
-def _note(name: str, data_dir: str | os.PathLike | None) -> str:
-    arrays = _arrays(name, data_dir)
+def _note(name: str, arrays: tuple[np.ndarray, ...]) -> str:
     if algorithmic.is_task(name):
         return f"all {len(arrays[0]):,} pairs of operands"
     if name in IMAGES or name in EMBEDDED_IMAGES:

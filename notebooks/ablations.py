@@ -150,11 +150,13 @@ if done:
     if (all_restarts.role == "other restart").any():
         rows.insert(1, ("average over restarts", all_restarts.groupby("seed", as_index=False).test_accuracy.mean()))
     # The other arms are the best of fewer restarts; so is the default that they are compared with.
-    few = set(learning[(learning.arm == DEFAULT) & (learning.seed < FEWER)].key)
-    merit = everything[(everything.role == "selection") & everything.learned.isin(few)].set_index("learned").validation_accuracy
+    restarts = learning[learning.arm == DEFAULT].set_index("key").seed
+    merit = everything[(everything.role == "selection") & everything.learned.isin(restarts.index)].set_index("learned").validation_accuracy
+    few = set(restarts[restarts < FEWER].index)
+    of_few = merit[merit.index.isin(few)]
     EQUAL = f"default, best of {len(few)} restarts"
-    if DEFAULT in done and len(merit):
-        rows.insert(2, (EQUAL, all_restarts[all_restarts.learned == merit.idxmax()]))
+    if DEFAULT in done and len(of_few):
+        rows.insert(2, (EQUAL, all_restarts[all_restarts.learned == of_few.idxmax()]))
     summary = pd.DataFrame([(arm, *interval(part.test_accuracy)) for arm, part in rows], columns=["arm", "mean", "half_width"])
     reference = summary.set_index("arm")["mean"]
     words = "; ".join(f"{r.arm} {figures.plus_minus(r.mean, r.half_width)}" for r in summary.itertuples())
@@ -178,25 +180,16 @@ if done:
         caption="The paper's Tables 1 to 3 beside ours. Its ± is a standard deviation over 10 seeds, ours a 95 % interval; differences are paired by seed. "
         f"All variants but the default have the best of {len(few)} restarts, so their differences are to the default's best of {len(few)}.",
     )
-    selected = everything[(everything.role == "selection") & everything.learned.isin(set(learning[learning.arm == DEFAULT].key))]
-    by_restart = pd.DataFrame(
-        {
-            "validation": 100 * selected.set_index("learned").validation_accuracy,
-            "test": 100 * all_restarts.groupby("learned").test_accuracy.mean(),
-        }
-    ).dropna()
-    if len(by_restart) > len(few) > 0:
-        number = learning[learning.arm == DEFAULT].set_index("key").seed + 1
-        best, smaller = by_restart.validation.idxmax(), by_restart.validation[by_restart.index.isin(few)].idxmax()
-        lower = by_restart.test[best] < by_restart.test[smaller]
-    if len(by_restart) > len(few) > 0 and best != smaller:
+    of_restart = 100 * all_restarts.groupby("learned").test_accuracy.mean()
+    if 0 < len(of_few) < len(of_restart) and merit.idxmax() != of_few.idxmax():
+        best, smaller = merit.idxmax(), of_few.idxmax()
+        lower = of_restart[best] < of_restart[smaller]
         say(
-            f"In test accuracy the best of {len(by_restart)} restarts is {'**below**' if lower else 'above'} the best of {len(few)}. "
-            f"Restarts are chosen by the validation accuracy of one training: restart {number[best]} has {by_restart.validation[best]:.1f} % there and {by_restart.test[best]:.1f} % in test over all seeds, "
-            f"restart {number[smaller]}, the best of the first {len(few)}, {by_restart.validation[smaller]:.1f} and {by_restart.test[smaller]:.1f} %. "
+            f"In test accuracy the best of {len(of_restart)} restarts is {'**below**' if lower else 'above'} the best of {len(few)}. "
+            f"Restarts are chosen by the validation accuracy of one training: restart {restarts[best] + 1} has {100 * merit[best]:.1f} % there and {of_restart[best]:.1f} % in test over all seeds, "
+            f"restart {restarts[smaller] + 1}, the best of the first {len(few)}, {100 * merit[smaller]:.1f} and {of_restart[smaller]:.1f} %. "
             + ("So more restarts do not always help: which of two similar ones is chosen is partly chance." if lower else "")
         )
-    of_restart = by_restart.test
     if len(of_restart) > 1:
         say(
             f"**How far these differences carry.** An interval over seeds speaks of one learned function. Learning it again changes more: the {len(of_restart)} restarts of the default arm, "

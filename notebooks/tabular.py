@@ -282,7 +282,7 @@ if names:
         runs = compared[(compared.arm == arm) & compared.data.isin(names)]
         return 100 * (runs.train_accuracy - runs.test_accuracy).mean()
 
-    ratios = tabular.best_complexities(results, names)
+    ratios = tabular.best_complexities(results, names).ratio
     extremes = f"between {ratios.min():.1f} ({ratios.idxmin()}) and {ratios.max():.1f} ({ratios.idxmax()}) times the total variation of ReLU"
     ahead = f"Training is ahead of test by {gap_of('ReLU'):.1f} points with ReLU and by {gap_of(best):.1f} with {plots.label(best)}"
     baselines = results.frame("baseline")

@@ -254,7 +254,7 @@ if images_done and len(deep) and not results.missing:
 
     def in_words(which):
         return "; ".join(
-            f"{name_of(a)} and {name_of(b)} {found[which].value:+.2f} [{found[which].low:+.2f}, {found[which].high:+.2f}]" for (a, b), found in correlations.items()
+            f"{name_of(a)} and {name_of(b)} {found[which]}" for (a, b), found in correlations.items()
         )
 
     n = len(accuracies.drop("ReLU"))
