@@ -42,7 +42,6 @@ seed = 0
 data_dir = None
 
 # %% tags=["remove-input"]
-import json
 
 import pandas as pd
 
@@ -62,22 +61,23 @@ from lib.sections.images import PLANS as IMAGES
 # record carries the hash of the data that it saw, and a run on another copy makes another record.
 
 # %% tags=["remove-input"]
-manifest = json.loads(sources.MANIFEST.read_text(encoding="utf-8")) if sources.MANIFEST.is_file() else {}
-notes = {name: manifest[name]["note"] for name in sorted([*sources.IMAGES, *sources.TABLES], key=str.lower) if name in manifest}
-reduced = {name: note for name, note in notes.items() if "official" in note}
+names = [*sources.IMAGES, *sources.TABLES]
+rows = {name: found for name in sorted(names, key=str.lower) if (found := sources.recorded_rows(name))}
+reduced = {name: f"{here:,} of {official:,}" for name, (here, official) in rows.items() if here != official}
 if reduced:
-    say("Reduced:\n\n" + "\n".join(f"- **{name}**: {note}." for name, note in reduced.items()))
-whole = [name for name in notes if name not in reduced]
+    of = {name: "training images" if name in sources.IMAGES else "rows" for name in reduced}
+    say("Reduced:\n\n" + "\n".join(f"- **{name}**: {words} {of[name]}." for name, words in reduced.items()))
+whole = [name for name in rows if name not in reduced]
 say(f"Of the official size: {', '.join(whole)}." if whole else "No dataset of the official size has been used yet.")
-others = [name for name in ("covertype", "Higgs") if "official table" in manifest.get(name, {}).get("note", "")]
+others = [name for name in ("covertype", "Higgs") if name in reduced]
 if others:
     say(
         f"The tables {' and '.join(others)} are not just fewer rows: they hold other rows of the same sources than OpenML's suite 337. "
         "Where rows are missing, they are missing from all activations alike, so comparisons stand; accuracies need not equal the paper's."
     )
-if "official training set" in manifest.get("cifar10", {}).get("note", ""):
+if "cifar10" in reduced:
     say("CIFAR-10 is its first training images only, and 20 of the 10,000 test images are copies that went through JPEG.")
-absent = [name for name in [*sources.IMAGES, *sources.TABLES] if name not in manifest]
+absent = [name for name in names if name not in rows]
 if absent:
     say(
         f"Not available for the stored results: {', '.join(absent)}. The code loads {'them' if len(absent) > 1 else 'it'} "

@@ -130,30 +130,42 @@ def gelu(z: np.ndarray) -> np.ndarray:
     return z * ndtr(z)
 
 
-def accuracy_against_tv(runs: pd.DataFrame, panels: Sequence[str]) -> Figure:
-    """Test accuracy against total variation, one marker per evaluated model, one panel per dataset.
+def scatter(points: pd.DataFrame, x: str, panels: Sequence[str]) -> Figure:
+    """Test accuracy against total variation ("tv") or training accuracy, one marker per evaluated model.
 
     Args:
-        runs: columns data, arm, tv, test_accuracy (fractions).
+        points: columns data, arm, x, test_accuracy (fractions). panels: the datasets.
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(7, 3.1), squeeze=False)
     for ax, data in zip(axes[0], panels, strict=True):
         for arm, (colour, marker, _) in ARMS.items():
-            part = runs[(runs.data == data) & (runs.arm == arm)]
+            part = points[(points.data == data) & (points.arm == arm)]
             if len(part):
                 dots = {"s": 14, "alpha": 0.55, "linewidths": 0, "color": colour, "marker": marker}
-                ax.scatter(part.tv, 100 * part.test_accuracy, label=arm, **dots)
-        unit = "\n(output units)" if len(panels) > 2 else " (output units)"
-        ax.set(title=name_of(data), xscale="log", xlabel=f"total variation{unit}")
-        low, high = runs[runs.data == data].tv.agg(["min", "max"])
-        few = (1,) if high > 100 * low else (1, 3)
-        ax.xaxis.set_major_locator(LogLocator(subs=few if len(panels) > 2 else (1, 2, 5)))
-        ax.xaxis.set_major_formatter("{x:g}")
-        ax.xaxis.set_minor_formatter(NullFormatter())
+                ax.scatter((1 if x == "tv" else 100) * part[x], 100 * part.test_accuracy, label=arm, **dots)
+        ax.set_title(name_of(data))
+        low, high = points[points.data == data][x].agg(["min", "max"])
+        if x == "tv":
+            _logarithmic(ax, low, high, len(panels))
+        else:
+            ax.set_xlabel("training accuracy (%)")
+            frame = ax.axis()  # that of the markers
+            style = {"linestyle": ":", "color": "gray", "linewidth": 1.5, "label": "test = training"}
+            ax.axline((100 * low, 100 * low), slope=1, **style)
+            ax.axis(frame)
         ax.grid()
     axes[0, 0].set_ylabel("test accuracy (%)")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, markerscale=1.8)
+    columns = 3 if x == "tv" else 2
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=columns, markerscale=1.8)
     return figure
+
+
+def _logarithmic(ax: Axes, low: float, high: float, panels: int) -> None:
+    ax.set(xscale="log", xlabel="total variation\n(output units)" if panels > 2 else "total variation (output units)")
+    few = (1,) if high > 100 * low else (1, 3)
+    ax.xaxis.set_major_locator(LogLocator(subs=few if panels > 2 else (1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def curves(

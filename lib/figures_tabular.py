@@ -5,10 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from lib.results import Record
 from lib.sections.tabular import ARMS, FROM_RELU, INPUTS, RANKED, ZEROS
 from lib.tabular import NEIGHBOURS, ORDER, TREES
 
@@ -209,6 +207,22 @@ def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
     return figure
 
 
+def average_by_depth(table: pd.DataFrame) -> Figure:
+    """What each arm gains at each depth over ReLU with one hidden layer, from :func:`lib.tabular.average_by_depth`."""
+    figure, ax = plt.subplots(figsize=(7, 3.6))
+    for i, arm in enumerate(arm for arm in ARMS if (table.arm == arm).any()):
+        own, (colour, marker, line) = table[table.arm == arm], LOOKS[arm]
+        style = {"color": colour, "marker": marker, "linestyle": line, "capsize": 3, "markersize": 6}
+        ax.errorbar(own.depth + 0.06 * (i - 2), 100 * own["mean"], 100 * own.half_width, label=label(arm), **style)
+    ax.axhline(0, color="C0", linewidth=1, linestyle=":")
+    ax.set(xlabel="hidden layers", ylabel="test accuracy minus that of ReLU\nwith one hidden layer (points)")
+    ax.set_xticks(sorted(table.depth.unique()))
+    ax.minorticks_off()
+    ax.grid()
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
 def out_of_frame(tables: dict[str, pd.DataFrame]) -> str:
     """What a caption of `lines` says of the numbers at the foot of its panels, if there are any."""
     some = any((table["mean"] < table["mean"].max() - OUT_OF_FRAME).any() for table in tables.values())
@@ -232,91 +246,4 @@ def control(table: pd.DataFrame) -> Figure:
     ax.set_xlabel("test accuracy minus ReLU's (percentage points)")
     ax.grid(axis="x")
     figure.legend(loc="outside lower center", ncols=3)
-    return figure
-
-
-def weight_space(found: dict[str, Record]) -> Figure:
-    """Landscapes of Figures 7a and 7b: a column per network, rows for the loss and for the complexity.
-
-    Args:
-        found: from :func:`lib.tabular.panels`. The colours of a row mean the same in every column; the two
-            rows of complexity share theirs.
-    """
-    networks = {arm: record.arrays for arm, record in found.items() if "plane_loss" in record.arrays}
-    rows = (
-        ("plane", "loss", "loss,\nPCA plane"),
-        ("plane", "tv", "complexity,\nPCA plane"),
-        ("zoom", "tv", "complexity,\nrandom plane"),
-    )
-    limits = {
-        name: Normalize(*np.percentile(np.log10(_stack(networks.values(), wanted)), (1, 99)))
-        for name, wanted in (("loss", ["plane_loss"]), ("tv", ["plane_tv", "zoom_tv"]))
-    }
-    figure, grid = plt.subplots(3, len(networks), figsize=(7, 5.3), squeeze=False)
-    for column, (arm, arrays) in zip(grid.T, networks.items(), strict=True):
-        column[0].set_title(label(arm), fontsize=9.5)
-        for ax, (plane, measure, name) in zip(column, rows, strict=True):
-            s, t = arrays[f"{plane}_s"], arrays[f"{plane}_t"]
-            values = np.log10(np.maximum(arrays[f"{plane}_{measure}"], 1e-12))
-            image = ax.pcolormesh(s, t, values, norm=limits[measure], cmap="cividis", rasterized=True)
-            if plane == "plane":
-                way = arrays["trajectory"]
-                ax.plot(way[:, 0], way[:, 1], ".-", color="C1", linewidth=1, markersize=3)
-            ax.plot(0, 0, "*", color="C1", markersize=9)
-            ax.set_xticks([])
-            ax.set_yticks([])
-            if ax in grid[:, 0]:
-                ax.set_ylabel(name, fontsize=9)
-            if ax in grid[:, -1]:
-                bar = figure.colorbar(image, ax=ax, aspect=12)
-                bar.set_label("log$_{10}$ " + ("loss" if measure == "loss" else "TV"), fontsize=8.5)
-    return figure
-
-
-def _stack(arrays, names: Sequence[str]) -> np.ndarray:
-    return np.concatenate([np.maximum(a[name], 1e-12).ravel() for a in arrays for name in names])
-
-
-def input_space(found: dict[str, Record]) -> Figure:
-    """Slices of Figure 7c: a column per model, a row per slice; each scaled to its own range.
-
-    Args:
-        found: from :func:`lib.tabular.panels`.
-    """
-    count = min(len(record.arrays["slices"]) for record in found.values())
-    figure, grid = plt.subplots(count, len(found), figsize=(7, 1.22 * count + 0.5), squeeze=False)
-    for column, (arm, record) in zip(grid.T, found.items(), strict=True):
-        column[0].set_title(label(arm).replace(" (", "\n(").replace(", ", ",\n"), fontsize=9)
-        for ax, image, point in zip(column, record.arrays["slices"], record.arrays["slice_points"], strict=False):
-            ax.imshow(image, cmap="cividis", origin="lower", extent=(-1, 1, -1, 1), interpolation="nearest")
-            ax.plot(*np.clip(point, -1, 1), "o", color="C1", markersize=4)
-            ax.set_xticks([])
-            ax.set_yticks([])
-    for ax, (m, n) in zip(grid[:, 0], next(iter(found.values())).arrays["slice_columns"], strict=False):
-        ax.set_ylabel(f"columns {m}, {n}", fontsize=8.5)
-    return figure
-
-
-def input_functions(values: np.ndarray, names: Sequence[str], most: int = 8) -> Figure:
-    """Learned input activations, one panel per column of the data, beside the identity.
-
-    Args:
-        values: control values (d, n_c) on [-1, 1]. names: of the columns. most: how many to draw.
-    """
-    count = min(most, len(values))
-    columns = min(4, count)
-    rows = -(-count // columns)
-    figure, grid = plt.subplots(rows, columns, figsize=(7, 1.75 * rows + 0.3), squeeze=False, sharex=True)
-    for ax in grid.flat[count:]:
-        ax.set_axis_off()
-    at = np.linspace(-1, 1, values.shape[1])
-    for ax, own, name in zip(grid.flat, values, names, strict=False):
-        ax.plot(at, at, color="C5", linestyle=":", linewidth=1.2)
-        ax.plot(at, own, color=LOOKS[INPUTS][0], linewidth=1.4)
-        ax.set_title(name, fontsize=9)
-        ax.grid()
-    for ax in grid[-1]:
-        ax.set_xlabel("scaled input", fontsize=9)
-    for ax in grid[:, 0]:
-        ax.set_ylabel("$h(x)$", fontsize=9)
     return figure

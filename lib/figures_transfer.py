@@ -110,7 +110,9 @@ def column_means(scores: Scores) -> dict[str, Interval]:
 
 
 def own_activations(cells: pd.DataFrame, functions: dict[str, np.ndarray]) -> Figure:
-    """Test accuracy over steps on each task, with ReLU and with its own activation, which stands below.
+    """Accuracy over steps on each task, with ReLU and with its own activation, which stands below.
+
+    Test accuracy is the thick line, training accuracy a thin dotted one.
 
     Args:
         cells: the runs with role "matrix". functions: per task the control values of its activation, on [-1, 1].
@@ -130,8 +132,9 @@ def own_activations(cells: pd.DataFrame, functions: dict[str, np.ndarray]) -> Fi
             (learned_on(task), "C2", "-", "learned on the task"),
         ):
             for record in cells[(cells.data == task) & (cells.arm == arm)].record:
-                steps, accuracy = record.arrays["step"], record.arrays["test_accuracy"]
-                above.plot(steps[1:], 100 * accuracy[1:], color=colour, linestyle=line, label=label)
+                steps, accuracy, fit = (record.arrays[x][1:] for x in ("step", "test_accuracy", "train_accuracy"))
+                above.plot(steps, 100 * accuracy, color=colour, linestyle=line, label=label)
+                above.plot(steps, 100 * fit, ":", color=colour, linewidth=1, label=f"{label}, training pairs")
         above.set_title(task.replace(" else", "\nelse"), fontsize=8.5)
         above.set(xscale="log", ylim=(-3, 104), xticks=[1, 100])
         below.plot(np.linspace(-1, 1, len(psi)), psi, color="C2", linewidth=0.8)
@@ -144,7 +147,7 @@ def own_activations(cells: pd.DataFrame, functions: dict[str, np.ndarray]) -> Fi
             above.set_xlabel("training steps", fontsize=8.5)
             below.set_xlabel("pre-activation $z$", fontsize=8.5)
         if column == 0:
-            above.set_ylabel("test acc. (%)", fontsize=8.5)
+            above.set_ylabel("accuracy (%)", fontsize=8.5)
             below.set_ylabel("$g(z)$", fontsize=8.5)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8.5)
     return figure

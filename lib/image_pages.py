@@ -31,7 +31,7 @@ def scope(results: Collected, profile: str) -> None:
 
 def _rows(data: str) -> str:
     """The number of training images, where they are not all."""
-    counts = sources.recorded_images(data)
+    counts = sources.recorded_rows(data)
     return "" if counts is None or counts[0] == counts[1] else f"{counts[0]:,} of the {counts[1]:,} training images; "
 
 
@@ -147,7 +147,7 @@ def complexity(section: str, results: Collected) -> None:
         "; ".join(f"{figures.name_of(data)} {c}" for data, c in found.items()) for found in (correlations, throughout)
     )
     show(
-        lambda: figures.accuracy_against_tv(points, list(correlations)),
+        lambda: figures.scatter(points, "tv", list(correlations)),
         alt=f"Scatter plots of test accuracy against total variation, one panel per dataset, markers by activation. Rank correlations over the runs at their best step: {words}; over all markers: {over_markers}.",
         caption=f"Test accuracy against total variation. Rank correlation over the runs of a dataset at their best step ({', '.join(f'{figures.name_of(data)} {n}' for data, n in runs.groupby('data', sort=False).size().items())} "
         f"runs), with 95 % interval from a bootstrap over activations and optimisers: {words}. Over all {len(points):,} markers, which are runs throughout their training: {over_markers}."
@@ -159,6 +159,18 @@ def complexity(section: str, results: Collected) -> None:
         "The two correlations answer different questions. Over the runs at their best step, one point each, the training is over, and what differs is activation, optimiser and seed; this is what "
         "[C3](../book/claims.ipynb) counts. Over all markers the course of training is in it too, in which both accuracy and complexity rise. The paper's markers differ in hyperparameters or in the number of training steps "
         "(caption of its Figure 18), so what the eye sees there is nearer to the second."
+    )
+    ahead = image_results.gaps(runs)
+    words = "; ".join(
+        f"{figures.name_of(data)}, " + ", ".join(f"{row.arm} {figures.plus_minus(row.mean, row.half_width)}" for row in part.itertuples())
+        for data, part in ahead.groupby("data", sort=False)
+    )
+    show(
+        lambda: figures.scatter(points, "train_accuracy", list(correlations)),
+        alt=f"Scatter plots of test accuracy against training accuracy, one panel per dataset, the same markers by activation, and a dotted line where both are equal. Training ahead of test at the best steps, in points: {words}.",
+        caption=f"Test against training accuracy of the same models (the paper's Figure 18, left); below the dotted line training is ahead. How far at the best steps, in points, with 95 % interval over the runs: {words}.",
+        name=f"fig-train-test-{section}",
+        data=points.drop(columns="cluster"),
     )
     apart = [data for data, c in throughout.items() if abs(c.value - correlations[data].value) > 0.2]
     for data in apart:

@@ -228,15 +228,25 @@ def markers(runs: pd.DataFrame) -> pd.DataFrame:
     """Each run at each evaluation from 10 % of its steps on where TV is above 0.
 
     Returns:
-        Columns tv, test_accuracy, data, arm, cluster (see :func:`correlations`).
+        Columns tv, train_accuracy, test_accuracy, data, arm, cluster (see :func:`correlations`).
     """
     points = []
     for row, cluster in zip(runs.itertuples(), _clusters(runs), strict=True):
         arrays = row.record.arrays
         late = arrays["step"] >= 0.1 * row.steps
-        values = {name: arrays[name][late] for name in ("tv", "test_accuracy")}
+        values = {name: arrays[name][late] for name in ("tv", "train_accuracy", "test_accuracy")}
         points.append(pd.DataFrame(values).assign(data=row.data, arm=row.arm, cluster=cluster))
     return pd.concat(points, ignore_index=True).query("tv > 0")
+
+
+def gaps(runs: pd.DataFrame) -> pd.DataFrame:
+    """How far training accuracy is ahead of test accuracy at the best steps.
+
+    Returns:
+        Columns data, arm, mean, half_width: fractions; the interval is over the runs of the arm.
+    """
+    ahead = (runs.train_accuracy - runs.test_accuracy).groupby([runs.data, runs.arm], sort=False)
+    return ahead.agg(mean="mean", half_width=lambda part: interval(part)[1]).reset_index()
 
 
 def nearly_constant(points: pd.DataFrame) -> pd.Series:

@@ -93,7 +93,7 @@ def results(section: str, profile: str, data_dir=None) -> Collected:
             found = max(found, committed, key=lambda collected: len(collected.records))
         return found
     store = Store(tempfile.mkdtemp(dir=_scratch().name), data_dir=data_dir)
-    sweep.run_here(stages(section, profile, store), store, data_dir)
+    sweep.run_here(stages(section, profile, store), store)
     return collect(section, profile, store)
 
 

@@ -93,7 +93,7 @@ class Store:
     ):
         self.root = ROOT if root is None else Path(root)
         self.fingerprints = fingerprints
-        self.data_dir = data_dir
+        self.data_dir = None if data_dir is None else Path(data_dir)
         self._sha256: dict[str, str] = {}  # of the datasets
         self._checked: dict[Path, tuple] = {}  # array files whose sha256 was verified, and their state then
 

@@ -197,14 +197,16 @@ def recorded_fingerprint(name: str) -> str | None:
     return entry and entry["sha256"]
 
 
-def recorded_images(name: str) -> tuple[int, int] | None:
-    """The number of training images that the stored results used, and the official one, from the committed manifest.
+def recorded_rows(name: str) -> tuple[int, int] | None:
+    """The rows (training images) that the stored results used, and the official number; None if not recorded.
 
-    >>> recorded_images("digits") is None
+    >>> recorded_rows("digits") is None
     True
     """
     entry = _manifest().get(name)
-    return (entry["rows"], IMAGES[name].official) if entry and name in IMAGES else None
+    if not entry or name not in (*IMAGES, *TABLES):
+        return None
+    return entry["rows"], IMAGES[name].official if name in IMAGES else TABLES[name][1]
 
 
 def record_fingerprints(names: list[str], data_dir: str | os.PathLike | None = None) -> None:

@@ -33,7 +33,6 @@ class Summary:
 def run_here(
     stages: Stages,
     store: Store,
-    data_dir: Path | str | None = None,
     report: Callable[[str], None] = lambda message: None,
 ) -> Summary:
     """Compute what is missing in this process, one after the other; exceptions are not caught."""
@@ -41,7 +40,7 @@ def run_here(
     for stage in stages:
         for experiment in stage:
             name = store.key(experiment)
-            if not store.has(experiment) and compute(experiment, store, _path(data_dir), report) == "done":
+            if not store.has(experiment) and compute(experiment, store, report) == "done":
                 done[name] = None
             elif name not in done:
                 skipped[name] = None
@@ -53,7 +52,6 @@ def run(
     store: Store,
     *,
     processes: int = 2,
-    data_dir: Path | str | None = None,
     progress: bool = True,
 ) -> Summary:
     """Compute what is missing in worker processes, those of the largest ``cost`` (1 if they have none) first.
@@ -66,7 +64,7 @@ def run(
             missing = missing_of(stage, store)
             skipped += [name for name in dict.fromkeys(map(store.key, stage)) if name not in missing]
             lines = Progress(number, missing, processes, visible=progress)
-            for event in pool.run(missing, store, _path(data_dir)):
+            for event in pool.run(missing, store):
                 lines.show(event)
                 if event.status == "failed":
                     failed[event.name] = event.detail
@@ -171,10 +169,6 @@ def _positive(text: str) -> int:
     return number
 
 
-def _path(folder: Path | str | None) -> Path | None:
-    return None if folder is None else Path(folder)
-
-
 # --- command line -------------------------------------------------------------------------------------
 
 
@@ -216,13 +210,13 @@ def main(arguments: list[str] | None = None) -> int:
         if options.section == "verify":
             minutes = options.at_most_minutes or float("inf")
             chosen = verification.choose(store, KINDS, options.sample, seed=options.seed, minutes=minutes)
-            checks = verification.verify(chosen, store, KINDS, options.processes, options.data_dir)
+            checks = verification.verify(chosen, store, KINDS, options.processes)
             return 0 if checks and all(check.agrees for check in checks) else 1
         stages = SECTIONS[options.section](options.profile, store)
         if options.list:
             print_missing(stages, store)
             return 0
-        summary = run(stages, store, processes=options.processes, data_dir=options.data_dir)
+        summary = run(stages, store, processes=options.processes)
     except KeyboardInterrupt:
         print("\nstopped; what was computed is kept, and the same command goes on from there")
         return 130

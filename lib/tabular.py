@@ -102,6 +102,26 @@ def by(results: Collected, column: str, data: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["arm", "value", "n", "mean", "half_width"])
 
 
+def average_by_depth(results: Collected, datasets: Sequence[str]) -> pd.DataFrame:
+    """The average over the datasets of what each arm gains at each depth over ReLU with one hidden layer.
+
+    Over the seeds that every depth of every arm has, which is one on most tables.
+
+    Returns:
+        Columns arm, depth, n (datasets), mean, half_width, failed: fractions, with an interval over the datasets, and
+        on how many of them the arm is more than 10 points below.
+    """
+    finals = results.frame(role="final")
+    finals = finals[finals.data.isin(datasets)].rename(columns={"network.depth": "depth"})
+    if finals.data.nunique() < 2:
+        return pd.DataFrame()
+    table = finals.pivot_table(index=["data", "seed"], columns=["arm", "depth"], values="test_accuracy").dropna()
+    gains = table.sub(table["ReLU", 1], axis=0).groupby("data").mean()
+    rows = [[*of, len(gains), *interval(gains[of]), (gains[of] < -0.1).sum()] for of in gains]
+    columns = ["arm", "depth", "n", "mean", "half_width", "failed"]
+    return pd.DataFrame(rows, columns=columns).sort_values(["arm", "depth"])
+
+
 def evaluations(results: Collected, datasets: Sequence[str]) -> pd.DataFrame:
     """Every evaluation of every run, from its third on: data, arm, tv, train_accuracy, test_accuracy."""
     runs, parts = results.frame(), []

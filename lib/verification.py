@@ -9,7 +9,6 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,13 +59,7 @@ def choose(
     return chosen
 
 
-def verify(
-    records: list[Record],
-    store: Store,
-    kinds: dict[str, type],
-    processes: int = 2,
-    data_dir: Path | None = None,
-) -> list[Check]:
+def verify(records: list[Record], store: Store, kinds: dict[str, type], processes: int = 2) -> list[Check]:
     """Compute the records again in worker processes, print a table and return its rows."""
     checks, experiments = [], {}
     print(f"{'record':32} {'recorded':>9} {'numbers':>8} {'largest difference':>19}")
@@ -81,7 +74,7 @@ def verify(
             _print(checks[-1], record)
     by_key = {record.key: record for record in records}
     with Pool(processes) as pool:
-        for event in pool.run(experiments, store, data_dir, again=True):
+        for event in pool.run(experiments, store, again=True):
             if event.status in ("again", "failed"):
                 record = by_key[event.name]
                 if event.status == "failed":

@@ -43,23 +43,25 @@ class Context:
     """What an experiment's ``run`` is given.
 
     Args:
-        store: to read earlier results from.
-        data_dir: where the prepared datasets are; None for the default of :mod:`lib.datasets`.
+        store: to read earlier results from, and the folder of the datasets.
         checkpoint_dir: an existing folder of this experiment alone. What it leaves there is found again when
             a stopped run is started anew; it is deleted here once the record is written.
         report: call it with a short text, such as the current losses, as often as you like.
     """
 
     store: Store
-    data_dir: Path | None
     checkpoint_dir: Path
     report: Callable[[str], None]
+
+    @property
+    def data_dir(self) -> Path | None:
+        """Where the prepared datasets are; None for the default of :mod:`lib.datasets`."""
+        return self.store.data_dir
 
 
 def compute(
     experiment: Any,
     store: Store,
-    data_dir: Path | None = None,
     report: Callable[[str], None] = lambda message: None,
     *,
     wait: bool = True,
@@ -79,7 +81,7 @@ def compute(
         checkpoints = store.root.parent / "checkpoints" / path.stem
         checkpoints.mkdir(parents=True, exist_ok=True)
         try:
-            started, outcome, duration = _timed(experiment, Context(store, data_dir, checkpoints, report))
+            started, outcome, duration = _timed(experiment, Context(store, checkpoints, report))
             store.put(experiment, outcome, started, duration)
             shutil.rmtree(checkpoints, ignore_errors=True)
         finally:
@@ -88,13 +90,11 @@ def compute(
     return "done"
 
 
-def compute_again(
-    experiment: Any, store: Store, data_dir: Path | None, report: Callable[[str], None]
-) -> Outcome:
+def compute_again(experiment: Any, store: Store, report: Callable[[str], None]) -> Outcome:
     """Run an experiment from its start and return its outcome as a record would have it; write none."""
     store.get_data(experiment)
     with tempfile.TemporaryDirectory() as folder:
-        _, outcome, _ = _timed(experiment, Context(store, data_dir, Path(folder), report))
+        _, outcome, _ = _timed(experiment, Context(store, Path(folder), report))
     arrays = {name: np.asarray(array) for name, array in outcome.arrays.items()}
     return Outcome(plain(outcome.numbers, "numbers", finite=False), arrays)
 
@@ -131,12 +131,12 @@ def _work(connection: Connection) -> None:
         except EOFError:
             return
         try:
-            experiment, store, data_dir, again = pickle.loads(task)
+            experiment, store, again = pickle.loads(task)
             if again:
-                answer = ("again", compute_again(experiment, store, data_dir, report))
+                answer = ("again", compute_again(experiment, store, report))
             else:
                 start = time.monotonic()
-                status = compute(experiment, store, data_dir, report, wait=False)
+                status = compute(experiment, store, report, wait=False)
                 answer = (status, time.monotonic() - start)
         except (Exception, SystemExit):
             answer = ("failed", traceback.format_exc())
@@ -187,9 +187,7 @@ class Pool:
             process.join()
         self._workers.clear()
 
-    def run(
-        self, experiments: dict[str, Any], store: Store, data_dir: Path | None = None, *, again: bool = False
-    ) -> Iterator[Event]:
+    def run(self, experiments: dict[str, Any], store: Store, *, again: bool = False) -> Iterator[Event]:
         """Compute experiments in the order given and yield what happens.
 
         Args:
@@ -204,7 +202,7 @@ class Pool:
                 name = queue.popleft()
                 yield Event(name, "started")
                 try:
-                    task = pickle.dumps((experiments[name], store, data_dir, again))
+                    task = pickle.dumps((experiments[name], store, again))
                 except Exception:
                     yield Event(name, "failed", traceback.format_exc())
                     continue

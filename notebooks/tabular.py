@@ -69,7 +69,18 @@ import pandas as pd
 import torch
 from matplotlib import pyplot as plt
 
-from lib import experiments, figures, figures_method, landscapes, metalearning, planes, reading, sources, tabular
+from lib import (
+    experiments,
+    figures,
+    figures_method,
+    figures_panels,
+    landscapes,
+    metalearning,
+    planes,
+    reading,
+    sources,
+    tabular,
+)
 from lib import figures_tabular as plots
 from lib.display import provenance, say, show, table
 from lib.intervals import interval, spearman
@@ -99,7 +110,7 @@ values = learned.psi["input"].numpy()
 moved = np.abs(values - np.linspace(-1, 1, values.shape[1])).max(axis=1)
 most = np.argsort(-moved)[:4]
 show(
-    lambda: plots.input_functions(values[most], [f"column {i}" for i in most]),
+    lambda: figures_panels.input_functions(values[most], [f"column {i}" for i in most]),
     alt=f"Four panels, one for each of the columns of breast_cancer whose function moved most: the learned input function against the scaled input, "
     f"beside the identity that it started from. The largest distance from the identity is {moved.max():.2f}.",
     caption="Live: input activations learned in seconds (solid) from the identity (dotted), for the four columns that moved most.",
@@ -347,6 +358,24 @@ if focus:
         caption=f"Depth, {' and '.join(map(str, sorted(set(pd.concat(by_depth.values()).n))))} seeds (more at the depth that was chosen), 95 % intervals. {at_most}"
         f"{plots.out_of_frame(by_depth)} Compare with Figure 21 of the paper.",
     )
+    averages = tabular.average_by_depth(results, names)
+    if len(averages):
+        deepest = averages[(averages.failed > 0) & (averages.depth == averages.depth.max())]
+        fell = (
+            f" With {averages.depth.max()} layers some networks hardly learn: more than 10 points below are "
+            + ", ".join(f"{plots.label(row.arm)} on {row.failed}" for row in deepest.itertuples()) + " tables."
+            if len(deepest) else ""
+        )  # fmt: skip
+        top = averages.loc[averages.groupby("arm", sort=False)["mean"].idxmax()]
+        words = "; ".join(f"{plots.label(row.arm)} {row.depth} ({100 * row.mean:+.1f} ± {100 * row.half_width:.1f})" for row in top.itertuples())
+        show(
+            lambda: plots.average_by_depth(averages),
+            alt=f"Difference in test accuracy to ReLU with one hidden layer against the number of hidden layers, mean over {averages.n.max()} tables, a line per arm. Best depth and its difference: {words}.",
+            caption=f"Depth, averaged over all {averages.n.max()} tables, with 95 % intervals over tables, from one split and the seeds that all depths have. Best depth on average, with the difference "
+            f"to ReLU with one hidden layer in points: {words}.{fell} Compare with Figure 21 (left) of the paper.",
+            name="fig-tabular-depth-average",
+            data=averages,
+        )
 if by_width:
     wide = {data: found.pivot(index="value", columns="arm", values="mean") for data, found in by_width.items()}
     above = f"Above ReLU with {plots.label(best)}: " + ", ".join(f"{data} at {int((m[best] > m['ReLU']).sum())} of {len(m)} widths" for data, m in wide.items() if best in m)
@@ -373,7 +402,7 @@ for data, found in pictured.items():
     around = {arm: record.numbers["tv_around"] for arm, record in found.items() if "tv_around" in record.numbers}
     text = ", ".join(f"{plots.label(arm)} {value:.2f}" for arm, value in around.items())
     show(
-        lambda found=found: plots.weight_space(found),
+        lambda found=found: figures_panels.weight_space(found),
         alt=f"Loss and complexity over planes of the weight space for {len(around)} networks on {data}. Mean complexity over the random plane: {text}.",
         caption=f"{data}: loss and complexity in weight space; a colour means the same in all columns. Mean total variation over the random plane: {text}. "
         "Compare with Figures 7a, 7b and 24 of the paper.",
@@ -381,7 +410,7 @@ for data, found in pictured.items():
     shares = tabular.alignment(found)
     text = ", ".join(f"{plots.label(row.arm)} {row.mean:.2f}" for row in shares.itertuples())
     show(
-        lambda found=found: plots.input_space(found),
+        lambda found=found: figures_panels.input_space(found),
         alt=f"Outputs of {len(found)} models over four slices of the input space of {data}. Share of the gradient along an axis: {text}.",
         caption=f"{data}: four slices of the input space, each image scaled to its range. Mean share of the gradient within 10° of an axis, over "
         f"{int(shares.n.max()) if len(shares) else 0} slices: {text}. Compare with Figures 7c and 24 of the paper.",
@@ -407,7 +436,7 @@ for data, found in pictured.items():
             own = learned_by.arrays["psi_input"]
             farthest = np.abs(own[:8] - np.linspace(-1, 1, own.shape[1])).max()
             show(
-                lambda own=own: plots.input_functions(own, [f"column {i}" for i in range(len(own))]),
+                lambda own=own: figures_panels.input_functions(own, [f"column {i}" for i in range(len(own))]),
                 alt=f"The learned input functions of the first {min(8, len(own))} columns of {data}, beside the identity. The largest distance from it is {farthest:.2f}.",
                 caption=f"{data}: learned input activations of the first {min(8, len(own))} columns; dotted: the identity that they started from.",
             )

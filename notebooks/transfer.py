@@ -199,9 +199,9 @@ if matrix_done:
         some = dict(list(own.items())[part * len(own) // figure_count : (part + 1) * len(own) // figure_count])
         show(
             lambda some=some: figures_transfer.own_activations(cells, some),
-            alt=f"Small panels, one for each of {len(some)} tasks: test accuracy over training steps with ReLU and with the activation learned on the task, and below it that function. "
+            alt=f"Small panels, one for each of {len(some)} tasks: test and training accuracy over training steps with ReLU and with the activation learned on the task, and below it that function. "
             f"Mean test accuracy at the end, over all {len(own)} tasks: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation.",
-            caption="Each task on which something was learned, with ReLU and with its own activation: test accuracy over steps (one seed), and below it the function on $[-1, 1]$ (the paper's Figure 28"
+            caption="Each task on which something was learned, with ReLU and with its own activation: accuracy over steps on test pairs (thick) and on training pairs (dotted), one seed, and below it the function on $[-1, 1]$ (the paper's Figure 28"
             + (f", part {part + 1} of {figure_count}" if figure_count > 1 else "")
             + f"). Mean test accuracy at the last step, over all {len(own)} tasks: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation.",
             name=f"fig-own-activations-{part + 1}",

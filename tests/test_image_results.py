@@ -2,11 +2,12 @@
 
 from types import SimpleNamespace
 
+import matplotlib.pyplot
 import numpy as np
 import pandas as pd
 import pytest
 
-from lib import findings_images, image_results
+from lib import figures, findings_images, image_results
 from lib.findings import NOT_RUN
 from lib.intervals import interval
 from lib.reading import Collected
@@ -115,23 +116,41 @@ def test_each_activation_is_compared_at_the_depth_that_validation_rows_choose():
 
 
 def test_markers_are_late_evaluations_with_some_variation():
-    arrays = {"step": np.array([0, 5, 10, 100]), "tv": np.array([1.0, 1.0, 0.0, 2.0]), "test_accuracy": np.array([0.1, 0.2, 0.3, 0.4])}
+    arrays = {"step": np.array([0, 5, 10, 100]), "tv": np.array([1.0, 1.0, 0.0, 2.0]), "test_accuracy": np.array([0.1, 0.2, 0.3, 0.4]), "train_accuracy": np.array([0.5, 0.6, 0.7, 0.8])}
     runs = pd.DataFrame([{"data": "mnist", "arm": "ReLU", "learned": "", "optimiser.name": "sgd", "optimiser.lr": 0.2, "steps": 100, "record": SimpleNamespace(arrays=arrays)}])
     points = image_results.markers(runs)
     assert not image_results.nearly_constant(points).any()
     assert image_results.nearly_constant(pd.DataFrame({"data": list("aaabbb"), "tv": [1, 10, 0.01, 40, 10, 1]})).tolist() == [False, False, True, False, False, False]
-    assert points[["tv", "test_accuracy"]].to_numpy().tolist() == [[2.0, 0.4]]  # from step 10 on; a TV of 0 has no logarithm
+    assert points[["tv", "train_accuracy", "test_accuracy"]].to_numpy().tolist() == [[2.0, 0.8, 0.4]]  # from step 10 on; a TV of 0 has no logarithm
 
 
 def test_the_correlation_over_markers_counts_every_moment_of_a_run():
     def course(seed, offset):  # a run in which both rise, above one in which all is a little different
-        arrays = {"step": np.array([10, 50, 100]), "tv": np.array([1.0, 2.0, 3.0]) + offset, "test_accuracy": np.array([0.1, 0.2, 0.3]) - offset}
+        arrays = {"step": np.array([10, 50, 100]), "tv": np.array([1.0, 2.0, 3.0]) + offset, "test_accuracy": np.array([0.1, 0.2, 0.3]) - offset, "train_accuracy": np.ones(3)}
         return {"data": "mnist", "arm": "ReLU", "learned": str(seed), "optimiser.name": "sgd", "optimiser.lr": 0.2, "steps": 100,
                 "tv": 3.0 + offset, "test_accuracy": 0.3 - offset, "record": SimpleNamespace(arrays=arrays)}  # fmt: skip
 
     runs = pd.DataFrame([course(seed, seed / 100) for seed in range(4)])
     assert image_results.correlations(runs)["mnist"].value == pytest.approx(-1)
     assert image_results.marker_correlations(image_results.markers(runs))["mnist"].value > 0.7
+
+
+def test_the_gap_between_training_and_test_is_per_dataset_and_arm():
+    runs = pd.DataFrame({"data": ["a", "a", "a", "b", "b"], "arm": ["x", "x", "y", "x", "x"], "train_accuracy": [1.0, 1.0, 0.5, 0.9, 0.7], "test_accuracy": [0.8, 0.6, 0.5, 0.9, 0.7]})
+    found = image_results.gaps(pd.concat([runs, runs[runs.arm == "y"]])).set_index(["data", "arm"])
+    assert found["mean"].round(12).to_dict() == {("a", "x"): 0.3, ("a", "y"): 0.0, ("b", "x"): 0.0}
+    assert found.half_width["a", "x"] == pytest.approx(0.1 * 12.706, rel=1e-3)  # t of one degree of freedom; SD 0.1 sqrt 2
+
+
+@pytest.mark.parametrize(("x", "scale"), [("tv", "log"), ("train_accuracy", "linear")])
+def test_scatter_has_a_panel_per_dataset(x, scale):
+    points = pd.DataFrame({"data": ["mnist", "mnist", "cifar10"], "arm": "ReLU", "tv": [1.0, 30.0, 4.0], "train_accuracy": [0.5, 0.6, 0.3], "test_accuracy": [0.4, 0.5, 0.2]})
+    axes = figures.scatter(points, x, ["mnist", "cifar10"]).axes
+    assert [ax.get_title() for ax in axes] == ["MNIST", "CIFAR-10"] and {ax.get_xscale() for ax in axes} == {scale}
+    assert axes[0].get_ylim()[0] < 40 and axes[0].get_ylim()[1] > 50  # no marker is cut off
+    drawn = axes[0].collections[0].get_offsets().tolist()
+    assert drawn == [[1.0, 40.0], [30.0, 50.0]] if x == "tv" else drawn == [[50.0, 40.0], [60.0, 50.0]]
+    matplotlib.pyplot.close("all")
 
 
 def test_each_layer_has_its_panel():

@@ -94,9 +94,9 @@ def test_run_here_computes_what_is_missing(store, log, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_run_here_hands_on_the_data_folder_and_reports(store, tmp_path):
-    told = []
-    run_here([[Surroundings()], [Small(1, seconds=0.02)]], store, str(tmp_path), told.append)
+def test_run_here_hands_on_the_data_folder_and_reports(tmp_path):
+    told, store = [], Store(tmp_path / "results", lambda name: "sha", data_dir=tmp_path)
+    run_here([[Surroundings()], [Small(1, seconds=0.02)]], store, told.append)
     assert store.get(Surroundings()).numbers["data_dir"] == str(tmp_path) and "value 1" in told
 
 
@@ -429,9 +429,9 @@ def test_data_that_come_with_a_run_must_be_those_of_its_key(tmp_path, monkeypatc
     experiment = Loading("mnist")
     name = store.key(experiment)  # of the committed manifest's copy
     with pytest.raises(ValueError, match=f"the data of 'mnist' must be the copy that the record {name} is named after"):
-        run_here([[experiment]], store, tmp_path)
+        run_here([[experiment]], store)
     assert not list(store.records())
     again = Store(tmp_path / "results", data_dir=tmp_path)
-    summary = run_here([[experiment]], again, tmp_path)
+    summary = run_here([[experiment]], again)
     assert summary.done == (again.key(experiment),) and again.key(experiment) != name
     assert again.get(experiment).data == {"mnist": fingerprint("mnist", tmp_path)}

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from lib import claims, display, findings_tabular, planes, reading, results, sweep, tabular
+from lib import claims, display, figures_panels, findings_tabular, planes, reading, results, sweep, tabular
 from lib import figures_tabular as plots
 from lib.configurations import config, rebuild
 from lib.experiments import load_parts
@@ -366,6 +366,23 @@ def smoke_settings(smoke, of):
     return found[0].numbers["settings"]
 
 
+def test_the_average_over_tables_is_paired_with_relu_of_one_layer():
+    rows = []
+    for data, level in (("a", 0.5), ("b", 0.7)):
+        for arm, gain in (("ReLU", 0.0), (ZEROS, 0.02)):
+            for depth in (1, 2):
+                seeds = (1, 2, 3) if depth == 1 else (1,)  # more seeds at the depth that was chosen do not count
+                rows += [{"data": data, "seed": s, "arm": arm, "network.depth": depth, "test_accuracy": level + gain * depth * (1 + (data == "b")) + (s > 1)} for s in seeds]
+    given = SimpleNamespace(frame=lambda role: pd.DataFrame(rows))
+    found = tabular.average_by_depth(given, ["a", "b"]).set_index(["arm", "depth"])
+    assert found["mean"].round(12).to_dict() == {("ReLU", 1): 0.0, ("ReLU", 2): 0.0, (ZEROS, 1): 0.03, (ZEROS, 2): 0.06}
+    assert found.half_width[ZEROS, 1] == pytest.approx(0.01 * 12.706, rel=1e-3) and set(found.n) == {2} and set(found.failed) == {0}
+    assert tabular.average_by_depth(given, ["a"]).empty
+    axes = plots.average_by_depth(found.reset_index()).axes
+    assert len(axes) == 1 and axes[0].get_xticks().tolist() == [1, 2]
+    matplotlib.pyplot.close("all")
+
+
 # --- figures ------------------------------------------------------------------------------------------
 
 
@@ -382,9 +399,9 @@ def test_every_figure_draws(smoke):
         lambda: plots.lines({"a": depth, "b": depth}, "hidden layers"): 2,
         lambda: plots.lines({"a": depth}, "width"): 1,
         lambda: plots.control(tabular.ranked(smoke.collected, main)): 1,
-        lambda: plots.weight_space(found): 4 * 3 + 3,
-        lambda: plots.input_space(found): 6 * 4,
-        lambda: plots.input_functions(learned, [str(i) for i in range(10)]): 8,
+        lambda: figures_panels.weight_space(found): 4 * 3 + 3,
+        lambda: figures_panels.input_space(found): 6 * 4,
+        lambda: figures_panels.input_functions(learned, [str(i) for i in range(10)]): 8,
     }.items():
         with matplotlib.rc_context(display.style()):
             figure = draw()

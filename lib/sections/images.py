@@ -18,7 +18,8 @@ class Plan:
     seeds: of the final runs. restarts: n_c, t, eta per restart. learning: Algorithm 1's other settings.
     learning_width: of the networks inside Algorithm 1. by_hand, lengths, longer: of the controls: the activations, the
     correlation lengths of the random splines, how many times as many steps. depths, depth_seeds, more: other depths and
-    the seeds there, other datasets, as far as their data are here. batch: of all runs.
+    the seeds there, other datasets, as far as their data are here. layer_restarts: how many of the restarts the
+    layer-specific activations have. batch: of all runs.
     """
 
     datasets: tuple[str, ...]
@@ -35,6 +36,7 @@ class Plan:
     depths: tuple[int, ...]
     depth_seeds: tuple[int, ...]
     more: tuple[str, ...]
+    layer_restarts: int = 2
     batch: int = 4096
 
 
@@ -201,7 +203,7 @@ class Images:
         plan = self.plan
         for data in filter(self.store.has_data, plan.more):
             yield from replace(self, plan=replace(others, datasets=(data,))).comparison(blocks=1)
-        layers = {data: self.restarts(data, self.tuned(data), "relu", layerwise=True)[:2] for data in plan.datasets}
+        layers = {data: self.restarts(data, self.tuned(data), "relu", layerwise=True) for data in plan.datasets}
         yield [run for runs in layers.values() for run in runs]
         yield [self.reuse(run, "layers", 0) for runs in layers.values() for run in usable(self.store, runs)]
         for seed in plan.depth_seeds:  # seed by seed: of use when partly done
@@ -252,7 +254,7 @@ class Images:
                 ),
                 seed,
             )
-            for seed, (points, unroll, eta) in enumerate(plan.restarts)
+            for seed, (points, unroll, eta) in enumerate(plan.restarts[: plan.layer_restarts if layerwise else None])
         ]
 
     def best(self, restarts: list[Learn], role: str = "selection") -> Learn | None:
