@@ -117,7 +117,7 @@ show(
 results = reading.results("transfer", profile, data_dir)
 plan = PLANS[profile]
 cells, finals, deep = results.frame(role="matrix"), results.frame(role="final"), results.frame(role="depth")
-matrix_done = len(cells) > 0 and results.lacking <= {"depth"}
+matrix_done = len(cells) > 0 and results.lacking <= {"depth", "own"}
 images_done = figures_transfer_images.table_complete(finals, plan.images)
 where = "from the committed records, scaled down as follows" if profile == "paper" else "**small, computed live** (profile smoke)"
 if results.missing:
@@ -188,22 +188,30 @@ if matrix_done:
         + ("to be learned on the task itself brings little." if sum(own) / len(own) - others < 0.05 else "it helps to be learned on the task itself.")
     )
     by_key = {record.key: record for record in results.records}
-    own = {
-        row.data: by_key[row.learned].arrays["psi_hidden"]
-        for row in cells[cells.learned != ""].itertuples() if row.arm == learned_on(row.data)
-    }  # fmt: skip
-    relu = 100 * cells[(cells.arm == "ReLU") & cells.data.isin(own)].test_accuracy_last.mean()
-    mine = 100 * cells[cells.arm == cells.data.map(learned_on)].test_accuracy_last.mean()
-    figure_count = -(-len(own) // 12)
+    functions = dict.fromkeys(scores.score.index)
+    functions |= {row.data: by_key[row.learned].arrays["psi_hidden"] for row in cells.itertuples() if row.arm == learned_on(row.data)}
+    others = results.frame(role="own") if "own" not in results.lacking else cells.iloc[:0]
+    own = pd.concat([cells[(cells.arm == "ReLU") | (cells.arm == cells.data.map(learned_on))], others])
+    gains, seeds = figures_transfer.own_gains(own), own.seed.nunique()
+    sure = gains[gains.gain.abs() > gains.half_width]
+    with_own = own[own.data.isin(gains.index)]
+    relu, mine = (100 * part.test_accuracy_last.mean() for part in (with_own[with_own.arm == "ReLU"], with_own[with_own.arm != "ReLU"]))
+    means = f"Mean test accuracy at the end, over the {len(gains)} tasks on which something was learned: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation"
+    if seeds > 1:
+        say(
+            f"With its own activation, a task's test accuracy after {own.steps.iloc[0]:,} steps is above ReLU's with 95 % confidence ({seeds} seeds) on {(sure.gain > 0).sum()} of {len(gains)} tasks and below it on "
+            f"{(sure.gain < 0).sum()}; the largest gain is {100 * gains.gain.max():.0f} points ({gains.gain.idxmax()})."
+        )
+    figure_count = -(-len(functions) // 12)
     for part in range(figure_count):
-        some = dict(list(own.items())[part * len(own) // figure_count : (part + 1) * len(own) // figure_count])
+        some = dict(list(functions.items())[part * len(functions) // figure_count : (part + 1) * len(functions) // figure_count])
         show(
-            lambda some=some: figures_transfer.own_activations(cells, some),
-            alt=f"Small panels, one for each of {len(some)} tasks: test and training accuracy over training steps with ReLU and with the activation learned on the task, and below it that function. "
-            f"Mean test accuracy at the end, over all {len(own)} tasks: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation.",
-            caption="Each task on which something was learned, with ReLU and with its own activation: accuracy over steps on test pairs (thick) and on training pairs (dotted), one seed, and below it the function on $[-1, 1]$ (the paper's Figure 28"
+            lambda some=some: figures_transfer.own_activations(own, some),
+            alt=f"Small panels, one for each of {len(some)} tasks: test and training accuracy over training steps with ReLU and with the activation learned on the task, and below it that function. {means}.",
+            caption=f"Each task with ReLU and with its own activation: accuracy over steps on test pairs (thick) and on training pairs (dotted), {f'mean of {seeds} seeds with 95 % bands' if seeds > 1 else 'one seed'}, "
+            "and below it the function on $[-1, 1]$ (the paper's Figure 28"
             + (f", part {part + 1} of {figure_count}" if figure_count > 1 else "")
-            + f"). Mean test accuracy at the last step, over all {len(own)} tasks: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation.",
+            + f"). {means}.",
             name=f"fig-own-activations-{part + 1}",
         )
 else:

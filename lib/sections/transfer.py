@@ -22,6 +22,7 @@ class Matrix:
     """How much of Figure 14 a profile computes.
 
     tasks: names of algorithmic tasks, the rows and the columns. steps, width, seed: of the networks of the matrix.
+    own_seeds: the other seeds of each task with ReLU and with its own activation (Figure 28).
     lr: for tasks with up to ``outputs`` results. batch: of the tasks that have more pairs than that. restart: n_c, t,
     eta. learning: Algorithm 1's other settings for one task, jointly: for all tasks at once.
     """
@@ -33,6 +34,7 @@ class Matrix:
     outputs: int
     batch: int
     seed: int
+    own_seeds: tuple[int, ...]
     restart: tuple[int, int, float]
     learning: Settings
     jointly: Settings
@@ -90,6 +92,7 @@ PLANS = {
             outputs=7,
             batch=60,
             seed=1,
+            own_seeds=(2,),
             restart=(60, 5, 0.01),
             learning=Settings(episodes=30, n_tr_start=30, n_tr_step=2, validation=0.1, watch=0.0),
             jointly=Settings(episodes=45, n_tr_start=30, n_tr_step=1, validation=0.1, watch=0.0),
@@ -119,6 +122,7 @@ PLANS = {
             outputs=27,
             batch=1024,
             seed=1,
+            own_seeds=(2, 3, 4, 5),
             restart=GROKKING["paper"].constant_restarts[0],
             learning=CONSTANT,
             jointly=replace(CONSTANT, episodes=2200),  # 100 rounds
@@ -155,7 +159,7 @@ def transfer(profile: str, store: Store) -> Stages:
 
 
 def matrix(plan: Matrix, store: Store) -> Stages:
-    """Figure 14: each activation (column) trained on each task (row).
+    """Figure 14: each activation (column) trained on each task (row). Figure 28: its diagonal and ReLU, more seeds.
 
     The activations are learned as those for other moduli in the grokking section.
     NOTE[DIFF]: one restart per activation and one seed per cell. Where that restart learned nothing, so that the
@@ -192,13 +196,17 @@ def matrix(plan: Matrix, store: Store) -> Stages:
 
     learning = {learned_on(task): learn((task,), plan.learning) for task in plan.tasks}
     learning[ALL] = learn(plan.tasks, plan.jointly)
-    yield list(learning.values()) + row(RELU, Activation("relu"))
-    yield [
+    relu = row(RELU, Activation("relu"))
+    yield list(learning.values()) + relu
+    cells = [
         run
         for arm, source in learning.items()
         if usable(store, [source]) and not is_constant(store.get(source).arrays["psi_hidden"])
         for run in row(arm, spline, store.key(source))
     ]
+    yield cells
+    own = relu + [run for run in cells if run.arm == learned_on(run.data)]
+    yield [replace(run, role="own", seed=seed) for seed in plan.own_seeds for run in own]
 
 
 def table_4(plan: Images, store: Store) -> Generator[list, None, list[Train]]:
