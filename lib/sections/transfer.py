@@ -92,7 +92,7 @@ PLANS = {
             outputs=7,
             batch=60,
             seed=1,
-            own_seeds=(2,),
+            own_seeds=(2, 3),
             restart=(60, 5, 0.01),
             learning=Settings(episodes=30, n_tr_start=30, n_tr_step=2, validation=0.1, watch=0.0),
             jointly=Settings(episodes=45, n_tr_start=30, n_tr_step=1, validation=0.1, watch=0.0),
