@@ -150,9 +150,10 @@ if matrix_done:
         if len(row.data) == 1 and row.arm not in set(cells.arm)
     ]  # fmt: skip
     if nothing:
+        fit = cells[(cells.arm == "ReLU") & cells.data.isin(nothing)].train_accuracy_last
         say(
-            f"**On {len(nothing)} tasks nothing was learned** within our {learning['settings.episodes'].min()} episodes: the function stayed constant, or the learning diverged, and it "
-            f"has no column ({', '.join(nothing)}). Larger tasks need more steps to fit, since the loss is a mean over as many outputs as there are results."
+            f"**On {len(nothing)} tasks nothing was learned** within our {learning['settings.episodes'].min()} episodes of {learning['settings.n_tr_max'].min():,} steps: the function stayed constant, or the "
+            f"learning diverged, and it has no column ({', '.join(nothing)}). With ReLU, networks twice as wide fit {100 * fit.min():.0f} to {100 * fit.max():.0f} % of the training pairs of these tasks in {cells.steps.iloc[0]:,} steps."
         )
     show(
         lambda: figures_transfer.heat_map(scores),
