@@ -20,7 +20,7 @@ from lib.tabular import at_best_depth
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "activations"
 SECTIONS = ("images", "regression", "tabular", "grokking", "transfer")
-ROLES = ("final", "modulus", "matrix")  # of the runs that use an activation after it was selected
+ROLES = ("final", "modulus", "matrix", "own")  # of the runs that use an activation after it was selected
 
 
 def index(folder: Path = FOLDER) -> dict[str, dict]:

@@ -235,13 +235,18 @@ class Learn:
         data = self.data[0] if len(self.data) == 1 else f"{len(self.data)} datasets"
         return f"{self.arm}, {data}, seed {self.seed}"
 
+    @property
+    def loss(self) -> str:
+        """A sum over outputs where the tasks differ in how many they have, so that each counts as much."""
+        return "sse" if self.task == "one-hot" and len(self.data) > 1 else LOSS_OF[self.task]
+
     def run(self, context) -> Outcome:
         tasks = []
         for name in self.data:
             parts = load_parts(name, self.task, self.split, self.validation, context.data_dir)
             network = replace(self.network, inputs=parts.inputs, outputs=parts.outputs)
             given = (parts.test.x, parts.test.y) if self.given == "test" else None
-            tasks.append(Task(network, parts.train.x, parts.train.y, LOSS_OF[self.task], given))
+            tasks.append(Task(network, parts.train.x, parts.train.y, self.loss, given))
         learned = metalearning.learn(
             tasks,
             self.settings,

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from lib.figures import plus_minus
+from lib.figures import curves, plus_minus
 from lib.intervals import Interval, interval
 from lib.sections.transfer import ALL, RELU, learned_on
 
@@ -109,13 +109,14 @@ def column_means(scores: Scores) -> dict[str, Interval]:
     return means
 
 
-def own_activations(cells: pd.DataFrame, functions: dict[str, np.ndarray]) -> Figure:
+def own_activations(runs: pd.DataFrame, functions: dict[str, np.ndarray | None]) -> Figure:
     """Accuracy over steps on each task, with ReLU and with its own activation, which stands below.
 
-    Test accuracy is the thick line, training accuracy a thin dotted one.
+    Means over seeds with 95 % bands; test accuracy is the thick line, training accuracy the dotted one.
 
     Args:
-        cells: the runs with role "matrix". functions: per task the control values of its activation, on [-1, 1].
+        runs: those of ReLU and of each task's own activation. functions: per task the control values of its activation,
+            on [-1, 1]; None where nothing was learned.
     """
     columns = min(len(functions), 4)
     rows = -(-len(functions) // columns)
@@ -127,20 +128,27 @@ def own_activations(cells: pd.DataFrame, functions: dict[str, np.ndarray]) -> Fi
     for i, (task, psi) in enumerate(functions.items()):
         row, column = divmod(i, columns)
         above, below = axes[2 * row, column], axes[2 * row + 1, column]
-        for arm, colour, line, label in (
-            (RELU, "C0", "--", "ReLU"),
-            (learned_on(task), "C2", "-", "learned on the task"),
+        for arm, look, line, label in (
+            (RELU, "ReLU", "--", "ReLU"),
+            (learned_on(task), "learned from zeros", "-", "learned on the task"),
         ):
-            for record in cells[(cells.data == task) & (cells.arm == arm)].record:
-                steps, accuracy, fit = (record.arrays[x][1:] for x in ("step", "test_accuracy", "train_accuracy"))
-                above.plot(steps, 100 * accuracy, color=colour, linestyle=line, label=label)
-                above.plot(steps, 100 * fit, ":", color=colour, linewidth=1, label=f"{label}, training pairs")
+            arrays = [record.arrays for record in runs[(runs.data == task) & (runs.arm == arm)].record]
+            for part, style, words in (("test", line, label), ("train", ":", f"{label}, training pairs")):
+                if arrays:
+                    accuracies = [run[f"{part}_accuracy"][1:] for run in arrays]
+                    curves(above, arrays[0]["step"][1:], accuracies, look, words, style)
+        for line in above.lines:
+            line.set_linewidth(1 if line.get_linestyle() == ":" else 2)
         above.set_title(task.replace(" else", "\nelse"), fontsize=8.5)
         above.set(xscale="log", ylim=(-3, 104), xticks=[1, 100])
-        below.plot(np.linspace(-1, 1, len(psi)), psi, color="C2", linewidth=0.8)
-        below.set(xticks=[-1, 0, 1], yticks=[0])
+        above.set_axis_on()
+        if psi is not None:
+            below.plot(np.linspace(-1, 1, len(psi)), psi, color="C2", linewidth=0.8)
+            below.set(xticks=[-1, 0, 1], yticks=[0])
+            below.set_axis_on()
+        else:
+            below.text(0.5, 0.5, "nothing was learned", ha="center", fontsize=8.5, transform=below.transAxes)
         for ax in (above, below):
-            ax.set_axis_on()
             ax.tick_params(labelsize=7.5)
             ax.minorticks_off()
         if row == rows - 1:
@@ -149,8 +157,27 @@ def own_activations(cells: pd.DataFrame, functions: dict[str, np.ndarray]) -> Fi
         if column == 0:
             above.set_ylabel("accuracy (%)", fontsize=8.5)
             below.set_ylabel("$g(z)$", fontsize=8.5)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8.5)
+    labels = {label: handle for ax in axes.flat for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=2, fontsize=8.5)
     return figure
+
+
+def own_gains(runs: pd.DataFrame) -> pd.DataFrame:
+    """What a task's own activation gains over ReLU in test accuracy at the last step, paired by seed (Figure 28).
+
+    Returns:
+        The task as index, columns gain, half_width (NaN for one seed): fractions; tasks without own activation are left
+        out.
+    """
+    rows = {}
+    for task, part in runs.groupby("data", sort=False):
+        own, relu = (
+            part[part.arm == arm].set_index("seed").test_accuracy_last.astype(float) for arm in (learned_on(task), RELU)
+        )
+        if len(own):
+            difference = (own - relu[own.index]).to_numpy()
+            rows[task] = interval(difference) if len(own) > 1 else (difference[0], np.nan)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["gain", "half_width"])
 
 
 def heat_map(scores: Scores) -> Figure:

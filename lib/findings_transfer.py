@@ -10,7 +10,7 @@ from lib.sections.transfer import ALL, learned_on
 def transfer_across_tasks(read: Read) -> Finding:
     """C17."""
     results = read("transfer")
-    if results.missing and results.lacking != {"depth"}:
+    if results.missing and not {"depth"} <= results.lacking <= {"depth", "own"}:
         return NOT_RUN
     scores = figures_transfer.matrix_scores(results.frame(role="matrix"))
     means = figures_transfer.column_means(scores)

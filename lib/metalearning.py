@@ -97,7 +97,7 @@ class Task:
     Args:
         network: its activation is a spline, or it has input activations.
         x, y: the training data T: (n, d_in) (or one-hot pairs) and targets; never test data. float32 to learn on.
-        loss: "mse", "cross_entropy" or "logistic".
+        loss: "mse", "sse" (a sum over outputs), "cross_entropy" or "logistic".
         given: rows (x, y) for the objective "given".
 
     Raises:

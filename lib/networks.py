@@ -19,7 +19,7 @@ Params = list[Tensor]
 Psi = dict[str, Tensor]
 
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sine", "spline")
-LOSSES = ("mse", "cross_entropy", "logistic")
+LOSSES = ("mse", "sse", "cross_entropy", "logistic")
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,8 @@ def loss_and_delta(outputs: Tensor, y: Tensor, loss: str) -> tuple[Tensor, Tenso
 
     Args:
         outputs: (n, d_out).
-        y: "mse": float (n, d_out), mean over examples and outputs; "cross_entropy": integer labels (n,);
+        y: "mse": float (n, d_out), mean over examples and outputs; "sse": the same, mean over examples of the sum over
+           outputs; "cross_entropy": integer labels (n,);
            "logistic": float labels 0 or 1, (n, 1).
 
     Shape: a scalar, and (n, d_out).
@@ -264,6 +265,9 @@ def loss_and_delta(outputs: Tensor, y: Tensor, loss: str) -> tuple[Tensor, Tenso
     if loss == "mse":
         difference = outputs - y
         return difference.square().mean(), difference * (2 / max(difference.numel(), 1))
+    if loss == "sse":
+        difference = outputs - y
+        return difference.square().sum(dim=1).mean(), difference * (2 / max(len(difference), 1))
     if loss == "cross_entropy":
         logs = F.log_softmax(outputs, dim=1)
         picked = y[:, None]

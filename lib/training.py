@@ -189,8 +189,8 @@ def check_data(network: Network, x: Tensor, y: Tensor, loss: str) -> None:
 
     Args:
         x: float32 or float64, (n, inputs); or one-hot pairs: int64, (n, 2), from 0 to inputs - 1.
-        y: "cross_entropy": int64 labels (n,), from 0 to outputs - 1; "mse": of x's dtype (any floating one for pairs),
-            (n, outputs); "logistic": as for "mse", with values 0 and 1.
+        y: "cross_entropy": int64 labels (n,), from 0 to outputs - 1; "mse", "sse": of x's dtype (any floating one for
+            pairs), (n, outputs); "logistic": as for "mse", with values 0 and 1.
 
     Nothing may be infinite or NaN.
 

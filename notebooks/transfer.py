@@ -117,7 +117,7 @@ show(
 results = reading.results("transfer", profile, data_dir)
 plan = PLANS[profile]
 cells, finals, deep = results.frame(role="matrix"), results.frame(role="final"), results.frame(role="depth")
-matrix_done = len(cells) > 0 and results.lacking <= {"depth"}
+matrix_done = len(cells) > 0 and results.lacking <= {"depth", "own"}
 images_done = figures_transfer_images.table_complete(finals, plan.images)
 where = "from the committed records, scaled down as follows" if profile == "paper" else "**small, computed live** (profile smoke)"
 if results.missing:
@@ -150,9 +150,10 @@ if matrix_done:
         if len(row.data) == 1 and row.arm not in set(cells.arm)
     ]  # fmt: skip
     if nothing:
+        fit = cells[(cells.arm == "ReLU") & cells.data.isin(nothing)].train_accuracy_last
         say(
-            f"**On {len(nothing)} tasks nothing was learned** within our {learning['settings.episodes'].min()} episodes: the function stayed constant, or the learning diverged, and it "
-            f"has no column ({', '.join(nothing)}). Larger tasks need more steps to fit, since the loss is a mean over as many outputs as there are results."
+            f"**On {len(nothing)} tasks nothing was learned** within our {learning['settings.episodes'].min()} episodes of {learning['settings.n_tr_max'].min():,} steps: the function stayed constant, or the "
+            f"learning diverged, and it has no column ({', '.join(nothing)}). With ReLU, networks twice as wide fit {100 * fit.min():.0f} to {100 * fit.max():.0f} % of the training pairs of these tasks in {cells.steps.iloc[0]:,} steps."
         )
     show(
         lambda: figures_transfer.heat_map(scores),
@@ -188,22 +189,30 @@ if matrix_done:
         + ("to be learned on the task itself brings little." if sum(own) / len(own) - others < 0.05 else "it helps to be learned on the task itself.")
     )
     by_key = {record.key: record for record in results.records}
-    own = {
-        row.data: by_key[row.learned].arrays["psi_hidden"]
-        for row in cells[cells.learned != ""].itertuples() if row.arm == learned_on(row.data)
-    }  # fmt: skip
-    relu = 100 * cells[(cells.arm == "ReLU") & cells.data.isin(own)].test_accuracy_last.mean()
-    mine = 100 * cells[cells.arm == cells.data.map(learned_on)].test_accuracy_last.mean()
-    figure_count = -(-len(own) // 12)
+    functions = dict.fromkeys(scores.score.index)
+    functions |= {row.data: by_key[row.learned].arrays["psi_hidden"] for row in cells.itertuples() if row.arm == learned_on(row.data)}
+    others = results.frame(role="own") if "own" not in results.lacking else cells.iloc[:0]
+    own = pd.concat([cells[(cells.arm == "ReLU") | (cells.arm == cells.data.map(learned_on))], others])
+    gains, seeds = figures_transfer.own_gains(own), own.seed.nunique()
+    sure = gains[gains.gain.abs() > gains.half_width]
+    with_own = own[own.data.isin(gains.index)]
+    relu, mine = (100 * part.test_accuracy_last.mean() for part in (with_own[with_own.arm == "ReLU"], with_own[with_own.arm != "ReLU"]))
+    means = f"Mean test accuracy at the end, over the {len(gains)} tasks on which something was learned: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation"
+    if seeds > 1:
+        say(
+            f"With its own activation, a task's test accuracy after {own.steps.iloc[0]:,} steps is above ReLU's with 95 % confidence ({seeds} seeds) on {(sure.gain > 0).sum()} of {len(gains)} tasks and below it on "
+            f"{(sure.gain < 0).sum()}; the largest gain is {100 * gains.gain.max():.0f} points ({gains.gain.idxmax()})."
+        )
+    figure_count = -(-len(functions) // 12)
     for part in range(figure_count):
-        some = dict(list(own.items())[part * len(own) // figure_count : (part + 1) * len(own) // figure_count])
+        some = dict(list(functions.items())[part * len(functions) // figure_count : (part + 1) * len(functions) // figure_count])
         show(
-            lambda some=some: figures_transfer.own_activations(cells, some),
-            alt=f"Small panels, one for each of {len(some)} tasks: test and training accuracy over training steps with ReLU and with the activation learned on the task, and below it that function. "
-            f"Mean test accuracy at the end, over all {len(own)} tasks: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation.",
-            caption="Each task on which something was learned, with ReLU and with its own activation: accuracy over steps on test pairs (thick) and on training pairs (dotted), one seed, and below it the function on $[-1, 1]$ (the paper's Figure 28"
+            lambda some=some: figures_transfer.own_activations(own, some),
+            alt=f"Small panels, one for each of {len(some)} tasks: test and training accuracy over training steps with ReLU and with the activation learned on the task, and below it that function. {means}.",
+            caption=f"Each task with ReLU and with its own activation: accuracy over steps on test pairs (thick) and on training pairs (dotted), {f'mean of {seeds} seeds with 95 % bands' if seeds > 1 else 'one seed'}, "
+            "and below it the function on $[-1, 1]$ (the paper's Figure 28"
             + (f", part {part + 1} of {figure_count}" if figure_count > 1 else "")
-            + f"). Mean test accuracy at the last step, over all {len(own)} tasks: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation.",
+            + f"). {means}.",
             name=f"fig-own-activations-{part + 1}",
         )
 else:
@@ -290,9 +299,8 @@ say(
 #   than that counts as hard here.
 # - Tasks with modulus 53 and S5 are learned and trained on batches of 1,024 pairs, about half of their training pairs with modulus 53 and a tenth with S5; the others on all
 #   training pairs at once. So is the activation for all tasks: learned on batches of at most 1,024.
-# - Why nothing was learned on some large tasks: the loss is a mean over the outputs, so with learning rate 1, the paper's, a task with more outputs needs as many more steps. A trial with a rate in
-#   proportion to their number (2 for modulus 53) learned an activation on $ab \bmod 53$ in the same number of episodes; with it a network of 256 units had 96 % test accuracy after 3,000 steps
-#   at that rate. On a.b S5 nothing was learned even with rate 4.4.
+# - Their learning rate is in proportion to the number of results: 1 is for modulus 27, so about 2 for modulus 53 and 4.4 for S5. The loss is a mean over the outputs, and with rate 1, the
+#   paper's, a task with more outputs needs as many more steps. For all tasks at once the loss is a sum over the outputs, so that each task counts as much.
 # - One restart per activation and one seed per cell; the intervals of the mean scores are over tasks.
 # - Batches of 1,024 images instead of 4,096, for all activations alike.
 # - CIFAR-10 is its first 20,000 training images, and all its accuracies are near chance (10 %). ReLU on MNIST is far above the paper's number; the paper does not list its optimiser.

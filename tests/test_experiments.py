@@ -364,3 +364,9 @@ def test_cost_grows_with_the_work():
     assert replace(DIGITS, steps=120).cost == 2 * DIGITS.cost > 0
     assert replace(LEARN, settings=replace(QUICK, episodes=300)).cost > 99 * LEARN.cost > 0
     assert DIGITS.datasets == ("digits",) and LEARN_MODULAR.datasets == ("a+b mod 13",)
+
+
+def test_tasks_of_different_sizes_count_equally_in_joint_learning():
+    alone = replace(LEARN_MODULAR, data=("a+b mod 7",))
+    assert alone.loss == "mse" and replace(alone, data=("a+b mod 7", "a+b mod 13")).loss == "sse"
+    assert replace(LEARN, data=("digits", "noisy_digits")).loss != "sse"

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from lib import datasets, metalearning
 from lib.episodes import draw_episode, inner_loop, inner_loop_plain, outer_loss, watch_split
 from lib.metalearning import OBJECTIVES, Learned, Settings, Task, learn
-from lib.networks import Activation, Network
+from lib.networks import LOSSES, Activation, Network
 from lib.training import Optimiser
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,7 +75,7 @@ def hypergradient(loop, task, psi, theta, rows, data, n_tr, settings):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("loss", ["mse", "cross_entropy", "logistic"])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 @pytest.mark.parametrize("unroll", [0, 1, 5])
 def test_hypergradient_equals_brute_force(name, loss, optimiser, unroll):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from lib.networks import ACTIVATIONS, Activation, Network, loss_and_delta
+from lib.networks import ACTIVATIONS, LOSSES, Activation, Network, loss_and_delta
 
 
 def generator(seed=0):
@@ -42,7 +42,7 @@ VARIANTS = {
 @pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize("depth", [0, 1, 3])
 @pytest.mark.parametrize("residual, spectral", [(False, False), (True, False), (True, True)])
-@pytest.mark.parametrize("loss", ["mse", "cross_entropy", "logistic"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_gradient_equals_autograd(name, depth, residual, spectral, loss):
     outputs = 1 if loss == "logistic" else 4
     network = Network(6, outputs, 6 if depth == 3 else 5, depth, VARIANTS[name], residual=residual, spectral=spectral)
@@ -80,7 +80,12 @@ def test_replicas_in_one_batch_equal_single_networks(name, shared):
 
 @pytest.mark.parametrize(
     "loss, module",
-    [("mse", nn.MSELoss()), ("cross_entropy", nn.CrossEntropyLoss()), ("logistic", nn.BCEWithLogitsLoss())],
+    [
+        ("mse", nn.MSELoss()),
+        ("sse", lambda outputs, y: nn.MSELoss(reduction="sum")(outputs, y) / len(y)),
+        ("cross_entropy", nn.CrossEntropyLoss()),
+        ("logistic", nn.BCEWithLogitsLoss()),
+    ],
 )
 def test_losses_equal_torch(loss, module):
     network = Network(3, 1 if loss == "logistic" else 4, 5)

@@ -9,7 +9,7 @@ import torch
 from lib import replicas
 from lib.episodes import outer_loss
 from lib.metalearning import Settings, Task, learn
-from lib.networks import Activation, Network
+from lib.networks import LOSSES, Activation, Network
 from lib.replicas import learn_replicas, train_replicas
 from lib.training import Optimiser, train
 from tests.test_metalearning import NETWORKS, OPTIMISERS, problem
@@ -39,7 +39,7 @@ def assert_same(replica, alone):
 
 
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
-@pytest.mark.parametrize("loss", ["mse", "cross_entropy", "logistic"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_learning_equals_one_by_one(network, loss):
     task, *_ = problem(network, loss, DOUBLE)
     for changes in ({"init": "relu"}, {"batch": 4096}):

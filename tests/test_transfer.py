@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 
 from lib import algorithmic, claims, figures, figures_transfer, figures_transfer_images, findings_grokking, results
 from lib.experiments import Learn, Train
@@ -150,6 +151,31 @@ def test_paired_changes_of_equal_differences_have_no_width():
     assert table.gain_half_width[ALL, "mnist"] == pytest.approx(0, abs=1e-9)
 
 
+def own_runs():
+    """Two tasks with two seeds; nothing was learned on q."""
+    arrays = {"step": np.array([0, 1, 10, 100]), "train_accuracy": np.linspace(0, 1, 4), "test_accuracy": np.linspace(0, 0.5, 4)}
+    cells = [("p", RELU, 1, 0.1), ("p", RELU, 2, 0.3), ("p", learned_on("p"), 1, 0.5), ("p", learned_on("p"), 2, 0.9), ("q", RELU, 1, 0.2), ("q", RELU, 2, 0.2)]
+    record = SimpleNamespace(arrays=arrays)
+    return pd.DataFrame([{"data": d, "arm": a, "seed": s, "test_accuracy_last": v, "record": record} for d, a, s, v in cells])
+
+
+def test_gains_of_own_activations_are_paired_by_seed():
+    gains = figures_transfer.own_gains(own_runs())
+    assert gains.index.tolist() == ["p"] and gains.gain["p"] == pytest.approx(0.5)
+    assert gains.half_width["p"] == pytest.approx(0.1 * 12.706, rel=1e-3)  # t of one degree of freedom
+    one = figures_transfer.own_gains(own_runs().query("seed == 1"))
+    assert one.gain["p"] == pytest.approx(0.4) and np.isnan(one.half_width["p"])
+
+
+def test_own_activations_show_training_beside_test_and_where_nothing_was_learned():
+    figure = figures_transfer.own_activations(own_runs(), {"p": np.array([0.0, 1.0, 0.0]), "q": None})
+    above, _, below, none = figure.axes
+    drawn = {line.get_label(): line.get_ydata()[-1] for line in above.lines}
+    assert drawn == {"ReLU": 50, "ReLU, training pairs": 100, "learned on the task": 50, "learned on the task, training pairs": 100}
+    assert below.lines[0].get_xdata().tolist() == [-1, 0, 1] and not none.lines and none.texts[0].get_text() == "nothing was learned"
+    plt.close(figure)
+
+
 # --- the section ------------------------------------------------------------------------------------------------------
 
 
@@ -185,6 +211,10 @@ def test_every_activation_meets_every_task_with_equal_steps(store, profile):
     n = len(plan.matrix.tasks)
     assert len(cells) == len(set(cells)) == n * (n + 2)
     assert {run.steps for run in runs if run.role == "matrix"} == {plan.matrix.steps}
+    own = [run for run in runs if run.role == "own"]
+    assert {run.arm for run in own} == {RELU, *map(learned_on, plan.matrix.tasks)}
+    assert len(set(own)) == len(own) == 2 * n * len(plan.matrix.own_seeds) and plan.matrix.seed not in plan.matrix.own_seeds
+    assert all(replace(run, role="matrix", seed=plan.matrix.seed) in runs for run in own)
     finals = [run for run in runs if run.role == "final"]
     k = len(plan.images.datasets)
     assert len(set(finals)) == len(finals) == k * (k + 2) * len(plan.images.seeds)
@@ -203,6 +233,10 @@ def test_the_paper_profile_learns_on_each_task_and_on_all_of_them(store):
         names = run.data if isinstance(run, Learn) else (run.data,)
         small = all(name.endswith(("mod 27", "S4")) for name in names)
         assert (run.settings if isinstance(run, Learn) else run).batch == (4096 if small else 1024), names
+        # one rate per output: 1 is for a mean over 27
+        rate = (run.settings.inner if isinstance(run, Learn) else run.optimiser).lr
+        per_output = rate if len(names) > 1 else rate / max(27, algorithmic.examples(names[0])[2])
+        assert per_output == pytest.approx(1 / 27), names
 
 
 def test_a_diverged_activation_has_no_column(store):
@@ -219,6 +253,7 @@ def test_an_activation_that_learned_nothing_has_no_column(store):
     stages = fill(store, SECTIONS["transfer"]("smoke", store), constant=(lost,))
     columns = {run.arm for stage in stages for run in stage if isinstance(run, Train) and run.role == "matrix"}
     assert columns == {RELU, ALL} | {learned_on(task) for task in PLANS["smoke"].matrix.tasks[1:]}
+    assert lost not in {run.arm for stage in stages for run in stage if isinstance(run, Train)}
 
 
 def test_other_depths_repeat_the_final_runs_but_for_their_depth(store):
