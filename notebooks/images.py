@@ -200,7 +200,7 @@ say(claims.section("images", reading.reader(profile, data_dir, images=results)))
 # - The paper's base is a network with three layers, and its main results take the depth that is best for each activation. Here the figures and claims of this page (C1, and what C3 says of classification) are about **one
 #   hidden layer**; other depths, with the best for each activation, have a section of their own above.
 # - CIFAR-10 has batches of 1,024 and five of the ten candidates for the optimiser. What is planned but has no record says so above.
-# - Deeper networks use the activations learned with one hidden layer; the layer-specific ones are learned with two, from a ReLU, in two restarts. Other depths have three seeds.
+# - Deeper networks use the activations learned with one hidden layer; the layer-specific ones are learned with two, from a ReLU.
 # - SVHN is not run: the data were not at hand. With `svhn.npz` or a download in the data directory, `make results SECTION=images` runs it.
 # - Only the tuned optimiser is used, and the learning takes fewer episodes than for regression: scaled down to afford both.
 # - Width, number of steps and the grid of learning rates are not in the paper; ours are above.

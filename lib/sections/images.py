@@ -18,8 +18,7 @@ class Plan:
     seeds: of the final runs. restarts: n_c, t, eta per restart. learning: Algorithm 1's other settings.
     learning_width: of the networks inside Algorithm 1. by_hand, lengths, longer: of the controls: the activations, the
     correlation lengths of the random splines, how many times as many steps. depths, depth_seeds, more: other depths and
-    the seeds there, other datasets, as far as their data are here. layer_restarts: how many of the restarts the
-    layer-specific activations have. batch: of all runs.
+    the seeds there, other datasets, as far as their data are here. batch: of all runs.
     """
 
     datasets: tuple[str, ...]
@@ -36,7 +35,6 @@ class Plan:
     depths: tuple[int, ...]
     depth_seeds: tuple[int, ...]
     more: tuple[str, ...]
-    layer_restarts: int = 2
     batch: int = 4096
 
 
@@ -84,7 +82,7 @@ PLANS = {
         lengths=(0.3, 0.3, 0.6, 0.6, 1.2, 1.2, 2.4, 2.4),
         longer=8,
         depths=(2, 3, 4),
-        depth_seeds=(1, 2, 3),
+        depth_seeds=(1, 2, 3, 4, 5),
         more=("cifar10", "svhn"),
     ),
 }
@@ -198,7 +196,7 @@ class Images:
         """The other datasets, each by the plan ``others``; other depths (Figure 17), and one activation per layer.
 
         NOTE[DIFF]: deeper networks use the activations that were learned with one hidden layer; the layer-specific ones
-        are learned with two, in two restarts.
+        are learned with two.
         """
         plan = self.plan
         for data in filter(self.store.has_data, plan.more):
@@ -254,7 +252,7 @@ class Images:
                 ),
                 seed,
             )
-            for seed, (points, unroll, eta) in enumerate(plan.restarts[: plan.layer_restarts if layerwise else None])
+            for seed, (points, unroll, eta) in enumerate(plan.restarts)
         ]
 
     def best(self, restarts: list[Learn], role: str = "selection") -> Learn | None:
