@@ -106,7 +106,7 @@ few = sum(2 * sum(finding.conditions) < len(finding.conditions) for finding in f
 say(
     f"We test {len(claims.CLAIMS)} claims of the paper, each by a rule. Most rules were fixed before the results were read; one that was changed after some had been, or written after trials, says so and how. So far: "
     + ", ".join(f"**{number} {verdict}**" for verdict, number in found.items() if number)
-    + (f" (in {few} of these, fewer than half of the rule's conditions hold)" if few else "")
+    + (f". In {few} of those in part, fewer than half of the rule's conditions hold" if few else "")
     + ". Statements, numbers and rules are on the [claims page](claims.ipynb)."
 )
 
