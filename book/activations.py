@@ -83,7 +83,8 @@ def sooner(name):
 def mark(name):
     """For a function whose gain is not above 0, by its interval where there is one, and that is not sooner either."""
     entry = index[name]
-    return "" if sooner(name) else "" if entry["gain"] is not None and entry["gain"] > (entry["half_width"] or 0) else f" {MARK}"
+    above = entry["gain"] is not None and entry["gain"] > (entry["half_width"] or 0)
+    return "" if above or sooner(name) else f" {MARK}"
 
 
 def gain(name):

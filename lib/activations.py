@@ -13,7 +13,7 @@ import torch
 
 from lib import reading, splines
 from lib.files import write_atomically
-from lib.intervals import interval
+from lib.intervals import interval, median_steps
 from lib.reading import Collected
 from lib.results import Record
 from lib.tabular import at_best_depth
@@ -88,7 +88,7 @@ def gain(learned: Record, finals: pd.DataFrame) -> dict[str, float | int | None]
 def _steps(learned: Record, runs: pd.DataFrame) -> dict[str, int | None]:
     """Median steps to 95 % test accuracy, None if not reached: with the activation and with ReLU; and the last step."""
     arms = {"own": runs[runs.learned == learned.key], "relu": runs[runs.arm == "ReLU"]}
-    medians = {arm: pd.to_numeric(part.test_steps_to_95).fillna(np.inf).median() for arm, part in arms.items()}
+    medians = {arm: median_steps(part.test_steps_to_95) for arm, part in arms.items()}
     return {arm: int(n) if np.isfinite(n) else None for arm, n in medians.items()} | {"last": int(runs.steps.max())}
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from lib import algorithmic, figures, metrics, splines
 from lib.curves import Frequency, dominant_frequency
+from lib.intervals import median_steps
 
 LEARNED = "learned from zeros"
 LEVEL = 0.95  # test accuracy at which a task counts as solved (Section 3.5)
@@ -104,16 +105,6 @@ def each_seed(finals: pd.DataFrame) -> Figure:
     axes.grid()
     figure.legend(loc="outside lower center", ncols=2)
     return figure
-
-
-def median_steps(steps: pd.Series) -> float:
-    """Median of the steps to 95 %; infinite where it is a run that never gets there.
-
-    Example:
-        >>> median_steps(pd.Series([100, 300, None]))
-        300.0
-    """
-    return float(pd.to_numeric(steps).fillna(np.inf).median()) if len(steps) else np.inf
 
 
 def steps_table(finals: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 from lib.curves import Frequency
 from lib.figures_grokking import frequency_of
 from lib.findings import NOT_RUN, Finding, Read, judge
+from lib.intervals import median_steps
 from lib.reading import Collected
 from lib.results import Record
 from lib.sections.grokking import LEARNED, RELU
@@ -36,7 +37,7 @@ def faster_on_addition(read: Read) -> Finding:
     runs = runs[runs.data == "a+b mod 27"] if (runs.data == "a+b mod 27").any() else runs
     last = int(runs.steps.max())
     learned, relu = (runs[runs.arm == arm].steps_to_95 for arm in (LEARNED, RELU))
-    median, of_relu = (arm.fillna(np.inf).median() if len(arm) else np.inf for arm in (learned, relu))  # never: last
+    median, of_relu = map(median_steps, (learned, relu))
     reached = f"{int(learned.notna().sum())} of {len(learned)} seeds with the learned activation, {int(relu.notna().sum())} of {len(relu)} with ReLU"
     if not np.isfinite(median):
         return Finding(f"95 % within {last:,} steps: {reached}", "not reproduced")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 
@@ -109,3 +110,13 @@ def _finite(values: Sequence[float], name: str, least: int) -> np.ndarray:
 def _check_level(level: float) -> None:
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level}")
+
+
+def median_steps(steps: pd.Series) -> float:
+    """Median of the steps to 95 %; infinite where it is a run that never gets there.
+
+    Example:
+        >>> median_steps(pd.Series([100, 300, None]))
+        300.0
+    """
+    return float(pd.to_numeric(steps).fillna(np.inf).median()) if len(steps) else np.inf
