@@ -6,7 +6,7 @@ from lib.experiments import Learn, Train
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
 from lib.results import Store
-from lib.sections.plans import Stages, check_profile, usable
+from lib.sections.plans import Stages, check_profile, usable, validation_speed
 from lib.training import Optimiser
 
 Restarts = tuple[tuple[int, int, float], ...]
@@ -164,9 +164,6 @@ class Grokking:
         return self.reuse(learn, "selection", 0, steps, held_out=0.1)
 
     def best(self, restarts: list[Learn], steps: int = 0) -> Learn | None:
-        """The restart with the highest mean validation accuracy over evaluations in equal ratios of steps."""
-
-        def merit(learn):
-            return float(self.store.get(self.selection(learn, steps)).arrays["validation_accuracy"].mean())
-
-        return max(usable(self.store, restarts), key=merit, default=None)
+        """The restart whose selection run learns earliest."""
+        restarts = usable(self.store, restarts)
+        return max(restarts, key=lambda run: validation_speed(self.store, self.selection(run, steps)), default=None)

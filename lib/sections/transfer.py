@@ -1,5 +1,6 @@
 """Transfer of learned activations across tasks (Section 4, Appendix E.3)."""
 
+import itertools
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ from lib.networks import Activation, Network
 from lib.results import Store
 from lib.sections.grokking import CONSTANT, SPLIT
 from lib.sections.grokking import PLANS as GROKKING
-from lib.sections.plans import Stages, check_profile, usable, validation_accuracy
+from lib.sections.plans import Stages, check_profile, usable, validation_accuracy, validation_speed
 from lib.splines import is_constant
 from lib.training import Optimiser
 
@@ -23,8 +24,9 @@ class Matrix:
 
     tasks: names of algorithmic tasks, the rows and the columns. steps, width, seed: of the networks of the matrix.
     own_seeds: the other seeds of each task with ReLU and with its own activation (Figure 28).
-    lr: for tasks with up to ``outputs`` results. batch: of the tasks that have more pairs than that. restart: n_c, t,
-    eta. learning: Algorithm 1's other settings for one task, jointly: for all tasks at once.
+    lr: for tasks with up to ``outputs`` results. batch: of the tasks that have more pairs than that. restarts: n_c, t,
+    eta; the seed is the position. learning: Algorithm 1's other settings for one task, jointly: for all tasks at once,
+    with the first restart alone.
     """
 
     tasks: tuple[str, ...]
@@ -35,7 +37,7 @@ class Matrix:
     batch: int
     seed: int
     own_seeds: tuple[int, ...]
-    restart: tuple[int, int, float]
+    restarts: tuple[tuple[int, int, float], ...]
     learning: Settings
     jointly: Settings
     learning_width: int
@@ -73,14 +75,16 @@ class Plan:
 
 # What the paper profile costs, from measured times on an idle core:
 #   matrix    24 columns x 22 rows x 5,000 steps                                   about 90 core-minutes
-#   learning  240,000 inner steps per task at width 128                            75 core-minutes; on all at once 25
+#   learning  240,000 inner steps per task and restart at width 128                320 core-minutes
+#             4.4 million inner steps on all at once                               75 core-minutes
+#   selection 22 tasks, 4 restarts                                                 16 core-minutes
 #   images    3 datasets, 2 restarts, 5 seeds, 4 hidden layers, batches of 1024    about 75 core-minutes
 #   depths    3 datasets, 4 activations, 3 depths                                  about 12 core-minutes a seed
 # NOTE[DIFF]: batches of 1,024 for the algorithmic tasks with more pairs (modulus 53 and S5), in place of all pairs.
 # NOTE[DIFF]: for these the learning rate is in proportion to the number of results (1 for modulus 27). The loss is a
 # mean over the outputs, so with rate 1 they would need as many more steps.
 # NOTE[DIFF]: 5,000 steps in place of up to 60,000, the same for every cell. "Solved with ReLU" therefore means: within
-# these steps. One restart per activation.
+# these steps. One restart for the activation of all tasks.
 # NOTE[DIFF]: image batches of 1,024 in place of 4,096, for all columns. A run of 4 layers takes 15 to 50 s.
 PLANS = {
     "smoke": Plan(
@@ -93,7 +97,7 @@ PLANS = {
             batch=60,
             seed=1,
             own_seeds=(2, 3),
-            restart=(60, 5, 0.01),
+            restarts=((60, 5, 0.01), (40, 5, 0.01)),
             learning=Settings(episodes=30, n_tr_start=30, n_tr_step=2, validation=0.1, watch=0.0),
             jointly=Settings(episodes=45, n_tr_start=30, n_tr_step=1, validation=0.1, watch=0.0),
             learning_width=32,
@@ -123,7 +127,7 @@ PLANS = {
             batch=1024,
             seed=1,
             own_seeds=(2, 3, 4, 5),
-            restart=GROKKING["paper"].constant_restarts[0],
+            restarts=GROKKING["paper"].constant_restarts,
             learning=CONSTANT,
             jointly=replace(CONSTANT, episodes=2200),  # 100 rounds
             learning_width=GROKKING["paper"].learning_width,
@@ -162,11 +166,9 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     """Figure 14: each activation (column) trained on each task (row). Figure 28: its diagonal and ReLU, more seeds.
 
     The activations are learned as those for other moduli in the grokking section.
-    NOTE[DIFF]: one restart per activation and one seed per cell. Where that restart learned nothing, so that the
+    NOTE[DIFF]: one seed per cell, and one restart for all tasks. Where no restart learned anything, so that the
     function is a constant, it has no column: its networks cannot but predict a constant.
     """
-    points, unroll, eta = plan.restart
-    spline = Activation("spline", points=points, low=-1.0, high=1.0)
 
     def optimiser(task: str) -> Optimiser:
         return Optimiser("sgd", plan.lr * max(1.0, algorithmic.examples(task)[2] / plan.outputs))
@@ -175,38 +177,54 @@ def matrix(plan: Matrix, store: Store) -> Stages:
         large = any(len(algorithmic.examples(task)[0]) > plan.batch for task in tasks)
         return plan.batch if large else Settings.batch  # all pairs
 
-    def learn(data: tuple[str, ...], settings: Settings) -> Learn:
+    def learn(data: tuple[str, ...], settings: Settings, seed: int) -> Learn:
+        points, unroll, eta = plan.restarts[seed]
         outer, inner = Optimiser("adam", eta), optimiser(data[0])
         if len(data) > 1:  # of a loss that is a sum over outputs
             inner = Optimiser("sgd", plan.lr / plan.outputs)
         settings = replace(settings, unroll=unroll, outer=outer, inner=inner, batch=batch(data))
-        network = Network(1, 1, plan.learning_width, 1, spline)
+        spline = Activation("spline", points=points, low=-1.0, high=1.0)
         arm = ALL if len(data) > 1 else learned_on(data[0])
-        return Learn("transfer", arm, data, "one-hot", network, settings, 0, split=SPLIT)
+        network = Network(1, 1, plan.learning_width, 1, spline)
+        return Learn("transfer", arm, data, "one-hot", network, settings, seed, split=SPLIT)
 
-    def row(arm: str, activation: Activation, learned: str = "") -> list[Train]:
+    def run(role: str, arm: str, task: str, activation: Activation, learned: str, seed: int, held_out: float) -> Train:
         network = Network(1, 1, plan.width, 1, activation)
-        return [
-            Train(
-                "transfer", "matrix", arm, task, "one-hot", network, optimiser(task), plan.steps, plan.seed, SPLIT,
-                learned, batch((task,)), validation=0.0, evaluations=150, log_spaced=True, complexity=False,
-            )
-            for task in plan.tasks
-        ]  # fmt: skip
+        return Train(
+            "transfer", role, arm, task, "one-hot", network, optimiser(task), plan.steps, seed, SPLIT,
+            learned, batch((task,)), validation=held_out, evaluations=150, log_spaced=True, complexity=False,
+        )  # fmt: skip
 
-    learning = {learned_on(task): learn((task,), plan.learning) for task in plan.tasks}
-    learning[ALL] = learn(plan.tasks, plan.jointly)
-    relu = row(RELU, Activation("relu"))
-    yield list(learning.values()) + relu
-    cells = [
-        run
-        for arm, source in learning.items()
-        if usable(store, [source]) and not is_constant(store.get(source).arrays["psi_hidden"])
-        for run in row(arm, spline, store.key(source))
+    def reuse(source: Learn, role: str, task: str, seed: int, held_out: float = 0.0) -> Train:
+        return run(role, source.arm, task, source.network.activation, store.key(source), seed, held_out)
+
+    def selection(source: Learn) -> Train:
+        """The run that a restart is judged by, as in the grokking section, on pairs taken from the training pairs."""
+        return reuse(source, "selection", source.data[0], 0, held_out=0.1)
+
+    seeds = range(len(plan.restarts))
+    restarts = {task: [learn((task,), plan.learning, seed) for seed in seeds] for task in plan.tasks}
+    jointly = learn(plan.tasks, plan.jointly, 0)
+    relu = [run("matrix", RELU, task, Activation("relu"), "", plan.seed, 0.0) for task in plan.tasks]
+    yield [jointly, *itertools.chain(*restarts.values()), *relu]
+    varied = {
+        task: [source for source in usable(store, sources) if not is_constant(store.get(source).arrays["psi_hidden"])]
+        for task, sources in restarts.items()
+    }
+    yield [selection(source) for sources in varied.values() for source in sources]
+    columns = [
+        max(sources, key=lambda source: validation_speed(store, selection(source)))
+        for sources in varied.values()
+        if sources
     ]
-    yield cells
-    own = relu + [run for run in cells if run.arm == learned_on(run.data)]
-    yield [replace(run, role="own", seed=seed) for seed in plan.own_seeds for run in own]
+    own = relu + [reuse(source, "matrix", source.data[0], plan.seed) for source in columns]
+    yield own + [
+        reuse(source, "matrix", task, plan.seed)
+        for source in columns + usable(store, [jointly])
+        for task in plan.tasks
+        if source.data != (task,)
+    ]
+    yield [replace(cell, role="own", seed=seed) for seed in plan.own_seeds for cell in own]
 
 
 def table_4(plan: Images, store: Store) -> Generator[list, None, list[Train]]:
