@@ -10,6 +10,7 @@ import base64
 import io
 import platform
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -144,26 +145,28 @@ def table(frame, *, caption: str, name: str | None = None) -> None:
 
 
 def provenance(profile: str, records: Iterable = ()) -> None:
-    """Where the page's numbers come from: commit, profile, records, package versions, hardware.
+    """Where the page's numbers come from: commit, profile, records and where they were computed, versions, hardware.
 
     The build of the book adds the execution time.
 
     Args:
         profile: what was run, "paper" or "smoke".
-        records: the records that the page read (anything with a `key`).
+        records: the records that the page read (anything with a `key` and a `provenance`).
     """
-    keys = sorted({record.key for record in records})
+    by_key = {record.key: record.provenance for record in records}
+    machines = Counter(f"{of['hardware']['cpu']}, torch {of['packages']['torch']}" for of in by_key.values())
     versions = ", ".join(f"{name} {version}" for name, version in sources.packages().items())
     hardware = sources.hardware()
     rows = {
         "Commit": commit_text(sources.code()),
         "Profile": profile,
-        "Records read": len(keys),
+        "Records read": len(by_key),
+        **({"Computed on": "; ".join(f"{n:,} on {name}" for name, n in machines.most_common())} if by_key else {}),
         "Packages": f"Python {platform.python_version()}, {versions}",
         "Hardware": f"{hardware['cpu']}, {hardware['cores']} cores, {platform.system()}",
     }
     text = markdown_rows(["What", "Value"], rows.items())
-    marked = {"kind": "provenance", "rows": list(rows.items()), "records": keys}
+    marked = {"kind": "provenance", "rows": list(rows.items()), "records": sorted(by_key)}
     _markdown(f"**Provenance**\n\n{text}", marked)
 
 

@@ -73,6 +73,11 @@ def hardware() -> dict[str, Any]:
     return {"cpu": model, "cores": cores}
 
 
+def rounding(provenance: dict[str, Any]) -> tuple:
+    """What the rounding of a result depends on, of its provenance: the processor and the versions of the packages."""
+    return provenance["hardware"]["cpu"], *sorted(provenance["packages"].items())
+
+
 def _backend() -> str | None:
     """The spline kernels in use; None if they were not."""
     kernels = sys.modules.get("lib.kernels")

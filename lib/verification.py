@@ -2,7 +2,8 @@
 
 Two numbers agree if they differ by at most ``tolerance`` relative to the larger one, or by at most 1e-6; two arrays of
 numbers if no difference is larger than that relative to the largest number in them. Everything else must be equal. On
-another processor sums are rounded differently, which long training runs amplify: there the comparison is not fair.
+another processor, or with other versions, sums are rounded differently, which long training runs amplify: the sample is
+of records that were computed as they would be here, if there are any.
 """
 
 import math
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from lib.configurations import rebuild
+from lib.provenance import hardware, packages, rounding
 from lib.results import Outcome, Record, Store
 from lib.workers import Pool
 
@@ -42,20 +44,30 @@ class Check:
 def choose(
     store: Store, kinds: dict[str, type], sample: int, *, seed: int, minutes: float = math.inf
 ) -> list[Record]:
-    """Return up to ``sample`` random records of the present versions that took at most ``minutes`` in all."""
+    """Return up to ``sample`` random records of the present versions that took at most ``minutes`` in all.
+
+    Where some of them were computed on a processor and with packages like those here, only these are chosen from.
+    """
     if sample < 1:
         raise ValueError(f"sample must be at least 1, got {sample}")
     if not minutes > 0:
         raise ValueError(f"minutes must be positive, got {minutes}")
     versions = {kind: cls.version for kind, cls in kinds.items()}
     records = [record for record in store.records() if record.version == versions.get(record.kind)]
-    random.Random(seed).shuffle(records)
+    here = rounding({"hardware": hardware(), "packages": packages()})
+    like_here = [record for record in records if rounding(record.provenance) == here]
+    known = ", ".join(f"{name} {version}" for name, version in packages().items())
+    print(f"{len(like_here)} of {len(records)} records were computed as here, with {hardware()['cpu']}, {known}")
+    if not like_here:
+        print("long runs round differently elsewhere, so their numbers will not agree; means over seeds should")
+    candidates = like_here or records
+    random.Random(seed).shuffle(candidates)
     chosen, left = [], 60 * minutes
-    for record in records:
+    for record in candidates:
         if len(chosen) < sample and record.provenance["duration_s"] <= left:
             chosen.append(record)
             left -= record.provenance["duration_s"]
-    print(f"{len(chosen)} of {len(records)} records of the present versions are computed again")
+    print(f"{len(chosen)} of {len(candidates)} are computed again")
     return chosen
 
 

@@ -346,8 +346,7 @@ say(claims.section("shortcuts", reading.reader(profile, data_dir, shortcuts=resu
 # %% tags=["remove-input"]
 if results.records:
     hours = sum(record.provenance["duration_s"] for record in results.records) / 3600
-    machines = ", ".join(sorted({record.provenance["hardware"]["cpu"] for record in results.records}))
-    say(f"The {len(results.records)} records behind this page took {hours:.2f} core-hours ({machines}).")
+    say(f"The {len(results.records)} records behind this page took {hours:.2f} core-hours.")
 say("`make results SECTION=shortcuts` computes what is missing.")
 
 # %% tags=["remove-input"]

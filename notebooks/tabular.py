@@ -554,9 +554,8 @@ if profile == "paper" and sources.MANIFEST.exists():
 
 # %% tags=["remove-input"]
 hours = sum(record.provenance["duration_s"] for record in results.records) / 3600
-cores = results.records[0].provenance["hardware"]["cpu"] if results.records else ""
 if profile == "paper" and results.records:
-    say(f"`make results SECTION=tabular` computes what is missing. The {len(results.records)} records that are here took {hours:.1f} core-hours on {cores}.")
+    say(f"`make results SECTION=tabular` computes what is missing. The {len(results.records)} records that are here took {hours:.1f} core-hours.")
 else:
     say("`make results SECTION=tabular` computes the full-scale records.")
 

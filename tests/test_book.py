@@ -80,6 +80,7 @@ print(len(colours), len(set(colours)))
 # %% tags=["remove-input"]
 class Record:
     key = "run-0123456789ab"
+    provenance = {"hardware": {"cpu": "a processor"}, "packages": {"torch": "9.9"}}
 
 
 provenance(profile, [Record()])
@@ -195,9 +196,9 @@ def test_the_page_ends_with_its_provenance_and_says_the_profile_on_top(page):
     rows = dict(
         (cell.get_text() for cell in row.find_all("td")) for row in page.select("#provenance tbody tr")
     )
-    assert list(rows) == ["Commit", "Profile", "Records read", "Packages", "Hardware", "Execution time"]
+    assert list(rows) == ["Commit", "Profile", "Records read", "Computed on", "Packages", "Hardware", "Execution time"]
     assert rows["Profile"] == "smoke" and re.fullmatch(r"\d+\.\d s", rows["Execution time"])
-    assert rows["Records read"] == "1"
+    assert rows["Records read"] == "1" and rows["Computed on"] == "1 on a processor, torch 9.9"
     assert "run-0123456789ab" in page.select_one("#provenance details").get_text()
     assert "Profile smoke" in page.find(class_="bd-header-announcement").get_text()
 

@@ -1,6 +1,7 @@
 """What the helpers of the pages refuse, and what they show."""
 
 import re
+from types import SimpleNamespace
 
 import pandas
 import pytest
@@ -100,13 +101,15 @@ def test_a_table_without_caption_is_refused():
 
 
 def test_provenance_lists_the_records_once(capsys):
-    class Record:
-        key = "run-0123"
+    def record(key, cpu):
+        return SimpleNamespace(key=key, provenance={"hardware": {"cpu": cpu}, "packages": {"torch": "9.9"}})
 
-    display.provenance("smoke", [Record(), Record()])
+    display.provenance("smoke", [record("run-0", "A"), record("run-0", "A"), record("run-1", "B"), record("run-2", "A")])
     shown = capsys.readouterr().out
-    assert "| Records read | 1 |" in shown and "| Profile | smoke |" in shown
-    assert "torch" in shown
+    assert "| Records read | 3 |" in shown and "| Profile | smoke |" in shown
+    assert "| Computed on | 2 on A, torch 9.9; 1 on B, torch 9.9 |" in shown
+    display.provenance("smoke")
+    assert "Computed on" not in capsys.readouterr().out
 
 
 def test_the_commit_is_short_and_unknown_without_git():

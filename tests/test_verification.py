@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from experiments_for_tests import KINDS, Drifting, Failing, Resuming, Small, Squares, fingerprints
 
+from lib import provenance
+from lib.provenance import hardware
 from lib.results import Outcome, Store
 from lib.sweep import run_here
 from lib.verification import choose, compare, verify
@@ -94,6 +96,20 @@ def test_the_sample_is_random_limited_and_of_the_present_versions(store):
     assert len(choose(store, KINDS, 100, seed=0, minutes=3.5)) == 3
     put(store, Squares(()), {}, seconds=6.0)
     assert "squares" in [record.kind for record in choose(store, KINDS, 100, seed=0, minutes=10.1)]
+
+
+def test_the_sample_is_of_records_computed_as_here_if_there_are_any(store, monkeypatch, capsys):
+    monkeypatch.setattr(provenance, "hardware", lambda: {"cpu": "another", "cores": 2})
+    elsewhere = [put(store, Small(value), {}).key for value in range(3)]
+    monkeypatch.setattr(provenance, "packages", lambda: {"torch": "1.0"})
+    elsewhere.append(put(store, Small(3), {}).key)
+    monkeypatch.undo()
+    assert {record.key for record in choose(store, KINDS, 9, seed=0)} == set(elsewhere)
+    assert "0 of 4 records were computed as here" in (printed := capsys.readouterr().out) and "will not agree" in printed
+    monkeypatch.setattr(provenance, "hardware", lambda: {**hardware(), "cores": 999})  # changes no rounding
+    here = [put(store, Small(value), {}).key for value in (4, 5)]
+    assert {record.key for record in choose(store, KINDS, 9, seed=0)} == set(here)
+    assert "2 of 6 records were computed as here" in (printed := capsys.readouterr().out) and "will not" not in printed
 
 
 @pytest.mark.parametrize(("arguments", "rule"), [((0, 1), "sample must be"), ((1, 0), "minutes must be")])
