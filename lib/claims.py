@@ -9,8 +9,6 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from lib import findings_grokking, findings_images, findings_shortcuts, findings_tabular, findings_transfer
 from lib.findings import NOT_RUN, Finding, Read
 
@@ -22,7 +20,7 @@ class Claim:
     Args:
         name: C1 ... C18. section, heading: the notebook and the part of it that have the evidence.
         statement: what the paper says. paper: its number or figure. rule: when it counts as reproduced or in part.
-        decide: from the sections' records to a Finding; None while nothing is computed for it.
+        decide: from the sections' records to a Finding.
     """
 
     name: str
@@ -31,7 +29,7 @@ class Claim:
     statement: str
     paper: str
     rule: str
-    decide: Callable[[Read], Finding] | None = None
+    decide: Callable[[Read], Finding]
 
     @property
     def address(self) -> str:
@@ -39,11 +37,6 @@ class Claim:
         anchor = re.sub(r"[^\w -]", "", self.heading.lower()).replace(" ", "-")
         return f"../notebooks/{self.section}.ipynb#{anchor}"
 
-    def settle(self, read: Read) -> Finding:
-        """The finding; "not yet run" where records are missing."""
-        if self.decide is None:
-            return NOT_RUN
-        return self.decide(read)
 
 
 CLAIMS = (
@@ -111,7 +104,7 @@ def section(name: str, read: Read) -> str:
     """The claims whose evidence is in this notebook, as the notebook shows them: with a link to the rule of each."""
     blocks = []
     for claim in for_section(name):
-        finding = claim.settle(read)
+        finding = claim.decide(read)
         rule = f"**Rule**: [as stated for {claim.name}](#claim-{claim.name.lower()})."
         blocks.append(block(claim, finding, f"**{claim.name}: {finding.label}**", rule))
     return "\n\n".join([*blocks, "All claims and their rules are on the [claims page](../book/claims.ipynb)."])
@@ -119,11 +112,11 @@ def section(name: str, read: Read) -> str:
 
 def settled(read: Read) -> dict[str, Finding]:
     """The finding on each claim."""
-    return {claim.name: claim.settle(read) for claim in CLAIMS}
+    return {claim.name: claim.decide(read) for claim in CLAIMS}
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:
     """How many claims have which verdict."""
     verdicts = [finding.verdict for finding in findings]
     order = ("reproduced", "in part", "not reproduced", "not yet run")
-    return {name: int(np.sum([v == name for v in verdicts])) for name in order}
+    return {name: verdicts.count(name) for name in order}

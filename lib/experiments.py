@@ -16,7 +16,7 @@ from lib import datasets, metalearning, metrics, splines
 from lib.metalearning import Settings, Task
 from lib.networks import Network, Params, Psi, loss_and_delta
 from lib.results import Outcome
-from lib.training import Optimiser, train
+from lib.training import Optimiser, Trained, train
 
 MONITORED_ROWS = 10_000  # training rows that the training accuracy is measured on
 LOSS_OF = {"classification": "cross_entropy", "binary": "logistic", "regression": "mse", "one-hot": "mse"}
@@ -132,7 +132,8 @@ class Train:
     def label(self) -> str:
         return f"{self.role}, {self.arm}, {self.data}, depth {self.network.depth}, seed {self.seed}"
 
-    def run(self, context) -> Outcome:
+    def trained(self, context, snapshots: bool = False) -> tuple[Network, Psi, Parts, Trained]:
+        """The network, its activation, the data and the training; with snapshots, the weights at each evaluation."""
         parts = load_parts(self.data, self.task, self.split, self.validation, context.data_dir)
         network = replace(self.network, inputs=parts.inputs, outputs=parts.outputs)
         psi = learned_psi(context.store, self.learned) if self.learned else {}
@@ -146,8 +147,13 @@ class Train:
             monitor=self.monitor(network, psi, parts),
             generator=torch.Generator().manual_seed(self.seed),
             batch=self.batch,
+            snapshots=snapshots,
             best="validation_accuracy" if self.validation else None,
         )
+        return network, psi, parts, done
+
+    def run(self, context) -> Outcome:
+        network, psi, parts, done = self.trained(context)
         history = {name: np.array(values) for name, values in done.history.items()}
         at = int(np.flatnonzero(history["step"] == done.best_step)[0])
         numbers = {name: float(values[at]) for name, values in history.items() if name != "step"}

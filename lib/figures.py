@@ -47,7 +47,7 @@ def summary(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*by, "arm", "n", "mean", "half_width", "gain", "gain_half_width"])
 
 
-def accuracies(table: pd.DataFrame, panels: Sequence[str], label: str = "test accuracy (%)") -> Figure:
+def accuracies(table: pd.DataFrame, panels: Sequence[str]) -> Figure:
     """One panel per dataset: the mean accuracy of each arm with its interval.
 
     Args:
@@ -67,7 +67,7 @@ def accuracies(table: pd.DataFrame, panels: Sequence[str], label: str = "test ac
         ax.set(title=name_of(data), xlim=(-0.5, len(part) - 0.5))
         ax.margins(y=0.25)
         ax.grid(axis="y")
-    axes[0, 0].set_ylabel(label)
+    axes[0, 0].set_ylabel("test accuracy (%)")
     return figure
 
 

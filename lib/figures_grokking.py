@@ -14,6 +14,7 @@ from lib.curves import Frequency, dominant_frequency
 from lib.intervals import median_steps
 
 LEARNED = "learned from zeros"
+ENLARGED = 0.15  # half width of the middle of a function that is shown enlarged, in units of z
 LEVEL = 0.95  # test accuracy at which a task counts as solved (Section 3.5)
 
 
@@ -199,19 +200,18 @@ def frequency_of(values: np.ndarray, low: float, high: float) -> Frequency:
     return dominant_frequency(splines.grid(len(values), low, high), torch.from_numpy(np.asarray(values)))
 
 
-def functions(panels: Sequence[tuple[str, np.ndarray, bool]], low: float, high: float, zoom: float = 0.15) -> Figure:
+def functions(panels: Sequence[tuple[str, np.ndarray, bool]], low: float, high: float) -> Figure:
     """Learned functions, one row each: the whole range at the left, the middle enlarged at the right.
 
     Args:
         panels: (title, control values (n_c,), whether it is the selected one) of each.
-        zoom: half width of the enlarged part, in units of z.
     """
     figure, axes = plt.subplots(
         len(panels), 2, figsize=(7, 1.35 * len(panels) + 0.6), width_ratios=[2.2, 1], squeeze=False, sharex="col"
     )
     for (wide, near), (title, values, selected) in zip(axes, panels, strict=True):
         grid = splines.grid(len(values), low, high).numpy()
-        inside = np.abs(grid) <= zoom
+        inside = np.abs(grid) <= ENLARGED
         colour = figures.ARMS[LEARNED][0] if selected else "C6"
         wide.plot(grid, values, color=colour, linewidth=1.0)
         near.plot(grid[inside], values[inside], color=colour, marker=".", markersize=4, linewidth=1.2)

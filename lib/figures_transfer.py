@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from lib.figures import curves, plus_minus
 from lib.intervals import Interval, interval
-from lib.sections.transfer import ALL, RELU, learned_on
+from lib.sections.transfer_matrix import ALL, RELU, learned_on
+from lib.splines import is_constant
 
 PAPER_SCORES = {"ReLU": 19.9, "task-specific": 54.0, "all tasks": 61.5}  # Figure 14, mean per column in %
 PAPER_SPREAD = (22.2, 80.5)  # least and greatest of the task-specific columns
@@ -107,6 +108,16 @@ def column_means(scores: Scores) -> dict[str, Interval]:
     if ALL in scores.score:
         means["all tasks"] = interval(scores.score[ALL])
     return means
+
+
+def learned_nothing(learning: pd.DataFrame) -> pd.Series:
+    """Per task, how many restarts diverged or left the function a constant.
+
+    Args:
+        learning: Learn records with the columns task, diverged, record.
+    """
+    nothing = [run.diverged or is_constant(run.record.arrays["psi_hidden"]) for run in learning.itertuples()]
+    return pd.Series(nothing, learning.index, dtype=int).groupby(learning.task, sort=False).sum()
 
 
 def own_activations(runs: pd.DataFrame, functions: dict[str, np.ndarray | None]) -> Figure:

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from lib.figures import name_of, plus_minus
 from lib.intervals import Correlation, spearman
-from lib.sections.transfer import ALL, RELU, Images, learned_on
+from lib.sections.transfer import Images
+from lib.sections.transfer_matrix import ALL, RELU, learned_on
 
 PAPER_TABLE = {  # Table 4: accuracy in % on mnist, fashion_mnist, svhn, cifar10; mean change and its spread
     RELU: (76.7, 73.9, 42.9, 16.1, 0.0, 0.0),

@@ -4,7 +4,7 @@
 from lib import figures, figures_transfer, figures_transfer_images
 from lib.findings import NOT_RUN, Finding, Read, judge
 from lib.intervals import paired_interval
-from lib.sections.transfer import ALL, learned_on
+from lib.sections.transfer_matrix import ALL, learned_on
 
 
 def transfer_across_tasks(read: Read) -> Finding:

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from lib import baselines, landscapes, metrics
 from lib.baselines import Baseline
-from lib.experiments import LOSS_OF, Parts, Train, learned_psi, load_parts, schedule
+from lib.experiments import LOSS_OF, Parts, Train, load_parts
 from lib.landscapes import Landscape
 from lib.metrics import Model
 from lib.networks import Network, Params, Psi, loss_and_delta
 from lib.results import Outcome
-from lib.training import Trained, train
+from lib.training import Trained
 
 LOSS_ROWS = 2000  # training rows that a loss landscape is measured on
 PATHS = 50  # of the total variation at each point of a landscape
@@ -73,7 +73,7 @@ class Panels:
                 )
             scores = baselines.fit(of.model, record.numbers["settings"], parts, of.seed)
             return self.with_slices({"test_accuracy": record.numbers["test_accuracy"]}, {}, scores, parts)
-        network, psi, parts, done = trained_again(of, context)
+        network, psi, parts, done = replace(of, complexity=False).trained(context, snapshots=True)
         at = done.history["step"].index(done.best_step)
         numbers, arrays = self.landscapes(network, psi, parts, done)
         numbers["test_accuracy"] = done.history["test_accuracy"][at]
@@ -164,7 +164,7 @@ class Paths:
 
     def run(self, context) -> Outcome:
         of = self.run_of
-        network, psi, parts, done = trained_again(of, context)
+        network, psi, parts, done = replace(of, complexity=False).trained(context, snapshots=True)
         x, generator = parts.train.x, torch.Generator().manual_seed(self.seed)
         paths = metrics.sample_paths(x, parts.train.labels, generator=generator)
 
@@ -187,27 +187,6 @@ class Paths:
             "test_accuracy": done.history["test_accuracy"][at],
         }
         return Outcome(numbers, {"outputs": outputs.numpy(), "variations": tv.per_path[: self.shown].numpy()})
-
-
-def trained_again(of: Train, context) -> tuple[Network, Psi, Parts, Trained]:
-    """The network of a run, its learned activation, its data, and the training with the weights at each evaluation."""
-    parts = load_parts(of.data, of.task, of.split, of.validation, context.data_dir)
-    network = replace(of.network, inputs=parts.inputs, outputs=parts.outputs)
-    psi = learned_psi(context.store, of.learned) if of.learned else {}
-    done = train(
-        network,
-        psi,
-        (parts.train.x, parts.train.y),
-        loss=LOSS_OF[of.task],
-        optimiser=of.optimiser,
-        evaluate_at=schedule(of.steps, of.evaluations, of.log_spaced),
-        monitor=replace(of, complexity=False).monitor(network, psi, parts),
-        generator=torch.Generator().manual_seed(of.seed),
-        batch=of.batch,
-        snapshots=True,
-        best="validation_accuracy" if of.validation else None,
-    )
-    return network, psi, parts, done
 
 
 def slice_places(parts: Parts, count: int, seed: int) -> list[tuple[Tensor, tuple[int, int]]]:

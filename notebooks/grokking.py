@@ -332,7 +332,7 @@ say(claims.section("grokking", reading.reader(profile, data_dir, grokking=result
 # %% [markdown]
 # ## What differs from the paper, and why
 #
-# - One of the 22 tasks has all restarts, seeds and steps, three more additions have fewer steps. All 22, with one restart, five seeds and still fewer steps, are in [transfer](transfer.ipynb).
+# - One of the 22 tasks has all steps, three more additions have fewer. All 22, with as many restarts and seeds and still fewer steps, are in [transfer](transfer.ipynb).
 # - Widths and parts of the training data use one activation, learned at width 128 with all training pairs; the paper does not say whether it learned one for each.
 # - For the other moduli episodes have a constant length, which a trial showed to take a third of the time.
 # - A ReLU network that has not reached 95 % at the last step gives a lower bound of the ratio, not a number. In the paper ReLU gets there; why ours does not is not known.

@@ -50,7 +50,8 @@ from lib.experiments import accuracy, load_parts, schedule
 from lib.figures import name_of, summary
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
-from lib.sections.transfer import PLANS, learned_on
+from lib.sections.transfer import PLANS
+from lib.sections.transfer_matrix import learned_on
 from lib.training import Optimiser, train
 
 # %% [markdown]
@@ -138,22 +139,26 @@ if matrix_done:
     above = "Above the line: easy tasks. " if 0 < easy < n else ""
     say(
         f"These results are {where}: {n} of the paper's {len(algorithmic.TASKS)} tasks, {easy} of them easy, {scores.score.shape[1]} activations, {len(cells)} networks of {cells['network.width'].iloc[0]} units. "
-        f"Every cell has {cells.steps.iloc[0]:,} steps, in place of the paper's 60,000, and one seed; each activation is from one restart."
+        f"Every cell has {cells.steps.iloc[0]:,} steps, in place of the paper's 60,000, and one seed. Each activation is the best of {len(plan.matrix.restarts)} restarts by held-out pairs, that for all tasks of one."
     )
     if scores.noise:
         say(
             f"On {len(scores.noise)} tasks ({', '.join(scores.noise)}) no network is above 10 % test accuracy after these steps. Their scores compare noise, so the means are given without them too."
         )
     learning = results.frame("learn", task="one-hot")
-    nothing = [
-        row.data[0] for row in learning.itertuples()
-        if len(row.data) == 1 and row.arm not in set(cells.arm)
-    ]  # fmt: skip
+    alone = learning[learning.arm != "learned on all"].assign(task=lambda frame: frame.data.str[0])
+    still = figures_transfer.learned_nothing(alone)
+    nothing = [task for task in still.index if learned_on(task) not in set(cells.arm)]
+    say(
+        f"Of the {len(alone)} restarts, {int(still.sum())} learned nothing within {alone['settings.episodes'].min()} episodes of {alone['settings.n_tr_max'].min():,} steps: the function is still a constant"
+        + (" or the learning diverged" if alone.diverged.any() else "")
+        + f". On {int((still == 0).sum())} of {len(still)} tasks all of them learned something."
+    )
     if nothing:
         fit = cells[(cells.arm == "ReLU") & cells.data.isin(nothing)].train_accuracy_last
         say(
-            f"**On {len(nothing)} tasks nothing was learned** within our {learning['settings.episodes'].min()} episodes of {learning['settings.n_tr_max'].min():,} steps: the function stayed constant, or the "
-            f"learning diverged, and it has no column ({', '.join(nothing)}). With ReLU, networks twice as wide fit {100 * fit.min():.0f} to {100 * fit.max():.0f} % of the training pairs of these tasks in {cells.steps.iloc[0]:,} steps."
+            f"**On {len(nothing)} {'task' if len(nothing) == 1 else 'tasks'} nothing was learned** in any restart, so there is no column ({', '.join(nothing)}). "
+            f"With ReLU, networks twice as wide fit {100 * fit.min():.0f} to {100 * fit.max():.0f} % of the training pairs of these tasks in {cells.steps.iloc[0]:,} steps."
         )
     show(
         lambda: figures_transfer.heat_map(scores),
@@ -301,7 +306,7 @@ say(
 #   training pairs at once. So is the activation for all tasks: learned on batches of at most 1,024.
 # - Their learning rate is in proportion to the number of results: 1 is for modulus 27, so about 2 for modulus 53 and 4.4 for S5. The loss is a mean over the outputs, and with rate 1, the
 #   paper's, a task with more outputs needs as many more steps. For all tasks at once the loss is a sum over the outputs, so that each task counts as much.
-# - One restart per activation and one seed per cell; the intervals of the mean scores are over tasks.
+# - One seed per cell; the intervals of the mean scores are over tasks. The activation for all tasks is from one restart.
 # - Batches of 1,024 images instead of 4,096, for all activations alike.
 # - CIFAR-10 is its first 20,000 training images, and all its accuracies are near chance (10 %). ReLU on MNIST is far above the paper's number; the paper does not list its optimiser.
 # - SVHN is not among the image datasets. The inner optimiser is the same for all datasets.

@@ -80,7 +80,7 @@ def test_the_claims_are_those_of_the_records(read):
 def test_every_claim_is_in_the_table_with_its_verdict(read):
     table = readme.claims_block(read)
     for claim in claims.CLAIMS:
-        assert re.search(rf"^\| {claim.name} \|.*\| {re.escape(claim.settle(read).label)} \|", table, re.MULTILINE)
+        assert re.search(rf"^\| {claim.name} \|.*\| {re.escape(claim.decide(read).label)} \|", table, re.MULTILINE)
 
 
 def test_the_files_that_the_readme_links_exist():

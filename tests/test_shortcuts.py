@@ -323,7 +323,7 @@ def test_names_are_those_of_the_datasets():
 
 
 def test_the_claims_are_settled_from_the_records(smoke):
-    findings = {claim.name: claim.settle(lambda section: smoke) for claim in claims.for_section("shortcuts")}
+    findings = {claim.name: claim.decide(lambda section: smoke) for claim in claims.for_section("shortcuts")}
     assert list(findings) == ["C10", "C11", "C12"]
     final = runs(smoke, "final")
     second = 100 * final[final.arm == RELU].last_second
@@ -337,6 +337,6 @@ def test_the_claims_are_settled_from_the_records(smoke):
 
 def test_the_claims_wait_for_missing_records(smoke):
     partial = replace(smoke, missing=1)
-    assert {claim.settle(lambda section: partial).verdict for claim in claims.for_section("shortcuts")} == {
+    assert {claim.decide(lambda section: partial).verdict for claim in claims.for_section("shortcuts")} == {
         "not yet run"
     }

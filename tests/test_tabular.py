@@ -327,7 +327,7 @@ def test_the_best_learned_arm_is_chosen_by_validation_rows():
 
 def test_claims_of_the_tables_are_settled_by_the_small_profile(smoke):
     """All of C5 to C9 but C6, which compares tables: there is one."""
-    findings = {claim.name: claim.settle(lambda section: smoke.collected) for claim in claims.for_section("tabular")}
+    findings = {claim.name: claim.decide(lambda section: smoke.collected) for claim in claims.for_section("tabular")}
     assert list(findings) == ["C5", "C6", "C7", "C8", "C9"]
     assert findings.pop("C6") == claims.NOT_RUN
     assert all(found.verdict in ("reproduced", "in part", "not reproduced") for found in findings.values())
@@ -339,7 +339,7 @@ def test_claims_of_the_tables_are_settled_by_the_small_profile(smoke):
 @pytest.mark.parametrize("name", ["C5", "C6", "C7", "C8", "C9"])
 def test_claims_of_the_tables_stay_open_without_records(name):
     claim = next(claim for claim in claims.CLAIMS if claim.name == name)
-    assert claim.settle(lambda section: Collected([], 5)) == claims.NOT_RUN
+    assert claim.decide(lambda section: Collected([], 5)) == claims.NOT_RUN
 
 
 def test_panels_of_a_baseline_need_its_record(tmp_path):

@@ -14,7 +14,8 @@ from lib.figures_transfer import matrix_scores, transfer_scores
 from lib.reading import Collected
 from lib.results import Store
 from lib.sections import PROFILES, SECTIONS
-from lib.sections.transfer import ALL, PLANS, RELU, learned_on
+from lib.sections.transfer import PLANS
+from lib.sections.transfer_matrix import ALL, RELU, learned_on
 
 NEVER = np.nan
 
@@ -184,16 +185,28 @@ def store(tmp_path):
     return Store(tmp_path, fingerprints=lambda name: f"sha of {name}")
 
 
-def fill(store, stages, diverged=(), constant=()):
-    """Answer each stage with made-up records; return the stages."""
-    seen = []
+def fill(store, stages, diverged=(), constant=(), merit=None):
+    """Answer each stage with made-up records; return the stages.
+
+    diverged, constant: arms, or pairs of arm and seed. merit: per arm, the validation accuracy of each restart.
+    """
+    seen, seed_of = [], {}
+
+    def among(experiment, arms):
+        return experiment.arm in arms or (experiment.arm, experiment.seed) in arms
+
     for stage in stages:
         seen.append(stage)
         for experiment in stage:
             learn = isinstance(experiment, Learn)
-            numbers = {"diverged": learn and experiment.arm in diverged}
-            numbers |= {} if learn else {"validation_accuracy": 0.5 + 0.01 * (experiment.optimiser.name == "adam")}
-            arrays = {"psi_hidden": np.zeros(3) if experiment.arm in constant else np.arange(3.0)} if learn else {}
+            numbers = {"diverged": learn and among(experiment, diverged)}
+            if learn:
+                seed_of[store.key(experiment)] = experiment.seed
+                arrays = {"psi_hidden": np.zeros(3) if among(experiment, constant) else np.arange(3.0)}
+            else:
+                numbers["validation_accuracy"] = 0.5 + 0.01 * (experiment.optimiser.name == "adam")
+                curve = (merit or {}).get(experiment.arm, [0.5] * 9)[seed_of.get(experiment.learned, 0)]
+                arrays = {"validation_accuracy": np.array([0.0, 2 * curve])}
             store.put(experiment, results.Outcome(numbers, arrays), START, 1.0)
     return seen
 
@@ -227,7 +240,10 @@ def test_the_paper_profile_learns_on_each_task_and_on_all_of_them(store):
     assert tasks == algorithmic.TASKS and len(tasks) == 22
     stages = fill(store, SECTIONS["transfer"]("paper", store))
     learning = [run for stage in stages for run in stage if isinstance(run, Learn) and run.task == "one-hot"]
-    assert [run.data for run in learning] == [(task,) for task in tasks] + [tasks]
+    assert len(set(learning)) == len(learning) and learning[0].data == tasks  # on all tasks, one restart
+    assert [(run.data, run.seed) for run in learning[1:]] == [((task,), seed) for task in tasks for seed in range(4)]
+    selected = [run for stage in stages for run in stage if isinstance(run, Train) and run.role == "selection" and run.task == "one-hot"]
+    assert len(selected) == 4 * len(tasks) and all(run.validation > 0 and run.arm == learned_on(run.data) for run in selected)
     cells = [run for stage in stages for run in stage if isinstance(run, Train) and run.role == "matrix"]
     for run in [*cells, *learning]:  # all pairs at once where there are few, else batches
         names = run.data if isinstance(run, Learn) else (run.data,)
@@ -254,6 +270,24 @@ def test_an_activation_that_learned_nothing_has_no_column(store):
     columns = {run.arm for stage in stages for run in stage if isinstance(run, Train) and run.role == "matrix"}
     assert columns == {RELU, ALL} | {learned_on(task) for task in PLANS["smoke"].matrix.tasks[1:]}
     assert lost not in {run.arm for stage in stages for run in stage if isinstance(run, Train)}
+
+
+def test_the_restart_that_learns_earliest_is_used(store):
+    """On the first task the better second restart; on the second it diverged, on the third it is constant."""
+    first, second, third = map(learned_on, PLANS["smoke"].matrix.tasks)
+    stages = fill(
+        store,
+        SECTIONS["transfer"]("smoke", store),
+        diverged=((second, 1),),
+        constant=((third, 1),),
+        merit={first: [0.4, 0.6], second: [0.1, 0.9], third: [0.1, 0.9]},
+    )
+    everything = [run for stage in stages for run in stage]
+    sources = {store.key(run): run.seed for run in everything if isinstance(run, Learn)}
+    used = {run.arm: sources[run.learned] for run in everything if isinstance(run, Train) and run.role in ("matrix", "own") and run.learned}
+    assert used == {first: 1, second: 0, third: 0, ALL: 0}
+    selected = {(run.arm, sources[run.learned]) for run in everything if isinstance(run, Train) and run.role == "selection" and run.task == "one-hot"}
+    assert selected == {(first, 0), (first, 1), (second, 0), (third, 0)}
 
 
 def test_other_depths_repeat_the_final_runs_but_for_their_depth(store):
@@ -288,7 +322,7 @@ class Given(Collected):
 
 def settle(name, frame, missing=0):
     claim = next(claim for claim in claims.CLAIMS if claim.name == name)
-    return claim.settle(lambda section: Given(frame, missing))
+    return claim.decide(lambda section: Given(frame, missing))
 
 
 def curve(luck, highest, last):
@@ -416,8 +450,8 @@ def test_c14_waits_for_the_whole_sweep():
     claim = next(claim for claim in claims.CLAIMS if claim.name == "C14")
     incomplete = Given(frame, 3)
     object.__setattr__(incomplete, "lacking", frozenset({"sweep"}))
-    assert claim.settle(lambda section: incomplete) == claims.NOT_RUN
-    assert claim.settle(lambda section: Given(frame, 3)).verdict == "reproduced"
+    assert claim.decide(lambda section: incomplete) == claims.NOT_RUN
+    assert claim.decide(lambda section: Given(frame, 3)).verdict == "reproduced"
 
 
 def test_the_main_setting_counts_up_to_the_last_step_of_the_sweep():
