@@ -1,12 +1,14 @@
 """Run all benchmarks and write their record: ``python -m benchmarks [repeats]``.
 
-The record, data/results/speed.json, is what the book's page "Speed" is made of.
+The record, data/results/speed.json, is what the book's page "Speed" is made of, with that of a GPU if there is one.
 """
 
 import json
 import sys
 import time
 from datetime import UTC, datetime
+
+import torch
 
 from benchmarks import activation, complexity, landscape, metastep, replicas, sweeps
 from lib.files import write_atomically
@@ -32,6 +34,8 @@ def main(repeats: int | None) -> None:
     text = json.dumps(plain(record, "record"), indent=1) + "\n"
     write_atomically(ROOT / "speed.json", text.encode())
     print(text)
+    if torch.cuda.is_available():
+        replicas.main(repeats or 5)
 
 
 if __name__ == "__main__":

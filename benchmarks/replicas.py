@@ -1,20 +1,26 @@
-"""Replicas of Algorithm 1 as one batch (lib.replicas) against one after the other, on a GPU if there is one.
+"""Replicas of Algorithm 1 as one batch (lib.replicas) against one after the other.
 
 Run from the repository's root: ``python -m benchmarks.replicas [repeats]``. One episode of 20 steps, the last 5
-unrolled. On a CPU, one after the other is lib.metalearning.learn, on one thread; on a GPU it is a batch of one.
+unrolled. On a CPU, one after the other is lib.metalearning.learn, on one thread; on a GPU it is a batch of one. What a
+GPU measures is written to data/results/speed_gpu.json; ``python -m benchmarks`` measures the CPU.
 """
 
+import json
 import sys
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import torch
 
 from benchmarks.timing import milliseconds, one_thread, ratio
 from lib.experiments import load_parts
+from lib.files import write_atomically
 from lib.metalearning import Settings, Task, learn
 from lib.networks import Activation, Network
+from lib.provenance import provenance
 from lib.replicas import learn_replicas
+from lib.results import ROOT, plain
 from lib.training import Optimiser
 
 COUNTS = (1, 8, 32)
@@ -34,9 +40,9 @@ def tasks(device: torch.device) -> dict[str, Task]:
     return {name: replace(task, x=task.x.to(device), y=task.y.to(device)) for name, task in every.items()}
 
 
-def measure(repeats: int = 5) -> dict:
+def measure(repeats: int = 5, device: str = "cpu") -> dict:
     """Per task: milliseconds per replica one by one, and how much faster a batch of each size is, per replica."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(device)
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     rows = {}
     with one_thread():
@@ -58,8 +64,18 @@ def measure(repeats: int = 5) -> dict:
     return {"device": name, "counts": COUNTS, "tasks": rows}
 
 
-if __name__ == "__main__":
-    measured = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+def main(repeats: int) -> None:
+    """Measure on a GPU if there is one, print, and keep what a GPU measured."""
+    started, begin, gpu = datetime.now(UTC), time.monotonic(), torch.cuda.is_available()
+    measured = measure(repeats, "cuda" if gpu else "cpu")
     for label, row in measured["tasks"].items():
         faster = ", ".join(f"{n}: {row[str(n)]['ratio']:.2f}" for n in measured["counts"])
         print(f"{label} on {measured['device']}: {row['ms']:.1f} ms alone; times faster in a batch of {faster}")
+    if gpu:
+        measured |= {"repeats": repeats, "provenance": provenance(started, time.monotonic() - begin)}
+        text = json.dumps(plain(measured, "record"), indent=1) + "\n"
+        write_atomically(ROOT / "speed_gpu.json", text.encode())
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)

@@ -216,20 +216,42 @@ if record and "landscape" in record:
 # to one batch with `torch.func.vmap`. `lib.replicas` does that, with the same random numbers and the same results as one by one.
 
 # %% tags=["remove-input"]
+path = ROOT / "speed_gpu.json"
+gpu = json.loads(path.read_text()) if path.exists() else None
+
+
+def batches_of(measured, cell):
+    """The table of one device."""
+    head = ["an episode of 20 steps", "one replica alone (ms)", *(f"batch of {n}: times faster" for n in measured["counts"])]
+    return pd.DataFrame([[name, f"{row['ms']:.0f}", *(cell(row[str(n)]) for n in measured["counts"])] for name, row in measured["tasks"].items()], columns=head)
+
+
 if record:
     batch = record["replicas"]
+    table(batches_of(batch, ratio), caption="Replicas of Algorithm 1 as one batch against one after the other, measured on a CPU, one thread. Below 1, the batch is slower.")
+    largest = str(max(batch["counts"]))
+    worst, best = (f(row[largest]["ratio"] for row in batch["tasks"].values()) for f in (min, max))
+    say(f"On a CPU a batch of {largest} is {worst:.2f} to {best:.2f} times as fast as its replicas one by one.")
+if gpu:
+    of = gpu["provenance"]
     table(
-        pd.DataFrame([[name, f"{row['ms']:.0f}", *(ratio(row[str(n)]) for n in batch["counts"])] for name, row in batch["tasks"].items()],
-                     columns=["an episode of 20 steps", "one replica alone (ms)", *(f"batch of {n}: times faster" for n in batch["counts"])]),
-        caption=f"Replicas of Algorithm 1 as one batch against one after the other, measured on {'a CPU, one thread' if batch['device'] == 'CPU' else batch['device']}. Below 1, the batch is slower.",
-    )  # fmt: skip
-    if batch["device"] == "CPU":
-        largest = str(max(batch["counts"]))
-        worst, best = (f(row[largest]["ratio"] for row in batch["tasks"].values()) for f in (min, max))
-        say(
-            f"On a CPU a batch of {largest} is {worst:.2f} to {best:.2f} times as fast as its replicas one by one. "
-            "**Not measured on a GPU**: none was at hand; `make bench` measures it where there is one."
+        batches_of(gpu, lambda row: f"{row['ratio']:.2f}"),
+        caption=f"The same on one {gpu['device']}: medians of {gpu['repeats']} turns (torch {of['packages']['torch']}, {of['start'][:10]}).",
+    )
+    largest = str(max(gpu["counts"]))
+    per_replica = {name: row["ms"] / row[largest]["ratio"] for name, row in gpu["tasks"].items()}
+    say(
+        f"On the GPU a replica in a batch of {largest} takes {min(per_replica.values()):.1f} to {max(per_replica.values()):.1f} ms, for networks this small mostly to launch the operations. "
+        + (
+            "So, with as many replicas to run, it does the work of "
+            + " and of ".join(f"{record['replicas']['tasks'][name]['ms'] / ms:.0f} cores like the one above ({name})" for name, ms in per_replica.items())
+            + "."
+            if record
+            else ""
         )
+    )
+else:
+    say("**Not measured on a GPU**: `make bench` measures it where there is one.")
 
 # %% tags=["remove-input"]
 provenance(profile)
