@@ -63,6 +63,7 @@ import numpy as np
 import pandas as pd
 
 from lib import figures_own_data
+from lib.curves import turning_points
 from lib.display import provenance, say, show, table
 
 TITLES = {"grokking": "Grokking", "images": "Image classification", "regression": "Image regression", "tabular": "Tabular data, hidden", "inputs": "Tabular data, inputs", "transfer": "Several tasks, and single ones for transfer"}
@@ -130,9 +131,14 @@ for group, names in groups.items():
     ranges = " and ".join(ranges)
     say(f"## {TITLES[group]}")
     kind = "input activations, one thin line per column, that start as the identity" if group == "inputs" else "functions for hidden layers"
+    turns = {}
+    for name, (_, g) in zip(names, entries, strict=True):
+        found = turns.setdefault(STARTS[name.split("-")[-1]], [])
+        found += [turning_points(values) for values in g.values.reshape(-1, g.values.shape[-1])]
+    shapes = "; ".join(f"{start}: {min(found)} to {max(found)}, half of them at most {np.median(found):.0f}" for start, found in turns.items())
     show(
         lambda entries=entries: figures_own_data.gallery(entries),
-        alt=f"{TITLES[group]}: {len(names)} small plots of learned {kind}, over {ranges}, titled with the data, the start and the optimiser.",
+        alt=f"{TITLES[group]}: {len(names)} small plots of learned {kind}, over {ranges}, titled with the data, the start and the optimiser. Turning points of a function, {shapes}.",
         caption=f"{TITLES[group]}: learned {kind}; horizontal: the pre-activation or input, over {ranges}; vertical: the value, each panel with its own scale. {MARK}: no clear gain over ReLU.",
         name=f"fig-gallery-{group}",
     )

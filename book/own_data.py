@@ -51,6 +51,7 @@ import torch
 from safetensors import safe_open
 
 from lib import figures_own_data, metrics, splines
+from lib.curves import turning_points
 from lib.display import provenance, say, show
 from lib.intervals import interval, paired_interval
 from lib.metalearning import Settings, Task, learn
@@ -242,7 +243,7 @@ def verdict(arm):
 z = wide(spline).first(runs["learned"][0][0], parts[2][0])
 density = torch.histc(z.clamp(-3, 3), 40, -3, 3).numpy() / z.numel()
 g = best.module(narrow)
-turns = int((g.values.diff().sign().diff() != 0).sum())
+turns = turning_points(g.values)
 within = float(z.abs().quantile(0.95))
 busy = int((splines.grid(spline.points, spline.low, spline.high).abs() <= within).sum())
 show(

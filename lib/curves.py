@@ -105,6 +105,18 @@ def activation_distance(
     return min(best, fit(sign * float(refined.x)), key=lambda f: f.distance)
 
 
+def turning_points(values: Tensor) -> int:
+    """How often a function at these points (n,) turns from rising to falling or back; flat pieces do not count.
+
+    Example:
+        >>> turning_points(torch.tensor([0.0, 1.0, 1.0, 2.0, 0.0, 0.0, 3.0]))
+        2
+    """
+    rising = values.diff().sign()
+    rising = rising[rising != 0]
+    return int((rising[1:] != rising[:-1]).sum())
+
+
 def dominant_frequency(grid: Tensor, values: Tensor) -> Frequency:
     """The strongest frequency of a sine-like function, and how much of the function it is (claim C15).
 

@@ -45,6 +45,7 @@ import pandas as pd
 import torch
 
 from lib import algorithmic, claims, figures_grokking, figures_transfer, figures_transfer_images, metalearning, reading
+from lib.curves import turning_points
 from lib.display import provenance, say, show, table
 from lib.experiments import accuracy, load_parts, schedule
 from lib.figures import name_of, summary
@@ -211,9 +212,11 @@ if matrix_done:
     figure_count = -(-len(functions) // 12)
     for part in range(figure_count):
         some = dict(list(functions.items())[part * len(functions) // figure_count : (part + 1) * len(functions) // figure_count])
+        turns = [turning_points(torch.from_numpy(psi)) for psi in some.values() if psi is not None]
         show(
             lambda some=some: figures_transfer.own_activations(own, some),
-            alt=f"Small panels, one for each of {len(some)} tasks: test and training accuracy over training steps with ReLU and with the activation learned on the task, and below it that function. {means}.",
+            alt=f"Small panels, one for each of {len(some)} tasks: test and training accuracy over training steps with ReLU and with the activation learned on the task, and below it that function, "
+            f"an irregular oscillation that turns {min(turns)} to {max(turns)} times. {means}.",
             caption=f"Each task with ReLU and with its own activation: accuracy over steps on test pairs (thick) and on training pairs (dotted), {f'mean of {seeds} seeds with 95 % bands' if seeds > 1 else 'one seed'}, "
             "and below it the function on $[-1, 1]$ (the paper's Figure 28"
             + (f", part {part + 1} of {figure_count}" if figure_count > 1 else "")

@@ -8,7 +8,7 @@ import torch
 from scipy.optimize import least_squares
 from torch.nn import functional as F
 
-from lib.curves import activation_distance, dominant_frequency
+from lib.curves import activation_distance, dominant_frequency, turning_points
 
 GRID = torch.linspace(-5, 5, 201, dtype=torch.float64)
 
@@ -153,3 +153,11 @@ def test_the_highest_frequency():
 def test_frequency_refuses(grid, values, message):
     with pytest.raises(ValueError, match=message):
         dominant_frequency(grid, values)
+
+
+def test_turning_points_are_those_of_the_function_not_of_its_flat_pieces():
+    x = torch.linspace(-5, 5, 400, dtype=torch.float64)
+    assert turning_points((2 * torch.pi * x).sin()) == 20  # 2 in each of 10 periods
+    assert [turning_points(f(x)) for f in (torch.relu, torch.tanh, torch.square, torch.zeros_like)] == [0, 0, 1, 0]
+    assert turning_points(torch.nn.functional.gelu(x)) == 1
+    assert turning_points(torch.tensor([0.0, -1, -1, 2, 2, 1])) == turning_points(torch.tensor([0.0, -1, 2, 1])) == 2
