@@ -81,7 +81,7 @@ PLANS = {
             jointly=Settings(episodes=180, n_tr_start=50, n_tr_step=3, batch=1024),
             learning_width=32,
             depths=(1, 2, 3),
-            depth_seeds=(1, 2, 3),
+            depth_seeds=(1, 2, 3, 4, 5),
         ),
     ),
 }
