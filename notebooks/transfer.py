@@ -151,7 +151,7 @@ if matrix_done:
     still = figures_transfer.learned_nothing(alone)
     nothing = [task for task in still.index if learned_on(task) not in set(cells.arm)]
     say(
-        f"Of the {len(alone)} restarts, {int(still.sum())} learned nothing within {alone['settings.episodes'].min()} episodes of {alone['settings.n_tr_max'].min():,} steps: the function is still a constant"
+        f"Of the {len(alone)} restarts, {int(still.sum())} learned nothing within {alone['settings.episodes'].min()} episodes of {alone.inner_steps.sum() / alone.episodes.sum():,.0f} steps: the function is still a constant"
         + (" or the learning diverged" if alone.diverged.any() else "")
         + f". On {int((still == 0).sum())} of {len(still)} tasks all of them learned something."
     )
@@ -160,6 +160,15 @@ if matrix_done:
         say(
             f"**On {len(nothing)} {'task' if len(nothing) == 1 else 'tasks'} nothing was learned** in any restart, so there is no column ({', '.join(nothing)}). "
             f"With ReLU, networks twice as wide fit {100 * fit.min():.0f} to {100 * fit.max():.0f} % of the training pairs of these tasks in {cells.steps.iloc[0]:,} steps."
+        )
+    tried = results.frame(role="selection", task="one-hot")
+    ends = 100 * pd.Series([run.record.arrays["validation_accuracy"][-1] for run in tried.itertuples()], tried.data).groupby(level=0, sort=False).agg(["min", "max", "size"])
+    apart = (ends["max"] - ends["min"])[ends["size"] > 1]
+    if len(apart):
+        most = apart.idxmax()
+        say(
+            f"How much hangs on the restart: at the end of the runs that select, the best and the worst restart of a task are {apart.median():.0f} points of held-out accuracy apart "
+            f"(median of the {len(apart)} tasks on which several learned something), at most {apart.max():.0f} ({most}: {ends['min'][most]:.0f} and {ends['max'][most]:.0f} %)."
         )
     show(
         lambda: figures_transfer.heat_map(scores),
