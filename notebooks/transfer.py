@@ -140,7 +140,7 @@ if matrix_done:
     above = "Above the line: easy tasks. " if 0 < easy < n else ""
     say(
         f"These results are {where}: {n} of the paper's {len(algorithmic.TASKS)} tasks, {easy} of them easy, {scores.score.shape[1]} activations, {len(cells)} networks of {cells['network.width'].iloc[0]} units. "
-        f"Every cell has {cells.steps.iloc[0]:,} steps, in place of the paper's 60,000, and one seed. Each activation is the best of {len(plan.matrix.restarts)} restarts by held-out pairs, that for all tasks of one."
+        f"Every cell has {cells.steps.iloc[0]:,} steps, in place of the paper's 60,000, and one seed. Each activation is the best of {len(plan.matrix.restarts)} restarts by held-out pairs; the one for all tasks has a single restart."
     )
     if scores.noise:
         say(
@@ -156,10 +156,11 @@ if matrix_done:
         + f". On {int((still == 0).sum())} of {len(still)} tasks all of them learned something."
     )
     if nothing:
-        fit = cells[(cells.arm == "ReLU") & cells.data.isin(nothing)].train_accuracy_last
+        fit = 100 * cells[(cells.arm == "ReLU") & cells.data.isin(nothing)].train_accuracy_last
+        few, many = f"{fit.min():.0f}", f"{fit.max():.0f}"
         say(
             f"**On {len(nothing)} {'task' if len(nothing) == 1 else 'tasks'} nothing was learned** in any restart, so there is no column ({', '.join(nothing)}). "
-            f"With ReLU, networks twice as wide fit {100 * fit.min():.0f} to {100 * fit.max():.0f} % of the training pairs of these tasks in {cells.steps.iloc[0]:,} steps."
+            f"With ReLU, networks twice as wide fit {few if few == many else f'{few} to {many}'} % of the training pairs there in {cells.steps.iloc[0]:,} steps."
         )
     tried = results.frame(role="selection", task="one-hot")
     ends = 100 * pd.Series([run.record.arrays["validation_accuracy"][-1] for run in tried.itertuples()], tried.data).groupby(level=0, sort=False).agg(["min", "max", "size"])
@@ -212,11 +213,20 @@ if matrix_done:
     sure = gains[gains.gain.abs() > gains.half_width]
     with_own = own[own.data.isin(gains.index)]
     relu, mine = (100 * part.test_accuracy_last.mean() for part in (with_own[with_own.arm == "ReLU"], with_own[with_own.arm != "ReLU"]))
+    reached = with_own.groupby(["data", "arm"]).test_accuracy_last.mean().unstack()
+    low = int((reached.max(axis=1) < 0.1).sum())
+    weak = specific.columns.isin([learned_on(task) for task in reached.index[reached.drop(columns="ReLU").max(axis=1) < 0.1]])
+    if 0 < weak.sum() < len(weak):
+        say(
+            f"What transfers has to be learned first: the {weak.sum()} activations with which networks do not reach 10 % test accuracy on their own task score {100 * specific.loc[:, weak].mean(axis=None):.1f} % "
+            f"on average over all tasks, the other {(~weak).sum()} {100 * specific.loc[:, ~weak].mean(axis=None):.1f} %. The best column is {specific.mean().idxmax().removeprefix('learned on ')}."
+        )
     means = f"Mean test accuracy at the end, over the {len(gains)} tasks on which something was learned: {relu:.0f} % with ReLU, {mine:.0f} % with the task's own activation"
     if seeds > 1:
         say(
             f"With its own activation, a task's test accuracy after {own.steps.iloc[0]:,} steps is above ReLU's with 95 % confidence ({seeds} seeds) on {(sure.gain > 0).sum()} of {len(gains)} tasks and below it on "
-            f"{(sure.gain < 0).sum()}; the largest gain is {100 * gains.gain.max():.0f} points ({gains.gain.idxmax()})."
+            f"{(sure.gain < 0).sum()}; the largest gain is {100 * gains.gain.max():.0f} points ({gains.gain.idxmax()}). "
+            f"On {low} of them it stays below 10 % with both, so that a gain there is of little use."
         )
     figure_count = -(-len(functions) // 12)
     for part in range(figure_count):
