@@ -120,6 +120,13 @@ def learned_nothing(learning: pd.DataFrame) -> pd.Series:
     return pd.Series(nothing, learning.index, dtype=int).groupby(learning.task, sort=False).sum()
 
 
+def restarts_apart(selection: pd.DataFrame) -> pd.DataFrame:
+    """Per task with several restarts: the best and worst validation accuracy at the end of the runs that select."""
+    ends = pd.Series([run.record.arrays["validation_accuracy"][-1] for run in selection.itertuples()], selection.data)
+    by_task = ends.groupby(level=0, sort=False).agg(best="max", worst="min", restarts="size")
+    return by_task.loc[by_task.restarts > 1, ["best", "worst"]]
+
+
 def own_activations(runs: pd.DataFrame, functions: dict[str, np.ndarray | None]) -> Figure:
     """Accuracy over steps on each task, with ReLU and with its own activation, which stands below.
 

@@ -163,13 +163,12 @@ if matrix_done:
             f"With ReLU, networks twice as wide fit {few if few == many else f'{few} to {many}'} % of the training pairs there in {cells.steps.iloc[0]:,} steps."
         )
     tried = results.frame(role="selection", task="one-hot")
-    ends = 100 * pd.Series([run.record.arrays["validation_accuracy"][-1] for run in tried.itertuples()], tried.data).groupby(level=0, sort=False).agg(["min", "max", "size"])
-    apart = (ends["max"] - ends["min"])[ends["size"] > 1]
+    apart = figures_transfer.restarts_apart(tried)
     if len(apart):
-        most = apart.idxmax()
+        gap, most = apart["best"] - apart["worst"], (apart["best"] - apart["worst"]).idxmax()
         say(
-            f"How much hangs on the restart: at the end of the runs that select, the best and the worst restart of a task are {apart.median():.0f} points of held-out accuracy apart "
-            f"(median of the {len(apart)} tasks on which several learned something), at most {apart.max():.0f} ({most}: {ends['min'][most]:.0f} and {ends['max'][most]:.0f} %)."
+            f"How much hangs on the restart: at the end of the runs that select, the best and the worst restart of a task are {100 * gap.median():.0f} points of held-out accuracy apart "
+            f"(median of the {len(apart)} tasks on which several learned something), at most {100 * gap.max():.0f} ({most}: {100 * apart['worst'][most]:.0f} and {100 * apart['best'][most]:.0f} %)."
         )
     show(
         lambda: figures_transfer.heat_map(scores),

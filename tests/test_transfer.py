@@ -177,6 +177,26 @@ def test_own_activations_show_training_beside_test_and_where_nothing_was_learned
     plt.close(figure)
 
 
+def test_restarts_of_one_task_are_compared_at_the_end_and_a_single_one_is_left_out():
+    def run(task, *accuracies):
+        return {"data": task, "record": SimpleNamespace(arrays={"validation_accuracy": np.array(accuracies)})}
+
+    table = pd.DataFrame([run("p", 0.9, 0.5), run("q", 0.1, 0.3), run("p", 0.0, 0.75), run("p", 0.2, 0.6)])
+    apart = figures_transfer.restarts_apart(table)
+    assert apart.to_dict("index") == {"p": {"best": 0.75, "worst": 0.5}}
+
+
+def test_a_restart_that_diverged_or_is_constant_learned_nothing():
+    def run(task, diverged, psi):
+        record = SimpleNamespace(arrays={"psi_hidden": np.array(psi)})
+        return {"task": task, "diverged": diverged, "record": record}
+
+    table = pd.DataFrame([
+        run("p", False, [0.0, 0.0]), run("q", False, [0.0, 0.1]), run("p", True, [0.0, 2.0]), run("p", False, [1.0, 2.0])
+    ])  # fmt: skip
+    assert figures_transfer.learned_nothing(table).to_dict() == {"p": 2, "q": 0}
+
+
 # --- the section ------------------------------------------------------------------------------------------------------
 
 
