@@ -222,13 +222,13 @@ gpu = json.loads(path.read_text()) if path.exists() else None
 
 def batches_of(measured, cell):
     """The table of one device."""
-    head = ["an episode of 20 steps", "one replica alone (ms)", *(f"batch of {n}: times faster" for n in measured["counts"])]
+    head = ["an episode of 20 steps", "alone (ms)", *(f"batch of {n}" for n in measured["counts"])]
     return pd.DataFrame([[name, f"{row['ms']:.0f}", *(cell(row[str(n)]) for n in measured["counts"])] for name, row in measured["tasks"].items()], columns=head)
 
 
 if record:
     batch = record["replicas"]
-    table(batches_of(batch, ratio), caption="Replicas of Algorithm 1 as one batch against one after the other, measured on a CPU, one thread. Below 1, the batch is slower.")
+    table(batches_of(batch, ratio), caption="Replicas of Algorithm 1 as one batch, on a CPU, one thread: how many times faster than alone a replica is. Below 1, the batch is slower.")
     largest = str(max(batch["counts"]))
     worst, best = (f(row[largest]["ratio"] for row in batch["tasks"].values()) for f in (min, max))
     say(f"On a CPU a batch of {largest} is {worst:.2f} to {best:.2f} times as fast as its replicas one by one.")
