@@ -128,7 +128,7 @@ if record:
     show(
         activation_bars,
         alt=f"Dots on a logarithmic axis: forward and backward time as a multiple of GELU. This library {rows[best]['ratio']:.2f}, without a compiler {rows['torch']['ratio']:.1f}, tensor indexing {rows['indexing']['ratio']:.1f}.",
-        caption=f"The learned activation costs {rows[best]['ratio']:.2f} times a GELU (quartiles {rows[best]['low']:.2f} to {rows[best]['high']:.2f}), tensor indexing {rows['indexing']['ratio']:.1f} times (4,096 × 256 values; bars are quartiles).",
+        caption=f"With {label(best).removeprefix('this library, ')} kernels the learned activation costs {rows[best]['ratio']:.2f} times a GELU (quartiles {rows[best]['low']:.2f} to {rows[best]['high']:.2f}), tensor indexing {rows['indexing']['ratio']:.1f} times (4,096 × 256 values, 50 control points; bars are quartiles; other sizes in the table above).",
         name="fig-speed-activation",
     )
 
@@ -236,19 +236,15 @@ if gpu:
     of = gpu["provenance"]
     table(
         batches_of(gpu, lambda row: f"{row['ratio']:.2f}"),
-        caption=f"The same on one {gpu['device']}: medians of {gpu['repeats']} turns (torch {of['packages']['torch']}, {of['start'][:10]}).",
+        caption=f"The same on one {gpu['device']}, where alone is a batch of one: medians of {gpu['repeats']} turns (torch {of['packages']['torch']}, {of['start'][:10]}).",
     )
     largest = str(max(gpu["counts"]))
     per_replica = {name: row["ms"] / row[largest]["ratio"] for name, row in gpu["tasks"].items()}
+    on_cpu = record["replicas"]["tasks"] if record else {}
+    cores = [f"{on_cpu[name]['ms'] / ms:.0f} ({name})" for name, ms in per_replica.items() if name in on_cpu]
     say(
-        f"On the GPU a replica in a batch of {largest} takes {min(per_replica.values()):.1f} to {max(per_replica.values()):.1f} ms, for networks this small mostly to launch the operations. "
-        + (
-            "So, with as many replicas to run, it does the work of "
-            + " and of ".join(f"{record['replicas']['tasks'][name]['ms'] / ms:.0f} cores like the one above ({name})" for name, ms in per_replica.items())
-            + "."
-            if record
-            else ""
-        )
+        f"On the GPU a replica in a batch of {largest} takes {min(per_replica.values()):.1f} to {max(per_replica.values()):.1f} ms. "
+        + (f"Against the time per replica on the core above (another run, with another version of PyTorch) that is the work of so many cores: {'; '.join(cores)}." if cores else "")
     )
 else:
     say("**Not measured on a GPU**: `make bench` measures it where there is one.")

@@ -1,5 +1,6 @@
 """The figures and tables of the grokking notebook (Section 3.5), from its records."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 
 from lib import algorithmic, figures, metrics, splines
 from lib.curves import Frequency, dominant_frequency
-from lib.intervals import median_steps
+from lib.intervals import bound_in_words, median_steps
 
 LEARNED = "learned from zeros"
 ENLARGED = 0.15  # half width of the middle of a function that is shown enlarged, in units of z
@@ -122,17 +123,12 @@ def steps_table(finals: pd.DataFrame) -> pd.DataFrame:
     found = found.reindex(pd.MultiIndex.from_product([arms, seeds]))  # NaN where there is no run
     for seed in seeds:
         relu, learned = (found.test[arm, seed] for arm in arms)
-        ratio = (
-            "—"
-            if np.isnan(learned)
-            else f"at least {last / learned:.1f}"
-            if np.isnan(relu)
-            else f"{relu / learned:.1f}"
-        )
+        first = last if np.isnan(relu) else relu
+        ratio = "—" if np.isnan(learned) else bound_in_words(first / learned, np.isnan(relu))
         cells = []
         for run in (found.loc[arm, seed] for arm in arms):
             cells += [f"not within {last:,}" if np.isnan(n) else f"{n:,.0f}" for n in (run.train, run.test)]
-            cells.append("—" if np.isnan(run.ratio) else f"{'at least ' if run.bound else ''}{run.ratio:.1f}")
+            cells.append("—" if np.isnan(run.ratio) else bound_in_words(run.ratio, run.bound))
         rows.append([seed, *cells, ratio])
     parts = ("95 % training", "95 % test", "delay")
     columns = [f"{arm.removesuffix(' from zeros')}: {part}" for arm in arms for part in parts]
@@ -145,19 +141,19 @@ def delay_words(runs: pd.DataFrame) -> str:
     if any(found.empty or found.train.isna().any() for found in (relu, learned)) or learned.bound.any():
         return "How much of the delay remains cannot be said: not every run that it needs reaches 95 %."
     before, after = (found[["train", "ratio", "gap"]].median() for found in (relu, learned))
-    least = "at least " if relu.bound.any() else ""
+    words = functools.partial(bound_in_words, bounded=bool(relu.bound.any()))
     first = "Memorising still comes first" if (learned.ratio > 1).all() else "Memorising does not always come first"
-    words = (
+    said = (
         f"{first} with the learned activation: 95 % of the training pairs after a median of {after.train:,.0f} "
         f"steps, 95 % of the test pairs {after.ratio:.1f} times as late. With ReLU it is {before.train:,.0f} "
-        f"steps, and then {least}{before.ratio:.1f} times as late."
+        f"steps, and then {words(before.ratio)} times as late."
     )
     if (after > before).any():
-        return words
+        return said
     return (
-        f"{words} So both come sooner. The delay as a ratio "
-        f"shrinks by a factor of {least}{before.ratio / after.ratio:.1f}, and counted in steps, from {least}"
-        f"{before.gap:,.0f} to {after.gap:,.0f}, by {least}{before.gap / after.gap:.0f}."
+        f"{said} So both come sooner. The delay as a ratio shrinks by a factor of {words(before.ratio / after.ratio)}, "
+        f"and counted in steps, from {words(before.gap, digits=0)} to {after.gap:,.0f}, by "
+        f"{words(before.gap / after.gap, digits=0)}."
     )
 
 

@@ -120,6 +120,21 @@ def learned_nothing(learning: pd.DataFrame) -> pd.Series:
     return pd.Series(nothing, learning.index, dtype=int).groupby(learning.task, sort=False).sum()
 
 
+def own_scores(scores: Scores) -> pd.DataFrame:
+    """Per task with an activation of its own: scores of that activation and of the one for all tasks.
+
+    Returns:
+        Columns own: on the task; others: mean over the other tasks; all: of the activation for all tasks on this one,
+        NaN without one.
+    """
+    specific, rows = scores.specific, {}
+    for task in specific.index:
+        if (arm := learned_on(task)) in specific:
+            joint = scores.score[ALL][task] if ALL in scores.score else np.nan
+            rows[task] = specific[arm][task], specific[arm].drop(task).mean(), joint
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["own", "others", "all"])
+
+
 def restarts_apart(selection: pd.DataFrame) -> pd.DataFrame:
     """Per task with several restarts: the best and worst validation accuracy at the end of the runs that select."""
     ends = pd.Series([run.record.arrays["validation_accuracy"][-1] for run in selection.itertuples()], selection.data)

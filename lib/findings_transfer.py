@@ -16,7 +16,7 @@ def transfer_across_tasks(read: Read) -> Finding:
     means = figures_transfer.column_means(scores)
     ours = figures_transfer.means_in_words(scores)
     if len(means) < 3:
-        return Finding(f"{ours}; the learning of the others diverged", "not reproduced")
+        return Finding(f"{ours}; nothing was learned by the others, or their learning diverged", "not reproduced")
     relu, specific, every = (means[name].mean for name in ("ReLU", "task-specific", "all tasks"))
     ahead = paired_interval(scores.score[ALL], scores.specific.mean(axis=1))
     ours += (
@@ -39,5 +39,10 @@ def transfer_across_images(read: Read) -> Finding:
     own = [arm == learned_on(data) for data, arm in best.items()]
     average = figures_transfer_images.mean_changes(table)
     words = "; ".join(f"{figures_transfer_images.arm_name(arm)} {100 * mean:+.1f} (SD over the datasets {100 * deviation:.1f})" for arm, mean, deviation in average.itertuples())
+    chance = [figures.name_of(data) for data, best in table.groupby("data")["mean"].max().items() if best < 0.2]
+    if chance:
+        words += f". On {', '.join(chance)} every activation is within 10 points of chance, so that its condition and its part in the means say little"
+    paper = figures_transfer_images.paper_own_best()
+    words += f". The paper's own table meets the first condition on {sum(paper.values())} of {len(paper)} datasets"
     every = bool(ALL in average.index and average["mean"][ALL] >= 0)
     return judge(f"{sum(own)} of {len(own)} datasets do best with their own; mean change in points: {words}", [*own, every])

@@ -112,6 +112,19 @@ def _check_level(level: float) -> None:
         raise ValueError(f"level must lie between 0 and 1, got {level}")
 
 
+def bound_in_words(value: float, bounded: bool, digits: int = 1) -> str:
+    """A number, or "at least" a lower bound, which is rounded down so that it stays one.
+
+    Example:
+        >>> bound_in_words(54.96, False), bound_in_words(54.96, True), bound_in_words(57271.9, True, 0)
+        ('55.0', 'at least 54.9', 'at least 57,271')
+    """
+    if not bounded:
+        return f"{value:,.{digits}f}"
+    down = math.floor(round(value * 10**digits, 9)) / 10**digits  # 10 times 0.1 is a whole number
+    return f"at least {down:,.{digits}f}"
+
+
 def median_steps(steps: pd.Series) -> float:
     """Median of the steps to 95 %; infinite where it is a run that never gets there.
 

@@ -74,7 +74,7 @@ def hardware() -> dict[str, Any]:
 
 
 def rounding(provenance: dict[str, Any]) -> tuple:
-    """What the rounding of a result depends on, of its provenance: the processor and the versions of the packages."""
+    """What tells, of a provenance, how results are rounded: the processor's name and the versions of the packages."""
     return provenance["hardware"]["cpu"], *sorted(provenance["packages"].items())
 
 

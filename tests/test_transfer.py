@@ -177,6 +177,15 @@ def test_own_activations_show_training_beside_test_and_where_nothing_was_learned
     plt.close(figure)
 
 
+def test_own_scores_stand_beside_the_others_and_the_one_for_all():
+    score = pd.DataFrame({RELU: [0, 0, 0.5], learned_on("p"): [1, 0.2, 0.4], learned_on("r"): [0, 1, 0.5], ALL: [0.9, 0.8, 1.0]}, list("pqr"))
+    scores = figures_transfer.Scores(score, pd.Series(False, list("pqr")), pd.Series(1.0, list("pqr")))
+    found = figures_transfer.own_scores(scores)
+    assert found.T.to_dict("list") == {"p": [1, pytest.approx(0.3), 0.9], "r": [0.5, 0.5, 1.0]}
+    without = figures_transfer.Scores(score.drop(columns=ALL), scores.easy, scores.best)
+    assert figures_transfer.own_scores(without)["all"].isna().all()
+
+
 def test_restarts_of_one_task_are_compared_at_the_end_and_a_single_one_is_left_out():
     def run(task, *accuracies):
         return {"data": task, "record": SimpleNamespace(arrays={"validation_accuracy": np.array(accuracies)})}
@@ -208,7 +217,7 @@ def store(tmp_path):
 def fill(store, stages, diverged=(), constant=(), merit=None):
     """Answer each stage with made-up records; return the stages.
 
-    diverged, constant: arms, or pairs of arm and seed. merit: per arm, the validation accuracy of each restart.
+    diverged, constant: arms, or pairs of arm and seed. merit: per arm, the curve of validation accuracy of each restart.
     """
     seen, seed_of = [], {}
 
@@ -225,8 +234,8 @@ def fill(store, stages, diverged=(), constant=(), merit=None):
                 arrays = {"psi_hidden": np.zeros(3) if among(experiment, constant) else np.arange(3.0)}
             else:
                 numbers["validation_accuracy"] = 0.5 + 0.01 * (experiment.optimiser.name == "adam")
-                curve = (merit or {}).get(experiment.arm, [0.5] * 9)[seed_of.get(experiment.learned, 0)]
-                arrays = {"validation_accuracy": np.array([0.0, 2 * curve])}
+                curves = (merit or {}).get(experiment.arm, [[0.0, 1.0]] * 9)
+                arrays = {"validation_accuracy": np.array(curves[seed_of.get(experiment.learned, 0)])}
             store.put(experiment, results.Outcome(numbers, arrays), START, 1.0)
     return seen
 
@@ -292,15 +301,21 @@ def test_an_activation_that_learned_nothing_has_no_column(store):
     assert lost not in {run.arm for stage in stages for run in stage if isinstance(run, Train)}
 
 
+def test_nor_has_one_for_all_tasks_that_learned_nothing(store):
+    stages = fill(store, SECTIONS["transfer"]("smoke", store), constant=(ALL,))
+    columns = {run.arm for stage in stages for run in stage if isinstance(run, Train) and run.role == "matrix"}
+    assert columns == {RELU} | {learned_on(task) for task in PLANS["smoke"].matrix.tasks}
+
+
 def test_the_restart_that_learns_earliest_is_used(store):
-    """On the first task the better second restart; on the second it diverged, on the third it is constant."""
+    """On the first task the second restart, though it ends lower; on the second it diverged, on the third it is constant."""
     first, second, third = map(learned_on, PLANS["smoke"].matrix.tasks)
     stages = fill(
         store,
         SECTIONS["transfer"]("smoke", store),
         diverged=((second, 1),),
         constant=((third, 1),),
-        merit={first: [0.4, 0.6], second: [0.1, 0.9], third: [0.1, 0.9]},
+        merit={first: [[0, 0, 1], [0, 0.9, 0.9]], second: [[0, 0, 1], [1, 1, 1]], third: [[0, 0, 1], [1, 1, 1]]},
     )
     everything = [run for stage in stages for run in stage]
     sources = {store.key(run): run.seed for run in everything if isinstance(run, Learn)}

@@ -43,10 +43,11 @@ class Matrix:
 
 
 # What the paper profile costs, from measured times on an idle core:
-#   learning  240,000 inner steps per task and restart at width 128                320 core-minutes
-#             4.4 million inner steps on all at once                               75 core-minutes
+#   learning  240,000 inner steps per task and restart at width 128                360 core-minutes
+#             4.4 million inner steps on all at once                               60 core-minutes
 #   selection 22 tasks, up to 4 restarts                                           10 core-minutes
-#   matrix    up to 24 columns x 22 rows x 5,000 steps                             about 90 core-minutes
+#   matrix    up to 24 columns x 22 rows x 5,000 steps                             90 core-minutes
+#   own       ReLU and the task's own activation, 4 more seeds                     30 core-minutes
 # NOTE[DIFF]: batches of 1,024 for the algorithmic tasks with more pairs (modulus 53 and S5), in place of all pairs.
 # NOTE[DIFF]: for these the learning rate is in proportion to the number of results (1 for modulus 27). The loss is a
 # mean over the outputs, so with rate 1 they would need as many more steps.
@@ -88,8 +89,9 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     """Figure 14: each activation (column) trained on each task (row). Figure 28: its diagonal and ReLU, more seeds.
 
     The activations are learned as those for other moduli in the grokking section.
-    NOTE[DIFF]: one seed per cell, and one restart for all tasks. Where no restart learned anything, so that the
-    function is a constant, it has no column: its networks cannot but predict a constant.
+    NOTE[DIFF]: one seed per cell, and one restart for the activation that is learned on all tasks at once. Where no
+    restart learned anything, so that the function is a constant, it has no column: its networks cannot but predict a
+    constant.
     """
 
     def optimiser(task: str) -> Optimiser:
@@ -129,10 +131,7 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     jointly = learn(plan.tasks, plan.jointly, 0)
     relu = [run("matrix", RELU, task, Activation("relu"), "", plan.seed, 0.0) for task in plan.tasks]
     yield [jointly, *itertools.chain(*restarts.values()), *relu]
-    varied = {
-        task: [source for source in usable(store, sources) if not is_constant(store.get(source).arrays["psi_hidden"])]
-        for task, sources in restarts.items()
-    }
+    varied = {task: not_constant(store, sources) for task, sources in restarts.items()}
     yield [selection(source) for sources in varied.values() for source in sources]
     columns = [
         max(sources, key=lambda source: validation_speed(store, selection(source)))
@@ -141,12 +140,17 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     ]
     cells = [
         reuse(source, "matrix", task, plan.seed)
-        for source in [*columns, *usable(store, [jointly])]
+        for source in [*columns, *not_constant(store, [jointly])]
         for task in plan.tasks
     ]
     yield cells
     own = relu + [cell for cell in cells if cell.arm == learned_on(cell.data)]
     yield [replace(cell, role="own", seed=seed) for seed in plan.own_seeds for cell in own]
+
+
+def not_constant(store: Store, restarts: list[Learn]) -> list[Learn]:
+    """The restarts that learned something."""
+    return [run for run in usable(store, restarts) if not is_constant(store.get(run).arrays["psi_hidden"])]
 
 
 def learned_on(data: str) -> str:
