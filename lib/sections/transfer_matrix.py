@@ -25,7 +25,7 @@ class Matrix:
     own_seeds: the other seeds of each task with ReLU and with its own activation (Figure 28).
     lr: for tasks with up to ``outputs`` results. batch: of the tasks that have more pairs than that. restarts: n_c, t,
     eta; the seed is the position. learning: Algorithm 1's other settings for one task, jointly: for all tasks at once,
-    with the first restart alone.
+    with the first restart alone. by_hand: activations as a control for what learning adds.
     """
 
     tasks: tuple[str, ...]
@@ -40,13 +40,16 @@ class Matrix:
     learning: Settings
     jointly: Settings
     learning_width: int
+    by_hand: tuple[Activation, ...]
 
 
+SINES = tuple(Activation("sine", alpha=k, amplitude=0.1) for k in (20.0, 40.0, 80.0, 160.0))
 # What the paper profile costs, from measured times on an idle core:
 #   learning  240,000 inner steps per task and restart at width 128                360 core-minutes
 #             4.4 million inner steps on all at once                               60 core-minutes
 #   selection 22 tasks, up to 4 restarts                                           10 core-minutes
 #   matrix    up to 24 columns x 22 rows x 5,000 steps                             90 core-minutes
+#   controls  4 sines, 2 runs on each task                                         25 core-minutes
 #   own       ReLU and the task's own activation, 4 more seeds                     30 core-minutes
 # NOTE[DIFF]: batches of 1,024 for the algorithmic tasks with more pairs (modulus 53 and S5), in place of all pairs.
 # NOTE[DIFF]: for these the learning rate is in proportion to the number of results (1 for modulus 27). The loss is a
@@ -67,6 +70,7 @@ MATRICES = {
         learning=Settings(episodes=30, n_tr_start=30, n_tr_step=2, validation=0.1, watch=0.0),
         jointly=Settings(episodes=45, n_tr_start=30, n_tr_step=1, validation=0.1, watch=0.0),
         learning_width=32,
+        by_hand=SINES[:2],
     ),
     "paper": Matrix(
         tasks=algorithmic.TASKS,
@@ -81,6 +85,7 @@ MATRICES = {
         learning=CONSTANT,
         jointly=replace(CONSTANT, episodes=2200),  # 100 rounds
         learning_width=GROKKING["paper"].learning_width,
+        by_hand=SINES,
     ),
 }
 
@@ -146,6 +151,21 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     yield cells
     own = relu + [cell for cell in cells if cell.arm == learned_on(cell.data)]
     yield [replace(cell, role="own", seed=seed) for seed in plan.own_seeds for cell in own]
+
+    # Hand-made activations on every task: one run that selects among them, as among restarts, and one that is compared.
+    by_hand = [(by_hand_arm(g), task, g) for g in plan.by_hand for task in plan.tasks]
+    yield [run("control trial", arm, task, g, "", 0, 0.1) for arm, task, g in by_hand]
+    yield [run("control", arm, task, g, "", plan.seed, 0.0) for arm, task, g in by_hand]
+
+
+def by_hand_arm(g: Activation) -> str:
+    """The arm of a sine that was made by hand.
+
+    Example:
+        >>> by_hand_arm(Activation("sine", alpha=20.0, amplitude=0.1))
+        'sine, k = 20'
+    """
+    return f"sine, k = {g.alpha:g}"
 
 
 def not_constant(store: Store, restarts: list[Learn]) -> list[Learn]:
