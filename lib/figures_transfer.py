@@ -135,6 +135,24 @@ def own_scores(scores: Scores) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["own", "others", "all"])
 
 
+def sines(trials: pd.DataFrame, runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Test accuracy at the last step with activations that were made by hand, the control for learned ones.
+
+    Args:
+        trials: the runs that select, runs: those that are compared; each of them has every arm on every task.
+
+    Returns:
+        Per task the accuracy with the arm that learns earliest on held-out pairs of the task (column chosen) and with
+        the one that does so on average over the tasks (shared); and the name of the latter.
+    """
+    merits = [run.record.arrays["validation_accuracy"].mean() for run in trials.itertuples()]
+    merit = pd.Series(merits, pd.MultiIndex.from_frame(trials[["data", "arm"]])).unstack()
+    accuracy = runs.pivot(index="data", columns="arm", values="test_accuracy_last").astype(float)
+    shared, chosen = merit.mean().idxmax(), merit.idxmax(axis=1)
+    best = [accuracy.loc[task, chosen[task]] for task in accuracy.index]
+    return pd.DataFrame({"chosen": best, "shared": accuracy[shared]}, accuracy.index), shared
+
+
 def restarts_apart(selection: pd.DataFrame) -> pd.DataFrame:
     """Per task with several restarts: the best and worst validation accuracy at the end of the runs that select."""
     ends = pd.Series([run.record.arrays["validation_accuracy"][-1] for run in selection.itertuples()], selection.data)

@@ -99,33 +99,20 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     constant.
     """
 
-    def optimiser(task: str) -> Optimiser:
-        return Optimiser("sgd", plan.lr * max(1.0, algorithmic.examples(task)[2] / plan.outputs))
-
-    def batch(tasks: tuple[str, ...]) -> int:
-        large = any(len(algorithmic.examples(task)[0]) > plan.batch for task in tasks)
-        return plan.batch if large else Settings.batch  # all pairs
-
     def learn(data: tuple[str, ...], settings: Settings, seed: int) -> Learn:
         points, unroll, eta = plan.restarts[seed]
-        outer, inner = Optimiser("adam", eta), optimiser(data[0])
+        outer, inner = Optimiser("adam", eta), optimiser_of(plan, data[0])
         if len(data) > 1:  # of a loss that is a sum over outputs
             inner = Optimiser("sgd", plan.lr / plan.outputs)
-        settings = replace(settings, unroll=unroll, outer=outer, inner=inner, batch=batch(data))
+        settings = replace(settings, unroll=unroll, outer=outer, inner=inner, batch=batch_of(plan, data))
         spline = Activation("spline", points=points, low=-1.0, high=1.0)
         arm = ALL if len(data) > 1 else learned_on(data[0])
         network = Network(1, 1, plan.learning_width, 1, spline)
         return Learn("transfer", arm, data, "one-hot", network, settings, seed, split=SPLIT)
 
-    def run(role: str, arm: str, task: str, activation: Activation, learned: str, seed: int, held_out: float) -> Train:
-        network = Network(1, 1, plan.width, 1, activation)
-        return Train(
-            "transfer", role, arm, task, "one-hot", network, optimiser(task), plan.steps, seed, SPLIT,
-            learned, batch((task,)), validation=held_out, evaluations=150, log_spaced=True, complexity=False,
-        )  # fmt: skip
-
     def reuse(source: Learn, role: str, task: str, seed: int, held_out: float = 0.0) -> Train:
-        return run(role, source.arm, task, source.network.activation, store.key(source), seed, held_out)
+        g, key = source.network.activation, store.key(source)
+        return trained(plan, role, source.arm, task, g, key, seed, held_out)
 
     def selection(source: Learn) -> Train:
         """The run that a restart is judged by, as in the grokking section, on pairs taken from the training pairs."""
@@ -134,7 +121,7 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     seeds = range(len(plan.restarts))
     restarts = {task: [learn((task,), plan.learning, seed) for seed in seeds] for task in plan.tasks}
     jointly = learn(plan.tasks, plan.jointly, 0)
-    relu = [run("matrix", RELU, task, Activation("relu"), "", plan.seed, 0.0) for task in plan.tasks]
+    relu = [trained(plan, "matrix", RELU, task, Activation("relu"), "", plan.seed, 0.0) for task in plan.tasks]
     yield [jointly, *itertools.chain(*restarts.values()), *relu]
     varied = {task: not_constant(store, sources) for task, sources in restarts.items()}
     yield [selection(source) for sources in varied.values() for source in sources]
@@ -152,10 +139,37 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     own = relu + [cell for cell in cells if cell.arm == learned_on(cell.data)]
     yield [replace(cell, role="own", seed=seed) for seed in plan.own_seeds for cell in own]
 
-    # Hand-made activations on every task: one run that selects among them, as among restarts, and one that is compared.
-    by_hand = [(by_hand_arm(g), task, g) for g in plan.by_hand for task in plan.tasks]
-    yield [run("control trial", arm, task, g, "", 0, 0.1) for arm, task, g in by_hand]
-    yield [run("control", arm, task, g, "", plan.seed, 0.0) for arm, task, g in by_hand]
+
+def optimiser_of(plan: Matrix, task: str) -> Optimiser:
+    """Plain gradient descent with the rate of a task."""
+    return Optimiser("sgd", plan.lr * max(1.0, algorithmic.examples(task)[2] / plan.outputs))
+
+
+def batch_of(plan: Matrix, tasks: tuple[str, ...]) -> int:
+    """All pairs at once, but for large tasks."""
+    large = any(len(algorithmic.examples(task)[0]) > plan.batch for task in tasks)
+    return plan.batch if large else Settings.batch
+
+
+def trained(
+    plan: Matrix, role: str, arm: str, task: str, g: Activation, learned: str, seed: int, held_out: float
+) -> Train:
+    """One run; held_out: the part of the training pairs that it goes without."""
+    network = Network(1, 1, plan.width, 1, g)
+    return Train(
+        "transfer", role, arm, task, "one-hot", network, optimiser_of(plan, task), plan.steps, seed, SPLIT,
+        learned, batch_of(plan, (task,)), validation=held_out, evaluations=150, log_spaced=True, complexity=False,
+    )  # fmt: skip
+
+
+def controls(plan: Matrix) -> Stages:
+    """Hand-made activations on every task: a run that selects among them, as among restarts, and one that is compared.
+
+    They show what an oscillation does that was not learned.
+    """
+    arms = [(by_hand_arm(g), task, g) for g in plan.by_hand for task in plan.tasks]
+    yield [trained(plan, "control trial", arm, task, g, "", 0, 0.1) for arm, task, g in arms]
+    yield [trained(plan, "control", arm, task, g, "", plan.seed, 0.0) for arm, task, g in arms]
 
 
 def by_hand_arm(g: Activation) -> str:
