@@ -27,6 +27,10 @@ def transfer_across_tasks(read: Read) -> Finding:
     )
     n, easy = len(scores.easy), int(scores.easy.sum())
     ours += f". Not the paper's measure: {easy} of our {n} tasks are easy, so {'all' if easy == 0 else n - easy} are scored by accuracy, where a network at chance scores above 0; the paper scores the tasks that ReLU solves by speed"
+    tried, control = results.frame(role="control trial"), results.frame(role="control")
+    if len(control) and not results.missing:
+        compared, _ = figures_transfer.against_sines(results.frame(role="matrix"), tried, control)
+        ours += f". A control, sines made by hand: {figures_transfer.sines_in_words(compared)}"
     return judge(ours, [specific > relu, every > specific])
 
 

@@ -263,28 +263,20 @@ if matrix_done:
         )
     tried, control = results.frame(role="control trial"), results.frame(role="control")
     if len(control) and not results.missing:
-        sines, shared = figures_transfer.sines(tried, control)
-        accuracy = cells.pivot(index="data", columns="arm", values="test_accuracy_last").astype(float)
-        found = {"ReLU": accuracy["ReLU"], f"one sine for all tasks ({shared})": sines.shared, "the sine chosen for the task": sines.chosen}
-        if "learned on all" in accuracy:
-            found["learned on all tasks"] = accuracy["learned on all"]
-        if specific.shape[1]:
-            found["learned on the task"] = pd.Series({task: accuracy.loc[task, learned_on(task)] for task in accuracy.index if learned_on(task) in accuracy})
-        pairs = {"learned on all tasks": sines.shared, "learned on the task": sines.chosen}
-        over = {arm: paired_interval(found[arm], sine[found[arm].index]) for arm, sine in pairs.items() if arm in found}
+        compared, shared = figures_transfer.against_sines(cells, tried, control)
         table(
             pd.DataFrame(
-                [[arm, f"{100 * values.mean():.1f}", len(values), plus_minus(*over[arm]) if arm in over else "—"] for arm, values in found.items()],
-                columns=["activation", "mean test accuracy at the end (%)", "tasks", "ahead of the sine (points)"],
+                [
+                    [name, f"{100 * row.mean:.1f}", row.tasks, "—" if pd.isna(row.ahead) else plus_minus(row.ahead, row.half_width)]
+                    for name, row in zip(compared.index, compared.itertuples(), strict=True)
+                ],
+                columns=["activation", "mean test accuracy (%)", "tasks", "ahead of the sine (points)"],
             ),
-            caption=f"A control: sines made by hand, $0.1 \\sin(kz)$, of {len(plan.matrix.by_hand)} frequencies ({', '.join(f'{g.alpha:g}' for g in plan.matrix.by_hand)}), chosen on held-out pairs as restarts are, for all tasks or for each. "
-            "Last column: the one learned on all tasks against the one sine, that learned on the task against the chosen one, paired by task, 95 % intervals; one seed.",
+            caption=f"A control: sines made by hand, $0.1 \\sin(kz)$ with $k$ = {', '.join(f'{g.alpha:g}' for g in plan.matrix.by_hand)}, chosen on held-out pairs as restarts are, one for all tasks ({shared}) or one for each. Test accuracy after {control.steps.iloc[0]:,} steps. "
+            "Last column: what was learned on all tasks against the one sine, on the task against its sine, paired by task, with 95 % intervals over tasks; one seed.",
             name="tab-sines",
         )
-        verdicts = {arm: "better than" if gain.mean > gain.half_width else "worse than" if gain.mean < -gain.half_width else "not told apart from" for arm, gain in over.items()}
-        say(
-            "Is it the learning, or would any oscillation do? " + "; ".join(f"the activation {arm} is {verdict} {'one sine for all' if 'all' in arm else 'the chosen sine'}" for arm, verdict in verdicts.items()) + "."
-        )
+        say("Is it the learning, or would any oscillation do? " + figures_transfer.sines_in_words(compared) + ".")
 else:
     say("The matrix over the algorithmic tasks is **not yet run**. In the paper the mean scores are: " + "; ".join(f"{k} {v} %" for k, v in figures_transfer.PAPER_SCORES.items()) + ".")
 

@@ -196,6 +196,29 @@ def test_the_control_is_chosen_on_held_out_pairs_for_all_tasks_and_for_each():
     assert shared == "fast" and found.T.to_dict() == {"p": {"chosen": 0.1, "shared": 0.9}, "q": {"chosen": 0.2, "shared": 0.2}}
 
 
+def test_what_was_learned_stands_beside_the_sine_that_was_chosen_in_the_same_way():
+    def cell(task, arm, test, held_out=0.0):
+        record = SimpleNamespace(arrays={"validation_accuracy": np.array([held_out])})
+        return {"data": task, "arm": arm, "test_accuracy_last": test, "record": record}
+
+    cells = pd.DataFrame([
+        cell(task, arm, test)
+        for task, tests in {"p": (0.1, 0.6, 0.5), "q": (0.2, 0.8, 0.9)}.items()
+        for arm, test in zip((RELU, ALL, learned_on("p")), tests, strict=True)
+    ])  # fmt: skip
+    control = pd.DataFrame([cell("p", "a", 0.5, 0.9), cell("q", "a", 0.5, 0.2), cell("p", "b", 1.0, 0.1), cell("q", "b", 0.9, 0.3)])
+    alone = figures_transfer.against_sines(cells, control, control)[0].loc["learned on the task"]
+    assert alone["mean"] == 0.5 and np.isnan(alone.ahead)  # one task has no interval
+    cells = pd.concat([cells, pd.DataFrame([cell("q", learned_on("q"), 1.0), cell("p", learned_on("q"), 0.0)])])
+    compared, shared = figures_transfer.against_sines(cells, control, control)
+    assert shared == "a" and compared["mean"].tolist() == pytest.approx([0.15, 0.5, 0.7, 0.7, 0.75])
+    assert compared.ahead.dropna().tolist() == pytest.approx([0.2, 0.05])
+    words = figures_transfer.sines_in_words(compared)
+    assert words.startswith("what was learned on all tasks is not told apart from the sine (70 against 50 % mean test accuracy")
+    compared.loc["learned on the task", ["ahead", "half_width"]] = -0.2, 0.1
+    assert "what was learned on the task is below the sine" in figures_transfer.sines_in_words(compared)
+
+
 def test_restarts_of_one_task_are_compared_at_the_end_and_a_single_one_is_left_out():
     def run(task, *accuracies):
         return {"data": task, "record": SimpleNamespace(arrays={"validation_accuracy": np.array(accuracies)})}
