@@ -6,11 +6,13 @@ from lib.findings import NOT_RUN, Finding, Read, judge
 from lib.intervals import paired_interval
 from lib.sections.transfer_matrix import ALL, learned_on
 
+LATER = {"own", "depth", "control trial", "control"}  # roles of runs that the matrix does without
+
 
 def transfer_across_tasks(read: Read) -> Finding:
     """C17."""
     results = read("transfer")
-    if results.missing and not {"depth"} <= results.lacking <= {"depth", "own"}:
+    if results.missing and not (results.lacking and results.lacking <= LATER):
         return NOT_RUN
     scores = figures_transfer.matrix_scores(results.frame(role="matrix"))
     means = figures_transfer.column_means(scores)
@@ -25,6 +27,10 @@ def transfer_across_tasks(read: Read) -> Finding:
     )
     n, easy = len(scores.easy), int(scores.easy.sum())
     ours += f". Not the paper's measure: {easy} of our {n} tasks are easy, so {'all' if easy == 0 else n - easy} are scored by accuracy, where a network at chance scores above 0; the paper scores the tasks that ReLU solves by speed"
+    tried, control = results.frame(role="control trial"), results.frame(role="control")
+    if len(control) and not results.missing:
+        compared, _ = figures_transfer.against_sines(results.frame(role="matrix"), tried, control)
+        ours += f". A control, sines made by hand: {figures_transfer.sines_in_words(compared)}"
     return judge(ours, [specific > relu, every > specific])
 
 
@@ -38,11 +44,16 @@ def transfer_across_images(read: Read) -> Finding:
     best = table.loc[table.groupby("data")["mean"].idxmax()].set_index("data").arm
     own = [arm == learned_on(data) for data, arm in best.items()]
     average = figures_transfer_images.mean_changes(table)
-    words = "; ".join(f"{figures_transfer_images.arm_name(arm)} {100 * mean:+.1f} (SD over the datasets {100 * deviation:.1f})" for arm, mean, deviation in average.itertuples())
+    words = "; ".join(
+        f"{figures_transfer_images.arm_name(arm)} {100 * mean:+.1f} (SD over the datasets {100 * deviation:.1f})"
+        for arm, mean, deviation in average.itertuples()
+    )
     chance = [figures.name_of(data) for data, best in table.groupby("data")["mean"].max().items() if best < 0.2]
     if chance:
         words += f". On {', '.join(chance)} every activation is within 10 points of chance, so that its condition and its part in the means say little"
     paper = figures_transfer_images.paper_own_best()
     words += f". The paper's own table meets the first condition on {sum(paper.values())} of {len(paper)} datasets"
     every = bool(ALL in average.index and average["mean"][ALL] >= 0)
-    return judge(f"{sum(own)} of {len(own)} datasets do best with their own; mean change in points: {words}", [*own, every])
+    return judge(
+        f"{sum(own)} of {len(own)} datasets do best with their own; mean change in points: {words}", [*own, every]
+    )

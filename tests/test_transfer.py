@@ -186,6 +186,39 @@ def test_own_scores_stand_beside_the_others_and_the_one_for_all():
     assert figures_transfer.own_scores(without)["all"].isna().all()
 
 
+def test_the_control_is_chosen_on_held_out_pairs_for_all_tasks_and_for_each():
+    def runs(task, arm, held_out, test):
+        record = SimpleNamespace(arrays={"validation_accuracy": np.array([0.0, 2 * held_out])})
+        return {"data": task, "arm": arm, "record": record, "test_accuracy_last": test}
+
+    table = pd.DataFrame([runs("p", "slow", 0.5, 0.1), runs("p", "fast", 0.4, 0.9), runs("q", "slow", 0.1, 0.3), runs("q", "fast", 0.4, 0.2)])
+    found, shared = figures_transfer.sines(table, table)
+    assert shared == "fast" and found.T.to_dict() == {"p": {"chosen": 0.1, "shared": 0.9}, "q": {"chosen": 0.2, "shared": 0.2}}
+
+
+def test_what_was_learned_stands_beside_the_sine_that_was_chosen_in_the_same_way():
+    def cell(task, arm, test, held_out=0.0):
+        record = SimpleNamespace(arrays={"validation_accuracy": np.array([held_out])})
+        return {"data": task, "arm": arm, "test_accuracy_last": test, "record": record}
+
+    cells = pd.DataFrame([
+        cell(task, arm, test)
+        for task, tests in {"p": (0.1, 0.6, 0.5), "q": (0.2, 0.8, 0.9)}.items()
+        for arm, test in zip((RELU, ALL, learned_on("p")), tests, strict=True)
+    ])  # fmt: skip
+    control = pd.DataFrame([cell("p", "a", 0.5, 0.9), cell("q", "a", 0.5, 0.2), cell("p", "b", 1.0, 0.1), cell("q", "b", 0.9, 0.3)])
+    alone = figures_transfer.against_sines(cells, control, control)[0].loc["learned on the task"]
+    assert alone["mean"] == 0.5 and np.isnan(alone.ahead)  # one task has no interval
+    cells = pd.concat([cells, pd.DataFrame([cell("q", learned_on("q"), 1.0), cell("p", learned_on("q"), 0.0)])])
+    compared, shared = figures_transfer.against_sines(cells, control, control)
+    assert shared == "a" and compared["mean"].tolist() == pytest.approx([0.15, 0.5, 0.7, 0.7, 0.75])
+    assert compared.ahead.dropna().tolist() == pytest.approx([0.2, 0.05])
+    words = figures_transfer.sines_in_words(compared)
+    assert words.startswith("what was learned on all tasks is not told apart from the sine (70 against 50 % mean test accuracy")
+    compared.loc["learned on the task", ["ahead", "half_width"]] = -0.2, 0.1
+    assert "what was learned on the task is below the sine" in figures_transfer.sines_in_words(compared)
+
+
 def test_restarts_of_one_task_are_compared_at_the_end_and_a_single_one_is_left_out():
     def run(task, *accuracies):
         return {"data": task, "record": SimpleNamespace(arrays={"validation_accuracy": np.array(accuracies)})}
@@ -261,7 +294,11 @@ def test_every_activation_meets_every_task_with_equal_steps(store, profile):
     k = len(plan.images.datasets)
     assert len(set(finals)) == len(finals) == k * (k + 2) * len(plan.images.seeds)
     assert {run.optimiser.name for run in finals} == {"adam"}  # the best on average with ReLU, for all
-    assert all(bool(run.learned) == (run.arm != RELU) for run in runs)
+    assert all(bool(run.learned) == (run.arm != RELU) for run in runs if not run.role.startswith("control"))
+    control = [run for run in runs if run.role == "control"]
+    assert len(set(control)) == len(control) == n * len(plan.matrix.by_hand) and not any(run.learned for run in control)
+    trials = [replace(run, role="control trial", seed=0, validation=0.1) for run in control]
+    assert trials == [run for run in runs if run.role == "control trial"]
 
 
 def test_the_paper_profile_learns_on_each_task_and_on_all_of_them(store):
@@ -290,7 +327,7 @@ def test_a_diverged_activation_has_no_column(store):
     runs = [run for stage in stages for run in stage if isinstance(run, Train)]
     columns = {run.arm for run in runs if run.role == "matrix"}
     assert columns == {RELU, ALL} | {learned_on(task) for task in PLANS["smoke"].matrix.tasks}
-    assert lost not in {run.arm for run in runs} and {run.arm for run in stages[-1]} == {RELU, learned_on("noisy_digits")}
+    assert lost not in {run.arm for run in runs} and {run.arm for run in stages[-3]} == {RELU, learned_on("noisy_digits")}
 
 
 def test_an_activation_that_learned_nothing_has_no_column(store):

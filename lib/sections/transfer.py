@@ -8,7 +8,7 @@ from lib.metalearning import Settings
 from lib.networks import Activation, Network
 from lib.results import Store
 from lib.sections.plans import Stages, check_profile, usable, validation_accuracy
-from lib.sections.transfer_matrix import ALL, MATRICES, RELU, Matrix, learned_on, matrix
+from lib.sections.transfer_matrix import ALL, MATRICES, RELU, Matrix, controls, learned_on, matrix
 from lib.training import Optimiser
 
 
@@ -88,12 +88,13 @@ PLANS = {
 
 
 def transfer(profile: str, store: Store) -> Stages:
-    """Section 4: Table 4 on images, the matrix over the algorithmic tasks, then Figure 19."""
+    """Section 4: Table 4 on images, the matrix over the algorithmic tasks, Figure 19, then controls."""
     check_profile(profile)
     plan = PLANS[profile]
     finals = yield from table_4(plan.images, store)
     yield from matrix(plan.matrix, store)
     yield from other_depths(plan.images, finals)
+    yield from controls(plan.matrix)
 
 
 def table_4(plan: Images, store: Store) -> Generator[list, None, list[Train]]:

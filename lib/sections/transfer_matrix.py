@@ -25,7 +25,7 @@ class Matrix:
     own_seeds: the other seeds of each task with ReLU and with its own activation (Figure 28).
     lr: for tasks with up to ``outputs`` results. batch: of the tasks that have more pairs than that. restarts: n_c, t,
     eta; the seed is the position. learning: Algorithm 1's other settings for one task, jointly: for all tasks at once,
-    with the first restart alone.
+    with the first restart alone. by_hand: activations as a control for what learning adds.
     """
 
     tasks: tuple[str, ...]
@@ -40,13 +40,16 @@ class Matrix:
     learning: Settings
     jointly: Settings
     learning_width: int
+    by_hand: tuple[Activation, ...]
 
 
+SINES = tuple(Activation("sine", alpha=k, amplitude=0.1) for k in (20.0, 40.0, 80.0, 160.0))
 # What the paper profile costs, from measured times on an idle core:
 #   learning  240,000 inner steps per task and restart at width 128                360 core-minutes
 #             4.4 million inner steps on all at once                               60 core-minutes
 #   selection 22 tasks, up to 4 restarts                                           10 core-minutes
 #   matrix    up to 24 columns x 22 rows x 5,000 steps                             90 core-minutes
+#   controls  4 sines, 2 runs on each task                                         25 core-minutes
 #   own       ReLU and the task's own activation, 4 more seeds                     30 core-minutes
 # NOTE[DIFF]: batches of 1,024 for the algorithmic tasks with more pairs (modulus 53 and S5), in place of all pairs.
 # NOTE[DIFF]: for these the learning rate is in proportion to the number of results (1 for modulus 27). The loss is a
@@ -67,6 +70,7 @@ MATRICES = {
         learning=Settings(episodes=30, n_tr_start=30, n_tr_step=2, validation=0.1, watch=0.0),
         jointly=Settings(episodes=45, n_tr_start=30, n_tr_step=1, validation=0.1, watch=0.0),
         learning_width=32,
+        by_hand=SINES[:2],
     ),
     "paper": Matrix(
         tasks=algorithmic.TASKS,
@@ -81,6 +85,7 @@ MATRICES = {
         learning=CONSTANT,
         jointly=replace(CONSTANT, episodes=2200),  # 100 rounds
         learning_width=GROKKING["paper"].learning_width,
+        by_hand=SINES,
     ),
 }
 
@@ -94,33 +99,20 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     constant.
     """
 
-    def optimiser(task: str) -> Optimiser:
-        return Optimiser("sgd", plan.lr * max(1.0, algorithmic.examples(task)[2] / plan.outputs))
-
-    def batch(tasks: tuple[str, ...]) -> int:
-        large = any(len(algorithmic.examples(task)[0]) > plan.batch for task in tasks)
-        return plan.batch if large else Settings.batch  # all pairs
-
     def learn(data: tuple[str, ...], settings: Settings, seed: int) -> Learn:
         points, unroll, eta = plan.restarts[seed]
-        outer, inner = Optimiser("adam", eta), optimiser(data[0])
+        outer, inner = Optimiser("adam", eta), optimiser_of(plan, data[0])
         if len(data) > 1:  # of a loss that is a sum over outputs
             inner = Optimiser("sgd", plan.lr / plan.outputs)
-        settings = replace(settings, unroll=unroll, outer=outer, inner=inner, batch=batch(data))
+        settings = replace(settings, unroll=unroll, outer=outer, inner=inner, batch=batch_of(plan, data))
         spline = Activation("spline", points=points, low=-1.0, high=1.0)
         arm = ALL if len(data) > 1 else learned_on(data[0])
         network = Network(1, 1, plan.learning_width, 1, spline)
         return Learn("transfer", arm, data, "one-hot", network, settings, seed, split=SPLIT)
 
-    def run(role: str, arm: str, task: str, activation: Activation, learned: str, seed: int, held_out: float) -> Train:
-        network = Network(1, 1, plan.width, 1, activation)
-        return Train(
-            "transfer", role, arm, task, "one-hot", network, optimiser(task), plan.steps, seed, SPLIT,
-            learned, batch((task,)), validation=held_out, evaluations=150, log_spaced=True, complexity=False,
-        )  # fmt: skip
-
     def reuse(source: Learn, role: str, task: str, seed: int, held_out: float = 0.0) -> Train:
-        return run(role, source.arm, task, source.network.activation, store.key(source), seed, held_out)
+        g, key = source.network.activation, store.key(source)
+        return trained(plan, role, source.arm, task, g, key, seed, held_out)
 
     def selection(source: Learn) -> Train:
         """The run that a restart is judged by, as in the grokking section, on pairs taken from the training pairs."""
@@ -129,7 +121,7 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     seeds = range(len(plan.restarts))
     restarts = {task: [learn((task,), plan.learning, seed) for seed in seeds] for task in plan.tasks}
     jointly = learn(plan.tasks, plan.jointly, 0)
-    relu = [run("matrix", RELU, task, Activation("relu"), "", plan.seed, 0.0) for task in plan.tasks]
+    relu = [trained(plan, "matrix", RELU, task, Activation("relu"), "", plan.seed, 0.0) for task in plan.tasks]
     yield [jointly, *itertools.chain(*restarts.values()), *relu]
     varied = {task: not_constant(store, sources) for task, sources in restarts.items()}
     yield [selection(source) for sources in varied.values() for source in sources]
@@ -146,6 +138,48 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     yield cells
     own = relu + [cell for cell in cells if cell.arm == learned_on(cell.data)]
     yield [replace(cell, role="own", seed=seed) for seed in plan.own_seeds for cell in own]
+
+
+def optimiser_of(plan: Matrix, task: str) -> Optimiser:
+    """Plain gradient descent with the rate of a task."""
+    return Optimiser("sgd", plan.lr * max(1.0, algorithmic.examples(task)[2] / plan.outputs))
+
+
+def batch_of(plan: Matrix, tasks: tuple[str, ...]) -> int:
+    """All pairs at once, but for large tasks."""
+    large = any(len(algorithmic.examples(task)[0]) > plan.batch for task in tasks)
+    return plan.batch if large else Settings.batch
+
+
+def trained(
+    plan: Matrix, role: str, arm: str, task: str, g: Activation, learned: str, seed: int, held_out: float
+) -> Train:
+    """One run; held_out: the part of the training pairs that it goes without."""
+    network = Network(1, 1, plan.width, 1, g)
+    return Train(
+        "transfer", role, arm, task, "one-hot", network, optimiser_of(plan, task), plan.steps, seed, SPLIT,
+        learned, batch_of(plan, (task,)), validation=held_out, evaluations=150, log_spaced=True, complexity=False,
+    )  # fmt: skip
+
+
+def controls(plan: Matrix) -> Stages:
+    """Hand-made activations on every task: a run that selects among them, as among restarts, and one that is compared.
+
+    They show what an oscillation does that was not learned.
+    """
+    arms = [(by_hand_arm(g), task, g) for g in plan.by_hand for task in plan.tasks]
+    yield [trained(plan, "control trial", arm, task, g, "", 0, 0.1) for arm, task, g in arms]
+    yield [trained(plan, "control", arm, task, g, "", plan.seed, 0.0) for arm, task, g in arms]
+
+
+def by_hand_arm(g: Activation) -> str:
+    """The arm of a sine that was made by hand.
+
+    Example:
+        >>> by_hand_arm(Activation("sine", alpha=20.0, amplitude=0.1))
+        'sine, k = 20'
+    """
+    return f"sine, k = {g.alpha:g}"
 
 
 def not_constant(store: Store, restarts: list[Learn]) -> list[Learn]:
