@@ -367,6 +367,7 @@ say(
 #   paper's, a task with more outputs needs as many more steps. For all tasks at once the loss is a sum over the outputs, so that each task counts as much.
 # - One seed per cell; the intervals of the mean scores are over tasks. The activation for all tasks is from one restart.
 # - Batches of 1,024 images instead of 4,096, for all activations alike.
+# - **Added.** Sines made by hand on every algorithmic task, as a control for what was learned.
 # - Two restarts for the activations of image datasets. CIFAR-10 is its first 20,000 training images, and all its accuracies are near chance (10 %). ReLU on MNIST is far above the paper's number; the paper does not list its optimiser.
 # - SVHN is not among the image datasets. The inner optimiser is the same for all datasets.
 # - In Figure 19 the activations are those of the table, learned with four hidden layers, and used with one to four. See [departures](../book/departures.ipynb).
