@@ -3,17 +3,13 @@
 The record, data/results/speed.json, is what the book's page "Speed" is made of, with that of a GPU if there is one.
 """
 
-import json
 import sys
-import time
 from datetime import UTC, datetime
 
 import torch
 
 from benchmarks import activation, complexity, landscape, metastep, replicas, sweeps
-from lib.files import write_atomically
-from lib.provenance import provenance
-from lib.results import ROOT, plain
+from benchmarks.timing import keep
 
 PARTS = {
     "activation": activation.measure,
@@ -26,14 +22,11 @@ PARTS = {
 
 
 def main(repeats: int | None) -> None:
-    started, begin, record = datetime.now(UTC), time.monotonic(), {}
+    started, record = datetime.now(UTC), {}
     for name, measure in PARTS.items():
         print(f"{name} ...", flush=True)
         record[name] = measure() if repeats is None else measure(repeats)
-    record["provenance"] = provenance(started, time.monotonic() - begin)
-    text = json.dumps(plain(record, "record"), indent=1) + "\n"
-    write_atomically(ROOT / "speed.json", text.encode())
-    print(text)
+    print(keep("speed.json", record, started))
     if torch.cuda.is_available():
         replicas.main(repeats or 5)
 

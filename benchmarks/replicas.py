@@ -5,7 +5,6 @@ unrolled. On a CPU, one after the other is lib.metalearning.learn, on one thread
 GPU measures is written to data/results/speed_gpu.json; ``python -m benchmarks`` measures the CPU.
 """
 
-import json
 import sys
 import time
 from dataclasses import replace
@@ -13,14 +12,11 @@ from datetime import UTC, datetime
 
 import torch
 
-from benchmarks.timing import milliseconds, one_thread, ratio
+from benchmarks.timing import keep, milliseconds, one_thread, ratio
 from lib.experiments import load_parts
-from lib.files import write_atomically
 from lib.metalearning import Settings, Task, learn
 from lib.networks import Activation, Network
-from lib.provenance import provenance
 from lib.replicas import learn_replicas
-from lib.results import ROOT, plain
 from lib.training import Optimiser
 
 COUNTS = (1, 8, 32)
@@ -66,15 +62,13 @@ def measure(repeats: int = 5, device: str = "cpu") -> dict:
 
 def main(repeats: int) -> None:
     """Measure on a GPU if there is one, print, and keep what a GPU measured."""
-    started, begin, gpu = datetime.now(UTC), time.monotonic(), torch.cuda.is_available()
+    started, gpu = datetime.now(UTC), torch.cuda.is_available()
     measured = measure(repeats, "cuda" if gpu else "cpu")
     for label, row in measured["tasks"].items():
         faster = ", ".join(f"{n}: {row[str(n)]['ratio']:.2f}" for n in measured["counts"])
         print(f"{label} on {measured['device']}: {row['ms']:.1f} ms alone; times faster in a batch of {faster}")
     if gpu:
-        measured |= {"repeats": repeats, "provenance": provenance(started, time.monotonic() - begin)}
-        text = json.dumps(plain(measured, "record"), indent=1) + "\n"
-        write_atomically(ROOT / "speed_gpu.json", text.encode())
+        keep("speed_gpu.json", measured | {"repeats": repeats}, started)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
 """Interleaved timing: the ratios of a table come from turns of one run, on one thread."""
 
+import json
 import statistics
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import torch
 
 from lib import native
+from lib.files import write_atomically
+from lib.provenance import provenance
+from lib.results import ROOT, plain
 
 
 @contextmanager
@@ -52,3 +57,12 @@ def ratio(times, reference) -> dict:
 
 def milliseconds(times) -> float:
     return 1e3 * statistics.median(times)
+
+
+def keep(file, measured, started):
+    """Write what was measured since ``started`` to a file of the records, with its provenance; return the text."""
+    seconds = (datetime.now(UTC) - started).total_seconds()
+    record = measured | {"provenance": provenance(started, seconds)}
+    text = json.dumps(plain(record, "record"), indent=1) + "\n"
+    write_atomically(ROOT / file, text.encode())
+    return text

@@ -1,7 +1,7 @@
 # ruff: noqa: E501 (words are easier to read on one line)
 """How the records of transfer decide C17 and C18."""
 
-from lib import figures, figures_transfer, figures_transfer_images
+from lib import figures, figures_transfer, figures_transfer_images, transfer_results
 from lib.findings import NOT_RUN, Finding, Read, judge
 from lib.intervals import paired_interval
 from lib.sections.transfer_matrix import ALL, learned_on
@@ -29,8 +29,8 @@ def transfer_across_tasks(read: Read) -> Finding:
     ours += f". Not the paper's measure: {easy} of our {n} tasks are easy, so {'all' if easy == 0 else n - easy} are scored by accuracy, where a network at chance scores above 0; the paper scores the tasks that ReLU solves by speed"
     tried, control = results.frame(role="control trial"), results.frame(role="control")
     if len(control) and not results.missing:
-        compared, _ = figures_transfer.against_sines(results.frame(role="matrix"), tried, control)
-        ours += f". A control, sines made by hand: {figures_transfer.sines_in_words(compared)}"
+        compared, _ = transfer_results.against_sines(results.frame(role="matrix"), tried, control)
+        ours += f". A control, sines made by hand: {transfer_results.sines_in_words(compared)}"
     return judge(ours, [specific > relu, every > specific])
 
 

@@ -300,15 +300,16 @@ if len(others) and "modulus" not in results.lacking:
             record = by_key[learned_by[name]].record
             spline_of = record.config["network"]["activation"]
             low, high, psi = spline_of["low"], spline_of["high"], record.arrays["psi_hidden"]
+            limit = ""
             try:
                 found = figures_grokking.frequency_of(psi, low, high)
+                frequency, power = f"{found.frequency:.1f}", f"{100 * found.sharpness:.1f}"
                 limit = " (limit)" if findings_grokking.set_by_control_points(record) else ""
-                row[6:] = [f"{found.frequency:.1f}{limit}", f"{100 * found.sharpness:.1f}"]
             except ValueError:  # a line: nothing was learned
-                limit = ""
-                row[6:] = ["no oscillation", "—"]
+                frequency, power = "no oscillation", "—"
+            row[6:] = [frequency + limit, power]
             row[5] = f"{record.numbers['best_episode']} of {record.numbers['episodes']}"
-            panels.append((f"{name}: {row[6].replace(' (limit)', '')} cycles per unit{limit}{findings_grokking.hardly_learned(record)}", psi, True))
+            panels.append((f"{name}: {frequency} cycles per unit{limit}{findings_grokking.hardly_learned(record)}", psi, True))
         rows.append(row)
     show(
         lambda: figures_grokking.functions(panels, low, high),

@@ -53,6 +53,7 @@ from lib import (
     findings_transfer,
     metalearning,
     reading,
+    transfer_results,
 )
 from lib.curves import turning_points
 from lib.display import provenance, say, show, table
@@ -158,7 +159,7 @@ if matrix_done:
         )
     learning = results.frame("learn", task="one-hot")
     alone = learning[learning.arm != "learned on all"].assign(task=lambda frame: frame.data.str[0])
-    still = figures_transfer.learned_nothing(alone)
+    still = transfer_results.learned_nothing(alone)
     nothing = [task for task in still.index if learned_on(task) not in set(cells.arm)]
     if still.any():
         say(
@@ -174,7 +175,7 @@ if matrix_done:
             f"With ReLU, networks twice as wide fit {few if few == many else f'{few} to {many}'} % of the training pairs there in {cells.steps.iloc[0]:,} steps."
         )
     tried = results.frame(role="selection", task="one-hot")
-    apart = figures_transfer.restarts_apart(tried)
+    apart = transfer_results.restarts_apart(tried)
     if len(apart):
         gap, most = apart["best"] - apart["worst"], (apart["best"] - apart["worst"]).idxmax()
         say(
@@ -217,7 +218,7 @@ if matrix_done:
     gains, seeds = figures_transfer.own_gains(own), own.seed.nunique()
     means = "On none of these tasks anything was learned"
     if len(gains):
-        own_scores = figures_transfer.own_scores(scores)
+        own_scores = transfer_results.own_scores(scores)
         sure = gains[gains.gain.abs() > gains.half_width]
         with_own = own[own.data.isin(gains.index)]
         relu, mine = (100 * part.test_accuracy_last.mean() for part in (with_own[with_own.arm == "ReLU"], with_own[with_own.arm != "ReLU"]))
@@ -263,7 +264,7 @@ if matrix_done:
         )
     tried, control = results.frame(role="control trial"), results.frame(role="control")
     if len(control) and not results.missing:
-        compared, shared = figures_transfer.against_sines(cells, tried, control)
+        compared, shared = transfer_results.against_sines(cells, tried, control)
         table(
             pd.DataFrame(
                 [
@@ -276,7 +277,7 @@ if matrix_done:
             "Last column: what was learned on all tasks against the one sine, on the task against its sine, paired by task, with 95 % intervals over tasks; one seed.",
             name="tab-sines",
         )
-        say("Is it the learning, or would any oscillation do? " + figures_transfer.sines_in_words(compared) + ".")
+        say("Is it the learning, or would any oscillation do? " + transfer_results.sines_in_words(compared) + ".")
 else:
     say("The matrix over the algorithmic tasks is **not yet run**. In the paper the mean scores are: " + "; ".join(f"{k} {v} %" for k, v in figures_transfer.PAPER_SCORES.items()) + ".")
 

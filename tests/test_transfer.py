@@ -8,7 +8,16 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from lib import algorithmic, claims, figures, figures_transfer, figures_transfer_images, findings_grokking, results
+from lib import (
+    algorithmic,
+    claims,
+    figures,
+    figures_transfer,
+    figures_transfer_images,
+    findings_grokking,
+    results,
+    transfer_results,
+)
 from lib.experiments import Learn, Train
 from lib.figures_transfer import matrix_scores, transfer_scores
 from lib.reading import Collected
@@ -180,10 +189,10 @@ def test_own_activations_show_training_beside_test_and_where_nothing_was_learned
 def test_own_scores_stand_beside_the_others_and_the_one_for_all():
     score = pd.DataFrame({RELU: [0, 0, 0.5], learned_on("p"): [1, 0.2, 0.4], learned_on("r"): [0, 1, 0.5], ALL: [0.9, 0.8, 1.0]}, list("pqr"))
     scores = figures_transfer.Scores(score, pd.Series(False, list("pqr")), pd.Series(1.0, list("pqr")))
-    found = figures_transfer.own_scores(scores)
+    found = transfer_results.own_scores(scores)
     assert found.T.to_dict("list") == {"p": [1, pytest.approx(0.3), 0.9], "r": [0.5, 0.5, 1.0]}
     without = figures_transfer.Scores(score.drop(columns=ALL), scores.easy, scores.best)
-    assert figures_transfer.own_scores(without)["all"].isna().all()
+    assert transfer_results.own_scores(without)["all"].isna().all()
 
 
 def test_the_control_is_chosen_on_held_out_pairs_for_all_tasks_and_for_each():
@@ -192,7 +201,7 @@ def test_the_control_is_chosen_on_held_out_pairs_for_all_tasks_and_for_each():
         return {"data": task, "arm": arm, "record": record, "test_accuracy_last": test}
 
     table = pd.DataFrame([runs("p", "slow", 0.5, 0.1), runs("p", "fast", 0.4, 0.9), runs("q", "slow", 0.1, 0.3), runs("q", "fast", 0.4, 0.2)])
-    found, shared = figures_transfer.sines(table, table)
+    found, shared = transfer_results.sines(table, table)
     assert shared == "fast" and found.T.to_dict() == {"p": {"chosen": 0.1, "shared": 0.9}, "q": {"chosen": 0.2, "shared": 0.2}}
 
 
@@ -207,16 +216,16 @@ def test_what_was_learned_stands_beside_the_sine_that_was_chosen_in_the_same_way
         for arm, test in zip((RELU, ALL, learned_on("p")), tests, strict=True)
     ])  # fmt: skip
     control = pd.DataFrame([cell("p", "a", 0.5, 0.9), cell("q", "a", 0.5, 0.2), cell("p", "b", 1.0, 0.1), cell("q", "b", 0.9, 0.3)])
-    alone = figures_transfer.against_sines(cells, control, control)[0].loc["learned on the task"]
+    alone = transfer_results.against_sines(cells, control, control)[0].loc["learned on the task"]
     assert alone["mean"] == 0.5 and np.isnan(alone.ahead)  # one task has no interval
     cells = pd.concat([cells, pd.DataFrame([cell("q", learned_on("q"), 1.0), cell("p", learned_on("q"), 0.0)])])
-    compared, shared = figures_transfer.against_sines(cells, control, control)
+    compared, shared = transfer_results.against_sines(cells, control, control)
     assert shared == "a" and compared["mean"].tolist() == pytest.approx([0.15, 0.5, 0.7, 0.7, 0.75])
     assert compared.ahead.dropna().tolist() == pytest.approx([0.2, 0.05])
-    words = figures_transfer.sines_in_words(compared)
+    words = transfer_results.sines_in_words(compared)
     assert words.startswith("what was learned on all tasks is not told apart from the sine (70 against 50 % mean test accuracy")
     compared.loc["learned on the task", ["ahead", "half_width"]] = -0.2, 0.1
-    assert "what was learned on the task is below the sine" in figures_transfer.sines_in_words(compared)
+    assert "what was learned on the task is below the sine" in transfer_results.sines_in_words(compared)
 
 
 def test_restarts_of_one_task_are_compared_at_the_end_and_a_single_one_is_left_out():
@@ -224,19 +233,19 @@ def test_restarts_of_one_task_are_compared_at_the_end_and_a_single_one_is_left_o
         return {"data": task, "record": SimpleNamespace(arrays={"validation_accuracy": np.array(accuracies)})}
 
     table = pd.DataFrame([run("p", 0.9, 0.5), run("q", 0.1, 0.3), run("p", 0.0, 0.75), run("p", 0.2, 0.6)])
-    apart = figures_transfer.restarts_apart(table)
+    apart = transfer_results.restarts_apart(table)
     assert apart.to_dict("index") == {"p": {"best": 0.75, "worst": 0.5}}
 
 
 def test_a_restart_that_diverged_or_is_constant_learned_nothing():
     def run(task, diverged, psi):
-        record = SimpleNamespace(arrays={"psi_hidden": np.array(psi)})
-        return {"task": task, "diverged": diverged, "record": record}
+        record = SimpleNamespace(numbers={"diverged": diverged}, arrays={"psi_hidden": np.array(psi)})
+        return {"task": task, "record": record}
 
     table = pd.DataFrame([
         run("p", False, [0.0, 0.0]), run("q", False, [0.0, 0.1]), run("p", True, [0.0, 2.0]), run("p", False, [1.0, 2.0])
     ])  # fmt: skip
-    assert figures_transfer.learned_nothing(table).to_dict() == {"p": 2, "q": 0}
+    assert transfer_results.learned_nothing(table).to_dict() == {"p": 2, "q": 0}
 
 
 # --- the section ------------------------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ from lib import algorithmic
 from lib.experiments import Learn, Train
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
-from lib.results import Store
+from lib.results import Record, Store
 from lib.sections.grokking import CONSTANT, SPLIT
 from lib.sections.grokking import PLANS as GROKKING
-from lib.sections.plans import Stages, usable, validation_speed
+from lib.sections.plans import Stages, validation_speed
 from lib.splines import is_constant
 from lib.training import Optimiser
 
@@ -123,18 +123,19 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     jointly = learn(plan.tasks, plan.jointly, 0)
     relu = [trained(plan, "matrix", RELU, task, Activation("relu"), "", plan.seed, 0.0) for task in plan.tasks]
     yield [jointly, *itertools.chain(*restarts.values()), *relu]
-    varied = {task: not_constant(store, sources) for task, sources in restarts.items()}
+    varied = {
+        task: [source for source in sources if learned_something(store.get(source))]
+        for task, sources in restarts.items()
+    }
     yield [selection(source) for sources in varied.values() for source in sources]
     columns = [
         max(sources, key=lambda source: validation_speed(store, selection(source)))
         for sources in varied.values()
         if sources
     ]
-    cells = [
-        reuse(source, "matrix", task, plan.seed)
-        for source in [*columns, *not_constant(store, [jointly])]
-        for task in plan.tasks
-    ]
+    if learned_something(store.get(jointly)):
+        columns.append(jointly)
+    cells = [reuse(source, "matrix", task, plan.seed) for source in columns for task in plan.tasks]
     yield cells
     own = relu + [cell for cell in cells if cell.arm == learned_on(cell.data)]
     yield [replace(cell, role="own", seed=seed) for seed in plan.own_seeds for cell in own]
@@ -182,9 +183,9 @@ def by_hand_arm(g: Activation) -> str:
     return f"sine, k = {g.alpha:g}"
 
 
-def not_constant(store: Store, restarts: list[Learn]) -> list[Learn]:
-    """The restarts that learned something."""
-    return [run for run in usable(store, restarts) if not is_constant(store.get(run).arrays["psi_hidden"])]
+def learned_something(record: Record) -> bool:
+    """Whether a Learn record neither diverged nor left its function the constant that it started from."""
+    return not record.numbers["diverged"] and not is_constant(record.arrays["psi_hidden"])
 
 
 def learned_on(data: str) -> str:
