@@ -1,6 +1,7 @@
 """The matrix of Figure 14: activations learned on each algorithmic task, and on all, used on each."""
 
 import itertools
+import statistics
 from dataclasses import dataclass, replace
 
 from lib import algorithmic
@@ -24,8 +25,8 @@ class Matrix:
     tasks: names of algorithmic tasks, the rows and the columns. steps, width, seed: of the networks of the matrix.
     own_seeds: the other seeds of each task with ReLU and with its own activation (Figure 28).
     lr: for tasks with up to ``outputs`` results. batch: of the tasks that have more pairs than that. restarts: n_c, t,
-    eta; the seed is the position. learning: Algorithm 1's other settings for one task, jointly: for all tasks at once,
-    with the first restart alone. by_hand: activations as a control for what learning adds.
+    eta; the seed is the position. learning: Algorithm 1's other settings for one task, jointly: for all tasks at once.
+    by_hand: activations as a control for what learning adds.
     """
 
     tasks: tuple[str, ...]
@@ -46,8 +47,8 @@ class Matrix:
 SINES = tuple(Activation("sine", alpha=k, amplitude=0.1) for k in (20.0, 40.0, 80.0, 160.0))
 # What the paper profile costs, from measured times on an idle core:
 #   learning  240,000 inner steps per task and restart at width 128                360 core-minutes
-#             4.4 million inner steps on all at once                               60 core-minutes
-#   selection 22 tasks, up to 4 restarts                                           10 core-minutes
+#             4.4 million inner steps per restart on all at once                   240 core-minutes
+#   selection 22 tasks, up to 4 restarts of their own and 4 of the joint one       30 core-minutes
 #   matrix    up to 24 columns x 22 rows x 5,000 steps                             90 core-minutes
 #   controls  4 sines, 2 runs on each task                                         25 core-minutes
 #   own       ReLU and the task's own activation, 4 more seeds                     30 core-minutes
@@ -94,9 +95,8 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     """Figure 14: each activation (column) trained on each task (row). Figure 28: its diagonal and ReLU, more seeds.
 
     The activations are learned as those for other moduli in the grokking section.
-    NOTE[DIFF]: one seed per cell, and one restart for the activation that is learned on all tasks at once. Where no
-    restart learned anything, so that the function is a constant, it has no column: its networks cannot but predict a
-    constant.
+    NOTE[DIFF]: one seed per cell. Where no restart learned anything, so that the function is a constant, it has no
+    column: its networks cannot but predict a constant.
     """
 
     def learn(data: tuple[str, ...], settings: Settings, seed: int) -> Learn:
@@ -114,27 +114,21 @@ def matrix(plan: Matrix, store: Store) -> Stages:
         g, key = source.network.activation, store.key(source)
         return trained(plan, role, source.arm, task, g, key, seed, held_out)
 
-    def selection(source: Learn) -> Train:
-        """The run that a restart is judged by, as in the grokking section, on pairs taken from the training pairs."""
-        return reuse(source, "selection", source.data[0], 0, held_out=0.1)
+    def selections(source: Learn) -> list[Train]:
+        """The runs that a restart is judged by, as in the grokking section, on pairs taken from the training pairs."""
+        return [reuse(source, "selection", task, 0, held_out=0.1) for task in source.data]
+
+    def merit(source: Learn) -> float:
+        return statistics.fmean(validation_speed(store, run) for run in selections(source))
 
     seeds = range(len(plan.restarts))
-    restarts = {task: [learn((task,), plan.learning, seed) for seed in seeds] for task in plan.tasks}
-    jointly = learn(plan.tasks, plan.jointly, 0)
+    restarts = [[learn((task,), plan.learning, seed) for seed in seeds] for task in plan.tasks]
+    restarts.append([learn(plan.tasks, plan.jointly, seed) for seed in seeds])
     relu = [trained(plan, "matrix", RELU, task, Activation("relu"), "", plan.seed, 0.0) for task in plan.tasks]
-    yield [jointly, *itertools.chain(*restarts.values()), *relu]
-    varied = {
-        task: [source for source in sources if learned_something(store.get(source))]
-        for task, sources in restarts.items()
-    }
-    yield [selection(source) for sources in varied.values() for source in sources]
-    columns = [
-        max(sources, key=lambda source: validation_speed(store, selection(source)))
-        for sources in varied.values()
-        if sources
-    ]
-    if learned_something(store.get(jointly)):
-        columns.append(jointly)
+    yield [*itertools.chain(*restarts), *relu]
+    varied = [[source for source in sources if learned_something(store.get(source))] for sources in restarts]
+    yield [run for source in itertools.chain(*varied) for run in selections(source)]
+    columns = [max(sources, key=merit) for sources in varied if sources]
     cells = [reuse(source, "matrix", task, plan.seed) for source in columns for task in plan.tasks]
     yield cells
     own = relu + [cell for cell in cells if cell.arm == learned_on(cell.data)]
