@@ -35,10 +35,14 @@ def own_scores(scores: Scores) -> pd.DataFrame:
 
 
 def restarts_apart(selection: pd.DataFrame) -> pd.DataFrame:
-    """Per task with several restarts: the best and worst validation accuracy at the end of the runs that select."""
-    ends = pd.Series([run.record.arrays["validation_accuracy"][-1] for run in selection.itertuples()], selection.data)
-    by_task = ends.groupby(level=0, sort=False).agg(best="max", worst="min", restarts="size")
-    return by_task.loc[by_task.restarts > 1, ["best", "worst"]]
+    """Per arm with several restarts: the best and worst validation accuracy at the end of the runs that select.
+
+    A restart on several tasks counts by its mean over them.
+    """
+    ends = selection.assign(end=[run.record.arrays["validation_accuracy"][-1] for run in selection.itertuples()])
+    of_restart = ends.groupby(["arm", "learned"], sort=False).end.mean()
+    by_arm = of_restart.groupby(level=0, sort=False).agg(best="max", worst="min", restarts="size")
+    return by_arm.loc[by_arm.restarts > 1, ["best", "worst"]]
 
 
 def sines(trials: pd.DataFrame, runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:

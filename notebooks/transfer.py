@@ -63,7 +63,7 @@ from lib.intervals import paired_interval
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
 from lib.sections.transfer import PLANS
-from lib.sections.transfer_matrix import learned_on
+from lib.sections.transfer_matrix import ALL, learned_on
 from lib.training import Optimiser, train
 
 # %% [markdown]
@@ -151,14 +151,14 @@ if matrix_done:
     above = "Above the line: easy tasks. " if 0 < easy < n else ""
     say(
         f"These results are {where}: {n} of the paper's {len(algorithmic.TASKS)} tasks, {easy} of them easy, {scores.score.shape[1]} activations, {len(cells)} networks of {cells['network.width'].iloc[0]} units. "
-        f"Every cell has {cells.steps.iloc[0]:,} steps, in place of the paper's 60,000, and one seed. Each activation is the best of {len(plan.matrix.restarts)} restarts by held-out pairs; the one for all tasks has a single restart."
+        f"Every cell has {cells.steps.iloc[0]:,} steps, in place of the paper's 60,000, and one seed. Each activation is the best of {len(plan.matrix.restarts)} restarts by held-out pairs, the one for all tasks by its mean over them."
     )
     if scores.noise:
         say(
             f"On {len(scores.noise)} tasks ({', '.join(scores.noise)}) no network is above 10 % test accuracy after these steps. Their scores compare noise, so the means are given without them too."
         )
     learning = results.frame("learn", task="one-hot")
-    alone = learning[learning.arm != "learned on all"].assign(task=lambda frame: frame.data.str[0])
+    alone = learning[learning.arm != ALL].assign(task=lambda frame: frame.data.str[0])
     still = transfer_results.learned_nothing(alone)
     nothing = [task for task in still.index if learned_on(task) not in set(cells.arm)]
     if still.any():
@@ -175,12 +175,14 @@ if matrix_done:
             f"With ReLU, networks twice as wide fit {few if few == many else f'{few} to {many}'} % of the training pairs there in {cells.steps.iloc[0]:,} steps."
         )
     tried = results.frame(role="selection", task="one-hot")
-    apart = transfer_results.restarts_apart(tried)
+    apart = transfer_results.restarts_apart(tried[tried.arm != ALL]).rename(lambda arm: arm.removeprefix("learned on "))
+    joint = transfer_results.restarts_apart(tried[tried.arm == ALL])
     if len(apart):
         gap, most = apart["best"] - apart["worst"], (apart["best"] - apart["worst"]).idxmax()
         say(
             f"How much hangs on the restart: at the end of the runs that select, the best and the worst restart of a task are {100 * gap.median():.0f} points of held-out accuracy apart "
             f"(median of the {len(apart)} tasks on which several learned something), at most {100 * gap.max():.0f} ({most}: {100 * apart['worst'][most]:.0f} and {100 * apart['best'][most]:.0f} %)."
+            + (f" Of the restarts for all tasks, the worst has {100 * joint['worst'].iloc[0]:.0f} % and the best {100 * joint['best'].iloc[0]:.0f} %, on average over the tasks." if len(joint) else "")
         )
     show(
         lambda: figures_transfer.heat_map(scores),
@@ -198,7 +200,7 @@ if matrix_done:
         "in the paper more tasks are solved with ReLU, after more steps.",
         name="tab-matrix",
     )
-    for row in learning[learning.arm == "learned on all"].itertuples():
+    for row in learning[(learning.arm == ALL) & learning.key.isin(cells.learned)].itertuples():
         outer, rounds = row.record.arrays["history_outer"], len(row.data)
         losses = outer[: len(outer) // rounds * rounds].reshape(-1, rounds)  # round by round, task by task
         kept = row.best_episode // rounds
@@ -366,7 +368,7 @@ say(
 #   training pairs at once. So is the activation for all tasks: learned on batches of at most 1,024.
 # - Their learning rate is in proportion to the number of results: 1 is for modulus 27, so about 2 for modulus 53 and 4.4 for S5. The loss is a mean over the outputs, and with rate 1, the
 #   paper's, a task with more outputs needs as many more steps. For all tasks at once the loss is a sum over the outputs, so that each task counts as much.
-# - One seed per cell; the intervals of the mean scores are over tasks. The activation for all tasks is from one restart.
+# - One seed per cell; the intervals of the mean scores are over tasks.
 # - Batches of 1,024 images instead of 4,096, for all activations alike.
 # - **Added.** Sines made by hand on every algorithmic task, as a control for what was learned.
 # - Two restarts for the activations of image datasets. CIFAR-10 is its first 20,000 training images, and all its accuracies are near chance (10 %). ReLU on MNIST is far above the paper's number; the paper does not list its optimiser.

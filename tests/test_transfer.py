@@ -1,5 +1,6 @@
 """Transfer: the scores of Figure 14 by hand, the section's stages; the claims about algorithmic tasks."""
 
+from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -228,13 +229,15 @@ def test_what_was_learned_stands_beside_the_sine_that_was_chosen_in_the_same_way
     assert "what was learned on the task is below the sine" in transfer_results.sines_in_words(compared)
 
 
-def test_restarts_of_one_task_are_compared_at_the_end_and_a_single_one_is_left_out():
-    def run(task, *accuracies):
-        return {"data": task, "record": SimpleNamespace(arrays={"validation_accuracy": np.array(accuracies)})}
+def test_restarts_of_one_arm_are_compared_at_the_end_and_a_single_one_is_left_out():
+    def run(arm, learned, *accuracies):
+        return {"arm": arm, "learned": learned, "record": SimpleNamespace(arrays={"validation_accuracy": np.array(accuracies)})}
 
-    table = pd.DataFrame([run("p", 0.9, 0.5), run("q", 0.1, 0.3), run("p", 0.0, 0.75), run("p", 0.2, 0.6)])
+    table = pd.DataFrame([run("p", "a", 0.9, 0.5), run("q", "b", 0.1, 0.3), run("p", "c", 0.0, 0.75), run("p", "d", 0.2, 0.6)])
     apart = transfer_results.restarts_apart(table)
     assert apart.to_dict("index") == {"p": {"best": 0.75, "worst": 0.5}}
+    joint = pd.DataFrame([run(ALL, "a", 0.5), run(ALL, "a", 0.25), run(ALL, "b", 0.25), run(ALL, "b", 1.0)])
+    assert transfer_results.restarts_apart(joint).to_dict("index") == {ALL: {"best": 0.625, "worst": 0.375}}  # means over tasks
 
 
 def test_a_restart_that_diverged_or_is_constant_learned_nothing():
@@ -315,10 +318,11 @@ def test_the_paper_profile_learns_on_each_task_and_on_all_of_them(store):
     assert tasks == algorithmic.TASKS and len(tasks) == 22
     stages = fill(store, SECTIONS["transfer"]("paper", store))
     learning = [run for stage in stages for run in stage if isinstance(run, Learn) and run.task == "one-hot"]
-    assert len(set(learning)) == len(learning) and learning[0].data == tasks  # on all tasks, one restart
-    assert [(run.data, run.seed) for run in learning[1:]] == [((task,), seed) for task in tasks for seed in range(4)]
+    expected = [((task,), seed) for task in tasks for seed in range(4)] + [(tasks, seed) for seed in range(4)]
+    assert len(set(learning)) == len(learning) and [(run.data, run.seed) for run in learning] == expected
     selected = [run for stage in stages for run in stage if isinstance(run, Train) and run.role == "selection" and run.task == "one-hot"]
-    assert len(selected) == 4 * len(tasks) and all(run.validation > 0 and run.arm == learned_on(run.data) for run in selected)
+    arms = Counter((run.arm, run.data) for run in selected)
+    assert arms == {(arm, task): 4 for task in tasks for arm in (learned_on(task), ALL)} and all(run.validation > 0 for run in selected)
     cells = [run for stage in stages for run in stage if isinstance(run, Train) and run.role == "matrix"]
     for run in [*cells, *learning]:  # all pairs at once where there are few, else batches
         names = run.data if isinstance(run, Learn) else (run.data,)
@@ -354,21 +358,21 @@ def test_nor_has_one_for_all_tasks_that_learned_nothing(store):
 
 
 def test_the_restart_that_learns_earliest_is_used(store):
-    """On the first task the second restart, though it ends lower; on the second it diverged, on the third it is constant."""
+    """On the first task, and on all, the second restart, though it ends lower; on the second it diverged, on the third it is constant."""
     first, second, third = map(learned_on, PLANS["smoke"].matrix.tasks)
     stages = fill(
         store,
         SECTIONS["transfer"]("smoke", store),
         diverged=((second, 1),),
         constant=((third, 1),),
-        merit={first: [[0, 0, 1], [0, 0.9, 0.9]], second: [[0, 0, 1], [1, 1, 1]], third: [[0, 0, 1], [1, 1, 1]]},
+        merit={first: [[0, 0, 1], [0, 0.9, 0.9]], second: [[0, 0, 1], [1, 1, 1]], third: [[0, 0, 1], [1, 1, 1]], ALL: [[0, 0, 1], [0, 0.9, 0.9]]},
     )
     everything = [run for stage in stages for run in stage]
     sources = {store.key(run): run.seed for run in everything if isinstance(run, Learn)}
     used = {run.arm: sources[run.learned] for run in everything if isinstance(run, Train) and run.role in ("matrix", "own") and run.learned}
-    assert used == {first: 1, second: 0, third: 0, ALL: 0}
+    assert used == {first: 1, second: 0, third: 0, ALL: 1}
     selected = {(run.arm, sources[run.learned]) for run in everything if isinstance(run, Train) and run.role == "selection" and run.task == "one-hot"}
-    assert selected == {(first, 0), (first, 1), (second, 0), (third, 0)}
+    assert selected == {(first, 0), (first, 1), (second, 0), (third, 0), (ALL, 0), (ALL, 1)}
 
 
 def test_other_depths_repeat_the_final_runs_but_for_their_depth(store):
