@@ -51,18 +51,18 @@ def steering(final: pd.DataFrame) -> tuple[list[str], list[bool], list[bool], li
                 better.append(False)
                 continue
             gain = figures_shortcuts.gain(part, arm, f"by_{tile}_{tile}")
-            hand = None
+            beside = []
             if (part.arm == BY_HAND[tile]).any():
                 hand = figures_shortcuts.gain(part, BY_HAND[tile], f"by_{tile}_{tile}")
+                beside.append(f"the best hand-made activation {figures.plus_minus(*hand)}")
                 over = figures_shortcuts.gain(part, arm, f"by_{tile}_{tile}", BY_HAND[tile])
                 by_hand.append(over.mean - over.half_width > 0)
-            control = f" (the best hand-made activation: {figures.plus_minus(*hand)})" if hand else ""
             other = next(name for name in LEARNED.values() if name != arm)
             if (part.arm == other).any():  # does it steer, or raise both?
                 over = figures_shortcuts.gain(part, arm, f"by_{tile}_{tile}", other)
-                control += f" (over the activation learned for the other tile: {figures.plus_minus(*over)})"
+                beside.append(f"against the one learned for the other tile {figures.plus_minus(*over)}")
                 apart.append(over.mean - over.half_width > 0)
-            words.append(f"{where} {figures.plus_minus(*gain)} points{control}")
+            words.append(f"{where} {figures.plus_minus(*gain)} points" + (f" ({', '.join(beside)})" if beside else ""))
             better.append(gain.mean - gain.half_width > 0)
     return words, better, apart, by_hand
 

@@ -279,12 +279,15 @@ def depths(section: str, results: Collected) -> None:
         below = [f"{r.arm} on {figures.name_of(r.data)} ({_signed(r)})" for r in gains.itertuples() if -r.gain > r.gain_half_width]
         shallow = figures.summary(image_results.tuned(results), "test_accuracy", ["data"]).dropna()
         deeper = compared[(compared.arm == "ReLU") & (compared.depth > 1)].data
-        lost = (shallow.gain > shallow.gain_half_width) & shallow.data.isin(deeper)
+        lost = shallow[(shallow.gain > shallow.gain_half_width) & shallow.data.isin(deeper)]
+        lost = [name for r in lost.itertuples() if (name := f"{r.arm} on {figures.name_of(r.data)}") not in better]
         say(
-            f"With the depth that suits each, above ReLU with 95 % confidence: {', '.join(better)}."
-            if better
-            else "**With the depth that suits each, no learned activation is above ReLU with 95 % confidence**"
-            + (": what they gain with one hidden layer, ReLU gains by more layers." if lost.any() else ".")
+            (
+                f"With the depth that suits each, above ReLU with 95 % confidence: {', '.join(better)}."
+                if better
+                else "**With the depth that suits each, no learned activation is above ReLU with 95 % confidence.**"
+            )
+            + (f" Above ReLU with one hidden layer, but not above a deeper ReLU: {', '.join(lost)}." if lost else "")
         )
         say(
             (f"Below ReLU: {', '.join(below)}. " if below else "")

@@ -237,7 +237,8 @@ if profile == "paper":
 #   [beside the figure](#accuracy-against-complexity), and can differ: an earlier moment of a training is both less accurate and less complex.
 # - ReLU itself is elsewhere than in the paper: the numbers, and a likely reason, are in the previous part.
 # - CIFAR-10 has batches of 256 and four times as many steps as the other datasets: with as many steps as there, and batches of 1,024, every network stayed at chance. What is planned but has no record says so above.
-# - Deeper networks use the activations learned with one hidden layer; the layer-specific ones are learned with two, from a ReLU.
+# - Deeper networks use the activations learned with one hidden layer; the layer-specific ones are learned with two, from a ReLU. Others, learned and used with four hidden layers, are in
+#   [transfer](transfer.ipynb#across-image-datasets).
 # - SVHN is not run: the data were not at hand. With `svhn.npz` or a download in the data directory, `make results SECTION=regression` runs it.
 # - Width, number of steps and the grid of learning rates are not in the paper; ours are above.
 # - The outer optimiser is Adam, and some rows are watched that no episode draws, to stop in time. See [departures](../book/departures.ipynb).

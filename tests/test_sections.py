@@ -1,5 +1,6 @@
 """Sections of images and grokking: small plans run for real, choices by validation data, and what is read back."""
 
+import itertools
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,7 +18,7 @@ from lib.reading import Collected, collect
 from lib.results import Outcome, Store
 from lib.sections import PROFILES, SECTIONS
 from lib.sections.grokking import PLANS as GROKKING
-from lib.sections.images import ARMS, BY_HAND, LONGER, RANDOM
+from lib.sections.images import ARMS, BY_HAND, LAYERS, LONGER, RANDOM
 from lib.sections.images import PLANS as IMAGES
 from lib.sections.plans import chosen_optimisers
 from lib.training import Optimiser
@@ -249,6 +250,19 @@ def test_plans_of_the_profiles(store, section, profile):
     else:
         assert all(run.split == run.seed for run in finals_of(stages))  # each seed changes the validation rows too
     assert all(run.network.inputs == run.network.outputs == 1 for run in runs)  # sizes come from the data
+
+
+@pytest.mark.parametrize("section", ["images", "regression"])
+def test_every_activation_meets_every_depth_on_every_dataset(store, section):
+    plan = IMAGES["paper"]
+    runs = [run for stage in walk(section, store, profile="paper") for run in stage if getattr(run, "role", "") == "depth"]
+    expected = {
+        (data, arm, depth, seed)
+        for data in (*plan.datasets, *plan.more)
+        for seed in plan.depth_seeds
+        for arm, depth in [*itertools.product(ARMS, plan.depths), (LAYERS, 2)]
+    }
+    assert {(run.data, run.arm, run.network.depth, run.seed) for run in runs} == expected and len(runs) == len(expected)
 
 
 def test_the_paper_profile_has_the_papers_settings():

@@ -186,10 +186,7 @@ class Images:
             longer = self.train("control", LONGER, data, Activation(), optimiser, 0)
             yield [
                 *(replace(trial, role="control", seed=seed, split=seed) for trial in best for seed in plan.seeds),
-                *(
-                    replace(longer, steps=plan.longer * plan.steps, seed=seed, split=seed)
-                    for seed in plan.seeds[:3]
-                ),
+                *(replace(longer, steps=plan.longer * plan.steps, seed=seed, split=seed) for seed in plan.seeds[:3]),
             ]
 
     def further(self, others: Plan) -> Stages:
@@ -198,14 +195,14 @@ class Images:
         NOTE[DIFF]: deeper networks use the activations that were learned with one hidden layer; the layer-specific ones
         are learned with two.
         """
-        plan = self.plan
-        for data in filter(self.store.has_data, plan.more):
-            yield from replace(self, plan=replace(others, datasets=(data,))).comparison(blocks=1)
-        layers = {data: self.restarts(data, self.tuned(data), "relu", layerwise=True) for data in plan.datasets}
-        yield [run for runs in layers.values() for run in runs]
-        yield [self.reuse(run, "layers", 0) for runs in layers.values() for run in usable(self.store, runs)]
-        for seed in plan.depth_seeds:  # seed by seed: of use when partly done
-            yield [run for data in plan.datasets for run in self.deeper(data, layers[data], seed)]
+        more = [
+            (data, replace(self, plan=replace(others, datasets=(data,))))
+            for data in filter(self.store.has_data, self.plan.more)
+        ]
+        for _, section in more:
+            yield from section.comparison(blocks=1)
+        for datasets in ([(data, self) for data in self.plan.datasets], more):
+            yield from depths(datasets)
 
     def deeper(self, data: str, layers: list[Learn], seed: int) -> list[Train]:
         """One seed of Figure 17: every activation at every other depth, and the layer-specific one."""
@@ -275,3 +272,12 @@ class Images:
         return Train(
             self.section, role, arm, data, self.task, network, optimiser, plan.steps, seed, seed, learned, plan.batch
         )  # fmt: skip
+
+
+def depths(datasets: list[tuple[str, Images]]) -> Stages:
+    """Figure 17 on these datasets, each with the section that has its plan."""
+    layers = {data: of.restarts(data, of.tuned(data), "relu", layerwise=True) for data, of in datasets}
+    yield [run for runs in layers.values() for run in runs]
+    yield [of.reuse(run, "layers", 0) for data, of in datasets for run in usable(of.store, layers[data])]
+    for seed in sorted({seed for _, of in datasets for seed in of.plan.depth_seeds}):  # of use when partly done
+        yield [run for data, of in datasets for run in of.deeper(data, layers[data], seed)]
