@@ -54,9 +54,11 @@ def faster_on_addition(read: Read) -> Finding:
 def _by_width(results: Collected) -> str:
     """How far ReLU gets with other widths, as a part of a sentence; empty without these runs."""
     finals, sweep = (results.frame(role=role, arm=RELU) for role in ("final", "sweep"))
-    if sweep.empty or finals.empty:
+    if sweep.empty:
         return ""
     last, same = int(sweep.steps.max()), finals[(finals.data == sweep.data.iloc[0]) & finals.seed.isin(sweep.seed)]
+    if same.empty:
+        return ""
     runs = pd.concat([same, sweep[sweep.validation == same.validation.iloc[0]]])
     reached = [float(np.interp(last, record.arrays["step"], record.arrays["test_accuracy"])) for record in runs.record]
     means = runs.assign(reached=reached).groupby("network.width").reached.mean()

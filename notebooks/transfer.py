@@ -280,7 +280,8 @@ if matrix_done:
             "Last column: what was learned on all tasks against the one sine, on the task against its sine, paired by task over the tasks of its row, with 95 % intervals over tasks; one seed.",
             name="tab-sines",
         )
-        say("Is it the learning, or would any oscillation do? W" + transfer_results.sines_in_words(compared)[1:] + ".")
+        words = transfer_results.sines_in_words(compared)
+        say(f"Is it the learning, or would any oscillation do? {words[:1].upper()}{words[1:]}.")
 else:
     say("The matrix over the algorithmic tasks is **not yet run**. In the paper the mean scores are: " + "; ".join(f"{k} {v} %" for k, v in figures_transfer.PAPER_SCORES.items()) + ".")
 
