@@ -68,6 +68,7 @@ from lib.display import provenance, say, show, table
 
 TITLES = {"grokking": "Grokking", "images": "Image classification", "regression": "Image regression", "tabular": "Tabular data, hidden", "inputs": "Tabular data, inputs", "transfer": "Several tasks, and single ones for transfer"}
 STARTS = {"zeros": "from zeros", "relu": "from ReLU", "inputs": "inputs"}
+COLOURS = {"zeros": "C2", "relu": "C1", "inputs": "C4"}  # as on the other pages
 MARK, STEPS = "†", "steps to 95 % test accuracy"
 index = activations.index()
 groups = {group: [] for group in TITLES}
@@ -108,7 +109,7 @@ def reached(name):
 def title(name):
     """Two lines: the data, and the start with the optimiser."""
     entry, data = index[name], index[name]["data"]
-    data = data if len(data.replace("^", "")) < 25 else data[:23] + "…"
+    data = data.replace(" if b odd else ", " or ")  # too long for a title
     data = re.sub(r"\^(-?\d)", r"$^{\1}$", data)
     return f"{data}\n{STARTS[name.split('-')[-1]]}, {entry['optimiser']}{mark(name)}"
 
@@ -126,13 +127,13 @@ if lost := activations.constants():
 for group, names in groups.items():
     if not names:
         continue
-    entries = [(title(name), activations.load(name)) for name in names]
+    entries = [(title(name), activations.load(name), COLOURS[name.split("-")[-1]]) for name in names]
     ranges = sorted({f"[{index[name]['low']:g}, {index[name]['high']:g}]" for name in names})
     ranges = " and ".join(ranges)
     say(f"## {TITLES[group]}")
     kind = "input activations, one thin line per column, that start as the identity" if group == "inputs" else "functions for hidden layers"
     turns = {}
-    for name, (_, g) in zip(names, entries, strict=True):
+    for name, (_, g, _) in zip(names, entries, strict=True):
         found = turns.setdefault(STARTS[name.split("-")[-1]], [])
         found += [turning_points(values) for values in g.values.reshape(-1, g.values.shape[-1])]
     shapes = "; ".join(f"{start}: {min(found)} to {max(found)}, half of them at most {np.median(found):.0f}" for start, found in turns.items())

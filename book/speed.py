@@ -47,6 +47,7 @@ import json
 
 import pandas as pd
 from matplotlib import pyplot as plt
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from lib.display import provenance, say, show, table
 from lib.results import ROOT
@@ -113,10 +114,13 @@ def activation_bars():
     figure, axes = plt.subplots(figsize=(7, 2.9))
     for i, (name, row) in enumerate(rows.items()):
         colour = "C0" if name == "gelu" else "C2" if name.startswith("cpp") or name == "torch" else "C1"
-        axes.plot([row["low"], row["high"]], [-i, -i], color=colour, linewidth=3, alpha=0.4)
+        axes.plot([row["low"], row["high"]], [-i, -i], color=colour, linewidth=3, alpha=0.4, solid_capstyle="butt")
         axes.plot(row["ratio"], -i, "o", color=colour)
     axes.set_yticks([-i for i in range(len(rows))], [label(name) for name in rows])
     axes.set(xscale="log", xlabel="time, forward + backward,\nas a multiple of nn.GELU")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.axvline(1, color="C0", linewidth=1, linestyle=":")
     axes.grid(axis="x")
     return figure

@@ -111,9 +111,8 @@ def learned_functions(
         grid = splines.grid(len(values), low, high).numpy()
         if reference and arm == "learned from ReLU":
             curve = np.maximum(grid, 0) if reference == "relu" else gelu(grid)
-            ax.plot(
-                grid, curve, color="C5", linestyle=":", linewidth=1.2, label=reference.upper().replace("RELU", "ReLU")
-            )
+            name, ink = reference.upper().replace("RELU", "ReLU"), plt.rcParams["text.color"]
+            ax.plot(grid, curve, color=ink, linestyle=":", linewidth=1.2, label=name, zorder=3)
         ax.plot(grid, values, color=ARMS[arm][0], linewidth=1.5)
         if used and title in used:
             ax.axvspan(*used[title], color="gray", alpha=0.18, linewidth=0)

@@ -43,19 +43,19 @@ def comparison(g: nn.Module, density: np.ndarray, scores: Mapping[str, Sequence[
     return figure
 
 
-def gallery(entries: Sequence[tuple[str, nn.Module]]) -> Figure:
+def gallery(entries: Sequence[tuple[str, nn.Module, str]]) -> Figure:
     """Small multiples of activations, each over its range; input activations as one thin line per column.
 
     Args:
-        entries: titles (at most 2 lines of 26 characters) and splines.
+        entries: titles (at most 2 lines of 26 characters), splines and colours.
     """
     rows = -(-len(entries) // COLUMNS)
     figure, axes = plt.subplots(rows, COLUMNS, figsize=(4.3, 1.45 * rows + 0.1), squeeze=False)
-    for ax, (title, g) in zip(axes.flat, entries, strict=False):
+    for ax, (title, g, colour) in zip(axes.flat, entries, strict=False):
         z = np.linspace(g.low, g.high, g.values.shape[-1])
-        look = {"linewidth": 0.6, "alpha": 0.5} if g.values.ndim == 2 else {"linewidth": 1.1}
+        look = {"linewidth": 0.6, "alpha": 0.5} if g.values.ndim == 2 else {"linewidth": 0.8}
         ax.axhline(0, color=plt.rcParams["axes.edgecolor"], linewidth=0.6)
-        ax.plot(z, g.values.reshape(-1, len(z)).T.numpy(), color="C1", **look)
+        ax.plot(z, g.values.reshape(-1, len(z)).T.numpy(), color=colour, **look)
         ax.set_title(title, fontsize=9.5)
         ax.set_xticks([g.low, 0, g.high])
         ax.tick_params(labelsize=9, length=2)

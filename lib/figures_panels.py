@@ -88,12 +88,13 @@ def input_functions(values: np.ndarray, names: Sequence[str], most: int = 8) -> 
         ax.set_axis_off()
     at = np.linspace(-1, 1, values.shape[1])
     for ax, own, name in zip(grid.flat, values, names, strict=False):
-        ax.plot(at, at, color="C5", linestyle=":", linewidth=1.2)
+        ax.plot(at, at, color=plt.rcParams["text.color"], linestyle=":", linewidth=1.2, zorder=3)
         ax.plot(at, own, color=LOOKS[INPUTS][0], linewidth=1.4)
         ax.set_title(name, fontsize=9)
         ax.grid()
-    for ax in grid[-1]:
+    for ax in grid.flat[count - columns : count]:  # the last one of each column
         ax.set_xlabel("scaled input", fontsize=9)
+        ax.tick_params(labelbottom=True)
     for ax in grid[:, 0]:
         ax.set_ylabel("$h(x)$", fontsize=9)
     return figure

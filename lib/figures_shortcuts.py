@@ -142,16 +142,16 @@ def trajectories(final: pd.DataFrame, upper: pd.DataFrame, pair: tuple[str, str]
             for x, y in paths:
                 ax.plot(x, y, color=colour, linewidth=0.6, alpha=0.35)
             x, y = paths.mean(axis=0)
-            ax.plot(x, y, color=colour, linestyle=line, label=arm_name(arm, pair))
+            end = {"marker": marker, "markevery": [-1], "markersize": 7, "fillstyle": "none", "markeredgewidth": 2}
+            ax.plot(x, y, color=colour, linestyle=line, label=arm_name(arm, pair), **end)
             ax.plot(x[0], y[0], "o", color=colour, markersize=4)
-            ax.plot(x[-1], y[-1], marker, color=colour, markersize=9)
         limits = bounds(upper, pair, spectral)
-        rule = {"color": "C5", "linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 0}
+        rule = {"color": "gray", "linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 0}
         if "first" in limits:
             ax.axvline(100 * limits["first"].mean, **rule)
         if "second" in limits:
             ax.axhline(100 * limits["second"].mean, label="trained on unambiguous collages", **rule)
-        ax.axhline(100 * CHANCE, color="C5", linewidth=1, linestyle=":", label="chance", zorder=0)
+        ax.axhline(100 * CHANCE, color="gray", linewidth=1, linestyle=":", label="chance", zorder=0)
         ax.set(title=normalisation(spectral), xlabel=f"accuracy on {tile['first']} (%)")
         ax.grid()
     axes[0, 0].set_ylabel(f"accuracy on {tile['second']} (%)")
@@ -175,16 +175,16 @@ def reliance(final: pd.DataFrame, upper: pd.DataFrame, pair: tuple[str, str], ti
                     "marker": marker,
                     "markerfacecolor": face,
                     "capsize": 3,
-                    "markersize": 7,
+                    "markersize": 4.5,
                 }
                 ax.errorbar(i + shift, 100 * mean, 100 * half, linestyle="", **look)
         limits = bounds(upper, pair, spectral)
         if tile in limits:
-            ax.axhline(100 * limits[tile].mean, color="C5", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+            ax.axhline(100 * limits[tile].mean, color="gray", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
             ax.text(
                 len(arms) - 0.5, 100 * limits[tile].mean, "upper bound", ha="right", va="bottom", fontsize=8.5
             )
-        ax.axhline(100 * CHANCE, color="C5", linewidth=1, linestyle=":", zorder=0)
+        ax.axhline(100 * CHANCE, color="gray", linewidth=1, linestyle=":", zorder=0)
         ax.text(len(arms) - 0.5, 100 * CHANCE, "chance", ha="right", va="top", fontsize=8.5)
         labels = [arm_name(arm, pair).replace(" for ", " for\n") for arm in arms]
         ax.set_xticks(range(len(arms)), labels, rotation=45, ha="right", fontsize=8.5)

@@ -1,12 +1,13 @@
 """The figures of Section 3.3, from the tables of :mod:`lib.tabular`."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from lib.sections.tabular import ARMS, FROM_RELU, INPUTS, RANKED, ZEROS
 from lib.tabular import NEIGHBOURS, ORDER, TREES
@@ -62,22 +63,15 @@ def gains(table: pd.DataFrame, average: pd.DataFrame) -> Figure:
 
 
 def per_dataset(table: pd.DataFrame) -> Figure:
-    """The accuracy of every model type on every dataset: one row per dataset."""
+    """The accuracy of every model type on every dataset: one row per dataset, in it one line per model type."""
     names = list(table.groupby("data")["mean"].max().sort_values().index)
-    figure, axes = plt.subplots(figsize=(7, 1.3 + 0.36 * len(names)))
-    for arm in ORDER:
+    figure, axes = plt.subplots(figsize=(7, 1.3 + 0.45 * len(names)))
+    for i, arm in enumerate(ORDER):
         own = table[table.arm == arm].set_index("data").reindex(names)
         colour, marker, _ = LOOKS[arm]
+        y = np.arange(len(names)) - 0.09 * (i - (len(ORDER) - 1) / 2)  # so that they do not hide each other
         size = SIZES.get(marker, 5.5)
-        axes.plot(
-            100 * own["mean"],
-            range(len(names)),
-            marker,
-            color=colour,
-            label=label(arm),
-            markersize=size,
-            alpha=0.85,
-        )
+        axes.plot(100 * own["mean"], y, marker, color=colour, label=label(arm), markersize=size, alpha=0.85)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="test accuracy (%)", ylim=(-0.6, len(names) - 0.4))
     axes.grid()
@@ -90,14 +84,14 @@ def scatter(
     x: str,
     datasets: Sequence[str],
     extra: pd.DataFrame | None = None,
-    best: pd.Series | None = None,
+    best: pd.DataFrame | None = None,
 ) -> Figure:
     """Test accuracy against total variation ("tv") or training accuracy, one panel per dataset.
 
     Args:
         points: from :func:`lib.tabular.evaluations`.
         extra: baselines to mark: columns data, arm, train_accuracy, test_accuracy.
-        best: per dataset the total variation to mark with a line, that of the most accurate arm.
+        best: per dataset the arm to mark with a line and its total variation: columns arm, tv.
     """
     columns = min(4, len(datasets))
     rows = -(-len(datasets) // columns)
@@ -121,16 +115,27 @@ def scatter(
         for row in (extra[extra.data == data] if extra is not None else pd.DataFrame()).itertuples():
             colour, marker, _ = LOOKS[row.arm]
             ax.plot(scale * getattr(row, x), 100 * row.test_accuracy, marker, color=colour, label=label(row.arm))
-        shown = points[points.data == data].test_accuracy
-        ax.set_ylim(100 * shown.quantile(LOWEST), 100 * max([shown.max(), *(_tests(extra, data))]) + 0.5)
+        own = points[points.data == data]
+        if extra is not None:
+            own = pd.concat([own, extra[extra.data == data]])
+        floor = points[points.data == data].test_accuracy.quantile(LOWEST)
+        ax.set_ylim(100 * floor, 100 * own.test_accuracy.max() + 0.5)
         ax.set_title(data if len(data) < 20 else data[:16] + "…", fontsize=9.5)
         ax.grid()
         if x == "tv":
             ax.set_xscale("log")
-            ax.set_xlim(_least(points[points.data == data]), 1.2 * points.tv[points.data == data].max())
+            ax.set_xlim(_least(own), 1.2 * own.tv.max())
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            ax.xaxis.set_major_formatter("{x:g}")
             ax.xaxis.set_minor_formatter(NullFormatter())
+        else:
+            inside = own[x][own.test_accuracy >= floor]
+            ax.set_xlim(100 * inside.min() - 0.5, 100 * inside.max() + 0.5)
+            style = {"linestyle": ":", "color": "gray", "linewidth": 1.2, "label": "test = training"}
+            ax.axline((100 * floor, 100 * floor), slope=1, **style)
         if best is not None:
-            ax.axvline(best[data], color="gray", linestyle="--", linewidth=1.2, label="most accurate arm")
+            style = {"linestyle": "--", "linewidth": 1.5, "label": "most accurate arm, in its colour"}
+            ax.axvline(best.tv[data], color=LOOKS[best.arm[data]][0], **style)
     for ax in grid[-1]:
         ax.set_xlabel("total variation (logits)" if x == "tv" else "training accuracy (%)", fontsize=9)
     for ax in grid[:, 0]:
@@ -143,10 +148,6 @@ def scatter(
 def _least(points: pd.DataFrame) -> float:
     """The left end of a panel's axis of total variation, which nearly constant networks would stretch over decades."""
     return points.tv[(points.tv > 0) & (points.test_accuracy >= points.test_accuracy.median())].min() / 1.2
-
-
-def _tests(extra: pd.DataFrame | None, data: str) -> list[float]:
-    return [] if extra is None else list(extra[extra.data == data].test_accuracy)
 
 
 def not_shown(points: pd.DataFrame, x: str, datasets: Sequence[str], extra: pd.DataFrame | None = None) -> str:
@@ -203,6 +204,7 @@ def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
         least, most = ((shown["mean"] + sign * shown.half_width.fillna(0).clip(upper=0.05)) for sign in (-1, 1))
         margin = 0.05 * (most.max() - least.min()) + 0.001
         bottom, top = least.min() - (2 if len(shown) < len(table) else 1) * margin, most.max() + margin
+        at_foot = Counter()
         for i, arm in enumerate(arm for arm in ARMS if (table.arm == arm).any()):
             own, (colour, marker, line) = table[table.arm == arm], LOOKS[arm]
             aside = 2 ** (0.06 * (i - 2)) if xlabel == "width" else 1  # so that intervals do not hide each other
@@ -211,9 +213,12 @@ def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
             half = 100 * own.half_width.fillna(0).mask(outside, 0)
             style = {"color": colour, "marker": marker, "linestyle": line, "capsize": 3, "markersize": 5}
             ax.errorbar(at, 100 * own["mean"], half, label=label(arm), **style)
-            for x, mean in zip(at[own["mean"] < floor], own["mean"][own["mean"] < floor], strict=True):
-                text = {"xytext": (0, 2 + 9 * i), "textcoords": "offset points", "ha": "center", "fontsize": 8}
-                ax.annotate(f"▾ {100 * mean:.0f}", (x, 100 * bottom), color=colour, annotation_clip=False, **text)
+            wide = outside & (own["mean"] >= floor)
+            ax.plot(at[wide], 100 * own["mean"][wide], marker, color=colour, markersize=5, markerfacecolor="white")
+            for x, value, mean in own.assign(x=at)[own["mean"] < floor][["x", "value", "mean"]].itertuples(index=False):
+                at_foot[value] += 1
+                at = {"xytext": (0, 9 * at_foot[value] - 7), "textcoords": "offset points", "annotation_clip": False}
+                ax.annotate(f"▾ {100 * mean:.0f}", (x, 100 * bottom), color=colour, ha="center", fontsize=8, **at)
         values = sorted(table.value.unique())
         if xlabel == "width":
             ax.set_xscale("log", base=2)
@@ -243,9 +248,15 @@ def average_by_depth(table: pd.DataFrame) -> Figure:
 
 
 def out_of_frame(tables: dict[str, pd.DataFrame]) -> str:
-    """What a caption of `lines` says of the numbers at the foot of its panels, if there are any."""
-    some = any((table["mean"] < table["mean"].max() - OUT_OF_FRAME).any() for table in tables.values())
-    return " A number at the foot is a mean outside the frame, with runs that stayed at chance." * some
+    """What a caption of `lines` says of the numbers at the foot of its panels and of open marks, if there are any."""
+    below = [table["mean"] < table["mean"].max() - OUT_OF_FRAME for table in tables.values()]
+    wide = [table.half_width > OUT_OF_FRAME / 2 for table in tables.values()]
+    words = ""
+    if any(map(any, below)):
+        words += " A number at the foot is a mean outside the frame, with runs that stayed at chance."
+    if any((w & ~b).any() for w, b in zip(wide, below, strict=True)):
+        words += f" An open mark has an interval of more than ± {50 * OUT_OF_FRAME:.0f} points, which is not drawn."
+    return words
 
 
 def control(table: pd.DataFrame) -> Figure:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lib.figures import name_of, plus_minus
 from lib.intervals import Correlation, spearman
@@ -54,7 +55,8 @@ def image_changes(table: pd.DataFrame) -> Figure:
     """Change of accuracy against ReLU: one panel per dataset, one marker per activation, with 95 % intervals."""
     datasets = list(dict.fromkeys(table.data))
     arms = [arm for arm in dict.fromkeys(table.arm) if arm != RELU]
-    figure, axes = plt.subplots(1, len(datasets), figsize=(7, 1.5 + 0.4 * len(arms)), sharey=True, squeeze=False)
+    size = (7, 1.5 + 0.4 * len(arms))
+    figure, axes = plt.subplots(1, len(datasets), figsize=size, sharex=True, sharey=True, squeeze=False)
     for ax, data in zip(axes[0], datasets, strict=True):
         ax.axvline(0, color="C0", linewidth=1.5)
         for i, arm in enumerate(arms):
@@ -72,6 +74,7 @@ def image_changes(table: pd.DataFrame) -> Figure:
         ax.set_title(f"on {name_of(data)}")
         ax.grid(axis="x")
         ax.margins(x=0.1, y=0.2)
+        ax.xaxis.set_major_locator(MaxNLocator(5))
     axes[0, 0].set_yticks(range(len(arms)), [arm_name(arm) for arm in arms])
     axes[0, 0].invert_yaxis()
     figure.supxlabel("change of test accuracy against ReLU (points)", fontsize=10.5)
@@ -112,7 +115,9 @@ def pair_correlations(table: pd.DataFrame) -> dict[tuple[str, str], tuple[Correl
 
 
 def pairs(table: pd.DataFrame) -> Figure:
-    """Figure 19: the accuracy of each architecture on two datasets, one panel per pair, with its depth as a number.
+    """Figure 19: the accuracy of each architecture on two datasets, one panel per pair.
+
+    A line joins the depths of an activation; the number is beside the greatest.
 
     Args:
         table: from :func:`architectures`.
@@ -126,10 +131,11 @@ def pairs(table: pd.DataFrame) -> Figure:
         ax.plot(ends, offset + slope * ends, color="0.5", linewidth=1)
         for i, (arm, part) in enumerate(table.groupby(level="arm", sort=False)):
             look = {"color": f"C{i}", "marker": "osD^v"[i], "s": 22}
+            part = part.sort_index()  # from the least depth to the greatest
+            ax.plot(100 * part[a], 100 * part[b], color=f"C{i}", linewidth=0.7, alpha=0.5)
             ax.scatter(100 * part[a], 100 * part[b], label=arm_name(arm), **look)
-            for (_, depth), row in part.iterrows():
-                at = {"xytext": (4, 3), "textcoords": "offset points"}
-                ax.annotate(str(depth), (100 * row[a], 100 * row[b]), **at, fontsize=8, color=f"C{i}")
+            depth, end = part.index[-1][1], (100 * part[a].iloc[-1], 100 * part[b].iloc[-1])
+            ax.annotate(str(depth), end, xytext=(4, 3), textcoords="offset points", fontsize=8, color=f"C{i}")
         ax.set(xlabel=f"acc. on {name_of(a)} (%)", ylabel=f"acc. on {name_of(b)} (%)")
         ax.grid()
         ax.margins(0.12)

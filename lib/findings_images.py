@@ -15,6 +15,18 @@ def _gains(summary: pd.DataFrame) -> str:
     return "points over ReLU: " + "; ".join(words)
 
 
+def _at_best_depth(results: Collected) -> str:
+    """The differences with the depth that suits each activation, as a sentence to append; empty without other depths."""
+    deep = image_results.at_best_depth(results)
+    if deep.empty:
+        return ""
+    words = (
+        f"{figures.name_of(row.data)}, {row.arm}: {figures.plus_minus(row.gain, row.gain_half_width)} points (hidden layers: {row.depth}, ReLU {deep[(deep.data == row.data) & (deep.arm == 'ReLU')].depth.iloc[0]})"
+        for row in deep.dropna().itertuples()
+    )
+    return f". Each at the depth that validation rows choose: {'; '.join(words)}"
+
+
 def _incomplete(results: Collected, summary: pd.DataFrame) -> list[bool]:
     """A failed condition for each activation that diverged on a dataset, and one if datasets or runs are missing."""
     there = set(zip(summary.data, summary.arm, strict=True))
@@ -35,7 +47,8 @@ def classification_is_equal(read: Read) -> Finding:
         near[figures.name_of(row.data)] = image_results.distances(records[row.learned], row.record)
     distances = ", ".join(f"{name} {gelu:.3f} (from ReLU {relu:.3f}; ReLU itself {own:.3f})" for name, (gelu, relu, own) in near.items())
     like = [gelu <= 0.15 and gelu < relu for gelu, relu, _ in near.values()]
-    ours = f"{_gains(summary)}. Distance from GELU: {distances}. To be nearer to GELU than to ReLU is nearly automatic, as the page on the section says, so these conditions are weak"
+    deep = _at_best_depth(results)
+    ours = f"{_gains(summary)}{deep}. Distance from GELU: {distances}. To be nearer to GELU than to ReLU is nearly automatic, as the page on the section says, so these conditions are weak"
     return judge(ours, equal + like + _incomplete(results, summary))
 
 
@@ -56,13 +69,7 @@ def regression_gains(read: Read) -> Finding:
         f"{figures.name_of(row.data)}, {row.learned} over {row.control}: {figures.plus_minus(row.gain, row.half_width)} points"
         for row in image_results.over_controls(image_results.with_controls(results)).itertuples()
     ]
-    deep = image_results.at_best_depth(results)
-    if len(deep):
-        words = (
-            f"{figures.name_of(row.data)}, {row.arm}: {figures.plus_minus(row.gain, row.gain_half_width)} points ({row.depth} layers, ReLU {deep[(deep.data == row.data) & (deep.arm == 'ReLU')].depth.iloc[0]})"
-            for row in deep.dropna().itertuples()
-        )
-        ours += f". Each at the depth that validation rows choose: {'; '.join(words)}"
+    ours += _at_best_depth(results)
     if over:
         ours += f". Against the best control, with the tuned optimiser: {'; '.join(over)}"
     for data, row in means.iterrows():
@@ -73,7 +80,7 @@ def regression_gains(read: Read) -> Finding:
 
 def complexity_goes_with_regression(read: Read) -> Finding:
     """C3."""
-    correlations, missing = {}, []
+    correlations, chosen, missing = {}, {}, []
     for section in ("regression", "images"):
         results = read(section)
         if image_results.finals(results).empty:
@@ -81,14 +88,16 @@ def complexity_goes_with_regression(read: Read) -> Finding:
         missing += [False] * bool(results.lacking & {*image_results.MAIN, "learn"})
         for data, correlation in image_results.correlations(image_results.main_runs(results)).items():
             correlations[section, data] = correlation
-    words = "; ".join(
-        f"{section}, {figures.name_of(data)}: {c}"
-        for (section, data), c in correlations.items()
+        for data, correlation in image_results.correlations(image_results.without_tuning(results)).items():
+            chosen[section, data] = correlation
+    words, without = (
+        "; ".join(f"{section}, {figures.name_of(data)}: {c}" for (section, data), c in found.items())
+        for found in (correlations, chosen)
     )
     of_regression = {data: c for (section, data), c in correlations.items() if section == "regression"}
     both = {data: (c, correlations["images", data]) for data, c in of_regression.items() if ("images", data) in correlations}
     lower = sum(c.value < other.value for c, other in both.values())
-    words += f". On {lower} of {len(both)} datasets the correlation is lower for regression than for classification, the reverse of the paper's"
+    words += f". On {lower} of {len(both)} datasets the correlation is lower for regression than for classification, the reverse of the paper's. Only ReLU has runs with optimisers and rates that were tried and not chosen; without these, with the tuned optimiser alone: {without}"
     goes = [c.low > 0 and c.value > other.value for c, other in both.values()]
     flat = [abs(c.value) < 0.3 for (section, _), c in correlations.items() if section == "images"]
     return judge(f"rank correlation, with intervals over activations and optimisers (bootstrap): {words}", goes + flat + missing)

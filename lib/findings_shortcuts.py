@@ -99,7 +99,7 @@ def ends_on_the_simple_tile(read: Read) -> Finding:
         below = paired_interval(bound.by_second_second, part.by_second_second)
         ahead = paired_interval(part.last_first, part.last_second)
         words.append(
-            f"{normalisation(spectral)} {figures.plus_minus(*below)} points below the bound, and at the last step {figures.plus_minus(*ahead)} points more on {first} than on {second}"
+            f"{normalisation(spectral)} {figures.plus_minus(*below)} points below ReLU trained on collages in which only {second} predicts (not on plain {second}), and at the last step {figures.plus_minus(*ahead)} points more on {first} than on {second}"
         )
         passed += [below.mean - below.half_width > 0, ahead.mean - ahead.half_width > 0]
     return judge("; ".join(words), passed)

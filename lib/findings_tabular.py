@@ -106,11 +106,12 @@ def other_widths_and_depths(read: Read) -> Finding:
         return NOT_RUN
     best, words, above = tabular.best_learned(table), [], []
     for data in [data for data in table.data.unique() if (widths.data == data).any()]:
-        means = tabular.by(results, "network.width", data).pivot(index="value", columns="arm", values="mean")
-        if best in means:
-            gains = (means[best] - means["ReLU"]).dropna()
-            words.append(f"{data} " + ", ".join(f"{100 * gain:+.1f} at width {width}" for width, gain in gains.items()))
-            above += list(gains > 0)
+        gains = figures.summary(tabular.by_width(results, data), "test_accuracy", ["network.width"])
+        gains = gains[gains.arm == best].sort_values("network.width")
+        if len(gains):
+            each = zip(gains["network.width"], gains.gain, gains.gain_half_width, strict=True)
+            words.append(f"{data} " + ", ".join(f"{figures.plus_minus(gain, half)} at width {width}" for width, gain, half in each))
+            above += list(gains.gain > 0)
     depths = table.pivot(index="data", columns="arm", values="depth")[["ReLU", best]].dropna()
     fewer, tried = (depths[best] <= depths["ReLU"]).sum(), results.frame(role="final")["network.depth"].nunique()
     ours = (

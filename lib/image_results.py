@@ -45,7 +45,17 @@ def chosen(tuning: pd.DataFrame) -> pd.DataFrame:
 
 def tuned(results: Collected) -> pd.DataFrame:
     """The :func:`finals` with each dataset's tuned optimiser."""
-    runs, best = finals(results), chosen(results.frame(role="tuning"))
+    return _with_tuned(finals(results), results)
+
+
+def without_tuning(results: Collected) -> pd.DataFrame:
+    """The :func:`main_runs` with each dataset's tuned optimiser, without those that chose it, which ReLU alone has."""
+    runs = main_runs(results)
+    return _with_tuned(runs[runs.role != "tuning"], results)
+
+
+def _with_tuned(runs: pd.DataFrame, results: Collected) -> pd.DataFrame:
+    best = chosen(results.frame(role="tuning"))
     name, rate = (best[f"optimiser.{key}"].reindex(runs.data).to_numpy() for key in ("name", "lr"))
     return runs[(runs["optimiser.name"] == name) & (runs["optimiser.lr"] == rate)]
 
@@ -258,8 +268,11 @@ def markers(runs: pd.DataFrame) -> pd.DataFrame:
 def gaps(runs: pd.DataFrame) -> pd.DataFrame:
     """How far training accuracy is ahead of test accuracy at the best steps.
 
+    Args:
+        runs: those of :func:`tuned`: of one optimiser, with the same seeds for all arms.
+
     Returns:
-        Columns data, arm, mean, half_width: fractions; the interval is over the runs of the arm.
+        Columns data, arm, mean, half_width: fractions; the interval is over seeds.
     """
     ahead = (runs.train_accuracy - runs.test_accuracy).groupby([runs.data, runs.arm], sort=False)
     return ahead.agg(mean="mean", half_width=lambda part: interval(part)[1]).reset_index()

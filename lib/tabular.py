@@ -90,18 +90,21 @@ def by(results: Collected, column: str, data: str) -> pd.DataFrame:
     Returns:
         Columns arm, value (of the column), n, mean, half_width (NaN for one seed).
     """
-    finals = results.frame(role="final")
-    runs = finals[finals.data == data]
-    if column == "network.width":
-        widths = results.frame(role="width")
-        widths = widths[widths.data == data]
-        same = runs[runs["network.depth"].isin(widths["network.depth"]) & runs.arm.isin(widths.arm)]
-        runs = pd.concat([widths, same[same.seed.isin(widths.seed)]])
+    runs = results.frame(role="final")
+    runs = by_width(results, data) if column == "network.width" else runs[runs.data == data]
     rows = []
     for (arm, value), part in runs.groupby(["arm", column]):
         mean, half = interval(part.test_accuracy) if len(part) > 1 else (part.test_accuracy.iloc[0], np.nan)
         rows.append([arm, value, len(part), mean, half])
     return pd.DataFrame(rows, columns=["arm", "value", "n", "mean", "half_width"])
+
+
+def by_width(results: Collected, data: str) -> pd.DataFrame:
+    """The runs on one dataset with other widths, and those of the comparison with the same depth, arms and seeds."""
+    finals, widths = results.frame(role="final"), results.frame(role="width")
+    runs, widths = finals[finals.data == data], widths[widths.data == data]
+    same = runs[runs["network.depth"].isin(widths["network.depth"]) & runs.arm.isin(widths.arm)]
+    return pd.concat([widths, same[same.seed.isin(widths.seed)]])
 
 
 def average_by_depth(results: Collected, datasets: Sequence[str]) -> pd.DataFrame:

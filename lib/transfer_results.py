@@ -93,10 +93,9 @@ def sines_in_words(compared: pd.DataFrame) -> str:
     """How the learned ones stand to the sines, from :func:`against_sines`."""
     words = []
     for name, row in compared.dropna().iterrows():
-        sine = compared["mean"]["one sine for all tasks" if name == "learned on all tasks" else "a sine for each task"]
         side = "not told apart from"
         if abs(row.ahead) > row.half_width:
             side = "above" if row.ahead > 0 else "below"
-        numbers = f"{100 * row['mean']:.0f} against {100 * sine:.0f} % mean test accuracy"
+        numbers = f"{100 * row['mean']:.0f} against {100 * (row['mean'] - row.ahead):.0f} % mean test accuracy"
         words.append(f"what was {name} is {side} the sine ({numbers}, {plus_minus(row.ahead, row.half_width)} points)")
     return "; ".join(words)

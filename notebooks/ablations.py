@@ -84,24 +84,24 @@ learned = {method: metalearning.learn([task], settings, seed=seed) for method, t
 import torch
 
 
-def interpolations():
-    figure, axes = plt.subplots(1, 3, figsize=(7, 2.5), sharey=True)
-    z = torch.linspace(-3, 3, 1200)
-    for i, (ax, method) in enumerate(zip(axes, splines.METHODS, strict=True)):
-        psi = learned[method].psi["hidden"]
-        ax.plot(z, splines.interpolate(z, psi, -5, 5, method), color=f"C{i}")
+def interpolations(of_method, end):
+    """Functions between -end and end, by the method of interpolation, and their control points."""
+    figure, axes = plt.subplots(1, len(of_method), figsize=(7, 2.5), sharey=True, squeeze=False)
+    z = torch.linspace(-end, end, 1200)
+    for i, (ax, (method, psi)) in enumerate(zip(axes[0], of_method.items(), strict=True)):
+        ax.plot(z, splines.interpolate(z, psi, -5, 5, method), color=f"C{i}", linewidth=1.2)
         knots = splines.grid(len(psi), -5, 5)
-        near = knots.abs() <= 3
+        near = knots.abs() <= end
         ax.plot(knots[near], psi[near], "o", color=f"C{i}", markersize=3)
         ax.set(title=method, xlabel="pre-activation $z$")
         ax.grid()
-    axes[0].set_ylabel("$g(z)$")
+    axes[0, 0].set_ylabel("$g(z)$")
     return figure
 
 
 losses = {method: run.history["outer"][-1] for method, run in learned.items()}
 show(
-    interpolations,
+    lambda: interpolations({method: run.psi["hidden"] for method, run in learned.items()}, 3),
     alt="Three panels with the activation learned with linear, nearest-neighbour and cubic interpolation, control points as dots. "
     + ", ".join(f"{method}: held-out loss {loss:.3f}" for method, loss in losses.items()) + ".",
     caption="Learned on this page from zeros (small, live), dots are control points. Held-out loss of the last episode: "
@@ -215,18 +215,19 @@ if done:
 shown = [arm for arm in done if arm in ARMS and "interpolation" in arm or arm == DEFAULT]
 if shown:
     by_key = {record.key: record for record in results.records}
-    panels = []
+    of_method = {}
     for arm in shown:
         record = by_key[finals[finals.arm == arm].learned.iloc[0]]
-        panels.append((arm.split(":")[0], "learned from zeros", record.arrays["psi_hidden"], -5.0, 5.0))
-    linear = panels[shown.index(DEFAULT)][2] if DEFAULT in shown else panels[0][2]
+        of_method[record.config["network"]["activation"]["method"]] = torch.from_numpy(record.arrays["psi_hidden"])
+    first = next(iter(of_method.values()))
+    linear = of_method.get("linear", first).numpy()
     alike = "; ".join(
-        f"{title} {max(abs(np.corrcoef(linear, turned)[0, 1]) for turned in (psi, psi[::-1])):.2f}" for title, _, psi, _, _ in panels if psi is not linear
+        f"{method} {max(abs(np.corrcoef(linear, turned)[0, 1]) for turned in (psi.numpy(), psi.numpy()[::-1])):.2f}" for method, psi in of_method.items() if method != "linear"
     )
     show(
-        lambda: figures.learned_functions(panels, ""),
-        alt=f"The control values of the activations learned with {len(panels)} ways of interpolating, on the range from -5 to 5.",
-        caption=f"The control values learned with each interpolation (the paper's Figure 15). Correlation with those of the linear one, up to sign and reflection: {alike}.",
+        lambda: interpolations(of_method, 5),
+        alt=f"The activations learned with {len(of_method)} ways of interpolating, on the range from -5 to 5, with their control points as dots.",
+        caption=f"The functions learned with each interpolation (the paper's Figure 15). Correlation of the control values with those of the linear one, up to sign and reflection: {alike}.",
         name="fig-ablation-functions",
     )
 

@@ -202,14 +202,14 @@ if complete:
 if complete:
     falls = healthy.assign(fall=100 * (healthy.test_accuracy_max - healthy.test_accuracy_last))
     words = "; ".join(
-        f"{arm}: highest {100 * part.test_accuracy_max.mean():.0f} %, at the end {100 * part.test_accuracy_last.mean():.0f} %, largest fall {part.fall.max():.1f} points"
+        f"{arm}: on average at most {100 * part.test_accuracy_max.mean():.0f} %, at the end {100 * part.test_accuracy_last.mean():.0f} %, the largest fall of a seed {part.fall.max():.1f} points"
         for arm, part in falls.groupby("arm", sort=False)
     )
     for name in tasks:
         show(
             lambda name=name: figures_grokking.each_seed(healthy[healthy.data == name]),
-            alt=f"Test accuracy over steps on {name}, one line per seed for ReLU and for the learned activation. Means over seeds: {words}.",
-            caption=f"Test accuracy on {name}, one line per seed. Means over {healthy.seed.nunique()} seeds: {words}. The falls that [C16](../book/claims.ipynb) speaks of are mostly in other runs: "
+            alt=f"Test accuracy over steps on {name}, one line per seed for ReLU and for the learned activation. {words}.",
+            caption=f"Test accuracy on {name}, one line for each of {healthy.seed.nunique()} seeds. {words}. The falls that [C16](../book/claims.ipynb) speaks of are mostly in other runs: "
             "of restarts that were not selected, at other widths, with less data, with other moduli.",
             name="fig-seeds-" + name.replace(" ", "-").replace("+", "-plus-"),
         )

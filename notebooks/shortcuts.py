@@ -134,9 +134,9 @@ def live_figure():
         left.plot(grid, values, color=colour, linestyle=line, label=figures.arm_name(arm, PAIR))
         x, y = 100 * np.array(history["first"]), 100 * np.array(history["second"])
         right.plot(x, y, color=colour, linestyle=line)
-        right.plot(x[-1], y[-1], marker, color=colour, markersize=9)
+        right.plot(x[-1], y[-1], marker, color=colour, markersize=7, fillstyle="none", markeredgewidth=2)
     left.set(xlabel="pre-activation $z$", ylabel="$g(z)$", title="activation")
-    right.axhline(10, color="C5", linestyle=":", linewidth=1, label="chance")
+    right.axhline(10, color="gray", linestyle=":", linewidth=1, label="chance")
     right.set(xlabel="accuracy on clean digits (%)", ylabel="accuracy on noisy digits (%)", title="training", ylim=(0, 35))
     for ax in (left, right):
         ax.grid()
@@ -208,7 +208,7 @@ for pair in pairs:
         lambda pair=pair: figures.trajectories(final, upper, pair),
         alt=f"Paths of training in the plane of the accuracies on {tile['first']} and {tile['second']}, for ReLU and both learned "
         f"activations. At the last step, accuracy on {tile['second']} in %: {ends}.",
-        caption=f"Accuracy on {tile['first']} and on {tile['second']} during training on ambiguous collages; chance is 10 %. At the last "
+        caption=f"Accuracy on {tile['first']} and on {tile['second']} during training on ambiguous collages: thin lines are seeds, thick ones their mean, from the dot to the open marker at the last step. Chance is 10 %. At the last "
         f"step the accuracy on {tile['second']} is, in %: {ends}.",
         name=f"fig-trajectories-{pair[1].replace('_', '-')}",
         data=pd.concat(
@@ -220,8 +220,8 @@ for pair in pairs:
 # %% [markdown]
 # ### How far the second tile can be reached, with early stopping and without
 #
-# Early stopping for a tile keeps the step with the best accuracy on a validation set in which only that tile predicts (a half of it that the
-# learning did not see). As a control, "by hand" is the best of a list of ordinary activations (GELU, SiLU, tanh, sines), chosen by the same
+# Early stopping for a tile keeps the step with the best accuracy on a validation set in which only that tile predicts. For the runs that choose a
+# restart it is a half that the learning did not see. The final runs divide the training images anew for each seed, so the learning saw most of those that stop them; nothing saw the test images. As a control, "by hand" is the best of a list of ordinary activations (GELU, SiLU, tanh, sines), chosen by the same
 # validation set as the restarts of the learning: it shows how much a search over known functions can do.
 
 # %% tags=["hide-input"]

@@ -114,12 +114,13 @@ live = {"ReLU": curves(Activation("relu"), {}), "learned from zeros": curves(spl
 
 # %% tags=["hide-input"]
 top = {arm: 100 * max(history["test_accuracy"]) for arm, history in live.items()}
+often = 100 * (other.test.labels == other.train.labels.mode().values).float().mean()
 words = f"{top['learned from zeros']:.0f} % with the function learned on {source}, {top['ReLU']:.0f} % with ReLU"
 show(
     lambda: figures_grokking.live(learned.psi["hidden"].numpy(), live),
     alt=f"Left: the function learned on {source}, an irregular oscillation on the range from -1 to 1. Right: training (dotted) and test accuracy "
     f"(solid) over steps on {target}. The highest test accuracy is {words}.",
-    caption=f"Learned on {source}, used on {target} (small, live, one seed). Highest test accuracy: {words}; chance is {100 / other.classes:.0f} %.",
+    caption=f"Learned on {source}, used on {target} (small, live, one seed). Highest test accuracy: {words}; to always give the result that is the most frequent in training has {often:.0f} %.",
     name="fig-live-transfer",
 )
 
@@ -274,10 +275,10 @@ if matrix_done:
                 columns=["activation", "mean test accuracy (%)", "tasks", "ahead of the sine (points)"],
             ),
             caption=f"A control: sines made by hand, $0.1 \\sin(kz)$ with $k$ = {', '.join(f'{g.alpha:g}' for g in plan.matrix.by_hand)}, chosen on held-out pairs as restarts are, one for all tasks ({shared}) or one for each. Test accuracy after {control.steps.iloc[0]:,} steps. "
-            "Last column: what was learned on all tasks against the one sine, on the task against its sine, paired by task, with 95 % intervals over tasks; one seed.",
+            "Last column: what was learned on all tasks against the one sine, on the task against its sine, paired by task over the tasks of its row, with 95 % intervals over tasks; one seed.",
             name="tab-sines",
         )
-        say("Is it the learning, or would any oscillation do? " + transfer_results.sines_in_words(compared) + ".")
+        say("Is it the learning, or would any oscillation do? W" + transfer_results.sines_in_words(compared)[1:] + ".")
 else:
     say("The matrix over the algorithmic tasks is **not yet run**. In the paper the mean scores are: " + "; ".join(f"{k} {v} %" for k, v in figures_transfer.PAPER_SCORES.items()) + ".")
 
@@ -317,7 +318,7 @@ else:
     table(pd.DataFrame(rows, columns=["activation", *names, "mean change"]), caption="The paper's Table 4: accuracy of image regression (%). Ours is not yet run.")
 
 # %% [markdown]
-# The paper's Figure 19 asks whether what helps on one dataset helps on another. Each marker is an architecture: an activation, in a network with as many hidden layers as the number beside it says.
+# The paper's Figure 19 asks whether what helps on one dataset helps on another. Each marker is an architecture: an activation, in a network of one to four hidden layers; a thin line joins the depths of an activation, in their order, up to the one whose number is written.
 # Accuracies rise together with depth on any dataset that is learned, so the correlations of the changes against ReLU at equal depth say more. The architectures share a few activations, so the intervals are rather too narrow;
 # CIFAR-10 is near chance and says little.
 
@@ -334,9 +335,9 @@ if images_done and len(deep) and not results.missing:
     n = len(accuracies.drop("ReLU"))
     show(
         lambda: figures_transfer_images.pairs(accuracies),
-        alt=f"Scatter plots of test accuracy on one dataset against another, one panel per pair, one marker per activation and depth, with a line fitted to the learned ones. "
+        alt=f"Scatter plots of test accuracy on one dataset against another, one panel per pair, one marker per activation and depth, joined by depth, with a grey line fitted to the learned ones. "
         f"Rank correlations: {in_words(0)}.",
-        caption=f"Test accuracy on pairs of datasets, {'one seed' if deep.seed.nunique() == 1 else f'mean over {deep.seed.nunique()} seeds'}; the line is fitted to the {n} architectures with a learned activation (the paper's Figure 19). Their rank "
+        caption=f"Test accuracy on pairs of datasets, {'one seed' if deep.seed.nunique() == 1 else f'mean over {deep.seed.nunique()} seeds'}; thin lines join the depths of an activation, the number is beside the deepest. The grey line is fitted to the {n} architectures with a learned activation (the paper's Figure 19). Their rank "
         f"correlations, with 95 % intervals over architectures: {in_words(0)}. Of their changes against ReLU at the same depth: {in_words(1)}.",
         name="fig-images-pairs",
         data=accuracies.reset_index(),

@@ -575,4 +575,6 @@ def test_pairs_correlate_by_depth_but_their_changes_need_not():
     assert accuracy.value > 0.8 and change.value == pytest.approx(-1)  # what helps one hurts the other
     figure = figures_transfer_images.pairs(table)
     (ax,) = figure.axes
-    assert sorted({text.get_text() for text in ax.texts}) == ["1", "2", "4"] and len(ax.collections) == 3
+    assert {text.get_text() for text in ax.texts} == {"4"} and len(ax.collections) == len(ax.lines) - 1 == 3
+    ends = table.xs(4, level="depth")  # the joining lines end at the greatest depth
+    assert sorted(line.get_xdata()[-1] for line in ax.lines[1:]) == pytest.approx(sorted(100 * ends.mnist))
