@@ -124,8 +124,9 @@ def scatter(
         ax.grid()
         if x == "tv":
             ax.set_xscale("log")
-            ax.set_xlim(_least(own), 1.2 * own.tv.max())
-            ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            low, high = _least(own), 1.2 * own.tv.max()
+            ax.set_xlim(low, high)
+            ax.xaxis.set_major_locator(LogLocator(subs=(1,) if high > 200 * low else (1, 3)))
             ax.xaxis.set_major_formatter("{x:g}")
             ax.xaxis.set_minor_formatter(NullFormatter())
         else:
@@ -134,7 +135,7 @@ def scatter(
             style = {"linestyle": ":", "color": "gray", "linewidth": 1.2, "label": "test = training"}
             ax.axline((100 * floor, 100 * floor), slope=1, **style)
         if best is not None:
-            style = {"linestyle": "--", "linewidth": 1.5, "label": "most accurate arm, in its colour"}
+            style = {"linestyle": "--", "linewidth": 1.5, "label": "most accurate arm"}
             ax.axvline(best.tv[data], color=LOOKS[best.arm[data]][0], **style)
     for ax in grid[-1]:
         ax.set_xlabel("total variation (logits)" if x == "tv" else "training accuracy (%)", fontsize=9)
