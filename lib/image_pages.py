@@ -137,12 +137,13 @@ def functions(section: str, results: Collected) -> None:
     others = int((nearer <= 0).sum())
     rest = f"; the other{'s are' if others > 1 else ' is'} as near to it as to ReLU, to within {max(-nearer.min(), 0.001):.3f}" if others else ""
     far = both["distance to GELU"][both["distance to GELU"] > 0.15]
+    near = len(both) - len(far)
     say(
         f"ReLU itself is at most {pd.to_numeric(distances['ReLU to GELU'], errors='coerce').max():.3f} from GELU by this measure, because a large input scale makes a GELU as sharp as a ReLU: the scaled GELUs "
         "contain ReLU as their limit. So to be nearer to GELU than to ReLU is nearly automatic, and **weak evidence** for a resemblance: what is not exactly a ReLU fits the larger family about as well or better. Of the "
         f"{len(both)} functions here, those learned from zeros counted too, {(nearer > 0).sum()} are nearer to GELU{rest}."
-        + (f" {len(far)} of them, at distances of {far.min():.2f} to {far.max():.2f}, where 1 is no better than a constant, are neither." if len(far) else "")
-        + (" That the others are near says that the bend is rounded, not that the function is a GELU." if len(far) < len(both) else "")
+        + (f" At distances of {far.min():.2f} to {far.max():.2f}, where 1 is no better than a constant, {len(far)} of them are neither." if len(far) else "")
+        + (f" That {'one is' if near == 1 else f'{near} are'} near says that the bend is rounded, not that the function is a GELU." if near else "")
     )
 
 
