@@ -162,6 +162,13 @@ def test_each_layer_has_its_panel():
     assert image_results.layer_functions(Given([run("final", "mnist")])) == []
 
 
+def test_without_tuning_there_are_the_selecting_and_the_final_runs_of_the_tuned_optimiser():
+    rows = [run("tuning", "mnist", optimiser=o, accuracy=a) for o, a in ((SGD, 0.4), (ADAM, 0.6))]
+    rows += finals("mnist", SGD) + finals("mnist", ADAM) + [run("selection", "mnist", ARMS[1]), run("depth", "mnist")]
+    left = image_results.without_tuning(Given(rows))
+    assert left.role.value_counts().to_dict() == {"final": 6, "selection": 1} and set(left["optimiser.name"]) == {"adam"}
+
+
 def test_plain_gradient_descent_is_shown_for_the_datasets_that_have_it():
     rows = [run("tuning", data, optimiser=ADAM) for data in ("mnist", "cifar10")]
     rows += finals("mnist", SGD) + finals("mnist", ADAM) + finals("cifar10", ADAM)

@@ -383,6 +383,27 @@ def test_the_average_over_tables_is_paired_with_relu_of_one_layer():
     matplotlib.pyplot.close("all")
 
 
+@pytest.mark.parametrize(
+    ("means", "half_widths", "at_foot", "open_marks"),
+    [
+        ([0.8, 0.75], [0.01, np.nan], False, False),
+        ([0.8, 0.6], [0.01, 0.2], True, False),  # out of frame: a number, not an open mark
+        ([0.8, 0.75], [0.01, 0.06], False, True),
+        ([0.8, 0.6, 0.78], [0.01, 0.2, 0.06], True, True),
+    ],
+)
+def test_a_caption_names_what_its_panels_leave_out(means, half_widths, at_foot, open_marks):
+    arms = ["ReLU", "tanh", INPUTS][: len(means)]
+    table = pd.DataFrame({"arm": arms, "value": 2, "n": 3, "mean": means, "half_width": half_widths})
+    words = plots.out_of_frame({"a": table})
+    assert ("A number at the foot" in words, "more than ± 5 points" in words) == (at_foot, open_marks)
+    (ax,) = plots.lines({"a": table}, "hidden layers").axes
+    assert bool(ax.texts) == at_foot
+    drawn = [line for line in ax.lines if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
+    assert bool(drawn) == open_marks
+    matplotlib.pyplot.close("all")
+
+
 # --- figures ------------------------------------------------------------------------------------------
 
 

@@ -472,6 +472,23 @@ def test_c16_counts_the_runs_of_every_setting():
     assert settle("C16", pd.concat([stays, falls], ignore_index=True)).verdict == "reproduced"
 
 
+@pytest.mark.parametrize(
+    ("steps", "end", "words"),
+    [
+        ([None, None], 0.7, "None of the 2 ReLU runs on a+b mod 27 reaches 95 % before its last step. So that"),
+        ([None, 60_000], 0.7, "before its last step; one does at its last step, with width 256. So that ReLU stays"),
+        ([None, None], 0.7, "The final ReLU runs end at 70 to 70 %, which is neither of the two cases"),
+        ([None, 59_000], 1.0, ""),
+        ([None, None], 0.01, "None of the 2 ReLU runs"),
+    ],
+)
+def test_c16_says_what_relu_does_not_show(steps, end, words):
+    runs = grokking_runs(steps, [1], last=0.8, relu_highest=end, relu_last=end).assign(**{"network.width": 256})
+    found = settle("C16", runs)
+    assert found.verdict == "reproduced" and words in found.ours
+    assert ("is not tested" in found.ours) == (steps[1] != 59_000) and ("neither of the two" in found.ours) == (end == 0.7)
+
+
 def test_c16_without_a_learned_activation_is_not_reproduced():
     assert settle("C16", grokking_runs([1], [])).verdict == "not reproduced"
 
