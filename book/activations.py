@@ -109,7 +109,7 @@ def reached(name):
 def title(name):
     """Two lines: the data, and the start with the optimiser."""
     entry, data = index[name], index[name]["data"]
-    data = data.replace(" if b odd else ", " or ")  # that its two cases differ in the modulus must not be cut off
+    data = data.replace(" if b odd else ", " or ")  # two tasks, which would be cut to the same title
     data = data if len(data.replace("^", "")) < 25 else data[:23] + "…"
     data = re.sub(r"\^(-?\d)", r"$^{\1}$", data)
     return f"{data}\n{STARTS[name.split('-')[-1]]}, {entry['optimiser']}{mark(name)}"

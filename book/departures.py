@@ -133,8 +133,9 @@ if leads:
 # The paper does not say how many episodes and inner steps it takes. Ours are set by what a few hours on two processor cores allow:
 
 # %% tags=["remove-input"]
-def learning(name, plan, s):
-    """A line on the episodes with settings s and the final runs after them."""
+def learning(name, plan):
+    """A line on the episodes of a plan and the final runs after them."""
+    s = plan.learning
     last = min(s.n_tr_start + s.n_tr_step * (s.episodes - 1), s.n_tr_max)
     return (
         f"- **{name}**: at most {s.episodes} episodes, $n_{{tr}}$ from {s.n_tr_start} to {last:,} inner steps, width {plan.learning_width}, "
@@ -142,13 +143,13 @@ def learning(name, plan, s):
     )
 
 
-images, grokking = IMAGES["paper"], GROKKING["paper"]
-longer = longer_regression(images)
+images = IMAGES["paper"]
+fewer = replace(images.learning, episodes=CLASSIFICATION_EPISODES["paper"])
 rows = [
-    learning("Images, classification", images, replace(images.learning, episodes=CLASSIFICATION_EPISODES["paper"])),
-    learning("Images, regression", images, images.learning),
-    learning("Images, regression on CIFAR-10", longer, longer.learning),
-    learning("Grokking", grokking, grokking.learning),
+    learning("Images, classification", replace(images, learning=fewer)),
+    learning("Images, regression", images),
+    learning("Images, regression on CIFAR-10", longer_regression(images)),
+    learning("Grokking", GROKKING["paper"]),
 ]
 say("\n".join(rows))
 

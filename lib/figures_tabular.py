@@ -135,8 +135,7 @@ def scatter(
             style = {"linestyle": ":", "color": "gray", "linewidth": 1.2, "label": "test = training"}
             ax.axline((100 * floor, 100 * floor), slope=1, **style)
         if best is not None:
-            style = {"linestyle": "--", "linewidth": 1.5, "label": "most accurate arm"}
-            ax.axvline(best.tv[data], color=LOOKS[best.arm[data]][0], **style)
+            ax.axvline(best.tv[data], color=LOOKS[best.arm[data]][0], linestyle="--", linewidth=1.5)
     for ax in grid[-1]:
         ax.set_xlabel("total variation (logits)" if x == "tv" else "training accuracy (%)", fontsize=9)
     for ax in grid[:, 0]:
@@ -193,7 +192,7 @@ def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
     """Test accuracy of each arm against depth or width, one panel per dataset.
 
     With runs that stayed at chance, a mean that is out of frame or a wide interval would flatten all others: the mean
-    is written at the foot, and the interval is left out.
+    is written at the foot, and a wide interval is left out, which an open mark tells.
 
     Args:
         tables: by dataset, from :func:`lib.tabular.by`. xlabel: "width" has a logarithmic axis.
@@ -218,8 +217,8 @@ def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
             ax.plot(at[wide], 100 * own["mean"][wide], marker, color=colour, markersize=5, markerfacecolor="white")
             for x, value, mean in own.assign(x=at)[own["mean"] < floor][["x", "value", "mean"]].itertuples(index=False):
                 at_foot[value] += 1
-                at = {"xytext": (0, 9 * at_foot[value] - 7), "textcoords": "offset points", "annotation_clip": False}
-                ax.annotate(f"▾ {100 * mean:.0f}", (x, 100 * bottom), color=colour, ha="center", fontsize=8, **at)
+                above = {"xytext": (0, 9 * at_foot[value] - 7), "textcoords": "offset points", "annotation_clip": False}
+                ax.annotate(f"▾ {100 * mean:.0f}", (x, 100 * bottom), color=colour, ha="center", fontsize=8, **above)
         values = sorted(table.value.unique())
         if xlabel == "width":
             ax.set_xscale("log", base=2)

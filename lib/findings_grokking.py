@@ -52,9 +52,9 @@ def faster_on_addition(read: Read) -> Finding:
 
 
 def _by_width(results: Collected) -> str:
-    """How far ReLU gets with other widths, as a part of a sentence; empty without these runs."""
+    """How far ReLU gets with other widths, as a part of a sentence; empty until all these runs are there."""
     finals, sweep = (results.frame(role=role, arm=RELU) for role in ("final", "sweep"))
-    if sweep.empty:
+    if sweep.empty or "sweep" in results.lacking:
         return ""
     last, same = int(sweep.steps.max()), finals[(finals.data == sweep.data.iloc[0]) & finals.seed.isin(sweep.seed)]
     if same.empty:
@@ -195,10 +195,11 @@ def learned_overfits_later(read: Read) -> Finding:
     there = own[own.steps_to_95.notna()]
     if not (there.steps_to_95 < there.steps).any():
         at_end = "".join(f"; one does at its last step, with width {width}" for width in there["network.width"])
-        ours += f". None of the {len(own)} ReLU runs on {main.data.iloc[0]} reaches 95 % before its last step{at_end}. So that ReLU stays there once it groks is not tested"
+        ours += f". None of the {len(own)} ReLU runs on {main.data.iloc[0]} reaches 95 % before its last step{at_end}; so it is not tested that ReLU stays there once it groks"
     ends = [record.arrays["test_accuracy"][-1] for record in relu[relu.role == "final"].record]
-    if ends and 0.2 < max(ends) < 0.95:
-        ours += f". The final ReLU runs end at {100 * min(ends):.0f} to {100 * max(ends):.0f} %, which is neither of the two cases that the paper names"
+    between = [end for end in ends if 0.2 < end < 0.95]
+    if between:
+        ours += f". {len(between)} of the {len(ends)} final ReLU runs end at {100 * min(between):.0f} to {100 * max(between):.0f} %, which is neither of the two cases that the paper names"
     overfits, stays = (runs[runs.arm == LEARNED].fall > 0.05).any(), (runs[runs.arm == RELU].fall <= 0.02).all()
     return judge(ours, [bool(overfits), bool(stays)])
 

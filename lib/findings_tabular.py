@@ -102,11 +102,11 @@ def other_widths_and_depths(read: Read) -> Finding:
     """C9."""
     results = read("tabular")
     table, widths = tabular.comparison(results), results.frame(role="width")
-    if table.empty or widths.empty:
+    if table.empty or widths.empty or "width" in results.lacking:
         return NOT_RUN
     best, words, above = tabular.best_learned(table), [], []
     for data in [data for data in table.data.unique() if (widths.data == data).any()]:
-        gains = figures.summary(tabular.by_width(results, data), "test_accuracy", ["network.width"])
+        gains = figures.summary(tabular.width_runs(results, data), "test_accuracy", ["network.width"])
         gains = gains[gains.arm == best].sort_values("network.width")
         if len(gains):
             each = zip(gains["network.width"], gains.gain, gains.gain_half_width, strict=True)

@@ -137,13 +137,13 @@ def functions(section: str, results: Collected) -> None:
     others = int((nearer <= 0).sum())
     rest = f"; the other{'s are' if others > 1 else ' is'} as near to it as to ReLU, to within {max(-nearer.min(), 0.001):.3f}" if others else ""
     far = both["distance to GELU"][both["distance to GELU"] > 0.15]
-    near = len(both) - len(far)
+    rounded = int(((both["distance to GELU"] <= 0.15) & (nearer > 0.01)).sum())
     say(
         f"ReLU itself is at most {pd.to_numeric(distances['ReLU to GELU'], errors='coerce').max():.3f} from GELU by this measure, because a large input scale makes a GELU as sharp as a ReLU: the scaled GELUs "
         "contain ReLU as their limit. So to be nearer to GELU than to ReLU is nearly automatic, and **weak evidence** for a resemblance: what is not exactly a ReLU fits the larger family about as well or better. Of the "
         f"{len(both)} functions here, those learned from zeros counted too, {(nearer > 0).sum()} are nearer to GELU{rest}."
-        + (f" At distances of {far.min():.2f} to {far.max():.2f}, where 1 is no better than a constant, {len(far)} of them are neither." if len(far) else "")
-        + (f" That {'one is' if near == 1 else f'{near} are'} near says that the bend is rounded, not that the function is a GELU." if near else "")
+        + (f" At distances of {far.min():.2f} to {far.max():.2f}, where 1 is no better than a constant, {len(far)} of them cannot be said to resemble either." if len(far) else "")
+        + (f" Near a GELU, and nearer to it than to ReLU by more than 0.01, are {rounded}: their bend is rounded, which does not make them a GELU." if rounded else "")
     )
 
 
@@ -153,12 +153,13 @@ def complexity(section: str, results: Collected) -> None:
         return
     runs = image_results.main_runs(results)
     points, correlations = image_results.markers(runs), image_results.correlations(runs)
+    only_tuned = image_results.correlations(image_results.tuned_runs(results))
     outside = image_results.nearly_constant(points)
     points = points[~outside]
     throughout = image_results.marker_correlations(points)
     words, over_markers, chosen = (
         "; ".join(f"{figures.name_of(data)} {c}" for data, c in found.items())
-        for found in (correlations, throughout, image_results.correlations(image_results.without_tuning(results)))
+        for found in (correlations, throughout, only_tuned)
     )
     show(
         lambda: figures.scatter(points, "tv", list(correlations)),
@@ -169,11 +170,13 @@ def complexity(section: str, results: Collected) -> None:
         name=f"fig-tv-{section}",
         data=points.drop(columns="cluster"),
     )
+    moved = max((abs(c.value - correlations[data].value) for data, c in only_tuned.items()), default=0.0)
     say(
         "The two correlations answer different questions. Over the runs at their best step, one point each, the training is over, and what differs is activation, optimiser, learning rate, restart and seed; this is what "
         "[C3](../book/claims.ipynb) counts. Over all markers the course of training is in it too, in which complexity rises, and accuracy rises with it and in some runs falls again (the branches that go down at the right); a rank correlation does not show such a maximum. The paper's markers differ in hyperparameters or in the number of training steps "
         "(caption of its Figure 18), so what the eye sees there is nearer to the second. "
-        f"Optimisers and rates that were tried and not chosen are there with ReLU alone; without them, with the tuned optimiser, the correlations at the best steps are {chosen}. So they hang on which runs are counted. "
+        f"Optimisers and rates that were tried and not chosen are there with ReLU alone. Over the selecting and the final runs with the tuned optimiser only, the correlations at the best steps are {chosen}"
+        f"{', so which runs are counted moves them by up to ' + format(moved, '.2f') if only_tuned else ''}. "
         f"Over all runs at their best steps the interval excludes 0 on {sum(c.low > 0 or c.high < 0 for c in correlations.values())} of {len(correlations)} datasets."
     )
     ahead = image_results.gaps(image_results.tuned(results))
@@ -341,6 +344,14 @@ def controls(section: str, results: Collected) -> None:
         "steps (and early stopping); mean ± 95 % interval.",
         name=f"tab-controls-{section}",
     )
+    learning, spent = results.frame("learn"), []
+    for data in known:
+        trained = image_results.tuned(results).query("data == @data and arm == 'ReLU'")
+        same = learning[(learning["settings.inner.name"] == trained["optimiser.name"].iloc[0]) & (learning["settings.inner.lr"] == trained["optimiser.lr"].iloc[0])]
+        same = same[(same.data.str[0] == data) & same.arm.isin(ARMS)]
+        took, one = (sum(record.provenance["duration_s"] for record in part.record) for part in (same, trained))
+        spent.append(f"{took / (one / len(trained)):.0f} times that of one training with ReLU on {figures.name_of(data)} ({len(same)} restarts)")
+    say(f"What the learning took of computing time: {', '.join(spent)}. Each of the controls took less.")
     best = both[both.arm == LONGER].best_step.astype(int)
     if len(best):
         last = int(both[both.arm == LONGER].steps.max())

@@ -48,10 +48,14 @@ def tuned(results: Collected) -> pd.DataFrame:
     return _with_tuned(finals(results), results)
 
 
-def without_tuning(results: Collected) -> pd.DataFrame:
-    """The :func:`main_runs` with each dataset's tuned optimiser, without those that chose it, which ReLU alone has."""
+def tuned_runs(results: Collected) -> pd.DataFrame:
+    """The selecting and the final runs with each dataset's tuned optimiser.
+
+    Without datasets that have fewer than three activations there, too few for :func:`correlations`.
+    """
     runs = main_runs(results)
-    return _with_tuned(runs[runs.role != "tuning"], results)
+    runs = _with_tuned(runs[runs.role != "tuning"], results)
+    return runs[_clusters(runs).groupby(runs.data).transform("nunique") >= 3]
 
 
 def _with_tuned(runs: pd.DataFrame, results: Collected) -> pd.DataFrame:

@@ -91,7 +91,7 @@ def by(results: Collected, column: str, data: str) -> pd.DataFrame:
         Columns arm, value (of the column), n, mean, half_width (NaN for one seed).
     """
     runs = results.frame(role="final")
-    runs = by_width(results, data) if column == "network.width" else runs[runs.data == data]
+    runs = width_runs(results, data) if column == "network.width" else runs[runs.data == data]
     rows = []
     for (arm, value), part in runs.groupby(["arm", column]):
         mean, half = interval(part.test_accuracy) if len(part) > 1 else (part.test_accuracy.iloc[0], np.nan)
@@ -99,7 +99,7 @@ def by(results: Collected, column: str, data: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["arm", "value", "n", "mean", "half_width"])
 
 
-def by_width(results: Collected, data: str) -> pd.DataFrame:
+def width_runs(results: Collected, data: str) -> pd.DataFrame:
     """The runs on one dataset with other widths, and those of the comparison with the same depth, arms and seeds."""
     finals, widths = results.frame(role="final"), results.frame(role="width")
     runs, widths = finals[finals.data == data], widths[widths.data == data]

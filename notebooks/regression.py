@@ -187,7 +187,7 @@ image_pages.depths("regression", results)
 #
 # Learning an activation takes many times as long as training one network. What if this time is spent on something simpler? Three controls, with the tuned optimiser: the best of
 # a few hand-made activations; the best of a few random smooth splines; and a ReLU network that trains for longer. All choices are by validation rows, as among restarts. Each of the controls takes
-# less time than the learning: four restarts cost about as much as 15 trainings. So a gain that survives was tested against a cheaper search.
+# less time than the learning, so a gain that survives was tested against a cheaper search.
 
 # %% tags=["remove-input"]
 image_pages.controls("regression", results)
@@ -232,9 +232,8 @@ if profile == "paper":
 #   hidden layer**; other depths, with the best for each activation, have a section of their own above.
 # - In the paper zeros are the best start on every dataset; how it is here is said beside [the accuracies](#accuracy). Much hangs on the number of restarts: with two of our four, zeros were not above
 #   ReLU on Fashion-MNIST, with the tuned optimiser. Plain gradient descent has not converged at the last step, so a part of what a learned activation brings there is speed.
-# - That accuracy goes with total variation for regression and not for classification is not what the correlations of [C3](../book/claims.ipynb) show here. A part of it is
-#   that our runs differ in optimiser and learning rate: without those that were tried and not chosen, the correlations with classification are smaller, and those with regression too (the numbers are
-#   beside C3). The paper does not list its hyperparameters.
+# - That accuracy goes with total variation for regression and not for classification is not what the correlations of [C3](../book/claims.ipynb) show here. Our runs differ in optimiser and learning rate, and which of them
+#   are counted moves the correlations (the numbers are beside C3). The paper does not list its hyperparameters.
 # - C3 counts runs at their best step. The paper's markers also differ in the number of training steps, as those of our figure do; the correlation over these is
 #   [beside the figure](#accuracy-against-complexity), and can differ: an earlier moment of a training is both less accurate and less complex.
 # - ReLU itself is elsewhere than in the paper: the numbers, and a likely reason, are in the previous part.

@@ -152,7 +152,7 @@ if matrix_done:
     above = "Above the line: easy tasks. " if 0 < easy < n else ""
     say(
         f"These results are {where}: {n} of the paper's {len(algorithmic.TASKS)} tasks, {easy} of them easy, {scores.score.shape[1]} activations, {len(cells)} networks of {cells['network.width'].iloc[0]} units. "
-        f"Every cell has {cells.steps.iloc[0]:,} steps, in place of the paper's 60,000, and one seed. Each activation is the best of {len(plan.matrix.restarts)} restarts by held-out pairs, the one for all tasks by its mean over them."
+        f"Every cell has {cells.steps.iloc[0]:,} steps, in place of the paper's 60,000, and one seed. Each activation is the best of {len(plan.matrix.restarts)} restarts by held-out pairs, the one for all tasks by its mean over the tasks."
     )
     if scores.noise:
         say(
@@ -183,8 +183,9 @@ if matrix_done:
         say(
             f"How much hangs on the restart: at the end of the runs that select, the best and the worst restart of a task are {100 * gap.median():.0f} points of held-out accuracy apart "
             f"(median of the {len(apart)} tasks on which several learned something), at most {100 * gap.max():.0f} ({most}: {100 * apart['worst'][most]:.0f} and {100 * apart['best'][most]:.0f} %)."
-            + (f" Of the restarts for all tasks, the worst has {100 * joint['worst'].iloc[0]:.0f} % and the best {100 * joint['best'].iloc[0]:.0f} %, on average over the tasks." if len(joint) else "")
         )
+    if len(joint):
+        say(f"Of the restarts for all tasks, the worst has {100 * joint['worst'].iloc[0]:.0f} % and the best {100 * joint['best'].iloc[0]:.0f} % held-out accuracy at the end of these runs, on average over the tasks.")
     show(
         lambda: figures_transfer.heat_map(scores),
         alt=f"Heat map of the scores, {n} tasks as rows and {scores.score.shape[1]} activations as columns: those learned on each task, ReLU, and the one learned on all tasks. "

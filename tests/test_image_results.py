@@ -162,10 +162,11 @@ def test_each_layer_has_its_panel():
     assert image_results.layer_functions(Given([run("final", "mnist")])) == []
 
 
-def test_without_tuning_there_are_the_selecting_and_the_final_runs_of_the_tuned_optimiser():
+def test_tuned_runs_are_the_selecting_and_the_final_ones_of_the_tuned_optimiser():
     rows = [run("tuning", "mnist", optimiser=o, accuracy=a) for o, a in ((SGD, 0.4), (ADAM, 0.6))]
     rows += finals("mnist", SGD) + finals("mnist", ADAM) + [run("selection", "mnist", ARMS[1]), run("depth", "mnist")]
-    left = image_results.without_tuning(Given(rows))
+    rows += [run("tuning", "cifar10")] + finals("cifar10", ADAM, arms=ARMS[:2])  # an arm diverged: no correlation
+    left = image_results.tuned_runs(Given([row | {"learned": row["arm"] * (row["arm"] != "ReLU")} for row in rows]))
     assert left.role.value_counts().to_dict() == {"final": 6, "selection": 1} and set(left["optimiser.name"]) == {"adam"}
 
 

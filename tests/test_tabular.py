@@ -415,7 +415,7 @@ def test_every_figure_draws(smoke):
     for draw, axes in {
         lambda: plots.gains(main, tabular.averages(main)): 1,
         lambda: plots.per_dataset(main): 1,
-        lambda: plots.scatter(points, "tv", [DATA]): 1,
+        lambda: plots.scatter(points, "tv", [DATA], best=tabular.best_complexities(smoke.collected, [DATA])): 1,
         lambda: plots.scatter(points, "train_accuracy", [DATA] * 6, smoke.collected.frame("baseline")): 8,
         lambda: plots.lines({"a": depth, "b": depth}, "hidden layers"): 2,
         lambda: plots.lines({"a": depth}, "width"): 1,

@@ -76,8 +76,8 @@ PLANS = {
         restarts=((50, 5, 0.02), (100, 10, 0.01), (50, 10, 0.01), (100, 5, 0.02)),
         learning=Settings(episodes=60, n_tr_start=50, n_tr_step=10),
         learning_width=32,
-        # Four restarts of 20,700 steps at width 32 take about 15 times as long as 1,500 steps at width 128, but the
-        # longer runs stop early: they are best before step 2,500.
+        # The learning takes longer than that (the page has the numbers), but the longer runs stop early: they are best
+        # before step 2,500.
         by_hand=HAND_MADE,
         lengths=(0.3, 0.3, 0.6, 0.6, 1.2, 1.2, 2.4, 2.4),
         longer=8,
@@ -172,7 +172,7 @@ class Images:
         """What else the search could have been spent on, with the tuned optimiser.
 
         Hand-made activations and random splines, of which validation rows choose one as they do among restarts; and
-        ReLU trained for as much longer as learning takes.
+        ReLU trained for several times as many steps.
         """
         plan, wide = self.plan, Activation("spline", points=50)
         of = (self.section, RANDOM, wide.points, wide.low, wide.high)
