@@ -186,8 +186,8 @@ image_pages.depths("regression", results)
 # ### Would something else have done as well?
 #
 # Learning an activation takes many times as long as training one network. What if this time is spent on something simpler? Three controls, with the tuned optimiser: the best of
-# a few hand-made activations; the best of a few random smooth splines; and a ReLU network that trains for longer. All choices are by validation rows, as among restarts. Each of the controls takes
-# less time than the learning, so a gain that survives was tested against a cheaper search.
+# a few hand-made activations; the best of a few random smooth splines; and a ReLU network that trains for longer. All choices are by validation rows, as among restarts. What
+# each of them took of time is said below: a gain that survives was tested against a search of that cost.
 
 # %% tags=["remove-input"]
 image_pages.controls("regression", results)
