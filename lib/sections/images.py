@@ -208,7 +208,7 @@ class Images:
         ]
         for _, section in more:
             yield from section.comparison(blocks=1)
-        for datasets in ([(data, self) for data in self.plan.datasets], more):
+        for datasets in filter(None, ([(data, self) for data in self.plan.datasets], more)):
             yield from depths(datasets)
 
     def deeper(self, data: str, layers: list[Learn], seed: int) -> list[Train]:
