@@ -106,13 +106,18 @@ def reached(name):
     return f"{own}; ReLU: {relu}"
 
 
+def start(name):
+    """What the learning started from, the last part of a name."""
+    return name.split("-")[-1]
+
+
 def title(name):
     """Two lines: the data, and the start with the optimiser."""
     entry, data = index[name], index[name]["data"]
     data = data.replace(" if b odd else ", " or ")  # two tasks, which would be cut to the same title
     data = data if len(data.replace("^", "")) < 25 else data[:23] + "…"
     data = re.sub(r"\^(-?\d)", r"$^{\1}$", data)
-    return f"{data}\n{STARTS[name.split('-')[-1]]}, {entry['optimiser']}{mark(name)}"
+    return f"{data}\n{STARTS[start(name)]}, {entry['optimiser']}{mark(name)}"
 
 
 def escaped(data):
@@ -128,16 +133,16 @@ if lost := activations.constants():
 for group, names in groups.items():
     if not names:
         continue
-    entries = [(title(name), activations.load(name), COLOURS[name.split("-")[-1]]) for name in names]
+    entries = [(title(name), activations.load(name), COLOURS[start(name)]) for name in names]
     ranges = sorted({f"[{index[name]['low']:g}, {index[name]['high']:g}]" for name in names})
     ranges = " and ".join(ranges)
     say(f"## {TITLES[group]}")
     kind = "input activations, one thin line per column, that start as the identity" if group == "inputs" else "functions for hidden layers"
     turns = {}
     for name, (_, g, _) in zip(names, entries, strict=True):
-        found = turns.setdefault(STARTS[name.split("-")[-1]], [])
+        found = turns.setdefault(STARTS[start(name)], [])
         found += [turning_points(values) for values in g.values.reshape(-1, g.values.shape[-1])]
-    shapes = "; ".join(f"{start}: {min(found)} to {max(found)}, half of them at most {np.median(found):.0f}" for start, found in turns.items())
+    shapes = "; ".join(f"{words}: {min(found)} to {max(found)}, half of them at most {np.median(found):.0f}" for words, found in turns.items())
     show(
         lambda entries=entries: figures_own_data.gallery(entries),
         alt=f"{TITLES[group]}: {len(names)} small plots of learned {kind}, over {ranges}, titled with the data, the start and the optimiser. Turning points of a function, {shapes}.",

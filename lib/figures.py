@@ -99,7 +99,7 @@ def learned_functions(
 
     Args:
         panels: (title, arm, values (n_c,), low, high) of each.
-        reference: "relu", "gelu" or "" for none: drawn dotted where the function was learned from a ReLU.
+        reference: "relu" or "gelu": drawn dotted where the function was learned from a ReLU.
         used: by title, the range of pre-activations to shade.
     """
     columns = min(len(panels), 4)
@@ -109,7 +109,7 @@ def learned_functions(
         ax.set_axis_off()
     for ax, (title, arm, values, low, high) in zip(axes.flat, panels, strict=False):
         grid = splines.grid(len(values), low, high).numpy()
-        if reference and arm == "learned from ReLU":
+        if arm == "learned from ReLU":
             curve = np.maximum(grid, 0) if reference == "relu" else gelu(grid)
             name, ink = reference.upper().replace("RELU", "ReLU"), plt.rcParams["text.color"]
             ax.plot(grid, curve, color=ink, linestyle=":", linewidth=1.2, label=name, zorder=3)

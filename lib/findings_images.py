@@ -86,10 +86,8 @@ def complexity_goes_with_regression(read: Read) -> Finding:
         if image_results.finals(results).empty:
             return NOT_RUN
         missing += [False] * bool(results.lacking & {*image_results.MAIN, "learn"})
-        for data, correlation in image_results.correlations(image_results.main_runs(results)).items():
-            correlations[section, data] = correlation
-        for data, correlation in image_results.correlations(image_results.tuned_runs(results)).items():
-            chosen[section, data] = correlation
+        for found, runs in ((correlations, image_results.main_runs(results)), (chosen, image_results.tuned_runs(results))):
+            found |= {(section, data): c for data, c in image_results.correlations(runs).items()}
     words, without = (
         "; ".join(f"{section}, {figures.name_of(data)}: {c}" for (section, data), c in found.items())
         for found in (correlations, chosen)

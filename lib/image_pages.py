@@ -349,11 +349,11 @@ def controls(section: str, results: Collected) -> None:
         "steps (and early stopping); mean ± 95 % interval.",
         name=f"tab-controls-{section}",
     )
-    learning, spent = results.frame("learn"), []
-    for data in known:
-        trained = image_results.tuned(results).query("data == @data and arm == 'ReLU'")
-        same = learning[(learning["settings.inner.name"] == trained["optimiser.name"].iloc[0]) & (learning["settings.inner.lr"] == trained["optimiser.lr"].iloc[0])]
-        same = same[(same.data.str[0] == data) & same.arm.isin(ARMS)]
+    learning, relu, spent = results.frame("learn"), both[both.arm == "ReLU"], []
+    learning = learning[learning.arm.isin(ARMS)].rename(columns={"settings.inner.name": "name", "settings.inner.lr": "lr"})
+    for data, trained in relu.groupby("data", sort=False):
+        name, lr = trained[["optimiser.name", "optimiser.lr"]].iloc[0]
+        same = learning[(learning.data.str[0] == data) & (learning.name == name) & (learning.lr == lr)]
         one = _seconds(trained) / len(trained)
         longest = both[(both.data == data) & (both.arm == LONGER)]
         control = max(_seconds(longest) / len(longest), *(_seconds(part) for _, part in tried[tried.data == data].groupby("arm")))
