@@ -57,6 +57,7 @@ show(
     f"({opening.scale()}; [more](../notebooks/grokking.ipynb).)",
     name="fig-headline",
 )
+say(f"{headline.CONVENTION} ([The records so far](../notebooks/grokking.ipynb#training-curves).)")
 
 # %% [markdown]
 # ## The idea
@@ -104,7 +105,7 @@ findings = claims.settled(read)
 found = claims.counts(findings.values())
 few = sum(2 * sum(finding.conditions) < len(finding.conditions) for finding in findings.values() if finding.held)
 say(
-    f"We test {len(claims.CLAIMS)} claims of the paper, each by a rule. Most rules were fixed before the results were read; one that was changed after some had been, or written after trials, says so and how. So far: "
+    f"We test {len(claims.CLAIMS)} claims of the paper, each by a rule. {claims.WHEN} So far: "
     + ", ".join(f"**{number} {verdict}**" for verdict, number in found.items() if number)
     + (f". In {few} of those in part, fewer than half of the rule's conditions hold" if few else "")
     + ". Statements, numbers and rules are on the [claims page](claims.ipynb)."

@@ -1,8 +1,8 @@
 # ruff: noqa: E501 (a claim is easier to read on one line)
 """The paper's 18 claims: what it says, its number, and the rule by which our records decide.
 
-The rule of each verdict is stated with the claim. Most were written before the full-scale runs were read; where one was
-changed later, or written after trials, the rule says so. A verdict is "reproduced", "in part", "not reproduced" or "not yet run".
+The rule of each verdict is stated with the claim; WHEN says which of them were written when. A verdict is "reproduced", "in part",
+"not reproduced" or "not yet run".
 """
 
 import re
@@ -84,6 +84,12 @@ CLAIMS = (
     Claim("C17", "transfer", "Across algorithmic tasks", "Learned activations transfer across algorithmic tasks; one for all tasks is best.", "19.9 (ReLU), 54.0 (mean over the task-specific columns), 61.5 % (all)", "Mean scores: the activation for all tasks above the mean of the task-specific columns, and that above ReLU.", findings_transfer.transfer_across_tasks),
     Claim("C18", "transfer", "Across image datasets", "Image regression: an activation helps its own dataset most; one learned on all helps slightly.", "Table 4: +0.4 ± 1.5 (all)", "Each column's best is its own activation; all datasets at once not below ReLU.", findings_transfer.transfer_across_images),
 )  # fmt: skip
+
+# From the history of the rules: first committed on 24 November 2026, before the first full-scale records of any section.
+WHEN = (
+    "Of the 18 rules, 8 are as they were before the full-scale results of their section were read (C3, C4, C6, C8, C9, C13, C17, C18; C3 was counted otherwise for a while); 2 were narrowed "
+    "afterwards to the runs that count (C1, C2); 5 were changed after some results had been seen (C5, C7, C14, C15, C16); and 3 were written after trials with one seed (C10, C11, C12)."
+)
 
 
 def for_section(section: str) -> list[Claim]:

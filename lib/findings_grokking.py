@@ -46,7 +46,7 @@ def faster_on_addition(read: Read) -> Finding:
     ours = (
         f"ratio of median steps {bound_in_words(ratio, bounded)}: learned {median:,.0f}, "
         f"ReLU {f'not within {last:,}' if bounded else f'{of_relu:,.0f}'} (95 % is reached by {reached})"
-        + (f". In the paper ReLU gets there; why it does not here is not known{_by_width(results)}" if bounded else "")
+        + (f". In the paper ReLU gets there; here it depends on what the paper leaves open, the reduction of the loss and the initialisation (a trial, see the page), which is being measured{_by_width(results)}" if bounded else "")
     )
     return Finding(ours, "reproduced" if ratio >= 5 else "in part" if ratio >= 2 else "not reproduced")
 

@@ -13,7 +13,7 @@ import matplotlib
 from lib import claims, display, reading
 from lib.display import markdown_rows
 from lib.files import write_atomically
-from lib.headline import Headline, find
+from lib.headline import CONVENTION, Headline, find
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = {theme: f"book/_static/headline-{theme}.png" for theme in ("light", "dark")}
@@ -39,7 +39,7 @@ def claims_block(read: claims.Read) -> str:
             ]
         )
     table = markdown_rows(["", "the paper says", "here", "evidence"], rows)
-    return f"Of the paper's {len(claims.CLAIMS)} claims: {head}.\n\n{table}"
+    return f"{claims.WHEN}\n\nOf the paper's {len(claims.CLAIMS)} claims: {head}.\n\n{table}"
 
 
 def picture_block(shown: Headline) -> str:
@@ -47,7 +47,7 @@ def picture_block(shown: Headline) -> str:
     return (
         f'<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="{PICTURES["dark"]}">\n'
         f'  <img src="{PICTURES["light"]}" alt="{shown.alt()}" width="672">\n</picture>\n\n'
-        f"*{shown.sentence()} ({shown.scale()}.)*"
+        f"*{shown.sentence()} ({shown.scale()}.)*\n\n{CONVENTION}"
     )
 
 
