@@ -3,11 +3,16 @@
 An experiment is a frozen dataclass with two class attributes: ``kind`` (str), and ``version`` (int), which is
 raised by hand when a change of the code alters the outcome. Its ``datasets`` are the names of the data that
 it reads.
+
+A late field is one that a class got after records were made: its metadata have, as "old", the value that those ran
+with, ``field(default="glorot", metadata={"old": "default"})``. At that value it is left out of the configuration, and
+a configuration without it has that value; so the names of all records stay. The default may be another.
 """
 
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -64,16 +69,18 @@ def _plain_fields(value: Any, where: str, finite: bool, classes: Any) -> dict[st
     """A dataclass as a dict; its class must be in the type hint, or it might look the same as another."""
     if classes is not None and type(value) not in classes:
         raise ValueError(f"{where} must be of a class that its type hint names, got {type(value).__name__}")
-    fields = {}
+    fields, old = {}, _old_values(type(value))
     for name, hint in _hints(type(value)).items():
         if name in _field_names(type(value)):
             members = [member for member in _members(hint) if _is_dataclass(member)]
-            fields[name] = plain(getattr(value, name), f"{where}.{name}", finite=finite, classes=members)
+            given = plain(getattr(value, name), f"{where}.{name}", finite=finite, classes=members)
+            if name not in old or given != plain(old[name]):
+                fields[name] = given
     return fields
 
 
 def config(experiment: Any) -> dict[str, Any]:
-    """Return the configuration of an experiment as a plain dict: its kind and all of its fields."""
+    """Return the configuration of an experiment as a plain dict: its kind and its fields."""
     if not _is_dataclass(experiment) or isinstance(experiment, type):
         raise ValueError(f"an experiment must be an instance of a dataclass, got {experiment!r}")
     cls = type(experiment)
@@ -149,13 +156,13 @@ def _build(hint: Any, value: Any, where: str) -> Any:
     if _is_union(hint):
         return _build(_choose(arguments, value), value, where)
     if _is_dataclass(hint) and isinstance(value, dict):
-        names = _field_names(hint)
+        names, old = _field_names(hint), _old_values(hint)
         for name in [*value, *names]:
-            if name not in names or name not in value:
+            if name not in names or name not in value and name not in old:
                 problem = "missing" if name in names else "unknown"
                 raise ValueError(f"{problem} key {name!r} in {where}; its keys are {names}")
         hints = _hints(hint)
-        return hint(**{name: _build(hints[name], item, f"{where}.{name}") for name, item in value.items()})
+        return hint(**old | {name: _build(hints[name], item, f"{where}.{name}") for name, item in value.items()})
     if tuple in (hint, origin) and isinstance(value, list):
         if not arguments or arguments[-1] is Ellipsis:
             arguments = (arguments[:1] or (Any,)) * len(value)
@@ -173,7 +180,7 @@ def _choose(members: tuple, value: Any) -> Any:
     """Return the member of a union that a JSON value is meant for."""
     if isinstance(value, dict):
         classes = [member for member in members if _is_dataclass(member)]
-        fitting = [member for member in classes if set(_field_names(member)) == set(value)]
+        fitting = [member for member in classes if _needed(member) <= set(value) <= set(_field_names(member))]
         return (fitting or classes or [Any])[0]  # a class that does not fit names the wrong key
     if isinstance(value, list):
         return next((m for m in members if (typing.get_origin(m) or m) in (tuple, list)), Any)
@@ -182,14 +189,15 @@ def _choose(members: tuple, value: Any) -> Any:
 
 @functools.cache
 def _hints(cls: type) -> dict[str, Any]:
-    """The type hints of a dataclass; an error if classes in a union have equal fields (they look alike)."""
+    """The type hints of a dataclass; an error if classes in a union may have equal fields (they look alike)."""
     hints = typing.get_type_hints(cls)
     for name, hint in hints.items():
         for union in filter(_is_union, _members(hint)):
-            fields = [tuple(sorted(_field_names(a))) for a in typing.get_args(union) if _is_dataclass(a)]
-            if len(set(fields)) < len(fields):
-                where = f"{cls.__name__}.{name}"
-                raise ValueError(f"classes in a union must have different fields, got {where}: {hint}")
+            members = [member for member in typing.get_args(union) if _is_dataclass(member)]
+            for one, other in itertools.combinations(members, 2):
+                if _needed(one) <= set(_field_names(other)) and _needed(other) <= set(_field_names(one)):
+                    where = f"{cls.__name__}.{name}"
+                    raise ValueError(f"classes in a union must have different fields, got {where}: {hint}")
     return hints
 
 
@@ -210,3 +218,13 @@ def _is_dataclass(value: Any) -> bool:
 
 def _field_names(cls: type) -> list[str]:
     return [field.name for field in dataclasses.fields(cls)]
+
+
+def _old_values(cls: type) -> dict[str, Any]:
+    """The late fields of a dataclass, with the values that records from before them ran with."""
+    return {field.name: field.metadata["old"] for field in dataclasses.fields(cls) if "old" in field.metadata}
+
+
+def _needed(cls: type) -> set[str]:
+    """The fields that every configuration of a dataclass has."""
+    return set(_field_names(cls)) - set(_old_values(cls))

@@ -5,7 +5,7 @@ make up a section of the paper is in :mod:`lib.sections`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -276,11 +276,11 @@ class Learn:
 class Draw:
     """Draw a smooth spline at random: the control for what learning adds to a search among activations.
 
-    The values are a stationary Gaussian process with standard deviation 1 over the control points.
+    The values are a stationary Gaussian process over the control points.
 
     Args:
         section, arm: what it is for. points, low, high: n_c and [a, b].
-        length: correlation length, in units of z. seed: of the draw.
+        length: correlation length, in units of z. seed: of the draw. deviation: standard deviation.
     """
 
     kind: ClassVar[str] = "draw"
@@ -293,17 +293,15 @@ class Draw:
     high: float
     length: float
     seed: int
+    deviation: float = field(default=1.0, metadata={"old": 1.0})
 
     datasets: ClassVar[tuple[str, ...]] = ()
     cost: ClassVar[float] = 1.0
 
     def run(self, context) -> Outcome:
         z = splines.grid(self.points, self.low, self.high)
-        covariance = torch.exp(-((z[:, None] - z) / self.length).square() / 2)
-        values, vectors = torch.linalg.eigh(covariance)  # a root that exists for any length
-        noise = torch.randn(self.points, generator=torch.Generator().manual_seed(self.seed), dtype=torch.float64)
-        psi = vectors @ (values.clamp(min=0).sqrt() * noise)
-        return Outcome({}, {"psi_hidden": psi.float().numpy()})
+        psi = splines.smooth_random(z, self.length, torch.Generator().manual_seed(self.seed))
+        return Outcome({}, {"psi_hidden": (self.deviation * psi).float().numpy()})
 
 
 KINDS = {"train": Train, "learn": Learn, "draw": Draw}

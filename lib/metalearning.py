@@ -23,7 +23,7 @@ from lib.episodes import (
 )
 from lib.files import write_atomically
 from lib.networks import Network, Psi
-from lib.splines import Spline
+from lib.splines import Spline, smooth_random
 from lib.training import Optimiser, check_data, check_precision, take
 
 OBJECTIVES = ("validation", "training", "given")
@@ -34,7 +34,7 @@ class Settings:
     """The hyperparameters of Algorithm 1 (Appendix C), one restart's worth.
 
     Args:
-        init: psi at the start, "zeros" or "relu".
+        init: psi at the start, "zeros" or "relu" as in the paper, or "random": a smooth random function per seed.
         episodes: outer steps; the inner steps n_tr grow as n_tr_start + n_tr_step * episode, up to n_tr_max.
         unroll: t, the last inner steps that the outer gradient goes back through (typically 5; [1, 50]).
             0 is the first-order variant.
@@ -47,6 +47,7 @@ class Settings:
             "given" (the rows that the task brings, for an out-of-distribution V or Table 3's cheating variant).
         patience: stop after so many episodes per task without a better (smoothed) loss on the watched rows.
         clip: largest norm of the outer gradient.
+        deviation, length: of a random start, its standard deviation and its correlation length in units of z.
 
     The watched losses of episodes of different lengths are hard to compare on small data: longer inner training may
     raise the loss whatever psi is, and the first psi then looks best. With n_tr_step=0 all episodes are alike.
@@ -54,6 +55,9 @@ class Settings:
     NOTE[DIFF]: the paper stops when the performance on V worsens. Every row serves as training in some episode, and
     psi then overfits rows that V can no longer reveal; so here some rows are watched that no episode draws.
     NOTE[DIFF]: the outer gradient is clipped; with RMSprop or Adam inside and psi = 0 its first value is unbounded.
+    NOTE[DIFF]: a random start is not in the paper. Where weights or rate are large, the gradient at zeros and at a ReLU
+    shows no way to a function that oscillates, and the restarts stay at chance; from a small function that varies
+    already, they leave it.
     """
 
     init: str = "zeros"
@@ -70,6 +74,8 @@ class Settings:
     objective: str = "validation"
     patience: int = 40
     clip: float = 1.0
+    deviation: float = field(default=0.1, metadata={"old": 0.1})
+    length: float = field(default=0.1, metadata={"old": 0.1})
 
     def __post_init__(self):
         if self.objective not in OBJECTIVES:
@@ -82,12 +88,21 @@ class Settings:
             raise ValueError(f"n_tr_max must be at least n_tr_start, got {self.n_tr_max} and {self.n_tr_start}")
         if self.n_tr_step < 0 or not self.clip > 0:
             raise ValueError(f"n_tr_step must be at least 0 and clip positive, got {self.n_tr_step} and {self.clip}")
+        if not self.deviation > 0 or not self.length > 0:
+            raise ValueError(f"deviation and length must be positive, got {self.deviation} and {self.length}")
 
     @property
     def planned_steps(self) -> float:
         """About how many inner steps all episodes take together, if none stops early."""
         last = min(self.n_tr_start + self.n_tr_step * self.episodes, self.n_tr_max)
         return self.episodes * (self.n_tr_start + last) / 2
+
+    def start(self, seed: int) -> str | Callable[[Tensor], Tensor]:
+        """What :meth:`lib.networks.Network.init_psi` starts from in the restart with this seed."""
+        if self.init != "random":
+            return self.init
+        generator = episode_generator(seed, 999_979)  # of no episode
+        return lambda z: self.deviation * smooth_random(z, self.length, generator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +217,7 @@ def learn(
     check(tasks, settings)
     if not all(task.x.is_cpu for task in tasks):
         raise ValueError(f"learn works on the CPU, the data are on {tasks[0].x.device}; see lib.replicas")
-    psi = tasks[0].network.init_psi(settings.init)  # psi := zeros (or a ReLU)
+    psi = tasks[0].network.init_psi(settings.start(seed))  # psi := zeros (or a ReLU)
     names = sorted(psi)
     best, outer_state, first = Learned(dict(psi)), settings.outer.init([psi[k] for k in names]), 0
     run = {"run": f"{settings}, seed {seed}, {[task.network for task in tasks]}", "data": fingerprint(tasks)}
@@ -257,7 +272,7 @@ def check(tasks: Sequence[Task], settings: Settings) -> None:
             raise ValueError(f"a task needs at least 2 rows, to train and to validate on, {got}")
         if task.network.depth == 0 and task.network.input_activation is None:
             raise ValueError("nothing to learn: the network has no hidden layer (depth 0) and no input activations")
-    psi = tasks[0].network.init_psi(settings.init)
+    psi = tasks[0].network.init_psi(settings.start(0))
     if not psi:
         raise ValueError("nothing to learn: the network has neither a spline nor input activations")
     for task in tasks:

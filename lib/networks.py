@@ -7,7 +7,8 @@ where autograd records it, it is the second-order term of Algorithm 1.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ Psi = dict[str, Tensor]
 
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sine", "spline")
 LOSSES = ("mse", "sse", "cross_entropy", "logistic")
+INITIALISATIONS = ("default", "glorot", "he")
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class Network:
         input_activation: a spline per input column, applied to the raw input (IAF, Section 3.3), or None.
         residual: add a hidden layer's input to its activation's output where the shapes allow (Appendix E.2).
         spectral: divide each weight matrix by its largest singular value (Section 3.4).
+        initialisation: of :meth:`init`, one of INITIALISATIONS. The paper does not say which it used.
     """
 
     inputs: int
@@ -115,8 +118,11 @@ class Network:
     input_activation: Activation | None = None
     residual: bool = False
     spectral: bool = False
+    initialisation: str = field(default="default", metadata={"old": "default"})
 
     def __post_init__(self):
+        if self.initialisation not in INITIALISATIONS:
+            raise ValueError(f"initialisation must be one of {INITIALISATIONS}, got {self.initialisation!r}")
         if min(self.inputs, self.outputs, self.width) < 1:
             raise ValueError(f"sizes must be at least 1, got {self.inputs}, {self.outputs}, width {self.width}")
         if not 0 <= self.depth <= 4:
@@ -128,17 +134,26 @@ class Network:
         return [self.inputs] + [self.width] * self.depth + [self.outputs]
 
     def init(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Params:
-        """Fresh weights theta: uniform in +-1/sqrt(fan-in) for weights and biases, as torch.nn.Linear draws them."""
+        """Fresh weights theta, uniform in [-c, c].
+
+        By default c = 1/sqrt(fan-in) for weights and biases, as torch.nn.Linear draws them. With "glorot",
+        c = sqrt(6 / (fan-in + fan-out)), with "he", c = sqrt(6 / fan-in), and the biases are 0.
+        """
         params = []
         for fan_in, fan_out in zip(self.sizes, self.sizes[1:], strict=False):
-            bound = 1 / math.sqrt(fan_in)
+            scale = {"default": 1 / fan_in, "glorot": 6 / (fan_in + fan_out), "he": 6 / fan_in}
+            bound = math.sqrt(scale[self.initialisation])
             for shape in ((fan_out, fan_in), (fan_out,)):
-                uniform = torch.rand(shape, generator=generator, dtype=dtype, device=generator.device)
-                params.append((2 * uniform - 1) * bound)
+                if len(shape) == 1 and self.initialisation != "default":
+                    params.append(torch.zeros(shape, dtype=dtype, device=generator.device))
+                else:
+                    uniform = torch.rand(shape, generator=generator, dtype=dtype, device=generator.device)
+                    params.append((2 * uniform - 1) * bound)
         return params
 
-    def init_psi(self, init: str = "zeros") -> Psi:
-        """psi at the start of Algorithm 1: hidden splines from ``init``, input splines as the identity."""
+    def init_psi(self, init: str | Callable[[Tensor], Tensor] = "zeros") -> Psi:
+        """psi at the start of Algorithm 1: hidden splines from ``init`` (see :func:`lib.splines.initial_values`), input
+        splines as the identity."""
         psi, g, h = {}, self.activation, self.input_activation
         if g.name == "spline":
             values = splines.initial_values(init, g.points, g.low, g.high)

@@ -41,8 +41,9 @@ def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence
     if not seeds:
         raise ValueError("seeds must hold at least 1 seed, got none")
     count, device = len(seeds), tasks[0].x.device
-    psi = {k: v.to(device).repeat(count, *[1] * v.dim()) for k, v in tasks[0].network.init_psi(settings.init).items()}
-    names = sorted(psi)
+    starts = [tasks[0].network.init_psi(settings.start(seed)) for seed in seeds]
+    names = sorted(starts[0])
+    psi = {name: torch.stack([start[name] for start in starts]).to(device) for name in names}
     outer_state = settings.outer.init([psi[name] for name in names])
     pools = [[watch_split(len(task.x), settings.watch, seed) for seed in seeds] for task in tasks]
     learned = [Learned({name: values[i] for name, values in psi.items()}) for i in range(count)]

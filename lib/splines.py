@@ -108,6 +108,22 @@ def initial_values(init: str | Callable[[Tensor], Tensor], n_points: int, low: f
     return values
 
 
+def smooth_random(z: Tensor, length: float, generator: torch.Generator) -> Tensor:
+    """A smooth random function at the points z: a stationary Gaussian process with standard deviation 1.
+
+    Args:
+        z: points, (n,), float64. length: correlation length, in units of z: the kernel is exp(-(dz / length)^2 / 2).
+
+    Shape: (n,), float64.
+    """
+    if not length > 0:
+        raise ValueError(f"length must be positive, got {length}")
+    covariance = torch.exp(-((z[:, None] - z) / length).square() / 2)
+    values, vectors = torch.linalg.eigh(covariance)  # a root that exists for any length
+    noise = torch.randn(len(z), generator=generator, dtype=torch.float64)
+    return vectors @ (values.clamp(min=0).sqrt() * noise)
+
+
 def is_constant(values: Tensor | np.ndarray) -> bool:
     """Whether a function with these values at its control points is a constant: from zeros, nothing was learned."""
     return bool(values.max() == values.min())

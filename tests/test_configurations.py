@@ -8,7 +8,9 @@ import pytest
 import torch
 from experiments_for_tests import KINDS, Small, Squares, fingerprints
 
-from lib.configurations import config, datasets, key, plain, rebuild
+from lib import sections
+from lib.configurations import config, datasets, key, key_of, plain, rebuild
+from lib.results import Store
 
 
 @dataclass(frozen=True)
@@ -237,3 +239,76 @@ def test_dataclasses_in_a_union_must_differ():
         cls = make_dataclass("Ambiguous", [("one", hint)], frozen=True, namespace=attributes)
         with pytest.raises(ValueError, match=r"must have different fields, got Ambiguous\.one"):
             config(cls(Fixed("relu")))
+
+
+# --- fields that came later -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Early:
+    """As it was when records were made."""
+
+    kind: ClassVar[str] = "grown"
+    version: ClassVar[int] = 1
+
+    part: Fixed | Learned
+
+
+@dataclass(frozen=True)
+class Slow(Fixed):
+    rate: float = field(default=0.5, metadata={"old": 1.0})
+
+
+@dataclass(frozen=True)
+class Grown:
+    """The same with late fields, in it and in a member of a union."""
+
+    kind: ClassVar[str] = "grown"
+    version: ClassVar[int] = 1
+
+    part: Slow | Learned
+    start: str = field(default="random", metadata={"old": "zeros"})
+    inner: Fixed | None = field(default=None, metadata={"old": Fixed("relu")})
+
+
+def test_late_fields_at_their_old_values_leave_the_key_as_it_was():
+    for early, grown in (
+        (Early(Fixed("a")), Grown(Slow("a", 1), "zeros", Fixed("relu"))),
+        (Early(Learned(0)), Grown(Learned(0), "zeros", Fixed("relu"))),
+    ):
+        assert config(grown) == config(early) and key(grown, fingerprints) == key(early, fingerprints)
+        assert rebuild(config(early), {"grown": Grown}) == grown  # with the old values, not the defaults
+
+
+@pytest.mark.parametrize("part", [Slow("a"), Slow("a", 1.0), Learned(0.0)])
+@pytest.mark.parametrize("late", [{}, {"start": "zeros"}, {"inner": Fixed("x")}])
+def test_late_fields_at_other_values_are_part_of_the_configuration(part, late):
+    grown = Grown(part, **late)
+    assert rebuild(config(grown), {"grown": Grown}) == grown
+    assert key(grown, fingerprints) != key(Grown(part, "zeros", Fixed("relu")), fingerprints)
+
+
+def test_a_late_field_that_is_written_out_at_its_old_value_is_refused():
+    good = config(Grown(Learned(0)))
+    with pytest.raises(ValueError, match="does not fit Grown"):
+        rebuild(good | {"start": "zeros"}, {"grown": Grown})
+    with pytest.raises(ValueError, match="unknown key 'strat' in Grown"):
+        rebuild(good | {"strat": "zeros"}, {"grown": Grown})
+    with pytest.raises(ValueError, match="missing key 'part' in Grown"):
+        rebuild({"kind": "grown", "start": "random"}, {"grown": Grown})
+
+
+def test_dataclasses_in_a_union_must_differ_whatever_late_fields_they_have():
+    late = make_dataclass("Late", [("name", str), ("rate", float, field(default=1.0, metadata={"old": 1.0}))], frozen=True)
+    attributes = {"kind": "ambiguous", "version": 1}
+    cls = make_dataclass("Ambiguous", [("one", Fixed | late)], frozen=True, namespace=attributes)
+    with pytest.raises(ValueError, match=r"must have different fields, got Ambiguous\.one"):
+        config(cls(late("relu")))
+
+
+def test_every_committed_record_has_the_name_that_its_experiment_has_today():
+    records = list(Store().records())
+    assert len(records) >= 4274
+    for record in records:
+        experiment = rebuild(record.config, sections.KINDS)
+        assert key_of(config(experiment), record.version, record.data) == record.key

@@ -228,6 +228,16 @@ def test_psi_starts_from_the_init_and_moves_each_episode(spy):
     assert torch.equal(learned.psi["hidden"], spy["psi"][learned.best_episode]["hidden"])
 
 
+def test_a_random_start_is_a_small_smooth_function_of_the_seed_alone(spy):
+    settings = replace(QUICK, init="random", deviation=0.2, length=0.5)
+    learn([small_task()], settings, seed=3)
+    z = torch.linspace(-2, 2, 9, dtype=torch.float64)
+    assert torch.equal(spy["psi"][0]["hidden"], settings.start(3)(z).float())
+    starts = torch.stack([settings.start(seed)(z) for seed in range(2000)])
+    assert float(starts.std()) == pytest.approx(0.2, rel=0.03)
+    assert float(torch.corrcoef(starts.T)[4, 5]) == pytest.approx(math.exp(-0.5), abs=0.05)  # neighbours, one length apart
+
+
 def test_the_outer_step_is_a_clipped_gradient_step(spy):
     settings = replace(QUICK, outer=Optimiser("sgd", 0.5), clip=1e-3)
     learned = learn([small_task()], settings, seed=3)
@@ -614,6 +624,8 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         (lambda: replace(small_task(), given=(torch.ones(7, 3), torch.full((7, 1), torch.nan))), "given: y must be finite, got 7 infinite or NaN of 7"),
         (lambda: Settings(clip=-1.0), "clip positive, got 10 and -1.0"),
         (lambda: Settings(n_tr_step=-5), "n_tr_step must be at least 0"),
+        (lambda: Settings(length=0.0), "deviation and length must be positive, got 0.1 and 0.0"),
+        (lambda: learn([small_task()], Settings(init="noise"), seed=0), "init must be one of .* got 'noise'"),
     ],
 )
 def test_more_refusals(make, message):

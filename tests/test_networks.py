@@ -154,6 +154,18 @@ def test_init_is_that_of_nn_linear_in_distribution_and_reproducible():
     assert params[3].abs().max() <= 0.05
 
 
+@pytest.mark.parametrize("name, scheme", [("glorot", nn.init.xavier_uniform_), ("he", nn.init.kaiming_uniform_)])
+def test_other_initialisations_are_those_of_torch_in_distribution_with_zero_biases(name, scheme):
+    network = Network(300, 40, 200, 2, initialisation=name)
+    params = network.init(generator())
+    for weight, bias in zip(params[::2], params[1::2], strict=True):
+        arguments = {"nonlinearity": "relu"} if name == "he" else {}
+        ours, theirs = (w.flatten().sort().values for w in (weight, scheme(torch.empty_like(weight), **arguments)))
+        assert (ours - theirs).abs().max() < 0.05 * theirs.abs().max()  # quantile by quantile
+        assert ours.abs().max() <= math.sqrt(6 / (weight.shape[1] + (weight.shape[0] if name == "glorot" else 0)))
+        assert not bias.any()
+
+
 def test_psi_shapes():
     g = Activation("spline", points=9, layerwise=True)
     network = Network(4, 2, 6, 3, g, input_activation=Activation("spline", points=5, low=-1, high=1))
@@ -169,6 +181,7 @@ def test_psi_shapes():
         (lambda: Activation("spline", points=1), "points must be at least 2, got 1"),
         (lambda: Activation("spline", low=5, high=-5), r"finite with low < high, got \[5, -5\]"),
         (lambda: Activation("spline", low=-math.inf), r"finite with low < high, got \[-inf, 5.0\]"),
+        (lambda: Network(2, 1, initialisation="xavier"), "initialisation must be one of .* got 'xavier'"),
         (lambda: Network(0, 1), "sizes must be at least 1, got 0"),
         (lambda: Network(3, 1, depth=5), "depth must be 0 to 4 hidden layers, got 5"),
         (lambda: loss_and_delta(torch.ones(1, 1), torch.ones(1, 1), "hinge"), "loss must be one of .* got 'hinge'"),

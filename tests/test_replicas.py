@@ -49,7 +49,7 @@ def assert_same(replica, alone):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_learning_equals_one_by_one(network, loss):
     task, *_ = problem(network, loss, DOUBLE)
-    for changes in ({"init": "relu"}, {"batch": 4096}):
+    for changes in ({"init": "relu"}, {"init": "random", "batch": 4096}):
         settings = replace(SETTINGS, **changes)
         for seed, replica in zip(SEEDS, learn_replicas([there(task)], settings, seeds=SEEDS), strict=True):
             assert_same(replica, learn([task], settings, seed=seed))
