@@ -1,7 +1,8 @@
 """Fetch a dataset once, through torchvision or openml, and write its prepared file and checksum.
 
 No step waits for long: before a download, the server has `PATIENCE` seconds to answer at all, name resolution
-included; during it, no read may take longer than `STALL` seconds. Both libraries check official checksums.
+included; during it, no read may take longer than `STALL` seconds, and whoever is waited for that long must have sent
+`SLOWEST` bytes a second. Both libraries check official checksums.
 """
 
 import contextlib
@@ -21,15 +22,17 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
 
+import filelock
 import numpy as np
 import pandas as pd
 
 from lib import prepared
-from lib.files import write_atomically
+from lib.files import cache_folder, write_atomically
 
 PATIENCE = 8.0  # seconds until a server that does not answer counts as out of reach
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # what this computer, not the network, refuses
 STALL = 30.0  # seconds until a download that does not move is given up
+SLOWEST = 5_000  # bytes per second of waiting: below it a download is given up, for the largest would take half a day
 
 
 def images(name: str, path: Path) -> None:
@@ -109,6 +112,22 @@ def table(name: str, task: int, path: Path) -> None:
 
 
 @contextlib.contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Hold the lock of a prepared file, so that of a user's processes one downloads it and the others wait.
+
+    The lock lies in the user's own cache, where no other user can leave one behind. Without such a place there is no
+    lock: the file is then fetched more than once at worst, since it is written in one step.
+    """
+    name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError, RuntimeError):  # the second, if there is no home
+            cache_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = filelock.FileLock(cache_folder() / f"download-{name}.lock", fallback_to_soft=False)
+            held.enter_context(lock)
+        yield
+
+
+@contextlib.contextmanager
 def _workplace(path: Path, addresses: list[str]) -> Iterator[tuple[str, str]]:
     """A folder to download into, deleted afterwards, and the address that answered; failures become clear."""
     try:
@@ -129,7 +148,6 @@ def _workplace(path: Path, addresses: list[str]) -> Iterator[tuple[str, str]]:
             RuntimeError,  # torchvision
             EOFError,  # truncated archives
             http.client.HTTPException,
-            xml.parsers.expat.ExpatError,  # openml, when the answer is not its own
         ) as error:
             if isinstance(error, OSError) and error.errno in FULL:
                 raise OSError(
@@ -180,21 +198,33 @@ def _reach(addresses: list[str]) -> str:
 
 @contextlib.contextmanager
 def _impatient() -> Iterator[None]:
-    """Give every socket operation `STALL` seconds, in urllib (torchvision) and in requests (openml)."""
+    """Give every socket operation `STALL` seconds and every connection a least speed, in urllib (torchvision) and in
+    requests (openml). A time limit alone is no limit: it begins again with each byte."""
     import requests
 
-    default, send = socket.getdefaulttimeout(), requests.Session.send
+    default, send, read = socket.getdefaulttimeout(), requests.Session.send, socket.SocketIO.readinto
 
     def send_with_timeout(session, request, **options):
         return send(session, request, **options | {"timeout": options.get("timeout") or STALL})
 
+    def read_in_time(stream, buffer):
+        started = monotonic()
+        count = read(stream, buffer)
+        waited, received = getattr(stream, "_progress", (0.0, 0))
+        stream._progress = waited, received = waited + monotonic() - started, received + (count or 0)
+        if count and waited > STALL:
+            if received < SLOWEST * waited:
+                raise TimeoutError(f"timed out: only {received} bytes came in {waited:.1f} seconds")
+            stream._progress = 0.0, 0
+        return count
+
     socket.setdefaulttimeout(STALL)
-    requests.Session.send = send_with_timeout
+    requests.Session.send, socket.SocketIO.readinto = send_with_timeout, read_in_time
     try:
         yield
     finally:
         socket.setdefaulttimeout(default)
-        requests.Session.send = send
+        requests.Session.send, socket.SocketIO.readinto = send, read
 
 
 @contextlib.contextmanager
@@ -210,6 +240,11 @@ def _openml_settings(openml, folder: str) -> Iterator[None]:
         yield
     except openml.exceptions.PyOpenMLError as error:
         raise RuntimeError(str(error)) from error
+    except (LookupError, TypeError, AttributeError, ValueError, xml.parsers.expat.ExpatError) as error:
+        raise RuntimeError(
+            f"the answer is not one of OpenML's ({type(error).__name__}: {error}); perhaps it is the page of a network "
+            "that asks for a login"
+        ) from error
     finally:
         config.set_root_cache_directory(cache)
         config.set_retry_policy(policy, attempts)

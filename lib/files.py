@@ -13,6 +13,11 @@ except ImportError:  # not a POSIX system: files are still written atomically, b
     fcntl = None
 
 
+def cache_folder() -> Path:
+    """The user's own folder for what can be made again: below $XDG_CACHE_HOME, or ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "simplicity-bias-companion"
+
+
 def write_atomically(path: str | Path, content: bytes) -> None:
     """Replace the file by ``content`` in one step; parent folders are made as needed.
 
@@ -25,6 +30,8 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # or a loss of power could leave the new name with an empty file
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

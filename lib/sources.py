@@ -5,10 +5,8 @@ computed on another copy of the data is recognised as another result.
 """
 
 import difflib
-import hashlib
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +14,7 @@ import numpy as np
 import sklearn.datasets
 
 from lib import algorithmic, download, prepared
-from lib.files import locked, write_atomically
+from lib.files import write_atomically
 
 MANIFEST = prepared.ROOT / "data" / "results" / "datasets.json"
 _DIGESTS: dict[tuple, str] = {}  # by name and by path, modification time and size of the file
@@ -160,8 +158,7 @@ def download_if_missing(name: str, data_dir: str | os.PathLike | None = None) ->
     if available(name, data_dir):
         return
     file = path(name, data_dir)
-    lock = f"download-{hashlib.sha256(str(file).encode()).hexdigest()[:16]}.lock"
-    with locked(Path(tempfile.gettempdir()) / lock):
+    with download.one_at_a_time(file):
         if available(name, data_dir):
             return
         if name in IMAGES:

@@ -24,13 +24,16 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
+def surroundings(monkeypatch, tmp_path_factory):
+    """No proxy, and a cache of our own."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture
 def server():
-    """A server of the pages in its dictionary; HEAD is always answered, and a page of None never is."""
+    """A server of the pages in its dictionary; HEAD is always answered, a page of None never is, others with `status`,
+    and `pause` seconds after each `piece` of bytes."""
     pages, release = {}, threading.Event()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -43,16 +46,23 @@ def server():
             if body is None:
                 release.wait(20)
                 return
-            self.send_response(200 if self.path in pages else 404)
+            self.send_response(instance.status if self.path in pages else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            try:
+                for index in range(0, len(body), instance.piece) if instance.pause else ():
+                    self.wfile.write(body[index : index + instance.piece])
+                    if release.wait(instance.pause):
+                        return
+                self.wfile.write(b"" if instance.pause else body)
+            except OSError:  # the other side gave up
+                self.close_connection = True
 
         def log_message(self, *_):
             pass
 
     instance = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    instance.daemon_threads = True
+    instance.daemon_threads, instance.status, instance.pause, instance.piece = True, 200, 0.0, 1
     threading.Thread(target=instance.serve_forever, args=(0.02,), daemon=True).start()
     instance.pages, instance.url = pages, f"http://127.0.0.1:{instance.server_port}"
     yield instance
@@ -303,6 +313,44 @@ def test_a_download_that_stalls_is_given_up(server, monkeypatch, tmp_path, name)
     assert socket.getdefaulttimeout() is None
 
 
+@pytest.mark.parametrize("name", ["mnist", "electricity"])
+def test_a_download_that_crawls_is_given_up(server, monkeypatch, tmp_path, name):
+    """Each byte comes long before the time limit of a read, and the file would take for ever."""
+    monkeypatch.setattr(download, "STALL", 0.3)
+    server.pause = 0.02
+    if name == "mnist":
+        serve_mnist(server, monkeypatch, catalogue.MNIST)
+    else:
+        serve_openml(server, monkeypatch, "")
+        monkeypatch.setattr(time, "sleep", lambda _: None)  # openml's pause before it tries again
+    read = socket.SocketIO.readinto
+    with pytest.raises(ConnectionError, match="timed out"):
+        datasets.load(name, tmp_path, seed=0)
+    assert list(sources.path(name, tmp_path).parent.iterdir()) == []
+    assert socket.SocketIO.readinto is read and socket.getdefaulttimeout() is None
+
+
+def test_a_slow_download_that_moves_is_not_given_up(server, monkeypatch, tmp_path):
+    monkeypatch.setattr(download, "STALL", 0.05)
+    monkeypatch.setattr(download, "SLOWEST", 10)  # and 2,000 come
+    server.pause, server.piece = 0.01, 20
+    serve_openml(server, monkeypatch, HEADER % "DOWN,UP" + "\n".join(ROWS))
+    monkeypatch.setattr(prepared, "table_problem", lambda frame: "it came whole")
+    with pytest.raises(ValueError, match="it came whole"):
+        datasets.load("electricity", tmp_path, seed=0)
+
+
+@pytest.mark.parametrize("status", [200, 412, 500, 503])
+def test_a_well_formed_page_that_is_not_openmls_is_reported(server, monkeypatch, tmp_path, status):
+    """Such as that of a network that asks for a login."""
+    serve_openml(server, monkeypatch, "")
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    server.pages.update(dict.fromkeys(server.pages, b"<html/>"))
+    server.status = status
+    with pytest.raises(ConnectionError, match="the answer is not one of OpenML's.*asks for a login.*put the prepared file"):
+        datasets.load("electricity", tmp_path, seed=0)
+
+
 def test_a_download_with_a_wrong_checksum_is_refused(server, monkeypatch, tmp_path):
     serve_mnist(server, monkeypatch, catalogue.MNIST)
     server.pages["/" + catalogue.MNIST.resources[0][0]] = idx(np.zeros((30, 28, 28), dtype=np.uint8))
@@ -370,3 +418,13 @@ def test_processes_that_need_the_same_dataset_download_it_once(tmp_path, monkeyp
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda _: sources.download_if_missing("svhn", tmp_path), range(3)))
     assert started == ["svhn"]
+
+
+def test_what_others_left_in_shared_folders_stops_no_download(tmp_path, monkeypatch):
+    """The lock is in the user's cache; where there can be none, there is no lock."""
+    monkeypatch.setattr(sources.download, "images", lambda name, file: file.write_bytes(b"prepared"))
+    (tmp_path / "images").mkdir()
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a file"))
+    sources.download_if_missing("svhn", tmp_path)
+    assert sources.available("svhn", tmp_path)
