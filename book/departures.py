@@ -77,7 +77,10 @@ if others:
         "Where rows are missing, they are missing from all activations alike, so comparisons stand; accuracies need not equal the paper's."
     )
 if "cifar10" in reduced:
-    say("CIFAR-10 is its first training images only, and 20 of the 10,000 test images are copies that went through JPEG.")
+    say(
+        "The dataset cifar10 is the first training images of CIFAR-10 only, cifar10-full is all of them; each record and table names the one that it is of. "
+        "In both, 20 of the 10,000 test images are copies that went through JPEG."
+    )
 absent = [name for name in names if name not in rows]
 if absent:
     say(

@@ -64,8 +64,9 @@ def load(
     by the seed too.
 
     Args:
-        name: "mnist", "fashion_mnist", "svhn", "cifar10"; a table of `sources.TABLES`; an algorithmic task,
-            see `algorithmic.TASKS`; embedded: "digits", "noisy_digits", "breast_cancer", "wine", "diabetes".
+        name: "mnist", "fashion_mnist", "svhn", "cifar10-full" (all 50,000 training images), "cifar10" (only the first
+            20,000 of them, which the first records are of); a table of `sources.TABLES`; an algorithmic task, see
+            `algorithmic.TASKS`; embedded: "digits", "noisy_digits", "breast_cancer", "wine", "diabetes".
         data_dir: see `prepared.directory`. A file missing there is downloaded.
         seed: of the split into training and test; needed by tables and algorithmic tasks, without effect on
             images.

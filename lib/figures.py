@@ -198,6 +198,7 @@ def name_of(data: str) -> str:
         "mnist": "MNIST",
         "fashion_mnist": "Fashion-MNIST",
         "cifar10": "CIFAR-10",
+        "cifar10-full": "CIFAR-10 (all)",
         "svhn": "SVHN",
         "digits": "digits (8×8)",
     }

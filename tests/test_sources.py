@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -74,6 +75,51 @@ def test_without_the_data_the_manifest_answers(tmp_path, manifest):
     for name in ("cifar10", "credit"):
         assert datasets.fingerprint(name, tmp_path / "elsewhere") == datasets.fingerprint(name, tmp_path)
     assert [file.name for file in manifest.parent.iterdir()] == [manifest.name]
+
+
+@pytest.fixture
+def copies(monkeypatch):
+    """Two copies of one dataset of 40 training images: the first 30, and all."""
+    few = replace(sources.IMAGES["cifar10"], first=30, official=40)
+    whole = replace(sources.IMAGES["cifar10-full"], official=40)
+    monkeypatch.setitem(sources.IMAGES, "cifar10", few)
+    monkeypatch.setitem(sources.IMAGES, "cifar10-full", whole)
+
+
+def test_two_copies_of_a_dataset_come_from_one_file(tmp_path, manifest, copies):
+    _, arrays = write_images(tmp_path, "cifar10")
+    few, whole = load("cifar10", tmp_path), load("cifar10-full", tmp_path)
+    assert (len(few.x_train), len(whole.x_train)) == (30, 40)
+    assert np.array_equal(few.x_train, whole.x_train[:30]) and np.array_equal(few.y_train, whole.y_train[:30])
+    assert np.array_equal(few.x_test, whole.x_test) and len(few.x_test) == 20
+    assert few.sha256 != whole.sha256
+
+    # A file with the first images alone has the same first copy, and is refused as the whole.
+    first = {name: arrays[name][:30] for name in ("x_train", "y_train")}
+    write_images(tmp_path / "older", "cifar10", **first)
+    assert load("cifar10", tmp_path / "older").sha256 == few.sha256
+    with pytest.raises(ValueError, match="'cifar10-full' must have all 40 training images, got 30 in .*cifar10.npz"):
+        load("cifar10-full", tmp_path / "older")
+
+
+def test_the_manifest_holds_both_copies(tmp_path, manifest, copies):
+    write_images(tmp_path, "cifar10")
+    here = {name: datasets.fingerprint(name, tmp_path) for name in ("cifar10", "cifar10-full")}
+    datasets.record_fingerprints(list(here), tmp_path)
+    assert {name: datasets.fingerprint(name, tmp_path / "elsewhere") for name in here} == here
+    assert sources.recorded_rows("cifar10") == (30, 40) and sources.recorded_rows("cifar10-full") == (40, 40)
+
+
+def test_a_missing_copy_is_downloaded_under_the_name_of_its_file(tmp_path, monkeypatch, copies):
+    monkeypatch.setattr(download, "images", lambda name, path: write_images(path.parents[1], name))
+    assert len(load("cifar10-full", tmp_path).x_train) == 40
+    assert [file.name for file in (tmp_path / "images").iterdir()] == ["cifar10.npz"]
+
+
+def test_the_committed_manifest_has_the_copies_of_cifar10():
+    # The first hash is in the names of the stored results: it is of the first 20,000 images of the file of all.
+    assert sources.recorded_fingerprint("cifar10").startswith("ee15e60c3856")
+    assert sources.recorded_rows("cifar10") == (20_000, 50_000) and sources.recorded_rows("cifar10-full") == (50_000, 50_000)
 
 
 def test_fingerprints_of_data_that_are_nowhere(tmp_path, manifest):
