@@ -8,9 +8,9 @@ the piecewise-linear hat around control point j, continued by a constant outside
     hat_sum(z, r)_j           sum over z of r hat_j(z)
     slope_sum(z, r)_j         sum over z of r hat_j'(z)
 
-They are each other's derivatives, so derivatives of any order are made of the same four. Only the inputs are
-saved for the backward pass; the pieces are found again there (saving fractions or slopes instead would lose
-the mixed second derivatives).
+They are each other's derivatives, so derivatives of any order, backward and forward, are made of the same four.
+Only the inputs are saved; the pieces are found again where a derivative is taken (saving fractions or slopes instead
+would lose the mixed second derivatives).
 
 kernels.cpp computes them on the CPU, PyTorch (pieces.py) everywhere else and where it cannot be compiled (native.py).
 """
@@ -20,12 +20,16 @@ from types import SimpleNamespace
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
+from torch.autograd import Function, forward_ad
 
 from lib import native, pieces
 
-transformed = torch._C._are_functorch_transforms_active  # () -> whether inside vmap, grad, ... of torch.func
 _VALUE, _SLOPE, _BOTH, _HAT_SUM, _SLOPE_SUM, _BACKWARD = range(6)  # as in kernels.cpp
+
+
+def transformed() -> bool:
+    """Whether inside vmap, grad, jvp, ... of torch.func, or in forward-mode differentiation."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 def value(z: Tensor, psi: Tensor, low: float, high: float) -> Tensor:
@@ -221,6 +225,7 @@ class _Primitive(Function):
     def setup_context(ctx, inputs, output):
         *tensors, ctx.grid = inputs
         ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
 
     @classmethod
     def vmap(cls, info, in_dims, *inputs):
@@ -250,6 +255,12 @@ class _Value(_Primitive):
         dz = _apply(_SlopeProduct, z, psi, r, grid) if for_z else None
         return dz, _apply(_HatSum, z, r, grid) if for_psi else None, None
 
+    @staticmethod
+    def jvp(ctx, dz, dpsi, _):
+        z, psi = ctx.saved_tensors
+        along_z = None if dz is None else _apply(_SlopeProduct, z, psi, dz, ctx.grid)
+        return _plus(along_z, None if dpsi is None else _apply(_Value, z, dpsi, ctx.grid))
+
 
 class _SlopeProduct(_Primitive):
     forward = staticmethod(_slope_product)
@@ -259,6 +270,13 @@ class _SlopeProduct(_Primitive):
         (z, psi, g), grid, (_, for_psi, for_g, _) = ctx.saved_tensors, ctx.grid, ctx.needs_input_grad
         dpsi = _apply(_SlopeSum, z, g * r, grid) if for_psi else None
         return None, dpsi, _apply(_SlopeProduct, z, psi, r, grid) if for_g else None, None
+
+    @staticmethod
+    def jvp(ctx, _dz, dpsi, dg, _):
+        z, psi, g = ctx.saved_tensors
+        along_psi = None if dpsi is None else _apply(_SlopeProduct, z, dpsi, g, ctx.grid)
+        along_g = None if dg is None else _apply(_SlopeProduct, z, psi, dg, ctx.grid)
+        return torch.zeros_like(g) if along_psi is along_g else _plus(along_psi, along_g)
 
 
 class _HatSum(_Primitive):
@@ -271,6 +289,12 @@ class _HatSum(_Primitive):
         dz = _apply(_SlopeProduct, z, r, g, grid) if for_z else None
         return dz, _apply(_Value, z, r, grid) if for_g else None, None
 
+    @staticmethod
+    def jvp(ctx, dz, dg, _):
+        z, g = ctx.saved_tensors
+        along_z = None if dz is None else _apply(_SlopeSum, z, g * dz, ctx.grid)
+        return _plus(along_z, None if dg is None else _apply(_HatSum, z, dg, ctx.grid))
+
 
 class _SlopeSum(_Primitive):
     sums = True
@@ -281,9 +305,23 @@ class _SlopeSum(_Primitive):
         (z, _), grid = ctx.saved_tensors, ctx.grid
         return None, _apply(_SlopeProduct, z, r, torch.ones_like(z), grid), None
 
+    @staticmethod
+    def jvp(ctx, _dz, dg, _):
+        z, g = ctx.saved_tensors
+        return _apply(_SlopeSum, z, torch.zeros_like(g) if dg is None else dg, ctx.grid)
+
+
+def _plus(first, second):
+    """Sum of the parts of a tangent; None is 0."""
+    return second if first is None else first if second is None else first + second
+
 
 def _apply(primitive, *inputs):
     """Call a primitive, without autograd's machinery where no derivative can be asked for."""
+    if any(map(torch._C._functorch.is_legacy_batchedtensor, inputs[1:-1])):  # as jacobian(vectorize=True) makes
+        z, *others, grid = inputs
+        x = pieces.dense(z, others[0], grid, primitive in (_SlopeProduct, _SlopeSum), primitive.sums)
+        return x * others[1] if primitive is _SlopeProduct else x
     if torch.is_grad_enabled() or transformed():
         return primitive.apply(*inputs)
     return primitive.forward(*inputs)

@@ -51,6 +51,23 @@ def slope_sum(z, g, grid):
     return ((sums.roll(1, -1) - sums) * grid.scale).to(z.dtype)
 
 
+def dense(z, x, grid, slopes, sums):
+    """Each primitive from all of hat_j(z), or hat_j'(z), in operations that any batching of x knows; much memory."""
+    u = ((z - grid.low) * grid.scale).clamp(0, grid.points - 1)
+    j = torch.arange(grid.points, device=z.device)
+    if slopes:  # z == high belongs to the last piece
+        k = torch.nan_to_num(u).long().clamp(max=grid.points - 2).unsqueeze(-1)
+        weights = (((j == k + 1).to(z) - (j == k).to(z)) * grid.scale).masked_fill(_outside(z, grid).unsqueeze(-1), 0)
+    else:
+        weights = (1 - (u.unsqueeze(-1) - j).abs()).clamp(min=0)
+    if not sums:
+        return (weights * x.reshape(grid.rows + (1,) * grid.tail + (grid.points,))).sum(-1)
+    leading = z.dim() - len(grid.rows) - grid.tail
+    rows = range(leading, leading + len(grid.rows))
+    over = [i for i in range(z.dim()) if i not in rows]
+    return (weights * x.unsqueeze(-1)).sum(over) if over else weights * x.unsqueeze(-1)
+
+
 def blocks(grid, *tensors):
     """Cut tensors like z, on the CPU, to blocks of about BLOCK elements, where psi has no row for the dimension."""
     size, leading = tensors[0].numel(), tensors[0].dim() - len(grid.rows) - grid.tail
