@@ -28,8 +28,8 @@ lint: $(INSTALLED) ## check the style of the code
 pairs: $(INSTALLED) ## generate each notebook from its script
 	$(PY) -m lib.pairs
 
-results: $(INSTALLED) ## compute the missing full-scale records of a section (SECTION=images, ...)
-	$(PY) -m lib.sweep $(or $(SECTION),$(error SECTION is missing: make results SECTION=images)) $(ARGS)
+results: $(INSTALLED) ## compute the missing full-scale records of a section (SECTION=images, ...; DRY=1 prints what they cost)
+	$(PY) -m lib.sweep $(or $(SECTION),$(error SECTION is missing: make results SECTION=images)) $(if $(DRY),--dry) $(ARGS)
 
 release: $(INSTALLED) ## after new records: enter their datasets in the manifest, export the learned activations, and bring the README's picture and claims up to date
 	$(PY) -m lib.manifest && $(PY) -m lib.activations && $(PY) -m lib.readme

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib import verification
+from lib import estimates, verification
 from lib.results import Store
 from lib.workers import Event, Pool, compute
 
@@ -199,6 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.choices[name]
         command.add_argument("--profile", choices=("paper", "smoke"), default="paper")
         command.add_argument("--list", action="store_true", help="only print what is missing")
+        command.add_argument("--dry", action="store_true", help="only print what is missing, and its cost")
     command = commands.choices["verify"]
     command.add_argument("--sample", type=_positive, default=20, help="how many records (default 20)")
     command.add_argument("--seed", type=int, default=0, help="of the choice (default 0)")
@@ -212,6 +213,11 @@ def main(arguments: list[str] | None = None) -> int:
             chosen = verification.choose(store, KINDS, options.sample, seed=options.seed, minutes=minutes)
             checks = verification.verify(chosen, store, KINDS, options.processes)
             return 0 if checks and all(check.agrees for check in checks) else 1
+        if options.dry:
+            pretending = estimates.Pretending(options.results, data_dir=options.data_dir)
+            durations = estimates.Durations(store.records(), KINDS)
+            estimates.print_estimate(SECTIONS[options.section](options.profile, pretending), store, durations)
+            return 0
         stages = SECTIONS[options.section](options.profile, store)
         if options.list:
             print_missing(stages, store)

@@ -13,6 +13,7 @@ from lib.planes import Panels, Paths
 from lib.ranks import Ranks
 from lib.results import Store
 from lib.sections.ablations import ablations
+from lib.sections.conventions import conventions
 from lib.sections.grokking import grokking
 from lib.sections.images import images, regression
 from lib.sections.plans import PROFILES, Stages
@@ -25,6 +26,7 @@ SECTIONS: dict[str, Callable[[str, Store], Stages]] = {
     "regression": regression,
     "tabular": tabular,
     "grokking": grokking,
+    "conventions": conventions,
     "transfer": transfer,
     "shortcuts": shortcuts,
     "ablations": ablations,

@@ -1,12 +1,14 @@
 """What the sections share: profiles, and the choice among runs by validation data."""
 
-from collections.abc import Iterator
+import statistics
+from collections.abc import Callable, Generator, Hashable, Iterator
 
 from lib.experiments import Learn, Train
 from lib.results import Store
 from lib.training import Optimiser
 
 PROFILES = ("smoke", "paper")
+WIDENINGS = 3  # how often a grid of rates is extended beyond its edge
 Stages = Iterator[list]
 
 
@@ -26,6 +28,11 @@ def validation_speed(store: Store, run: Train) -> float:
     return float(store.get(run).arrays["validation_accuracy"].mean())
 
 
+def speed(store: Store, run: Train) -> float:
+    """As :func:`validation_speed`; 0 for a run that diverged, whose curve ends early."""
+    return 0.0 if store.get(run).numbers["diverged"] else validation_speed(store, run)
+
+
 def chosen_optimisers(store: Store, runs: list[Train]) -> list[Optimiser]:
     """The optimiser with the best validation accuracy, and the best plain SGD if there is one and it is another."""
 
@@ -39,3 +46,43 @@ def chosen_optimisers(store: Store, runs: list[Train]) -> list[Optimiser]:
 def usable(store: Store, runs: list[Learn]) -> list[Learn]:
     """The restarts that did not diverge."""
     return [run for run in runs if not store.get(run).numbers["diverged"]]
+
+
+def tuned(
+    store: Store,
+    arms: dict[Hashable, Callable[[float], list[Train]]],
+    rates: tuple[float, ...],
+    merit: Callable[[Store, Train], float],
+) -> Generator[list, None, dict[Hashable, float]]:
+    """Stages that try rates for each arm, more and more until the best is not at an edge; returns the best of each.
+
+    Args:
+        arms: for each, the runs with a rate, over which the merit is averaged.
+        rates: where to begin, increasing. At most WIDENINGS are added, each in the ratio of the edge that it extends.
+    """
+    grids = {arm: list(rates) for arm in arms}
+
+    def best_of(arm) -> float:
+        middle = statistics.median_low(grids[arm])
+        of = {rate: statistics.fmean(merit(store, run) for run in arms[arm](rate)) for rate in grids[arm]}
+        return max(of, key=lambda rate: (of[rate], rate == middle))  # of equals, none at an edge
+
+    new = dict(grids)
+    for left in range(WIDENINGS, -1, -1):
+        yield [run for arm, added in new.items() for rate in added for run in arms[arm](rate)]
+        new = {arm: added for arm in new if left and (added := beyond(grids[arm], best_of(arm)))}
+        if not new:
+            break
+        grids |= {arm: sorted(grids[arm] + added) for arm, added in new.items()}
+    return {arm: best_of(arm) for arm in arms}
+
+
+def beyond(grid: list[float], best: float) -> list[float]:
+    """The rate that extends an increasing grid whose best is at an edge; none if it is inside.
+
+    Example:
+        >>> beyond([1.0, 2.0, 8.0], 8.0), beyond([1.0, 2.0, 8.0], 1.0), beyond([1.0, 2.0, 8.0], 2.0)
+        ([32.0], [0.5], [])
+    """
+    edges = {grid[0]: grid[0] ** 2 / grid[1], grid[-1]: grid[-1] ** 2 / grid[-2]}
+    return [float(f"{edges[best]:.3g}")] if best in edges else []

@@ -1,0 +1,85 @@
+"""What a plan would cost before it is run: its missing runs per stage, and their core-hours by like records.
+
+A section decides by records what comes next. Where there is none yet, the estimate goes on with a made-up one, which is
+middling, did not diverge and never arrived at 95 %. So the later stages are about as large as they will be at most.
+"""
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from lib.configurations import config, rebuild
+from lib.results import Record, Store
+
+
+class _Numbers(dict):
+    """Numbers of a run that was not made: middling, and nothing is odd about it."""
+
+    def __missing__(self, name: str) -> float | bool | None:
+        return False if name == "diverged" else None if name.endswith("_steps_to_95") else 0.5
+
+
+class _Arrays(dict):
+    """Arrays of a run that was not made: some values that differ."""
+
+    def __missing__(self, name: str) -> np.ndarray:
+        return np.linspace(0.0, 1.0, 5, dtype=np.float32)
+
+
+class Pretending(Store):
+    """A store in which every experiment has a record: the true one, or one made up."""
+
+    def get(self, experiment: Any) -> Record | SimpleNamespace:
+        made_up = SimpleNamespace(key=self.key(experiment), kind=type(experiment).kind, config=config(experiment),
+                                  numbers=_Numbers(), arrays=_Arrays())  # fmt: skip
+        return super().get(experiment) or made_up
+
+    def read(self, name: str) -> Record | SimpleNamespace:
+        return super().read(name) or SimpleNamespace(key=name, numbers=_Numbers(), arrays=_Arrays())
+
+
+class Durations:
+    """How long experiments take, by the records of those most like them, in proportion to cost and width."""
+
+    def __init__(self, records: Iterable[Record], kinds: dict[str, type]):
+        self.found: dict[tuple, list[float]] = defaultdict(list)
+        for record in records:
+            experiment = rebuild(record.config, kinds)
+            for like in _likeness(experiment):
+                self.found[like].append(record.provenance["duration_s"] / _work(experiment))
+
+    def seconds(self, experiment: Any) -> float:
+        """The expected duration; NaN without a record of its kind."""
+        like = next((like for like in _likeness(experiment) if like in self.found), None)
+        return math.nan if like is None else statistics.median(self.found[like]) * _work(experiment)
+
+
+def print_estimate(stages: Iterable[list], store: Store, durations: Durations) -> None:
+    """Print what is missing of each stage and about what it costs; ``stages`` come from a :class:`Pretending` store."""
+    total, runs = 0.0, 0
+    for number, stage in enumerate(stages, 1):
+        missing = list({store.key(one): one for one in stage if not store.has(one)}.values())
+        if missing:
+            hours = sum(map(durations.seconds, missing)) / 3600
+            total, runs = total + hours, runs + len(missing)
+            names = ", ".join(dict.fromkeys(getattr(one, "role", one.kind) for one in missing))
+            print(f"stage {number}: {len(missing)} of {len(stage)} missing ({names}), about {hours:.2f} core-hours")
+    print(f"{runs} runs are missing, about {total:.1f} core-hours on an idle core")
+
+
+def _work(experiment: Any) -> float:
+    network = getattr(experiment, "network", None)
+    return float(getattr(experiment, "cost", 1.0)) * (network.width if network is not None and network.depth else 1)
+
+
+def _likeness(experiment: Any) -> list[tuple]:
+    """What experiments may have in common, the most first."""
+    kind, network = experiment.kind, getattr(experiment, "network", None)
+    data, complexity = getattr(experiment, "data", ""), getattr(experiment, "complexity", False)
+    depth, width = (network.depth, network.width) if network is not None else (0, 0)
+    return [(kind, data, complexity, depth, width), (kind, data, complexity, depth), (kind, data), (kind,)]
