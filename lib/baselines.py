@@ -4,7 +4,7 @@ Each is tuned on the validation rows that the networks are tuned on, and tested 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -39,6 +39,7 @@ class Baseline:
         model: one of MODELS.
         seed: of the random search and of the trees. split, validation: as in :class:`lib.experiments.Train`.
         trials: settings to try; "boosted trees" only (the others try a grid).
+        scaling: of the inputs, see :func:`lib.experiments.load_parts`.
     """
 
     kind: ClassVar[str] = "baseline"
@@ -53,6 +54,7 @@ class Baseline:
     split: int
     trials: int = 1
     validation: float = 0.1
+    scaling: str = field(default="default", metadata={"old": "default"})
 
     def __post_init__(self):
         _check_model(self.model)
@@ -68,7 +70,7 @@ class Baseline:
         return 200.0 * self.trials if self.model == "boosted trees" else 200.0
 
     def run(self, context) -> Outcome:
-        parts = load_parts(self.data, "binary", self.split, self.validation, context.data_dir)
+        parts = load_parts(self.data, "binary", self.split, self.validation, context.data_dir, self.scaling)
         best, tried = None, []
         for settings in candidates(self.model, self.trials, self.seed):
             scores = fit(self.model, settings, parts, self.seed)

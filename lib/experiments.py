@@ -19,6 +19,7 @@ from lib.results import Outcome
 from lib.training import Optimiser, Trained, train
 
 MONITORED_ROWS = 10_000  # training rows that the training accuracy is measured on
+SCALINGS = ("default", "standard", "quantile")
 LOSS_OF = {"classification": "cross_entropy", "binary": "logistic", "regression": "mse", "one-hot": "mse"}
 
 
@@ -49,15 +50,21 @@ class Parts:
     outputs: int
 
 
-def load_parts(name: str, task: str, split: int, validation: float, data_dir=None) -> Parts:
-    """Load a dataset and split it.
+def load_parts(
+    name: str, task: str, split: int, validation: float, data_dir=None, scaling: str = "default"
+) -> Parts:
+    """Load a dataset, split it and scale its inputs.
 
     Args:
         name: see :func:`lib.datasets.load`.
         task: a key of LOSS_OF.
         split: seed of the split; images have a test set of their own, so there it moves the validation rows only.
         validation: fraction of the training rows to hold out; 0 for none.
+        scaling: "default": as loaded, images in [0, 1], tables in [-1, 1]; "standard": each column with mean 0 and
+            standard deviation 1; "quantile": each value as its rank, in [-1, 1]. By the rows that are left to train on.
     """
+    if scaling not in SCALINGS:
+        raise ValueError(f"scaling must be one of {SCALINGS}, got {scaling!r}")
     data = datasets.load(name, data_dir, seed=split)
 
     def rows(x, labels):
@@ -73,7 +80,39 @@ def load_parts(name: str, task: str, split: int, validation: float, data_dir=Non
         kept, rest = datasets.split(len(everything), validation, seed=split)
         everything, held_out = everything[kept], everything[rest]
     outputs = {"binary": 1, "regression": 1}.get(task, data.classes)
-    return Parts(everything, held_out, rows(x_test, data.y_test), data.classes, data.x_train.shape[1], outputs)
+    parts = Parts(everything, held_out, rows(x_test, data.y_test), data.classes, data.x_train.shape[1], outputs)
+    return parts if scaling == "default" else scaled(parts, scaling)
+
+
+def scaled(parts: Parts, scaling: str) -> Parts:
+    """The parts with inputs that are "standard" or "quantile", see :func:`load_parts`."""
+    x = parts.train.x
+    if not x.is_floating_point():
+        raise ValueError(f"scaling must be 'default' for one-hot operands, got {scaling!r}")
+    mean, deviation = x.mean(dim=0), x.std(dim=0)
+    columns = x.T.contiguous().sort().values  # (d, n)
+    varied = columns[:, 0] < columns[:, -1]
+
+    def scale(rows: Rows | None) -> Rows | None:
+        if rows is None:
+            return None
+        if scaling == "quantile":
+            return replace(rows, x=ranks(columns, rows.x.T.contiguous()).T.contiguous())
+        return replace(rows, x=torch.where(varied, (rows.x - mean) / deviation, 0.0))
+
+    return replace(parts, train=scale(parts.train), validation=scale(parts.validation), test=scale(parts.test))
+
+
+def ranks(columns: Tensor, values: Tensor) -> Tensor:
+    """Twice the mean rank of values among a sorted column, minus 1: half of those that are equal count as below.
+
+    Args:
+        columns: sorted, (d, n). values: (d, m), contiguous.
+
+    Shape: (d, m), float32, in [-1, 1].
+    """
+    below, up_to = (torch.searchsorted(columns, values, right=right) for right in (False, True))
+    return ((below + up_to) / columns.shape[1] - 1).float()
 
 
 def accuracy(outputs: Tensor, rows: Rows, task: str, classes: int) -> float:
@@ -98,6 +137,9 @@ class Train:
         validation: fraction of the training rows for early stopping; 0 keeps the last step.
         evaluations: how often to evaluate, evenly over the steps, or in equal ratios if log_spaced.
         complexity: whether to measure the total variation at each evaluation.
+        patience: end after so many evaluations without a better validation accuracy, so that ``steps`` is a cap; 0 for
+            never. The record then has ``stopped``: "patience", or "cap" for what might not have converged.
+        scaling: of the inputs, see :func:`load_parts`.
     """
 
     kind: ClassVar[str] = "train"
@@ -119,6 +161,8 @@ class Train:
     evaluations: int = 20
     log_spaced: bool = False
     complexity: bool = True
+    patience: int = field(default=0, metadata={"old": 0})
+    scaling: str = field(default="default", metadata={"old": "default"})
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -134,7 +178,7 @@ class Train:
 
     def trained(self, context, snapshots: bool = False) -> tuple[Network, Psi, Parts, Trained]:
         """The network, its activation, the data and the training; with snapshots, the weights at each evaluation."""
-        parts = load_parts(self.data, self.task, self.split, self.validation, context.data_dir)
+        parts = load_parts(self.data, self.task, self.split, self.validation, context.data_dir, self.scaling)
         network = replace(self.network, inputs=parts.inputs, outputs=parts.outputs)
         psi = learned_psi(context.store, self.learned) if self.learned else {}
         done = train(
@@ -149,6 +193,7 @@ class Train:
             batch=self.batch,
             snapshots=snapshots,
             best="validation_accuracy" if self.validation else None,
+            patience=self.patience,
         )
         return network, psi, parts, done
 
@@ -158,6 +203,8 @@ class Train:
         at = int(np.flatnonzero(history["step"] == done.best_step)[0])
         numbers = {name: float(values[at]) for name, values in history.items() if name != "step"}
         numbers |= {"best_step": done.best_step, "diverged": done.diverged}
+        if self.patience:
+            numbers["stopped"] = "diverged" if done.diverged else "patience" if done.stopped else "cap"
         for part in ("train", "test"):
             curve = history[f"{part}_accuracy"]
             numbers |= {
@@ -212,6 +259,7 @@ class Learn:
         split, validation: the rows that this split holds out for validation are not learned from, so that the
             selection among restarts can use them; nor are test rows, except with the objective "given" on "test".
         given: for the objective "given": "test" (Table 3's cheating variant), else "".
+        scaling: of the inputs, see :func:`load_parts`.
     """
 
     kind: ClassVar[str] = "learn"
@@ -227,6 +275,7 @@ class Learn:
     split: int = 0
     validation: float = 0.1
     given: str = ""
+    scaling: str = field(default="default", metadata={"old": "default"})
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -249,7 +298,7 @@ class Learn:
     def run(self, context) -> Outcome:
         tasks = []
         for name in self.data:
-            parts = load_parts(name, self.task, self.split, self.validation, context.data_dir)
+            parts = load_parts(name, self.task, self.split, self.validation, context.data_dir, self.scaling)
             network = replace(self.network, inputs=parts.inputs, outputs=parts.outputs)
             given = (parts.test.x, parts.test.y) if self.given == "test" else None
             tasks.append(Task(network, parts.train.x, parts.train.y, self.loss, given))

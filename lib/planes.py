@@ -65,7 +65,7 @@ class Panels:
     def run(self, context) -> Outcome:
         of = self.run_of
         if isinstance(of, Baseline):
-            parts = load_parts(of.data, "binary", of.split, of.validation, context.data_dir)
+            parts = load_parts(of.data, "binary", of.split, of.validation, context.data_dir, of.scaling)
             record = context.store.get(of)
             if record is None:
                 raise ValueError(

@@ -9,10 +9,8 @@ rank: see :func:`lib.tabular.crowded`.
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
 from lib import splines
-from lib.experiments import load_parts
+from lib.experiments import load_parts, ranks
 from lib.results import Outcome
 
 
@@ -46,6 +44,4 @@ class Ranks:
         x = load_parts(self.data, "binary", self.split, 0.1, context.data_dir).train.x
         columns = x.double().T.contiguous().sort().values  # (d, n)
         grid = splines.grid(self.points, self.low, self.high).expand(len(columns), -1).contiguous()
-        below, up_to = (torch.searchsorted(columns, grid, right=right) for right in (False, True))
-        psi = (below + up_to) / columns.shape[1] - 1  # half of the rows that are equal count as below
-        return Outcome({}, {"psi_input": psi.float().numpy()})
+        return Outcome({}, {"psi_input": ranks(columns, grid).numpy()})

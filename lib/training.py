@@ -97,7 +97,8 @@ class Trained:
 
     params: weights (averaged) at the best step. best_step: that step. history: per monitored quantity, one value per
     evaluation, and "step". snapshots: raw weights at the evaluations, flattened, (k, p), or None. diverged: whether
-    training stopped early at a loss that was not finite.
+    training stopped early at a loss that was not finite. stopped: whether it ended before its last step because
+    ``patience`` evaluations in a row were no better.
     """
 
     params: Params
@@ -105,6 +106,7 @@ class Trained:
     history: dict[str, list[float]]
     snapshots: Tensor | None
     diverged: bool
+    stopped: bool = False
 
 
 def train(
@@ -120,6 +122,7 @@ def train(
     batch: int = 4096,
     snapshots: bool = False,
     best: str | None = "validation_accuracy",
+    patience: int = 0,
 ) -> Trained:
     """Train from fresh weights with psi fixed, and keep the step with the best monitored value.
 
@@ -131,11 +134,14 @@ def train(
         snapshots: also keep the raw weights at each evaluation (for landscapes).
         best: which monitored number decides early stopping; higher is better, the first of equals is kept. None keeps
             the last step.
+        patience: end after so many evaluations in a row without a better one; 0 for never.
 
     Raises:
         ValueError: for data that do not fit (see :func:`check_data`), a psi that is not the network's, other steps than
-            increasing ones, or a ``best`` that is not monitored.
+            increasing ones, a ``best`` that is not monitored, or patience without a ``best``.
     """
+    if patience < 0 or patience and best is None:
+        raise ValueError(f"patience must be at least 0, and 0 if no number is the best, got {patience}")
     evaluate_at = [int(step) for step in evaluate_at]
     check_evaluations(evaluate_at)
     check_data(network, *data, loss)
@@ -148,6 +154,7 @@ def train(
         average = WindowAverage(params, evaluate_at)
         history: dict[str, list[float]] = {"step": []}
         kept, best_params, best_value, best_step, diverged = [], params, -float("inf"), 0, False
+        waited, stopped = 0, False
         for step in range(evaluate_at[-1] + 1):
             if step > 0:
                 rows = batches.next()
@@ -166,9 +173,13 @@ def train(
             if best is not None and best not in history:
                 raise ValueError(f"best must be one of the monitored {sorted(history)}, got {best!r}")
             current = float("inf") if best is None else history[best][-1]
+            waited += 1
             if best is None or current > best_value:
-                best_params, best_value, best_step = averaged, current, step
-    return Trained(best_params, best_step, history, torch.stack(kept) if kept else None, diverged)
+                best_params, best_value, best_step, waited = averaged, current, step, 0
+            if patience and waited >= patience and step < evaluate_at[-1]:
+                stopped = True
+                break
+    return Trained(best_params, best_step, history, torch.stack(kept) if kept else None, diverged, stopped)
 
 
 def check_psi(network: Network, psi: Psi) -> None:

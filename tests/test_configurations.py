@@ -8,9 +8,7 @@ import pytest
 import torch
 from experiments_for_tests import KINDS, Small, Squares, fingerprints
 
-from lib import sections
-from lib.configurations import config, datasets, key, key_of, plain, rebuild
-from lib.results import Store
+from lib.configurations import config, datasets, key, plain, rebuild
 
 
 @dataclass(frozen=True)
@@ -304,11 +302,3 @@ def test_dataclasses_in_a_union_must_differ_whatever_late_fields_they_have():
     cls = make_dataclass("Ambiguous", [("one", Fixed | late)], frozen=True, namespace=attributes)
     with pytest.raises(ValueError, match=r"must have different fields, got Ambiguous\.one"):
         config(cls(late("relu")))
-
-
-def test_every_committed_record_has_the_name_that_its_experiment_has_today():
-    records = list(Store().records())
-    assert len(records) >= 4274
-    for record in records:
-        experiment = rebuild(record.config, sections.KINDS)
-        assert key_of(config(experiment), record.version, record.data) == record.key

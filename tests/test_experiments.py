@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import percentileofscore
 from sklearn.metrics import accuracy_score
+from sklearn.preprocessing import StandardScaler
 
 from lib import datasets, experiments, metalearning, results
 from lib.experiments import Learn, Rows, Train, accuracy, learned_psi, load_parts, schedule
@@ -177,6 +179,44 @@ def test_schedule_refuses(evaluations):
         schedule(10, evaluations, False)
 
 
+# --- scaling ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data, task", [("breast_cancer", "binary"), ("digits", "classification")])
+def test_scalings_equal_scikit_learn_and_scipy_by_the_training_rows(data, task):
+    plain, standard, quantile = (load_parts(data, task, 3, 0.2, scaling=scaling) for scaling in experiments.SCALINGS)
+    x = plain.train.x.double().numpy()
+    varied = x.std(axis=0) > 0
+    scaler = StandardScaler().fit(x)
+    for name in ("train", "validation", "test"):
+        rows, as_standard, as_ranks = (getattr(parts, name) for parts in (plain, standard, quantile))
+        factor = np.sqrt((len(x) - 1) / len(x))  # of the unbiased standard deviation
+        np.testing.assert_allclose(as_standard.x[:, varied], factor * scaler.transform(rows.x)[:, varied], rtol=1e-3, atol=1e-4)
+        assert not as_standard.x[:, ~varied].any()
+        for column in (0, 20):
+            expected = [2 * percentileofscore(x[:, column], value, "mean") / 100 - 1 for value in rows.x[:, column].double()]
+            np.testing.assert_allclose(as_ranks.x[:, column], expected, atol=1e-6)
+        assert torch.equal(as_ranks.y, rows.y) and torch.equal(as_standard.labels, rows.labels)
+        assert as_ranks.x.abs().max() <= 1
+    assert not np.allclose(plain.train.x, standard.train.x)
+
+
+def test_scalings_are_refused_where_they_do_not_fit():
+    with pytest.raises(ValueError, match=r"scaling must be one of .* got 'minmax'"):
+        load_parts("digits", "classification", 0, 0.1, scaling="minmax")
+    with pytest.raises(ValueError, match="scaling must be 'default' for one-hot operands, got 'quantile'"):
+        load_parts("a+b mod 13", "one-hot", 0, 0.1, scaling="quantile")
+
+
+def test_what_was_learned_on_scaled_inputs_was_learned_on_them(context, monkeypatch):
+    seen = []
+    monkeypatch.setattr(metalearning, "learn", lambda tasks, *rest, **options: seen.append(tasks[0].x))
+    for scaling in experiments.SCALINGS:
+        with pytest.raises(AttributeError):  # of the result that there is not
+            replace(LEARN, scaling=scaling).run(context)
+        assert torch.equal(seen[-1], load_parts("digits", "classification", 0, 0.1, scaling=scaling).train.x)
+
+
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
@@ -223,6 +263,17 @@ def test_a_diverged_run_is_recorded(context):
     numbers = replace(DIGITS, optimiser=Optimiser("sgd", 1e25)).run(context).numbers
     assert numbers["diverged"] is True and numbers["best_step"] == 0
     assert all(number is None or math.isfinite(number) for number in numbers.values())
+
+
+def test_patience_ends_a_run_and_its_record_says_what_did(context):
+    run = replace(DIGITS, steps=4000, evaluations=80, complexity=False)
+    assert "stopped" not in replace(run, steps=50, evaluations=5).run(context).numbers  # as in records without patience
+    done = replace(run, patience=5).run(context)
+    curve, steps = done.arrays["validation_accuracy"], done.arrays["step"]
+    assert done.numbers["stopped"] == "patience" and steps[-1] < 4000
+    assert len(curve) - 1 == int(np.argmax(curve)) + 5 and done.numbers["best_step"] == steps[int(np.argmax(curve))]
+    assert replace(run, steps=50, evaluations=5, patience=5).run(context).numbers["stopped"] == "cap"
+    assert replace(run, patience=5, optimiser=Optimiser("sgd", 1e25)).run(context).numbers["stopped"] == "diverged"
 
 
 def test_test_labels_decide_nothing(context, monkeypatch):

@@ -35,6 +35,7 @@ from lib.sections import KINDS, SECTIONS
 
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).resolve().parent.parent
+GROWING = {"conventions"}  # sections whose records still arrive
 
 
 @functools.cache
@@ -46,7 +47,7 @@ def read(section):
 def plans():
     """Per section: what is missing, how many records its plan names, and a hash of their sorted names."""
     found = {}
-    for section in SECTIONS:
+    for section in SECTIONS.keys() - GROWING:
         names = sorted({record.key for record in read(section).records})
         digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
         found[section] = {"missing": read(section).missing, "records": len(names), "sha256": digest}

@@ -262,6 +262,28 @@ def test_early_stopping_keeps_the_best_step_and_the_first_of_equals(values, best
     assert run(monitor=lambda params: {"validation_accuracy": 0.5}, evaluate_at=steps).best_step == 80  # best=None
 
 
+@pytest.mark.parametrize(
+    "patience, values, steps, best, stopped",
+    [
+        (2, [0.2, 0.5, 0.4, 0.5, 0.9], 60, 20, True),  # an equal value is no better
+        (3, [0.2, 0.5, 0.4, 0.5, 0.9], 80, 80, False),
+        (2, [0.2, 0.5, 0.6, 0.5, 0.4], 80, 40, False),  # patience ends with the last step: the cap decides
+        (1, [0.5, 0.4, 0.9, 0.9, 0.9], 20, 0, True),
+        (0, [0.5, 0.4, 0.3, 0.2, 0.1], 80, 0, False),
+    ],
+)
+def test_patience_ends_training_that_gets_no_better(patience, values, steps, best, stopped):
+    left = iter(values)
+    done = run(monitor=lambda params: {"validation_accuracy": next(left)}, evaluate_at=(0, 20, 40, 60, 80), best="validation_accuracy", patience=patience)
+    assert (done.history["step"][-1], done.best_step, done.stopped) == (steps, best, stopped)
+
+
+@pytest.mark.parametrize("patience, best", [(-1, "number"), (3, None)])
+def test_patience_needs_something_to_wait_for(patience, best):
+    with pytest.raises(ValueError, match=f"patience must be at least 0, and 0 if no number is the best, got {patience}"):
+        run(patience=patience, best=best)
+
+
 def test_early_stopping_helps_where_training_overfits():
     x, x_val, flipped = draw(60, 8), draw(400, 8, seed=2), torch.rand(60, generator=generator(3)) < 0.25
     y, y_val = (x[:, 0] > 0) ^ flipped, (x_val[:, 0] > 0).long()  # a quarter of the labels is wrong
