@@ -125,16 +125,20 @@ class Conventions:
         plan, relu = self.plan, (Activation(), "")
         half_sum, mean = ([(init, rate) for init in ("glorot", "default", "he")] for rate in (plan.half_sum, plan.mean))
         learned = {}
-        yield from self.finals(RELU, dict.fromkeys(half_sum, relu))
+        of_relu = dict.fromkeys(half_sum, relu)
+        yield self.finals(RELU, of_relu)
         for convention in half_sum:
             learned |= yield from self.learned("random", [convention])
         yield from self.by_hand(half_sum)
+        yield self.longer(RELU, of_relu)
         rates = yield from self.rates({(RELU, init): relu for init in INITIALISATIONS})
         best = [(init, rate) for (_, init), rate in rates.items()]
         for group in (mean, [convention for convention in best if convention not in half_sum + mean]):
-            yield from self.finals(RELU, dict.fromkeys(group, relu))
+            of_relu = dict.fromkeys(group, relu)
+            yield self.finals(RELU, of_relu)
             learned |= yield from self.learned("random", group)
             yield from self.by_hand(group)
+            yield self.longer(RELU, of_relu)
         yield from self.at_best_rates({init: learned[init, rate] for init, rate in best if (init, rate) in learned})
         for start in ("zeros", "relu"):
             yield from self.learned(start, half_sum + mean)
@@ -143,16 +147,15 @@ class Conventions:
 
     # --- what is compared ---------------------------------------------------------------------------------------------
 
-    def finals(self, arm: str, functions: Functions) -> Stages:
-        """The final runs of an arm under conventions; longer where one has not arrived."""
-        runs = {c: [self.run("final", arm, c, f, seed) for seed in self.plan.seeds] for c, f in functions.items()}
-        yield [run for group in runs.values() for run in group]
-        yield [
-            replace(run, steps=self.plan.steps)
-            for group in runs.values()
-            if any(self.store.get(one).numbers["test_steps_to_95"] is None for one in group)
-            for run in group
-        ]
+    def finals(self, arm: str, functions: Functions) -> list[Train]:
+        """The final runs of an arm under conventions, as long as most need."""
+        return [self.run("final", arm, c, f, seed) for c, f in functions.items() for seed in self.plan.seeds]
+
+    def longer(self, arm: str, functions: Functions) -> list[Train]:
+        """The final runs up to the horizon, where one of an arm has not arrived."""
+        groups = [self.finals(arm, {c: f}) for c, f in functions.items()]
+        late = [group for group in groups if None in [self.store.get(run).numbers["test_steps_to_95"] for run in group]]
+        return [replace(run, steps=self.plan.steps) for group in late for run in group]
 
     def chosen(self, arm: str, candidates: dict[Convention, list[Function]]) -> Generator[list, None, Functions]:
         """Trials of functions, and the final runs of the one that learns earliest under each convention.
@@ -170,7 +173,8 @@ class Conventions:
             reached = max(self.store.get(run).numbers["validation_accuracy"] for run in trials[convention, function])
             if reached >= HARDLY:
                 best[convention] = function
-        yield from self.finals(arm, best)
+        yield self.finals(arm, best)
+        yield self.longer(arm, best)
         return best
 
     def learned(self, start: str, conventions: list[Convention]) -> Generator[list, None, Functions]:
@@ -210,7 +214,9 @@ class Conventions:
                 mine = [(arm, (init, rates[arm, init]), f) for (arm, where), f in arms.items() if where == init]
                 if mine:
                     arm, convention, function = max(mine, key=lambda one: self.merit(*one))
-                    yield from self.finals(arm.split(", slope")[0].removesuffix(TUNED) + TUNED, {convention: function})
+                    name = arm.split(", slope")[0].removesuffix(TUNED) + TUNED
+                    yield self.finals(name, {convention: function})
+                    yield self.longer(name, {convention: function})
 
     def figure_13(self, learned: dict[Convention, Function | None]) -> Stages:
         """Figure 13: other widths, and fewer training pairs. NOTE[DIFF]: within ``short`` steps."""
