@@ -71,7 +71,9 @@ say(
 #
 # **Reproduced**: every condition of the claim's rule holds. **In part**: some hold. **Not reproduced**: none does, and the notebook shows by how much. A rule that speaks of every
 # dataset, every setting or every activation is one condition for each, and a verdict in part says how many hold. One rule is graded instead, that of [C13](#claim-c13): a ratio of at least 5 is reproduced, of at least 2 in part.
-# **Not yet run**: records are missing. No verdict is typed by hand: rules and arithmetic are in [`lib/claims.py`](https://github.com/simplicity-bias-companion/companion/blob/main/lib/claims.py).
+# **Not yet run**: records are missing. No verdict is typed by hand: the rules are in [`lib/claims.toml`](https://github.com/simplicity-bias-companion/companion/blob/main/lib/claims.toml), and the arithmetic is called from
+# [`lib/claims.py`](https://github.com/simplicity-bias-companion/companion/blob/main/lib/claims.py). Each claim has the history of its rule, and the rule to come, which asks for all of what the paper says and for runs that are not all there yet; until they are,
+# the verdict is by the rule in force.
 #
 # An interval over
 # seeds is for the one learned function that was chosen, not for learning it again, which [changes more](../notebooks/ablations.ipynb#results).
@@ -106,6 +108,7 @@ for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
                 f"**Rule**: {claim.rule}",
                 f"**Evidence**: [{TITLES[section]}, {claim.heading[0].lower()}{claim.heading[1:].rstrip('?')}]({claim.address}).",
             ),
+            claims.past_and_next(claim),
         ]
     say("\n\n".join(lines))
 

@@ -1,16 +1,63 @@
-# ruff: noqa: E501 (a claim is easier to read on one line)
+# ruff: noqa: E501 (words are easier to read on one line)
 """The paper's 18 claims: what it says, its number, and the rule by which our records decide.
 
-The rule of each verdict is stated with the claim; WHEN says which of them were written when. A verdict is "reproduced", "in part",
-"not reproduced" or "not yet run".
+They are data, in ``claims.toml``, which describes its fields: the statement, the rule in force with its history, and the
+rule to come. A verdict is "reproduced", "in part", "not reproduced" or "not yet run".
 """
 
+import datetime
 import re
+import tomllib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
 
 from lib import findings_grokking, findings_images, findings_shortcuts, findings_tabular, findings_transfer
 from lib.findings import NOT_RUN, Finding, Read
+
+FILE = Path(__file__).with_suffix(".toml")
+WRITTEN = {  # when a rule was written, in words that follow a number
+    "before": "are as they were before the full-scale results of their section were read",
+    "narrowed": "were narrowed afterwards, to the runs that count",
+    "changed": "were changed after some results had been seen",
+    "after trials": "were written after trials with one seed",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What was written of a rule, on which day, by which commit, and what had been seen of the results by then."""
+
+    date: datetime.date
+    commit: str
+    change: str
+    seen: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One condition of a rule: its name, and what has to hold in each case that it names."""
+
+    name: str
+    test: str
+
+
+@dataclass(frozen=True)
+class NextRule:
+    """The rule to come.
+
+    Args:
+        runs: the records that it needs. rule: what is compared. conditions: what is tested. combined: how these make a
+            verdict. seen: what was known when it was written. committed: the commit that fixed it; empty until known.
+    """
+
+    runs: str
+    rule: str
+    conditions: tuple[Asked, ...]
+    combined: str
+    seen: str
+    committed: str
 
 
 @dataclass(frozen=True)
@@ -20,7 +67,9 @@ class Claim:
     Args:
         name: C1 ... C18. section, heading: the notebook and the part of it that have the evidence.
         statement: what the paper says. paper: its number or figure. rule: when it counts as reproduced or in part.
-        decide: from the sections' records to a Finding.
+        written: when the rule was, one of WRITTEN. history: of the rule, from its first text on.
+        next: the rule to come, None once it is in force.
+        decide: from the sections' records to a Finding, by the rule in force.
     """
 
     name: str
@@ -29,6 +78,9 @@ class Claim:
     statement: str
     paper: str
     rule: str
+    written: str
+    history: tuple[Change, ...]
+    next: NextRule | None
     decide: Callable[[Read], Finding]
 
     @property
@@ -38,58 +90,115 @@ class Claim:
         return f"../notebooks/{self.section}.ipynb#{anchor}"
 
 
+DECIDE: dict[str, Callable[[Read], Finding]] = {
+    "C1": findings_images.classification_is_equal,
+    "C2": findings_images.regression_gains,
+    "C3": findings_images.complexity_goes_with_regression,
+    "C4": findings_images.different_accuracy_at_equal_complexity,
+    "C5": findings_tabular.gap_to_trees,
+    "C6": findings_tabular.another_complexity_for_each_table,
+    "C7": findings_tabular.boundaries_along_the_axes,
+    "C8": findings_tabular.ambient_complexity,
+    "C9": findings_tabular.other_widths_and_depths,
+    "C10": findings_shortcuts.relu_takes_the_shortcut,
+    "C11": findings_shortcuts.activations_steer,
+    "C12": findings_shortcuts.ends_on_the_simple_tile,
+    "C13": findings_grokking.faster_on_addition,
+    "C14": findings_grokking.sooner_in_every_setting,
+    "C15": findings_grokking.frequency_depends_on_the_modulus,
+    "C16": findings_grokking.learned_overfits_later,
+    "C17": findings_transfer.transfer_across_tasks,
+    "C18": findings_transfer.transfer_across_images,
+}
 
-CLAIMS = (
-    Claim(
-        "C1", "images", "Accuracy", "Classification: all activations do about equally well; from a ReLU the learned function resembles a GELU.",
-        "Figures 2a, 3a (no numbers)",
-        "With one hidden layer and the tuned optimiser, every mean difference to ReLU within 1 point, and the function learned from ReLU within a distance of 0.15 of GELU and closer to it than to ReLU, on every dataset.",
-        findings_images.classification_is_equal,
-    ),
-    Claim(
-        "C2", "regression", "Accuracy", "Regression: learned activations beat ReLU on every dataset; from zeros is best.",
-        "Figure 2b; Fashion-MNIST 53.1 → 57.2 % (Table 1)",
-        "With one hidden layer and the tuned optimiser, every paired difference to ReLU has its interval above 0, and zeros are at least as good as the ReLU start, on every dataset.",
-        findings_images.regression_gains,
-    ),
-    Claim(
-        "C3", "regression", "Accuracy against complexity", "Accuracy goes with total variation for regression, not for classification.",
-        "Figures 4, 18 (no numbers)",
-        "Rank correlation over the runs, on each dataset: for regression above 0 with its interval, and above that of classification; for classification below 0.3 in size. (The two conditions on regression count as one; for a while they were counted apart.)",
-        findings_images.complexity_goes_with_regression,
-    ),
-    Claim("C4", "regression", "Accuracy against complexity", "SVHN: different accuracy at equal total variation.", "Figure 18", "At equal total variation the arms differ with 95 % confidence.", findings_images.different_accuracy_at_equal_complexity),
-    Claim("C5", "tabular", "Which model type is best?", "ReLU MLPs are usually below trees; tuned tanh and learned activations close the gap; input activations are best.", "Figures 5, 20", "On average over the tables: trees above ReLU; the best learned arm (by validation) above ReLU with its interval; and its gap to trees at most half of ReLU's. (Made stricter when two tables had been seen: before, the gap had to be not above 0 with its interval, which few tables always give.)", findings_tabular.gap_to_trees),
-    Claim("C6", "tabular", "Accuracy and complexity", "The best accuracy sits at a different total variation for each dataset.", "Figures 6, 22 to 24", "The total variation of the best model, relative to ReLU's, differs between datasets by more than a factor of 2. (A weak rule, as the finding says: it was not changed after the records were read.)", findings_tabular.another_complexity_for_each_table),
-    Claim("C7", "tabular", "What the functions look like", "Learned activations give sharp, axis-aligned decision boundaries.", "Figure 7c (said of input activations above all)", "Larger share of axis-aligned gradient than with ReLU, with 95 % confidence. (The share was measured without smoothing before, which let any sharp step count as axis-aligned.)", findings_tabular.boundaries_along_the_axes),
-    Claim("C8", "tabular", "What the functions look like", "Ambient complexity in weight space is higher for better models.", "Figure 7b", "The order of the arms by ambient complexity is their order by accuracy.", findings_tabular.ambient_complexity),
-    Claim("C9", "tabular", "Depth and width", "Learned activations transfer across widths and often need fewer layers.", "Figures 8, 21", "Above ReLU at every width tried; best depth at most ReLU's on most datasets. (Of the best learned arm by validation, in means over seeds with two hidden layers, whatever their intervals. That the accuracy varies with the width as ReLU's does, which the paper says too, is not tested.)", findings_tabular.other_widths_and_depths),
-    Claim("C10", "shortcuts", "Training in the plane of the two accuracies (Figures 9, 25 and 26)", "ReLU relies on MNIST only; accuracy on the CIFAR tile is at chance.", "10 %", "ReLU's CIFAR accuracy at the last step within 2 points of 10 %, with and without spectral normalisation. (The rules of C10 to C12 were written after trials with one seed had been seen.)", findings_shortcuts.relu_takes_the_shortcut),
-    Claim("C11", "shortcuts", "How far the second tile can be reached, with early stopping and without", "An activation learned for either tile steers accuracy toward it.", "Figure 9", "On MNIST / CIFAR-10, each learned activation raises its tile's accuracy above ReLU's (early stopping for the tile), with 95 % confidence, with and without spectral normalisation.", findings_shortcuts.activations_steer),
-    Claim("C12", "shortcuts", "How far the second tile can be reached, with early stopping and without", "CIFAR stays below a model trained on plain CIFAR; without early stopping the model ends on the simple tile.", "Figure 9", "Both, for the activation learned for CIFAR, with 95 % confidence.", findings_shortcuts.ends_on_the_simple_tile),
-    Claim(
-        "C13", "grokking", "Training curves", "On a+b mod 27 the learned activation reaches 95 % test accuracy about 10 times sooner than ReLU.",
-        "about 10×",
-        "Ratio of the median steps at least 5: reproduced; at least 2: in part.",
-        findings_grokking.faster_on_addition,
-    ),
-    Claim("C14", "grokking", "Other widths, less training data", "Sooner across fractions of training data and widths.", "Figure 13", "Median step to 95 % test accuracy earlier than ReLU's (never counts as later) at every width and fraction where one of them gets there. (Reworded before the sweep ran: as ReLU does not reach 95 % in the main runs, “where both reach it” would have left nothing to compare.)", findings_grokking.sooner_in_every_setting),
-    Claim("C15", "grokking", "Other moduli", "The learned functions are sine-like; their frequency depends on the modulus.", "Figure 12", "More than half of the power in one spectral peak for every modulus, below the highest frequency that the control points allow; and the frequency differs between moduli by more than 10 % and by more than between restarts on one modulus. (Made stricter after the records were read: before, a zigzag from one control point to the next counted as a sine, and restarts were not compared.)", findings_grokking.frequency_depends_on_the_modulus),
-    Claim(
-        "C16", "grokking", "Later overfitting", "Some learned-activation models overfit later; ReLU models never generalise, or grok and stay.",
-        "Figures 11, 28",
-        "Some learned run, of any restart and in any setting, falls by more than 5 points from its highest test accuracy since it fitted the training pairs (95 %), and no ReLU run by more than 2. (“Of any restart” was added with the first records: the runs of the selected one fall by less than 5 points. Falls were counted from step 0 on for a while, which took what an untrained ReLU network gets right by chance, 9 of 34 test pairs, for generalisation.)",
-        findings_grokking.learned_overfits_later,
-    ),
-    Claim("C17", "transfer", "Across algorithmic tasks", "Learned activations transfer across algorithmic tasks; one for all tasks is best.", "19.9 (ReLU), 54.0 (mean over the task-specific columns), 61.5 % (all)", "Mean scores: the activation for all tasks above the mean of the task-specific columns, and that above ReLU.", findings_transfer.transfer_across_tasks),
-    Claim("C18", "transfer", "Across image datasets", "Image regression: an activation helps its own dataset most; one learned on all helps slightly.", "Table 4: +0.4 ± 1.5 (all)", "Each column's best is its own activation; all datasets at once not below ReLU.", findings_transfer.transfer_across_images),
-)  # fmt: skip
 
-# From the history of the rules: first committed on 24 November 2026, before the first full-scale records of any section.
-WHEN = (
-    "Of the 18 rules, 8 are as they were before the full-scale results of their section were read (C3, C4, C6, C8, C9, C13, C17, C18; C3 was counted otherwise for a while); 2 were narrowed "
-    "afterwards to the runs that count (C1, C2); 5 were changed after some results had been seen (C5, C7, C14, C15, C16); and 3 were written after trials with one seed (C10, C11, C12)."
-)
+def load(path: Path = FILE, decide: dict[str, Callable[[Read], Finding]] = DECIDE) -> tuple[Claim, ...]:
+    """Read and check the claims.
+
+    Raises:
+        ValueError: naming the file, the claim and the field, if one is missing, unknown, empty or of another form.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path} must be TOML: {error}") from None
+    tables = content.get("claim")
+    if set(content) != {"claim"} or not isinstance(tables, list):
+        raise ValueError(f"{path} must hold an array of tables [[claim]] and nothing else, got {sorted(content)}")
+    found = tuple(_claim(table, f"{path.name}, claim {i}", decide) for i, table in enumerate(tables, start=1))
+    names = [claim.name for claim in found]
+    if names != list(decide):
+        raise ValueError(f"{path.name} must have the claims {', '.join(decide)}, in this order, got {', '.join(names)}")
+    return found
+
+
+def _claim(table: Any, where: str, decide: dict[str, Callable[[Read], Finding]]) -> Claim:
+    if isinstance(table, dict) and isinstance(table.get("name"), str):
+        where += f" ({table['name']})"
+    table = {"next": None} | table if isinstance(table, dict) else table
+    values = _checked(Claim, table, where, {"history": list, "next": (dict, type(None))}, without={"decide"})
+    if values["name"] not in decide:
+        raise ValueError(f"{where}: no code decides a claim of this name")
+    if values["written"] not in WRITTEN:
+        raise ValueError(f"{where}: written must be one of {', '.join(WRITTEN)}, got {values['written']!r}")
+    history = [_change(row, f"{where}, history {i}") for i, row in enumerate(values["history"], start=1)]
+    if not history or [row.date for row in history] != sorted(row.date for row in history):
+        raise ValueError(f"{where}: history must have at least one entry, in the order of their dates")
+    after = values["next"] and _next(values["next"], f"{where}, next")
+    return Claim(**values | {"history": tuple(history), "next": after}, decide=decide[values["name"]])
+
+
+def _change(row: Any, where: str) -> Change:
+    values = _checked(Change, row, where, {"date": datetime.date})
+    if not re.fullmatch("[0-9a-f]{7,40}", values["commit"]):
+        raise ValueError(f"{where}: commit must be the hash of one, got {values['commit']!r}")
+    return Change(**values)
+
+
+def _next(table: Any, where: str) -> NextRule:
+    values = _checked(NextRule, table, where, {"conditions": list}, may_be_empty={"committed"})
+    if not re.fullmatch("|[0-9a-f]{7,40}", values["committed"]):
+        raise ValueError(f"{where}: committed must be the hash of a commit or empty, got {values['committed']!r}")
+    asked = tuple(
+        Asked(**_checked(Asked, row, f"{where}, condition {i}", {})) for i, row in enumerate(values["conditions"], start=1)
+    )
+    if not asked or len({one.name for one in asked}) < len(asked):
+        raise ValueError(f"{where}: conditions must be at least one, each with a name of its own")
+    return NextRule(**values | {"conditions": asked})
+
+
+def _checked(
+    kind: type, table: Any, where: str, types: dict[str, Any], without: set[str] = frozenset(), may_be_empty: set[str] = frozenset()
+) -> dict[str, Any]:
+    """The values of a table that must have the fields of a dataclass; texts with single spaces."""
+    names = {field.name for field in fields(kind)} - without
+    if not isinstance(table, dict) or set(table) != names:
+        got = sorted(set(table) ^ names) if isinstance(table, dict) else table
+        raise ValueError(f"{where}: must have the fields {', '.join(sorted(names))}; missing or unknown: {got}")
+    values = {name: " ".join(value.split()) if isinstance(value, str) else value for name, value in table.items()}
+    for name, value in values.items():
+        if not isinstance(value, types.get(name, str)) or value == "" and name not in may_be_empty:
+            raise ValueError(f"{where}: {name} must be a {'value of its kind' if name in types else 'text that is not empty'}, got {value!r}")
+    return values
+
+
+CLAIMS = load()
+
+
+def when_written(claims: Iterable[Claim] = CLAIMS) -> str:
+    """How many of the rules in force were written when, and which."""
+    claims = list(claims)
+    of = {kind: [claim.name for claim in claims if claim.written == kind] for kind in WRITTEN}
+    parts = [f"{len(names)} {WRITTEN[kind]} ({', '.join(names)})" for kind, names in of.items() if names]
+    waiting = sum(claim.next is not None for claim in claims)
+    more = (
+        f" {'Each' if waiting == len(claims) else f'{waiting} of them'} will be replaced by a rule that tests all of what the paper says, once the runs that it asks for are there; "
+        "the claims page has them already, with what had been seen when they were written: all came after exploratory runs."
+    )
+    return f"Of the {len(claims)} rules in force, {'; '.join(parts)}.{more if waiting else ''}"
+
+
+WHEN = when_written()
 
 
 def for_section(section: str) -> list[Claim]:
@@ -104,6 +213,23 @@ def block(claim: Claim, finding: Finding, title: str, *more: str) -> str:
     said = f" {ours}." if len(parts) == 1 else "".join(f"\n  - {part}." for part in parts)
     points = [f"**The paper's number**: {claim.paper.rstrip('.')}.", f"**Ours**:{said}", *more]
     return "\n\n".join([title, f"*{claim.statement}*", "\n".join(f"- {point}" for point in points)])
+
+
+def past_and_next(claim: Claim) -> str:
+    """The history of the rule and the rule to come, as markdown that is folded away."""
+    commits = "https://github.com/simplicity-bias-companion/companion/commit"
+    lines = [f"- {row.date}: {row.change} Seen by then: {row.seen}." for row in claim.history]
+    folded = [_folded("History of the rule", "\n".join(lines))]
+    if (after := claim.next) is not None:
+        fixed = f"[{after.committed[:9]}]({commits}/{after.committed})" if after.committed else "the commit that brought it here"
+        points = [f"- *{asked.name}*: {asked.test}." for asked in after.conditions]
+        words = [after.rule, "\n".join(points), after.combined, f"**Runs**: {after.runs}", f"**Seen when it was written**: {after.seen}", f"**Fixed by** {fixed}."]
+        folded.append(_folded("The rule to come", "\n\n".join(words)))
+    return "\n\n".join(folded)
+
+
+def _folded(title: str, text: str) -> str:
+    return f"<details>\n<summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
 def section(name: str, read: Read) -> str:
