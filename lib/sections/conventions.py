@@ -219,7 +219,8 @@ class Conventions:
                     yield self.longer(name, {convention: function})
 
     def figure_13(self, learned: dict[Convention, Function | None]) -> Stages:
-        """Figure 13: other widths, and fewer training pairs. NOTE[DIFF]: within ``short`` steps."""
+        """Figure 13: other widths, and fewer training pairs."""
+        # NOTE[DIFF]: within ``short`` steps.
         plan = self.plan
         settings = [(width, 0.0) for width in plan.widths] + [(plan.width, part) for part in plan.held_out]
         for convention, function in learned.items():
