@@ -242,7 +242,7 @@ def verdict(arm):
 
 z = wide(spline).first(runs["learned"][0][0], parts[2][0])
 density = torch.histc(z.clamp(-3, 3), 40, -3, 3).numpy() / z.numel()
-g = best.module(narrow)
+g = best.module()
 turns = turning_points(g.values)
 within = float(z.abs().quantile(0.95))
 busy = int((splines.grid(spline.points, spline.low, spline.high).abs() <= within).sum())
@@ -266,7 +266,7 @@ say(
 # The learned function is a `torch.nn.Module` with fixed values, for networks of any width. It works under `torch.autocast` and in half-precision models, and can be exported and compiled.
 
 # %%
-g = best.module(narrow)
+g = best.module()
 model = torch.nn.Sequential(
     torch.nn.Linear(3, 256), g, torch.nn.Linear(256, 1)
 )
@@ -372,7 +372,7 @@ for s in seeds[:3]:
     for arm, (network, psi) in arms.items():
         *_, test = fit(network, psi, s, optimiser, **asked)
         found[arm].append(test)
-h = learned.module(narrow, "input")  # for inputs (..., 3)
+h = learned.module("input")  # for inputs (..., 3)
 
 # %% tags=["remove-input"]
 words = ", ".join("{} {:.2f} ± {:.2f}".format(arm, *interval(values)) for arm, values in found.items())

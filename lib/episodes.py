@@ -93,7 +93,7 @@ def inner_loop_plain(
 
 def outer_loss(task: Task, psi: Psi, theta: Params, data: tuple[Tensor, Tensor]) -> Tensor:
     """The loss on V after training, a scalar that depends on psi directly and through theta."""
-    return loss_and_delta(task.network.forward(theta, psi, data[0]), data[1], task.loss)[0]
+    return task.network.loss(theta, psi, *data, task.loss)
 
 
 @torch.no_grad()

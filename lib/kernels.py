@@ -32,13 +32,14 @@ def transformed() -> bool:
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
-def value(z: Tensor, psi: Tensor, low: float, high: float) -> Tensor:
+def value(z: Tensor, psi: Tensor, low: float, high: float, tail: int = 0) -> Tensor:
     """Evaluate the linear spline: g_psi(z), differentiable any number of times in z and psi.
 
     Args:
         z: pre-activations, any shape; (..., d) when psi has one row per column. float32 or float64.
         psi: values at the control points, (n_c,) or (d, n_c), of z's dtype and device.
         low, high: range [a, b] of the control points. Outside, g is constant; NaN gives NaN.
+        tail: how many dimensions follow that of the columns: 2 for (N, C, H, W), with psi (C, n_c).
 
     Raises:
         ValueError: if the shapes, dtypes or the range do not fit.
@@ -47,7 +48,7 @@ def value(z: Tensor, psi: Tensor, low: float, high: float) -> Tensor:
         >>> value(torch.tensor([-9.0, 0.25, 1.0]), torch.tensor([1.0, 0.0, 4.0]), -1.0, 1.0)
         tensor([1., 1., 4.])
     """
-    grid = _check(z, psi, low, high)
+    grid = _check(z, psi, low, high, tail)
     if transformed() or (torch.is_grad_enabled() and (z.requires_grad or psi.requires_grad)):
         return _Value.apply(z, psi, grid)
     return _value(z, psi, grid)
@@ -143,16 +144,16 @@ def backend() -> str:
     return "torch" if library is None else library.spline_backend().decode()
 
 
-def _check(z, psi, low, high):
+def _check(z, psi, low, high, tail=0):
     """Raise if the arguments do not fit; return the grid."""
     if z.dtype != psi.dtype or z.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"z and psi must both be float32 or both float64, got {z.dtype} and {psi.dtype}")
     if z.device != psi.device:
         raise ValueError(f"z and psi must be on one device, got {z.device} and {psi.device}")
-    if psi.dim() == 2 and (z.dim() == 0 or z.shape[-1] != psi.shape[0]):
-        rule = f"z must be (..., {psi.shape[0]}) for psi of shape {tuple(psi.shape)}"
+    if psi.dim() == 2 and (z.dim() <= tail or z.shape[-1 - tail] != psi.shape[0]):
+        rule = f"z must be ({', '.join(['...', str(psi.shape[0])] + ['n'] * tail)}) for psi of shape {tuple(psi.shape)}"
         raise ValueError(f"{rule}, got {tuple(z.shape)}")
-    return _grid(psi.shape, low, high, z.dim() if psi.dim() == 1 else 0)
+    return _grid(psi.shape, low, high, z.dim() if psi.dim() == 1 else tail)
 
 
 @functools.lru_cache(1024)

@@ -1,9 +1,12 @@
 """Algorithm 1: meta-learn an activation function by bi-level optimisation (Section 2.3, Appendix C)."""
 
+import functools
 import hashlib
 import json
 import math
+import operator
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,10 +25,11 @@ from lib.episodes import (
     watch_split,
 )
 from lib.files import write_atomically
-from lib.networks import Network, Psi
+from lib.networks import Activation, Network, Psi
 from lib.splines import Spline, smooth_random
 from lib.training import Optimiser, check_data, check_precision, take
 
+LARGEST_SEED = 2**43  # times the 1,000,003 of an episode's randomness it is still a seed of torch
 OBJECTIVES = ("validation", "training", "given")
 
 
@@ -78,6 +82,9 @@ class Settings:
     length: float = field(default=0.1, metadata={"old": 0.1})
 
     def __post_init__(self):
+        for name, value in (("inner", self.inner), ("outer", self.outer)):
+            if not isinstance(value, Optimiser):
+                raise ValueError(f"{name} must be an Optimiser, such as Optimiser('adam', 0.01), got {value!r}")
         if self.objective not in OBJECTIVES:
             raise ValueError(f"objective must be one of {OBJECTIVES}, got {self.objective!r}")
         if not 0 < self.validation < 1 or not 0 <= self.watch < 1:
@@ -110,9 +117,10 @@ class Task:
     """What an activation is learned on: a network, training rows and a loss.
 
     Args:
-        network: its activation is a spline, or it has input activations.
+        network: its activation is a spline, or it has input activations; or a :class:`lib.modules.ModuleNetwork`.
         x, y: the training data T: (n, d_in) (or one-hot pairs) and targets; never test data. float32 to learn on.
-        loss: "mse", "sse" (a sum over outputs), "cross_entropy" or "logistic".
+        loss: "mse", "sse" (a sum over outputs), "cross_entropy" or "logistic"; for modules also a function of outputs
+            and targets.
         given: rows (x, y) for the objective "given".
 
     Raises:
@@ -122,16 +130,23 @@ class Task:
     network: Network
     x: Tensor
     y: Tensor
-    loss: str
+    loss: str | Callable[[Tensor, Tensor], Tensor]
     given: tuple[Tensor, Tensor] | None = None
 
     def __post_init__(self):
-        check_data(self.network, self.x, self.y, self.loss)
+        if not hasattr(self.network, "loss_and_gradients"):
+            raise ValueError(f"network must be a Network or a ModuleNetwork, got {type(self.network).__name__}")
+        own = isinstance(self.network, Network)
+        checks = functools.partial(check_data, self.network) if own else self.network.check_data
+        checks(self.x, self.y, self.loss)
         if self.given is not None:
             try:
-                check_data(self.network, *self.given, self.loss)
+                checks(*self.given, self.loss)
             except ValueError as error:
                 raise ValueError(f"given: {error}") from None
+        if self.loss in ("cross_entropy", "logistic") and len(self.y) > 1 and bool((self.y == self.y[0]).all()):
+            only = self.y.flatten()[0].item()
+            raise ValueError(f"y must hold at least 2 classes, all {len(self.y)} labels are {only:g}: nothing to learn")
 
 
 @dataclass(eq=False)
@@ -141,12 +156,15 @@ class Learned:
     psi: the activation with the lowest smoothed loss on the watched rows, found at ``best_episode``.
     history: per episode the outer loss, the watched loss, n_tr and the norm of the outer gradient (before clipping).
     diverged: whether a loss was not finite, which ends the run.
+    functions: what psi's values belong to, with range and interpolation. settings: those of the run.
     """
 
     psi: Psi
     best_episode: int = 0
     history: dict[str, list[float]] = field(default_factory=lambda: {k: [] for k in ("outer", "watch", "n_tr", "norm")})
     diverged: bool = False
+    functions: dict[str, Activation] = field(default_factory=dict)
+    settings: Settings | None = None
 
     @property
     def changed(self) -> bool:
@@ -161,33 +179,40 @@ class Learned:
             where = f"diverged in episode {len(self.history['outer']) + 1}: a loss or gradient was not finite"
             found.append(f"{where}; try lower rates of the inner and the outer optimiser")
         if not self.changed:
-            hint = "try episodes of one length (n_tr_step=0), other rates, more control points"
-            found.append(f"nothing was learned: psi is the initial one; {hint}")
+            found.append(f"nothing was learned: psi is the initial one; try {', '.join(self._other_settings())}")
         return found
 
+    def _other_settings(self) -> list[str]:
+        """What to change about the settings that were used."""
+        s = self.settings
+        if s is None:
+            return ["other settings"]
+        others = [f"episodes of one length (n_tr_step=0, not {s.n_tr_step})"] if s.n_tr_step else []
+        others += ["an unroll of about 5, not 0"] if s.unroll == 0 else []
+        others += [f"another start than {s.init!r}"]
+        others += [f"other rates (inner {s.inner.lr:g}, outer {s.outer.lr:g})"]
+        return others + (["a range that holds the pre-activations, or more control points"] if self.functions else [])
 
-    def module(self, network: Network, name: str = "hidden") -> Spline:
-        """The learned function as a module, with the range and the interpolation of the network it was learned in.
+    def module(self, name: str = "hidden") -> Spline:
+        """The learned function as a module, with the range and the interpolation that it was learned with.
 
         Args:
-            network: a network of the tasks.
             name: "hidden", or "input" for the input activations: one per column, for inputs (..., d).
 
         Raises:
             ValueError: if there is none of that name, or one per layer.
 
         Example:
-            >>> from lib.networks import Activation
-            >>> network = Network(2, 1, activation=Activation("spline", points=3, low=-1, high=1))
-            >>> Learned(network.init_psi("relu")).module(network)(torch.tensor([-0.5, 0.5]))
+            >>> psi = {"hidden": torch.tensor([0.0, 0.0, 1.0])}
+            >>> learned = Learned(psi, functions={"hidden": Activation("spline", points=3, low=-1, high=1)})
+            >>> learned.module()(torch.tensor([-0.5, 0.5]))
             tensor([0.0000, 0.5000])
         """
         if name not in self.psi:
             raise ValueError(f"name must be one of {sorted(self.psi)}, got {name!r}")
-        g = network.activation if name == "hidden" else network.input_activation
-        if name == "hidden" and self.psi[name].ndim == 2:
+        if self.functions[name].layerwise:
             raise ValueError(f"there are {len(self.psi[name])} hidden activations, one per layer: use psi['hidden']")
-        return Spline(self.psi[name], g.low, g.high, g.method)
+        return self.functions[name].module(self.psi[name])
 
 
 def learn(
@@ -211,18 +236,24 @@ def learn(
 
     Raises:
         ValueError: without a task or a learned activation, for a task of fewer than 2 rows, without given rows for the
-            objective "given", for data that are not float32 or not on the CPU, or for a checkpoint that is damaged or
-            of another run.
+            objective "given", for data that are not float32, or for a checkpoint that is damaged or of another run.
     """
     check(tasks, settings)
-    if not all(task.x.is_cpu for task in tasks):
-        raise ValueError(f"learn works on the CPU, the data are on {tasks[0].x.device}; see lib.replicas")
+    seed, device = check_seed(seed), tasks[0].x.device
+    with ordinary_torch(device):
+        return _learn(tasks, settings, seed, device, None if checkpoint is None else Path(checkpoint), report)
+
+
+def _learn(tasks, settings, seed, device, checkpoint, report) -> Learned:
     psi = tasks[0].network.init_psi(settings.start(seed))  # psi := zeros (or a ReLU)
+    psi = {name: values.to(device) for name, values in psi.items()}
     names = sorted(psi)
-    best, outer_state, first = Learned(dict(psi)), settings.outer.init([psi[k] for k in names]), 0
+    best = Learned(dict(psi), functions=tasks[0].network.functions, settings=settings)
+    outer_state, first = settings.outer.init([psi[k] for k in names]), 0
     run = {"run": f"{settings}, seed {seed}, {[task.network for task in tasks]}", "data": fingerprint(tasks)}
     if checkpoint is not None and checkpoint.exists():
-        first, psi, outer_state, best = load_checkpoint(checkpoint, run, names, outer_state)
+        first, psi, outer_state, read = load_checkpoint(checkpoint, run, names, outer_state)
+        best = replace(best, psi=read.psi, best_episode=read.best_episode, history=read.history)
     pools = [watch_split(len(task.x), settings.watch, seed) for task in tasks]
 
     for episode in range(first, settings.episodes):
@@ -233,7 +264,7 @@ def learn(
         task, (pool, watched) = tasks[k], pools[k]
         n_tr = min(settings.n_tr_start + settings.n_tr_step * episode, settings.n_tr_max)  # grow n_tr
         train_rows, outer_rows = draw_episode(task, settings, pool, generator)  # T', V from T
-        theta = task.network.init(generator)  # fresh theta
+        theta = [w.to(device) for w in task.network.init(generator)]  # fresh theta
         leaves = {name: values.detach().requires_grad_() for name, values in psi.items()}
         theta = inner_loop(task, leaves, theta, train_rows, n_tr, settings, generator)  # n_tr steps on theta
         loss = outer_loss(task, leaves, theta, take(outer_source(task, settings), outer_rows))  # L on V after training
@@ -270,15 +301,37 @@ def check(tasks: Sequence[Task], settings: Settings) -> None:
         if drawn < 2:
             got = f"got {drawn} of {len(task.x)} (watch={settings.watch})"
             raise ValueError(f"a task needs at least 2 rows, to train and to validate on, {got}")
-        if task.network.depth == 0 and task.network.input_activation is None:
-            raise ValueError("nothing to learn: the network has no hidden layer (depth 0) and no input activations")
     psi = tasks[0].network.init_psi(settings.start(0))
-    if not psi:
-        raise ValueError("nothing to learn: the network has neither a spline nor input activations")
+    if not tasks[0].network.functions:
+        raise ValueError("nothing to learn: the network has neither a spline in a hidden layer nor input activations")
     for task in tasks:
+        if task.network.functions != tasks[0].network.functions:
+            got = f"{tasks[0].network.functions} and {task.network.functions}"
+            raise ValueError(f"tasks must share the range, points and kind of what is learned, got {got}")
+        if task.x.device != tasks[0].x.device:
+            raise ValueError(f"tasks must be on one device, got {tasks[0].x.device} and {task.x.device}")
         for data in ((task.x, task.y), task.given):
-            if data is not None:
+            if data is not None and isinstance(task.network, Network):
                 check_precision(data, next(iter(psi.values())).dtype)
+
+
+def check_seed(seed: int) -> int:
+    """The seed as an int, or a ValueError."""
+    try:
+        value = operator.index(seed)
+    except TypeError:
+        raise ValueError(f"seed must be an integer, got {seed!r}") from None
+    if abs(value) > LARGEST_SEED:
+        raise ValueError(f"seed must be at most {LARGEST_SEED} in size, got {value}")
+    return value
+
+
+@contextmanager
+def ordinary_torch(device: torch.device):
+    """Gradients on, no autocast, the CPU as default device: whatever the caller's modes, the numbers are the same."""
+    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
+        with torch.autocast(device.type, enabled=False):
+            yield
 
 
 def note(best: Learned, psi: Psi, episode: int, n_tasks: int, **numbers: float) -> None:
@@ -312,10 +365,10 @@ def fingerprint(tasks: Sequence[Task]) -> str:
     """SHA-256 of the tasks' losses and rows."""
     digest = hashlib.sha256()
     for task in tasks:
-        digest.update(task.loss.encode())
+        digest.update(getattr(task.loss, "__qualname__", str(task.loss)).encode())
         for rows in (task.x, task.y, *(task.given or ())):
             digest.update(f"{rows.dtype} {tuple(rows.shape)}".encode())
-            digest.update(rows.contiguous().numpy().data)
+            digest.update(rows.contiguous().cpu().numpy().data)
     return digest.hexdigest()
 
 
@@ -349,7 +402,7 @@ def load_checkpoint(
             if isinstance(values, list)
         }
         psi, best = ({name: tensors[f"{kind}.{name}"] for name in names} for kind in ("psi", "best"))
-        learned = replace(Learned(best), best_episode=state["best"], history=state["history"])
+        learned = Learned(best, best_episode=state["best"], history=state["history"])
         return state["episode"], psi, outer, learned
     except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is not a usable checkpoint ({error!r}); delete it to start again") from error

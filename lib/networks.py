@@ -7,6 +7,7 @@ where autograd records it, it is the second-order term of Algorithm 1.
 """
 
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -22,6 +23,22 @@ Psi = dict[str, Tensor]
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sine", "spline")
 LOSSES = ("mse", "sse", "cross_entropy", "logistic")
 INITIALISATIONS = ("default", "glorot", "he")
+
+
+def _integer(name: str, value) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be an integer, got {value!r}") from None
+
+
+def _number(name: str, value) -> float:
+    if type(value) in (int, float):  # and no other kind of number, which JSON would not know
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} must be a number, got {value!r}") from None
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,9 @@ class Activation:
     layerwise: bool = False
 
     def __post_init__(self):
+        for name in ("alpha", "amplitude", "low", "high"):
+            object.__setattr__(self, name, _number(name, getattr(self, name)))
+        object.__setattr__(self, "points", _integer("points", self.points))
         if self.name not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {ACTIVATIONS}, got {self.name!r}")
         if self.method not in splines.METHODS:
@@ -54,6 +74,17 @@ class Activation:
             raise ValueError(f"points must be at least 2, got {self.points}")
         if self.name == "spline" and not -math.inf < self.low < self.high < math.inf:
             raise ValueError(f"the range must be finite with low < high, got [{self.low}, {self.high}]")
+
+    def module(self, values: Tensor, **options) -> splines.Spline:
+        """The spline with these control values as a module; see :class:`lib.splines.Spline` for the options."""
+        if self.name != "spline":
+            raise ValueError(f"only a spline has control values, this is {self.name!r}")
+        return splines.Spline(values, self.low, self.high, self.method, **options)
+
+    @classmethod
+    def of(cls, g: splines.Spline, **options) -> "Activation":
+        """The description of a spline module, whose psi is ``g.values``; the inverse of :meth:`module`."""
+        return cls("spline", points=g.values.shape[-1], low=g.low, high=g.high, method=g.method, **options)
 
     def value(self, z: Tensor, values: Tensor | None) -> Tensor:
         """g(z), shaped like z; values: the control values of a spline, None for the others."""
@@ -121,12 +152,28 @@ class Network:
     initialisation: str = field(default="default", metadata={"old": "default"})
 
     def __post_init__(self):
+        for name in ("inputs", "outputs", "width", "depth"):
+            object.__setattr__(self, name, _integer(name, getattr(self, name)))
+        for name, g in (("activation", self.activation), ("input_activation", self.input_activation)):
+            if not isinstance(g, Activation) and not (g is None and name == "input_activation"):
+                example = f"such as Activation({g!r})" if isinstance(g, str) else "such as Activation('relu')"
+                raise ValueError(f"{name} must be an Activation, {example}, got {g!r}")
+        if self.input_activation is not None and self.input_activation.name != "spline":
+            got = repr(self.input_activation.name)
+            raise ValueError(f"input_activation must be a spline, Activation('spline'), got {got}")
         if self.initialisation not in INITIALISATIONS:
             raise ValueError(f"initialisation must be one of {INITIALISATIONS}, got {self.initialisation!r}")
         if min(self.inputs, self.outputs, self.width) < 1:
             raise ValueError(f"sizes must be at least 1, got {self.inputs}, {self.outputs}, width {self.width}")
         if not 0 <= self.depth <= 4:
             raise ValueError(f"depth must be 0 to 4 hidden layers, got {self.depth}")
+
+    @property
+    def functions(self) -> dict[str, Activation]:
+        """What can be learned: "hidden" and "input", as in psi."""
+        found = {"hidden": self.activation, "input": self.input_activation}
+        learned = {"hidden": self.depth > 0 and self.activation.name == "spline", "input": bool(self.input_activation)}
+        return {name: found[name] for name in found if learned[name]}
 
     @property
     def sizes(self) -> list[int]:
@@ -204,6 +251,10 @@ class Network:
 
     def _skips(self, layer: int) -> bool:
         return self.residual and self.sizes[layer] == self.sizes[layer + 1]
+
+    def loss(self, params: Params, psi: Psi, x: Tensor, y: Tensor, loss: str) -> Tensor:
+        """The mean loss of raw inputs x and targets y, a scalar."""
+        return loss_and_delta(self.forward(params, psi, x), y, loss)[0]
 
     # --- gradient -----------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,9 @@ from lib.files import write_atomically
 METHODS = ("linear", "nearest", "cubic")
 
 
-def interpolate(x: Tensor, values: Tensor, low: float, high: float, method: str = "linear") -> Tensor:
+def interpolate(
+    x: Tensor, values: Tensor, low: float, high: float, method: str = "linear", dim: int = -1
+) -> Tensor:
     """Value of the spline at x, twice differentiable (almost everywhere) in x and in the control values.
 
     Args:
@@ -29,6 +31,7 @@ def interpolate(x: Tensor, values: Tensor, low: float, high: float, method: str 
         values: psi, shape (n_c,) for one shared spline, (d, n_c) for one spline per column.
         low, high: the range [a, b] of the control points.
         method: "linear" (the paper's default), "nearest" or "cubic" (Table 2).
+        dim: where the columns are, e.g. 1 for the channels of (N, C, H, W).
 
     Shape: like x. A NaN gives NaN; infinities give the end values.
 
@@ -40,7 +43,11 @@ def interpolate(x: Tensor, values: Tensor, low: float, high: float, method: str 
         tensor([0.0000, 0.2500, 1.0000])
     """
     if not torch.jit.is_tracing():  # where sizes are tensors
-        check(x, values, low, high, method)
+        check(x, values, low, high, method, dim)
+    if values.ndim == 2 and dim % x.ndim != x.ndim - 1:
+        if method == "linear" and not (torch.compiler.is_compiling() or torch.jit.is_tracing()):
+            return kernels.value(x, values, low, high, tail=x.ndim - 1 - dim % x.ndim)
+        return interpolate(x.movedim(dim, -1), values, low, high, method).movedim(-1, dim)
     if method == "linear":
         return _linear(x, values, low, high)
     if method == "nearest":
@@ -65,16 +72,22 @@ def slope_product(
     return kernels.slope_product(x, values, grad, low, high, reuse)  # "nearest" uses the slopes of the linear spline
 
 
-def check(x: Tensor, values: Tensor, low: float, high: float, method: str) -> None:
-    """Raise a ValueError that names the broken rule; see :func:`interpolate`."""
+def check(
+    x: Tensor, values: Tensor, low: float, high: float, method: str, dim: int = -1, columns: bool = True
+) -> None:
+    """Raise a ValueError that names the broken rule; see :func:`interpolate`. Without ``columns``, x is not read."""
+    if not isinstance(values, Tensor):
+        raise ValueError(f"values must be a torch.Tensor, got {type(values).__name__}: convert with torch.as_tensor")
     if method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, got {method!r}")
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(f"the range must be finite with low < high, got [{low}, {high}]")
+        raise ValueError(f"the range must be finite with low < high, got [{low:g}, {high:g}]")
     if values.ndim not in (1, 2) or values.shape[-1] < 2:
         raise ValueError(f"values must be (n_c,) or (d, n_c) with n_c at least 2, got shape {tuple(values.shape)}")
-    if values.ndim == 2 and (x.ndim == 0 or x.shape[-1] != values.shape[0]):
-        raise ValueError(f"{values.shape[0]} splines need inputs with as many columns, got shape {tuple(x.shape)}")
+    if columns and values.ndim == 2 and (not -x.ndim <= dim < x.ndim or x.shape[dim] != values.shape[0]):
+        where = "" if dim == -1 else f" in dimension {dim}"
+        got = f"got shape {tuple(x.shape)}"
+        raise ValueError(f"{values.shape[0]} splines need inputs with as many columns{where}, {got}")
 
 
 def grid(n_points: int, low: float, high: float) -> Tensor:
@@ -136,10 +149,14 @@ class Spline(nn.Module):
     ``torch.autocast`` and in half-precision models, whose ``.half()`` or ``.bfloat16()`` also rounds psi. It can be
     traced, exported and compiled.
 
+    It keeps its range and interpolation wherever it goes: in a pickle, a deepcopy, a ``state_dict`` (whose range
+    replaces that of the module it is loaded into), a file of :meth:`save`.
+
     Args:
         values: psi, (n_c,) or (d, n_c) for one function per column of the input.
-        low, high, method: as in :func:`interpolate`.
+        low, high, method, dim: as in :func:`interpolate`.
         trainable: whether psi is a parameter (else a buffer that moves with the module).
+        info: what to know about the function, such as what it was learned on; saved with it.
 
     Example:
         >>> g = Spline(initial_values("relu", 11, -5, 5), -5, 5)
@@ -148,24 +165,61 @@ class Spline(nn.Module):
     """
 
     def __init__(
-        self, values: Tensor, low: float = -5.0, high: float = 5.0, method: str = "linear", *, trainable=False
+        self,
+        values: Tensor,
+        low: float = -5.0,
+        high: float = 5.0,
+        method: str = "linear",
+        *,
+        dim: int = -1,
+        trainable: bool = False,
+        info: dict | None = None,
     ):
         super().__init__()
-        check(torch.empty(0, values.shape[0]) if values.ndim == 2 else torch.empty(0), values, low, high, method)
-        self.low, self.high, self.method = float(low), float(high), method
+        low, high = float(low), float(high)
+        check(torch.empty(0), values, low, high, method, dim, columns=False)
+        if not values.is_floating_point():
+            raise ValueError(f"values must be floating-point, got {values.dtype}: convert with .float()")
+        self.low, self.high, self.method, self.dim, self.info = low, high, method, int(dim), dict(info or {})
         if trainable:
             self.values = nn.Parameter(values.detach().clone())
         else:
             self.register_buffer("values", values.detach().clone())
 
+    @classmethod
+    def from_function(
+        cls, function: Callable[[Tensor], Tensor], *, low: float = -5.0, high: float = 5.0, points: int = 50, **options
+    ) -> "Spline":
+        """The spline through any function, at evenly spaced points.
+
+        Example:
+            >>> g = Spline.from_function(torch.nn.functional.gelu, low=-5, high=5, points=101)
+            >>> g(torch.tensor([-1.0, 2.0]))
+            tensor([-0.1587,  1.9545])
+        """
+        return cls(initial_values(function, points, low, high), low, high, **options)
+
     def forward(self, x: Tensor) -> Tensor:
-        if not x.is_floating_point():
-            raise ValueError(f"x must be floating-point, got {x.dtype}: convert with .float()")
-        dtype = torch.float64 if torch.float64 in (x.dtype, self.values.dtype) else torch.float32
-        return interpolate(x.to(dtype), self.values.to(dtype), self.low, self.high, self.method).to(x.dtype)
+        return evaluate(x, self.values, self.low, self.high, self.method, self.dim)
+
+    def get_extra_state(self) -> Tensor:
+        return torch.tensor([self.low, self.high, METHODS.index(self.method), self.dim], dtype=torch.float64)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        low, high, method, dim = state.tolist()
+        self.low, self.high, self.method, self.dim = low, high, METHODS[int(method)], int(dim)
 
     def extra_repr(self) -> str:
-        return f"n_c={self.values.shape[-1]}, range=[{self.low}, {self.high}], method={self.method!r}"
+        several = f"{len(self.values)} functions, " if self.values.ndim == 2 else ""
+        return f"{several}n_c={self.values.shape[-1]}, range=[{self.low:g}, {self.high:g}], method={self.method!r}"
+
+
+def evaluate(x: Tensor, values: Tensor, low: float, high: float, method: str = "linear", dim: int = -1) -> Tensor:
+    """:func:`interpolate` for inputs of any floating dtype, in float32 or float64; the dtype of the result is x's."""
+    if not x.is_floating_point():
+        raise ValueError(f"x must be floating-point, got {x.dtype}: convert with .float()")
+    dtype = torch.float64 if torch.float64 in (x.dtype, values.dtype) else torch.float32
+    return interpolate(x.to(dtype), values.to(dtype), low, high, method, dim).to(x.dtype)
 
 
 # --- linear, nearest and cubic interpolation (Table 2) ----------------------------------------------------------------

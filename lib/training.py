@@ -88,7 +88,7 @@ class Batches:
 
 def take(data: tuple[Tensor, ...], rows: Tensor | None) -> tuple[Tensor, ...]:
     """The rows of a batch of each tensor; all for None. (``index_select`` takes half the time of indexing here.)"""
-    return data if rows is None else tuple(part.index_select(0, rows) for part in data)
+    return data if rows is None else tuple(part.index_select(0, rows.to(part.device)) for part in data)
 
 
 @dataclass(frozen=True)
@@ -179,11 +179,18 @@ def train(
             if patience and waited >= patience and step < evaluate_at[-1]:
                 stopped = True
                 break
+    if best_value == -float("inf") and not diverged:  # `best` was never a number
+        diverged = not all(bool(w.isfinite().all()) for w in params)
+        if not diverged:
+            raise ValueError(f"the monitored {best!r} must be a number, got {history[best][-1]} at every evaluation")
     return Trained(best_params, best_step, history, torch.stack(kept) if kept else None, diverged, stopped)
 
 
 def check_psi(network: Network, psi: Psi) -> None:
     """Raise a ValueError unless psi has the names and shapes of the network's learned activations."""
+    if not isinstance(psi, dict) or not all(isinstance(values, Tensor) for values in psi.values()):
+        hint = ": write psi=learned.psi" if hasattr(psi, "psi") else ""
+        raise ValueError(f"psi must be a dict of tensors, got {type(psi).__name__}{hint}")
     wanted, got = ({name: tuple(values.shape) for name, values in p.items()} for p in (network.init_psi(), psi))
     if wanted != got:
         raise ValueError(f"psi must have the network's names and shapes, {wanted}, got {got}")
@@ -216,6 +223,9 @@ def check_data(network: Network, x: Tensor, y: Tensor, loss: str) -> None:
         if not isinstance(values, Tensor):
             got = type(values).__name__
             raise ValueError(f"{name} must be a torch.Tensor, got {got}: convert with torch.as_tensor")
+        if values.requires_grad or values.is_inference():
+            got = "requires grad" if values.requires_grad else "was made under torch.inference_mode"
+            raise ValueError(f"{name} must be plain data, this {got}: give {name}.detach().clone()")
     if x.device != y.device:
         raise ValueError(f"x and y must be on one device, got {x.device} and {y.device}")
     pairs, floats = not x.is_floating_point(), (torch.float32, torch.float64)
@@ -247,6 +257,8 @@ def check_data(network: Network, x: Tensor, y: Tensor, loss: str) -> None:
 def _check_pairs(network: Network, x: Tensor) -> None:
     rule = f"integer x are one-hot pairs: int64, (n, 2), from 0 to inputs - 1, here {network.inputs - 1}"
     hint = "convert numbers with x.float()"
+    if network.inputs == 2:  # two operands of one value each: these are numbers
+        raise ValueError(f"{rule}, with inputs of at least 3; got {_named(x)} for inputs=2: {hint}")
     if x.dtype != torch.int64 or x.ndim != 2 or x.shape[1] != 2:
         raise ValueError(f"{rule}; got {_named(x)}: {hint}")
     if bool(((x < 0) | (x >= network.inputs)).any()):
