@@ -4,11 +4,15 @@ VENV ?= .venv
 PROFILE ?= paper
 PORT ?= 8000
 PY := $(VENV)/bin/python
-INSTALLED := $(VENV)/.installed-$(shell cat requirements.txt | cksum | tr ' ' '-')
+INSTALLED := $(VENV)/.installed-$(shell cat requirements.lock | cksum | tr ' ' '-')
+# An environment whose Python is gone, or that has no pip, is made again.
+ifneq ($(wildcard $(VENV)/pyvenv.cfg),)
+BROKEN := $(shell $(PY) -c 'import pip' >/dev/null 2>&1 || echo broken)
+endif
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test lint pairs results release verify bench clean
+.PHONY: help book serve test lint lock pairs results release verify bench clean broken
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null || grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST)
@@ -24,6 +28,11 @@ test: $(INSTALLED) ## run all tests, every notebook in profile smoke included (A
 
 lint: $(INSTALLED) ## check the style of the code
 	$(PY) -m ruff check .
+
+lock: $(INSTALLED) ## after a change of requirements.txt: pin everything below it, with hashes, in requirements.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(PY) -m uv --quiet pip compile requirements.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --output-file requirements.lock
 
 pairs: $(INSTALLED) ## generate each notebook from its script
 	$(PY) -m lib.pairs
@@ -43,9 +52,13 @@ bench: $(INSTALLED) ## measure the speed against other implementations
 clean: ## remove what was built (not the results, not the environment)
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis && find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-$(INSTALLED): requirements.txt
+$(INSTALLED): requirements.lock $(BROKEN)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed and $(PYTHON) is " + sys.version.split()[0] + "; say which one to use: make PYTHON=/path/to/python3.11")'
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@echo "Installing the packages of requirements.txt into $(VENV), once; PyTorch is large"
-	$(PY) -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	@echo "Installing the packages of requirements.lock into $(VENV), once; PyTorch is large"
+	$(PY) -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
 	@rm -f $(VENV)/.installed-* && touch $@
+
+broken:
+	@echo "$(VENV) has no Python that works, or no pip: it is made again"
+	@$(PYTHON) -m venv --clear $(VENV)

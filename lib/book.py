@@ -1,7 +1,8 @@
 """Build the book: `python -m lib.book [--profile paper|smoke]`.
 
 Notebooks are executed (papermill), checked, turned into pages in a staging tree, rendered (jupyter-book) and
-checked again. Only a book without a single problem or warning replaces the one in `_build/html`.
+checked again. Only a book without a single problem or warning replaces the published one, which is in `_build/html`,
+or in `_build/html-smoke` for the profile smoke. A profile is built in a folder of its own, by one build at a time.
 """
 
 from __future__ import annotations
@@ -13,19 +14,22 @@ import http.server
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 
+import filelock
 import nbformat
 import yaml
 
-from lib import htmlcheck, pairs, provenance
+from lib import execution, htmlcheck, pairs, provenance
 from lib.display import commit_text
-from lib.execution import LIBRARY, Executed, execute
+from lib.execution import LIBRARY, PRESS, Executed, execute
 from lib.pages import page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,7 +88,7 @@ def execute_all(
         BookError: with the problems of all notebooks.
     """
     scripts = [name for name in pages if (root / f"{name}.py").is_file()]
-    folder = build / "executed" / parameters["profile"]
+    folder = build / parameters["profile"] / "executed"
     results = {}
     with ThreadPoolExecutor(jobs) as pool:
         waiting = [pool.submit(execute, root, name, parameters, folder) for name in scripts]
@@ -103,11 +107,17 @@ def execute_all(
                     say(f"          note: {note}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            execution.stop()
             raise
     ordered = [results[name] for name in scripts]
     if problems := [problem for result in ordered for problem in result.problems]:
         raise BookError("\n".join(problems))
     return ordered
+
+
+def commit() -> dict:
+    """The commit of the sources, and whether they differ from it."""
+    return provenance.code("lib", "notebooks", "book")
 
 
 def stage(
@@ -128,13 +138,13 @@ def stage(
     config.setdefault("html", {})["announcement"] = BANNERS[profile]
     (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     figures = dict.fromkeys(pages, 0)
-    commit = commit_text(provenance.code("lib", "notebooks", "book"))
+    sources = commit_text(commit())
     for result in executed:
         target = folder / f"{result.name}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
         notebook = nbformat.read(result.path, as_version=4)
         made, figures[result.name] = page(
-            notebook, target.stem, target.parent / "_figures", result.seconds, commit
+            notebook, target.stem, target.parent / "_figures", result.seconds, sources
         )
         nbformat.write(made, target)
     return figures
@@ -174,6 +184,28 @@ def publish(made: Path, target: Path) -> None:
     shutil.rmtree(previous, ignore_errors=True)
 
 
+@contextmanager
+def alone(build: Path, profile: str, say: Callable) -> Iterator[Path]:
+    """The folder in which a profile is built; no other build of the profile has it as long."""
+    folder = build / profile
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        say(f"  another build of the profile {profile} is running: waiting for its end")
+        lock.acquire()
+    try:
+        yield folder
+    finally:
+        lock.release()
+
+
+def published(build: Path, profile: str) -> Path:
+    """Where the book of a profile is published."""
+    return build / ("html" if profile == "paper" else f"html-{profile}")
+
+
 def build_book(root: Path, parameters: dict, build: Path, jobs: int = 2, say: Callable = print) -> Path:
     """Build the book of the repository at `root` below `build`; returns the folder with the HTML.
 
@@ -183,44 +215,46 @@ def build_book(root: Path, parameters: dict, build: Path, jobs: int = 2, say: Ca
         say: is called with each line of progress.
 
     Raises:
-        BookError: whatever forbids publishing. The book in `build/html` is then left as it was.
+        BookError: whatever forbids publishing. The published book is then left as it was.
     """
     if (profile := parameters.get("profile")) not in BANNERS:
         raise ValueError(f"profile must be one of {', '.join(BANNERS)}, got {profile!r}")
-    pages, target = names(root), build / "html"
-    try:
-        problems = pairs.differences(root)
-    except ValueError as error:
-        raise BookError(str(error)) from error
-    if problems:
-        raise BookError("\n".join([*problems, "run `make pairs`"]))
-    executed = execute_all(root, pages, parameters, build, jobs, say)
-    figures = stage(root, build / "stage", pages, executed, profile)
-    key, stamp = _tree_hash(build / "stage"), target / ".built-from"
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == key:
-        say("  pages are unchanged")
+    with alone(build, profile, say) as folder:
+        pages, target = names(root), published(build, profile)
+        try:
+            problems = pairs.differences(root)
+        except ValueError as error:
+            raise BookError(str(error)) from error
+        if problems:
+            raise BookError("\n".join([*problems, "run `make pairs`"]))
+        executed = execute_all(root, pages, parameters, build, jobs, say)
+        key, stamp = _inputs_hash(root, pages, executed, profile), target / ".built-from"
+        if stamp.is_file() and stamp.read_text(encoding="utf-8") == key:
+            say("  pages are unchanged")
+            return target
+        started = time.monotonic()
+        figures = stage(root, folder / "stage", pages, executed, profile)
+        html = render(folder / "stage", folder / "jupyter-book")
+        colab = {result.name: colab_address(root, result.name) for result in executed}
+        if problems := htmlcheck.problems(html, figures, colab):
+            raise BookError("\n".join(problems))
+        (html / ".built-from").write_text(key, encoding="utf-8")
+        (html / ".nojekyll").touch()
+        publish(html, target)
+        seconds = time.monotonic() - started
+        say(f"  {len(pages)} pages with {sum(figures.values())} figures, rendered in {seconds:.1f} s")
         return target
-    started = time.monotonic()
-    html = render(build / "stage", build / "jupyter-book")
-    colab = {result.name: colab_address(root, result.name) for result in executed}
-    if problems := htmlcheck.problems(html, figures, colab):
-        raise BookError("\n".join(problems))
-    (html / ".built-from").write_text(key, encoding="utf-8")
-    (html / ".nojekyll").touch()
-    publish(html, target)
-    seconds = time.monotonic() - started
-    say(f"  {len(pages)} pages with {sum(figures.values())} figures, rendered in {seconds:.1f} s")
-    return target
 
 
-def _tree_hash(folder: Path) -> str:
-    """Hash of the files below a folder and of the code that renders them."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    code = [LIBRARY / "lib" / f"{module}.py" for module in ("book", "htmlcheck", "figure_directive")]
-    digest = hashlib.sha256()
-    for path in [*files, *code, LIBRARY / "requirements.txt"]:
-        digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
+def _inputs_hash(root: Path, pages: list[str], executed: list[Executed], profile: str) -> str:
+    """Hash of all that the rendered book depends on."""
+    files = [result.path for result in executed] + [root / f"{name}.md" for name in pages]
+    files += [root / name for name in (*FILES_TO_STAGE, "_config.yml", "requirements.lock")]
+    files += [path for name in FOLDERS_TO_STAGE for path in sorted((root / name).rglob("*"))]
+    code = [LIBRARY / "lib" / f"{module}.py" for module in ("book", "htmlcheck", "figure_directive", "pages")]
+    hashes = [f"{path.name} {execution.digest(path)}" for path in [*files, *code, *sorted(PRESS.glob("*.py"))]]
+    told = [profile, str(commit()), *(f"{result.name} {result.seconds}" for result in executed)]
+    return hashlib.sha256("\n".join([*hashes, *told]).encode()).hexdigest()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -246,26 +280,40 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("the profile is set by --profile, not by --parameter")
     parameters = {"profile": options.profile, **{name: yaml.safe_load(value) for name, value in given.items()}}
     say, build, started = functools.partial(print, flush=True), ROOT / "_build", time.monotonic()
-    say(f"The book, profile {options.profile}, {options.jobs} notebooks at a time")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends like Ctrl-C: in good order
     try:
+        server = options.serve and _server(published(build, options.profile), options.serve)
+        say(f"The book, profile {options.profile}, {options.jobs} notebooks at a time")
         if options.only or options.execute_only:
             pages = names(ROOT)
             if unknown := set(options.only or []) - set(pages):
                 raise BookError(f"no such page: {', '.join(sorted(unknown))}; there are {', '.join(pages)}")
             if text := [name for name in options.only or [] if not (ROOT / f"{name}.py").is_file()]:
                 raise BookError(f"nothing to execute: {', '.join(text)} has no code (.md)")
-            execute_all(ROOT, options.only or pages, parameters, build, options.jobs, say)
+            with alone(build, options.profile, say):
+                execute_all(ROOT, options.only or pages, parameters, build, options.jobs, say)
             return 0
         html = build_book(ROOT, parameters, build, options.jobs, say)
+        say(f"Built in {time.monotonic() - started:.0f} s. Open {html / 'index.html'}")
+        if server:
+            say(f"Serving http://127.0.0.1:{options.serve} (Ctrl-C ends)")
+            server.serve_forever()
     except BookError as error:
         print(f"The book was not built:\n{error}", file=sys.stderr)
         return 1
-    say(f"Built in {time.monotonic() - started:.0f} s. Open {html / 'index.html'}")
-    if options.serve is not None:
-        handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(html))
-        say(f"Serving http://127.0.0.1:{options.serve} (Ctrl-C ends)")
-        http.server.ThreadingHTTPServer(("127.0.0.1", options.serve), handler).serve_forever()
+    except KeyboardInterrupt:
+        say("\nStopped")
+        return 128 + signal.SIGINT
     return 0
+
+
+def _server(folder: Path, port: int) -> http.server.ThreadingHTTPServer:
+    """A server of the files in a folder, for this machine only."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    try:
+        return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except (OSError, OverflowError) as error:
+        raise BookError(f"port {port} cannot be used ({error}); another one: make serve PORT={port + 1}") from error
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
 import os
@@ -12,12 +13,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import papermill
-import yaml
+import psutil
 from nbformat import NotebookNode
 
 from lib import pairs, prepared
@@ -25,16 +28,10 @@ from lib.display import MIME, alt_problem
 from lib.files import write_atomically
 
 LIBRARY = Path(__file__).resolve().parent.parent  # the folder that `import lib` needs on the path
+PRESS = LIBRARY / "book" / "press"
 CELL_TIMEOUT = 1800  # seconds; a cell that takes longer hangs
-BUILD_ONLY = {
-    "book",
-    "execution",
-    "figure_directive",
-    "htmlcheck",
-    "pages",
-    "pairs",
-}  # modules no notebook uses
 FIGURES_EXPECTED = "notebooks/"  # pages in this folder must have at least one figure
+_running: set[subprocess.Popen] = set()
 
 
 @dataclass(frozen=True)
@@ -50,22 +47,56 @@ class Executed:
 
 
 def fingerprint(root: Path, name: str, parameters: dict) -> str:
-    """Hash of what an executed page depends on: script, parameters, library, stored results, data, packages."""
-    digest = hashlib.sha256(
-        json.dumps([name, parameters, platform.python_version()], sort_keys=True).encode()
-    )
-    files = [root / f"{name}.py", root / "requirements.txt", root / "_config.yml"]
-    library = sorted(path for ending in ("py", "cpp") for path in (LIBRARY / "lib").rglob(f"*.{ending}"))
-    files += [path for path in library if path.stem not in BUILD_ONLY]
-    for folder in ("data/results", "data/activations"):
-        files += sorted(path for path in (root / folder).rglob("*") if path.suffix in (".json", ".npz", ".safetensors"))
+    """Hash of what every execution of a page depends on: script, parameters, packages, and which data are there.
+
+    What else the page reads, modules and results, is observed while it runs (`reads`).
+    """
     data_dir = prepared.directory(parameters.get("data_dir"))
-    for path in sorted([*data_dir.glob("images/*.npz"), *data_dir.glob("tabular/*.parquet")]):
-        digest.update(f"{prepared.stamp(path)}\n".encode())
-    for path in files:
-        if path.is_file():
-            digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
+    datasets = sorted([*data_dir.glob("images/*.npz"), *data_dir.glob("tabular/*.parquet")])
+    fixed = [
+        name,
+        parameters,
+        platform.python_version(),
+        digest(root / f"{name}.py"),
+        digest(root / "requirements.lock"),
+        digest(root / "data" / "results"),  # which folders there are; of what is in them only what is read matters
+        *map(prepared.stamp, datasets),
+    ]
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+
+
+def digest(path: Path) -> str:
+    """Hash of a file's content, or of the names in a folder; "missing" if there is neither."""
+    if path.is_dir():
+        names = sorted(entry.name for entry in path.iterdir() if entry.name[0] != "." and entry.name != "__pycache__")
+        return hashlib.sha256("\n".join(names).encode()).hexdigest()
+    return _content(prepared.stamp(path)) if path.is_file() else "missing"
+
+
+@functools.cache
+def _content(stamp: tuple[str, int, int]) -> str:
+    return prepared.file_checksum(Path(stamp[0]))
+
+
+def reads(root: Path, log: Path, started: float) -> dict[str, str] | None:
+    """What a page read of the repository, each with its hash; None if some of it changed after `started`.
+
+    Of data, the whole folder of a file counts: compiled code reads files without a trace, and what is not there yet
+    matters too. Datasets do not count here, since `fingerprint` has them.
+    """
+    data, found = root / "data", set()
+    for line in set(log.read_text(encoding="utf-8").splitlines() if log.is_file() else ()):
+        path = Path(line)
+        if path.is_relative_to(data):
+            folder = path if path.is_dir() else path.parent
+            if folder.name not in ("images", "tabular") or folder.parent != data:
+                found |= {folder, *(entry for entry in folder.glob("*") if entry.is_file())}
+        else:
+            found.add(path)
+    if any(path.stat().st_mtime >= started for path in found if path.is_file()):
+        return None
+    names = {path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path): path for path in found}
+    return {name: digest(names[name]) for name in sorted(names)}
 
 
 def execute(root: Path, name: str, parameters: dict, folder: Path) -> Executed:
@@ -75,16 +106,19 @@ def execute(root: Path, name: str, parameters: dict, folder: Path) -> Executed:
         root: of the repository.
         name: path of the script without its ending, such as "notebooks/images".
         parameters: papermill parameters; one that the notebook does not declare is a problem.
-        folder: for executed copies; a copy is used again as long as its fingerprint holds.
+        folder: for executed copies; a copy is used again as long as its fingerprint and all that it read are the same.
     """
     target = folder / f"{name}.ipynb"
     stamp = target.with_suffix(".json")
     key = fingerprint(root, name, parameters)
-    if (done := _stamp(stamp)) and done["key"] == key and target.is_file():
-        return Executed(name, target, done["seconds"], True, notes=tuple(done["notes"]))
+    done = _stamp(stamp)
+    if done and done["key"] == key and target.is_file():
+        if all(digest(root / path) == known for path, known in done["reads"].items()):
+            return Executed(name, target, done["seconds"], True, notes=tuple(done["notes"]))
     stamp.unlink(missing_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="companion-") as scratch:
+    started = time.time()
+    with tempfile.TemporaryDirectory(prefix="companion-", ignore_cleanup_errors=True) as scratch:
         source = Path(scratch) / "source.ipynb"
         try:
             source.write_text(pairs.text(root / f"{name}.py"), encoding="utf-8")
@@ -92,18 +126,30 @@ def execute(root: Path, name: str, parameters: dict, folder: Path) -> Executed:
             return Executed(name, target, 0.0, False, (f"{name}: {error}",))
         if unknown := unknown_parameters(source, parameters):
             return Executed(name, target, 0.0, False, (f"{name}: {unknown}",))
-        log = _papermill(source, target, parameters, scratch)
+        log = _papermill(root, source, target, parameters, Path(scratch))
+        read = reads(root, Path(scratch) / "reads", started)
     if not target.is_file():
         return Executed(name, target, 0.0, False, (f"{name}: papermill wrote no notebook\n{log}",))
     executed = nbformat.read(target, as_version=4)
     seconds = executed.metadata.get("papermill", {}).get("duration") or 0.0
-    problems = [f"{name}: {problem}" for problem in check(executed, name.startswith(FIGURES_EXPECTED))]
-    if log and not problems:
-        problems = [f"{name}: papermill failed\n{log}"]
+    problems = check(executed, name.startswith(FIGURES_EXPECTED))
+    if log and not any(" raised " in problem for problem in problems):
+        problems = [f"{_last_cell(executed)}{log}", *problems]
     notes = tuple(f"{name}: {note}" for note in stderr_notes(executed))
-    if not problems:
-        write_atomically(stamp, json.dumps({"key": key, "seconds": seconds, "notes": notes}).encode())
-    return Executed(name, target, seconds, False, tuple(problems), notes)
+    if not problems and read is not None:
+        note = {"key": key, "seconds": seconds, "notes": notes, "reads": read}
+        write_atomically(stamp, json.dumps(note).encode())
+    return Executed(name, target, seconds, False, tuple(f"{name}: {problem}" for problem in problems), notes)
+
+
+def stop() -> None:
+    """End all executions of this process, with their kernels and whatever those started."""
+    for run in list(_running):
+        with suppress(psutil.NoSuchProcess):
+            started = psutil.Process(run.pid)
+            for process in [started, *started.children(recursive=True)]:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
 
 
 def unknown_parameters(notebook: Path, parameters: dict) -> str | None:
@@ -191,32 +237,52 @@ def _bare_image(cell: NotebookNode, output: NotebookNode) -> str | None:
     return f"has an image without alternative text ({bad}); use lib.display.show" if bad else None
 
 
+def _last_cell(executed: NotebookNode) -> str:
+    """Where an execution that did not go to its end stopped."""
+    states = [cell.metadata.get("papermill", {}).get("status") for cell in executed.cells]
+    done = [index for index, state in enumerate(states) if state == "completed"]
+    return f"at cell {done[-1]}: " if done else ""
+
+
 def _stamp(path: Path) -> dict | None:
     """The note beside an executed copy, or None if there is none that can be used."""
     try:
         stamp = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return stamp if isinstance(stamp, dict) and set(stamp) == {"key", "seconds", "notes"} else None
+    return stamp if isinstance(stamp, dict) and set(stamp) == {"key", "seconds", "notes", "reads"} else None
 
 
-def _papermill(source: Path, target: Path, parameters: dict, scratch: str) -> str:
-    """Run papermill in its own process; returns the end of its log if it failed, else an empty string."""
+def _papermill(root: Path, source: Path, target: Path, parameters: dict, scratch: Path) -> str:
+    """Run papermill in its own process; returns its log if it failed, the last line first, else an empty string."""
     target.unlink(missing_ok=True)
+    shutil.copyfile(PRESS / "reads.py", scratch / "sitecustomize.py")
     environment = {
         **os.environ,
-        "IPYTHONDIR": str(Path(scratch) / "ipython"),  # no start-up files of the user
+        "IPYTHONDIR": str(scratch / "ipython"),  # no start-up files of the user
         "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "OMP_NUM_THREADS": "1",
+        "PAGE_READS": os.pathsep.join([str(scratch / "reads"), *sorted({str(root), str(LIBRARY)})]),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(LIBRARY), os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(scratch), str(LIBRARY), os.environ.get("PYTHONPATH")])),
+        "TMPDIR": str(scratch),  # so that nothing is left of a kernel that is ended
     }
-    partial = Path(scratch) / "executed.ipynb"
-    command = [sys.executable, "-m", "papermill", str(source), str(partial), "--cwd", str(target.parent)]
-    command += ["--no-progress-bar", "--execution-timeout", str(CELL_TIMEOUT), "--parameters_yaml"]
-    command.append(yaml.safe_dump(parameters))
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    partial = scratch / "executed.ipynb"
+    command = [sys.executable, "-P", str(PRESS / "run_notebook.py"), str(source), str(partial), str(target.parent)]
+    command += [str(CELL_TIMEOUT), json.dumps(parameters)]
+    pipe = subprocess.PIPE
+    run = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    )
+    _running.add(run)
+    try:
+        output, errors = run.communicate()
+    finally:
+        _running.discard(run)
     if partial.is_file():
         shutil.move(partial, target)
-    return "\n".join((run.stderr or run.stdout).strip().splitlines()[-25:]) if run.returncode else ""
+    if not run.returncode:
+        return ""
+    *log, last = (errors or output).strip().splitlines()[-25:] or [f"papermill ended with status {run.returncode}"]
+    return "\n".join([last, *(f"    {line}" for line in log)])  # the last line says what it was

@@ -1,14 +1,21 @@
 """The build of the book, on a tiny book: what it makes of a notebook, and everything that must stop it."""
 
 import hashlib
+import json
+import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 import yaml
 from bs4 import BeautifulSoup
@@ -129,7 +136,7 @@ def copy(built, tmp_path):
 
 @pytest.fixture(scope="module")
 def page(built):
-    return BeautifulSoup((built[0] / "_build/html/notebooks/page.html").read_text("utf-8"), "html.parser")
+    return BeautifulSoup((built[0] / "_build/html-smoke/notebooks/page.html").read_text("utf-8"), "html.parser")
 
 
 def edit(root, name, old, new):
@@ -143,7 +150,7 @@ def edit(root, name, old, new):
 def published(root):
     """A hash of everything that is published."""
     digest = hashlib.sha256()
-    for path in sorted((root / "_build" / "html").rglob("*")):
+    for path in sorted((root / "_build" / "html-smoke").rglob("*")):
         digest.update(path.as_posix().encode() + (path.read_bytes() if path.is_file() else b""))
     return digest.hexdigest()
 
@@ -162,7 +169,7 @@ def test_a_figure_has_two_images_an_alt_a_caption_a_number_and_its_data(built, p
     images = figure.find_all("img")
     assert [set(image["class"]) & {"on-light", "on-dark"} for image in images] == [{"on-light"}, {"on-dark"}]
     assert {image["alt"] for image in images} == {"A straight line from zero to 7 over one unit."}
-    files = [(built[0] / "_build/html/notebooks" / image["src"]).read_bytes() for image in images]
+    files = [(built[0] / "_build/html-smoke/notebooks" / image["src"]).read_bytes() for image in images]
     assert all(content.startswith(b"\x89PNG") for content in files) and files[0] != files[1]
     (link,) = figure.select(".themed-images a")
     assert link["href"] == images[0]["src"] and link.find_all("img") == images
@@ -173,7 +180,7 @@ def test_a_figure_has_two_images_an_alt_a_caption_a_number_and_its_data(built, p
         and caption.find("a", class_="internal")
     )
     data = figure.find("a", class_="download")
-    assert (built[0] / "_build/html/notebooks" / data["href"]).read_text() == "x\n0\n1\n"
+    assert (built[0] / "_build/html-smoke/notebooks" / data["href"]).read_text() == "x\n0\n1\n"
 
 
 def test_text_and_tables_become_part_of_the_page(page):
@@ -236,8 +243,14 @@ BAD_BOOKS = {
     "the kernel dies": (
         "notebooks/page.py",
         "print(len(colours)",
-        "import os\nos._exit(1)\nprint(len(colours)",
-        "page",
+        "import os\nos._exit(3)\nprint(len(colours)",
+        "notebooks/page: at cell 7: the kernel died: it ended itself with exit status 3",
+    ),
+    "the kernel is killed": (
+        "notebooks/page.py",
+        "print(len(colours)",
+        "import os\nos.kill(os.getpid(), 9)\nprint(len(colours)",
+        "the kernel died: signal SIGKILL ended it, as the system does when memory runs out",
     ),
     "an image without alt": (
         "notebooks/page.py",
@@ -277,6 +290,76 @@ def test_a_bad_book_is_refused_and_the_published_one_stays(copy, case):
     with pytest.raises(BookError, match=re.escape(message)):
         build(copy)
     assert published(copy) == before
+
+
+def test_a_kernel_that_cannot_start_says_why(copy, tmp_path, monkeypatch):
+    kernel = {"argv": [sys.executable, "-c", "raise SystemExit('there is no ipykernel here')"], "display_name": "x"}
+    folder = tmp_path / "jupyter" / "kernels" / "python3"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text(json.dumps(kernel))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    (copy / "_build/smoke/executed/notebooks/page.json").unlink()
+    with pytest.raises(BookError, match="(?s)the kernel could not start.*exit status 1.*there is no ipykernel here"):
+        build(copy)
+
+
+def test_two_profiles_are_built_at_once_and_each_says_what_it_is(copy):
+    edit(copy, "book/start.md", "Maths", "Mathematics")
+    with ThreadPoolExecutor(2) as pool:
+        builds = {profile: pool.submit(build, copy, {"profile": profile, "seed": 7}) for profile in ("paper", "smoke")}
+    for profile, result in builds.items():
+        html, said = result.result()
+        text = (html / "notebooks/page.html").read_text("utf-8")
+        assert "rendered in" in said and f"Profile <strong>{profile}</strong>" in text
+        assert f"the profile is {profile}" in text and "Mathematics" in (html / "book/start.html").read_text("utf-8")
+
+
+def test_a_second_build_of_a_profile_waits_for_the_first(tmp_path):
+    said, order = [], []
+
+    def second():
+        with book.alone(tmp_path, "smoke", said.append):
+            order.append("second")
+
+    with ThreadPoolExecutor(1) as pool:
+        with book.alone(tmp_path, "smoke", pytest.fail):
+            waiting = pool.submit(second)
+            while not said:
+                time.sleep(0.01)
+            order.append("first")
+        waiting.result()
+    assert order == ["first", "second"] and "another build of the profile smoke is running" in said[0]
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_a_build_that_is_ended_leaves_no_process_and_no_file(copy, tmp_path, ending):
+    (tmp_path / "tmp").mkdir()
+    started = tmp_path / "started"
+    cell = f"import os, subprocess, time\nchild = subprocess.Popen(['sleep', '60'])\nopen({str(started)!r}, 'w').write("
+    edit(copy, "notebooks/page.py", "print(len(colours)", f"{cell}f'{{os.getpid()}} {{child.pid}} ')\ntime.sleep(60)\nprint(len(colours)")
+    before = published(copy)
+    code = "import pathlib, sys; from lib import book; book.ROOT = pathlib.Path(sys.argv[1]); "
+    code += "sys.exit(book.main(['--profile', 'smoke', '-p', 'seed=7']))"
+    run = subprocess.Popen(
+        [sys.executable, "-c", code, str(copy)], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    while run.poll() is None and (not started.is_file() or started.read_text().count(" ") < 2):
+        time.sleep(0.05)
+    run.send_signal(ending)
+    said = run.communicate(timeout=60)[0]
+    assert run.returncode == 128 + ending and "Traceback" not in said, said
+    left = [psutil.Process(int(pid)) for pid in started.read_text().split() if psutil.pid_exists(int(pid))]
+    assert all(process.status() == psutil.STATUS_ZOMBIE for process in left)  # what init has not yet taken note of
+    assert list((tmp_path / "tmp").iterdir()) == [] and published(copy) == before
+
+
+def test_a_used_port_is_refused_before_anything_is_built():
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        port = used.getsockname()[1]
+        command = [sys.executable, "-m", "lib.book", "--serve", str(port)]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 1 and f"port {port} cannot be used" in run.stderr and "Traceback" not in run.stderr
 
 
 def test_a_mistyped_parameter_is_refused(copy):
@@ -409,34 +492,83 @@ def test_an_image_with_alt_in_the_metadata_of_its_cell_is_accepted():
     assert execution.check(executed([BARE], metadata=alt)) == []
 
 
-def test_the_fingerprint_changes_with_all_that_a_page_depends_on(copy, tmp_path, monkeypatch):
-    (copy / "data" / "results").mkdir(parents=True)
+READING = """import pathlib
+import notebooks.helper
+for name in ("data/results/one/a.json", "book/notes.txt", "data/results/gone/a.json"):
+    file = pathlib.Path("{root}", name)
+    text = file.read_text() if file.is_file() else ""
+print(len(colours)"""
 
+
+@pytest.fixture(scope="module")
+def reading(built, tmp_path_factory):
+    """A book whose page reads data, a file and a module; not to be changed."""
+    root = tmp_path_factory.mktemp("reading") / "book"
+    shutil.copytree(built[0], root)
+    for name in ("data/results/one/a.json", "data/results/two/a.json", "book/notes.txt", "notebooks/helper/__init__.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("0")
+    (root / "requirements.lock").write_text("torch")
+    edit(root, "notebooks/page.py", "print(len(colours)", f"sys.path.insert(0, {str(root)!r})\n" + READING.format(root=root))
+    time.sleep(0.01)  # what changed since the start of an execution is not trusted
+    result = execution.execute(root, "notebooks/page", PARAMETERS, root / "_build")
+    assert not result.problems and not result.reused
+    return root
+
+
+CHANGES = {
+    "nothing": (None, True),
+    "another page": ("book/start.md", True),
+    "records of another section": ("data/results/two/a.json", True),
+    "a record that it read": ("data/results/one/a.json", False),
+    "a new record beside those that it read": ("data/results/one/b.json", False),
+    "a new section": ("data/results/gone/a.json", False),
+    "a file that it read": ("book/notes.txt", False),
+    "a module that it imports": ("notebooks/helper/__init__.py", False),
+    "the script": ("notebooks/page.py", False),
+    "the packages": ("requirements.lock", False),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_page_is_executed_again_if_something_changed_that_it_depends_on(reading, monkeypatch, change):
+    name, unchanged = CHANGES[change]
+    ran = []
+    monkeypatch.setattr(execution, "_papermill", lambda *_: ran.append(1) or "it ran")
+    stamp = (reading / "_build/notebooks/page.json").read_bytes()
+    path = reading / (name or "nothing")
+    before = path.read_bytes() if path.is_file() else None
+    try:
+        if name:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes((before or b"") + b"\n# changed\n")
+        execution.execute(reading, "notebooks/page", PARAMETERS, reading / "_build")
+    finally:
+        if before is not None:
+            path.write_bytes(before)
+        elif name:
+            path.unlink()
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
+        (reading / "_build/notebooks/page.json").write_bytes(stamp)
+    assert ran == ([] if unchanged else [1])
+
+
+def test_a_page_is_executed_again_with_other_parameters_or_datasets(reading, tmp_path, monkeypatch):
     def now(parameters=PARAMETERS):
-        return execution.fingerprint(copy, "notebooks/page", parameters)
+        return execution.fingerprint(reading, "notebooks/page", parameters)
 
     seen = [now(), now({**PARAMETERS, "seed": 8})]
-    edit(copy, "notebooks/page.py", "# # A notebook", "# # A Notebook")
-    seen.append(now())
-    (copy / "data" / "results" / "a.json").write_text("{}")
-    seen.append(now())
-    (copy / "data" / "results" / "a.json").write_text("[]")
-    seen.append(now())
-    (copy / "requirements.txt").write_text("torch")
-    seen.append(now())
-    assert len(set(seen)) == len(seen)
-    assert now() == seen[-1]
-    edit(copy, "book/start.md", "Maths", "Mathematics")
-    assert now() == seen[-1]
     for name in ("mnist", "cifar10"):
         write_images(tmp_path / "data", name)
         monkeypatch.setenv("SIMPLICITY_DATA", str(tmp_path / "data"))
         assert now() == now({**PARAMETERS}) and now() not in seen
         seen.append(now())
+    assert len(set(seen)) == len(seen)
 
 
 def test_a_damaged_note_beside_an_executed_copy_is_ignored(copy):
-    (copy / "_build/executed/smoke/notebooks/page.json").write_text('{"key": ')
+    (copy / "_build/smoke/executed/notebooks/page.json").write_text('{"key": ')
     _, said = build(copy)
     assert re.search(r"notebooks/page +\d+\.\d s", said)
 
