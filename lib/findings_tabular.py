@@ -33,6 +33,11 @@ def gap_to_trees(read: Read) -> Finding:
     if len(control) == len(means) > 1:
         ours += f". A control, ReLU on columns that are replaced by their ranks, without learning: {figures.plus_minus(*interval(control.gain))}; learned IAFs over it: {figures.plus_minus(*interval(control.beyond))}"
     hidden = [figures_tabular.label(arm) for arm in ("tanh", ZEROS, FROM_RELU) if arm in average.index and not average.gain[arm] > average.half_width[arm]]
+    learned_arms = table[table.arm.isin(["tanh", ZEROS, FROM_RELU, INPUTS])]
+    for row in learned_arms[(learned_arms["mean"] - 0.5).abs() < 0.01].itertuples():  # of two classes of equal size
+        rest = table[(table.arm == row.arm) & (table.data != row.data)].gain
+        if len(rest) > 1:
+            ours += f". On {row.data} {figures_tabular.label(row.arm)} is at chance; without that table its mean is {figures.plus_minus(*interval(rest))}"
     if hidden:
         ours += f". Not above ReLU with 95 % confidence, on average over the tables: {', '.join(hidden)}; the claim speaks of them too, the rule does not"
     of_trees, learned = average.gain[tabular.TREES], average.loc[best]

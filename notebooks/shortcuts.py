@@ -303,6 +303,14 @@ if complete:
 # %% tags=["hide-input"]
 if complete:
     panels = figures.functions(results)
+    known, used = {record.key: record for record in results.records}, figures.runs(results, "final")
+    used = used[used.learned != ""].drop_duplicates("learned")
+    from_zeros = [
+        f"{arm} on {' / '.join(figures.names(pair).values())} {figures.normalisation(spectral)}"
+        for pair, spectral, arm, key in zip(used.pair, used.spectral, used.arm, used.learned, strict=True)
+        if known[key].config["settings"]["init"] == "zeros"
+    ]
+    starts = f"They started from it, except from zeros: {', '.join(from_zeros)}" if from_zeros else "They started from it"
     apart = "; ".join(
         f"{' / '.join(figures.names(pair).values())} {figures.normalisation(spectral)}, "
         + ", ".join(f"{arm} {activation_distance(splines.grid(len(psi), low, high), torch.as_tensor(psi), torch.relu).distance:.2f}" for arm, psi in curves)
@@ -312,7 +320,7 @@ if complete:
         lambda: figures.activations(panels),
         alt="The activation functions learned for the first and for the second tile, one panel per pair of datasets and kind of "
         "weights, with ReLU dotted.",
-        caption="The learned activations that the final runs use; ReLU, from which they start, is dotted. Distance from ReLU after the best scale, shift and input scale (0 is equality, 1 no better than "
+        caption=f"The learned activations that the final runs use; ReLU is dotted. {starts}. Distance from ReLU after the best scale, shift and input scale (0 is equality, 1 no better than "
         f"a constant): {apart}.",
         name="fig-functions-shortcuts",
     )

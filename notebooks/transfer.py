@@ -168,6 +168,14 @@ if matrix_done:
             + (" or the learning diverged" if alone.diverged.any() else "")
             + f". On {int((still == 0).sum())} of {len(still)} tasks all of them learned something."
         )
+    together = learning[learning.arm == ALL]
+    if len(together) and len(alone):
+        own_steps, all_steps = alone.inner_steps.median(), together.inner_steps.median()
+        say(
+            f"Budgets of learning: a restart for one task takes {own_steps:,.0f} inner steps, one for all tasks {all_steps:,.0f}, which is {all_steps / n:,.0f} per task. So per task the two are "
+            f"nearly alike, {all_steps / n / own_steps:.2f} to 1; in total the one for all tasks has {all_steps / own_steps:.0f} times as many steps as a task-specific one, and both have the same number of restarts ({len(plan.matrix.restarts)}). "
+            "What part of its advantage is due to the larger total is not known from these runs."
+        )
     if nothing:
         fit = 100 * cells[(cells.arm == "ReLU") & cells.data.isin(nothing)].train_accuracy_last
         few, many = f"{fit.min():.0f}", f"{fit.max():.0f}"
