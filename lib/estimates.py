@@ -2,6 +2,7 @@
 
 A section decides by records what comes next. Where there is none yet, the estimate goes on with a made-up one, which is
 middling, did not diverge and never arrived at 95 %. So the later stages are about as large as they will be at most.
+Runs with patience count up to their cap until there are records of such.
 """
 
 import math
@@ -44,7 +45,7 @@ class Pretending(Store):
 
 
 class Durations:
-    """How long experiments take, by the records of those most like them, in proportion to cost and width."""
+    """How long experiments take, by the records of those most like them, in proportion to their work."""
 
     def __init__(self, records: Iterable[Record], kinds: dict[str, type]):
         self.found: dict[tuple, list[float]] = defaultdict(list)
@@ -73,8 +74,11 @@ def print_estimate(stages: Iterable[list], store: Store, durations: Durations) -
 
 
 def _work(experiment: Any) -> float:
+    """What the duration is about proportional to: steps, the rows of each, the width."""
     network = getattr(experiment, "network", None)
-    return float(getattr(experiment, "cost", 1.0)) * (network.width if network is not None and network.depth else 1)
+    width = network.width if network is not None and network.depth else 1
+    batch = getattr(experiment, "batch", None) or getattr(getattr(experiment, "settings", None), "batch", 1)
+    return float(getattr(experiment, "cost", 1.0)) * width * batch
 
 
 def _likeness(experiment: Any) -> list[tuple]:
@@ -82,4 +86,6 @@ def _likeness(experiment: Any) -> list[tuple]:
     kind, network = experiment.kind, getattr(experiment, "network", None)
     data, complexity = getattr(experiment, "data", ""), getattr(experiment, "complexity", False)
     depth, width = (network.depth, network.width) if network is not None else (0, 0)
-    return [(kind, data, complexity, depth, width), (kind, data, complexity, depth), (kind, data), (kind,)]
+    patient = getattr(experiment, "patience", 0) > 0  # such runs end before their cap
+    shape = (kind, data, complexity, depth)
+    return [(*shape, width, patient), shape, (kind, data), (kind,)]

@@ -14,10 +14,13 @@ from lib.ranks import Ranks
 from lib.results import Store
 from lib.sections.ablations import ablations
 from lib.sections.conventions import conventions
+from lib.sections.converged import deep, shallow
 from lib.sections.grokking import grokking
 from lib.sections.images import images, regression
+from lib.sections.moduli import moduli
 from lib.sections.plans import PROFILES, Stages
 from lib.sections.shortcuts import shortcuts
+from lib.sections.tables import tables
 from lib.sections.tabular import tabular
 from lib.sections.transfer import transfer
 
@@ -27,6 +30,10 @@ SECTIONS: dict[str, Callable[[str, Store], Stages]] = {
     "tabular": tabular,
     "grokking": grokking,
     "conventions": conventions,
+    "moduli": moduli,
+    "shallow": shallow,
+    "tables": tables,
+    "deep": deep,
     "transfer": transfer,
     "shortcuts": shortcuts,
     "ablations": ablations,

@@ -5,7 +5,6 @@ of half the sum over outputs, which is the default of some toolboxes. Plain grad
 is that on the first with rate outputs / 2. So a convention is here an initialisation and a rate for the first.
 """
 
-import statistics
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from lib.metalearning import Settings
 from lib.networks import INITIALISATIONS, Activation, Network
 from lib.results import Store
 from lib.sections.grokking import SPLIT
-from lib.sections.plans import Stages, check_profile, speed, tuned, usable
+from lib.sections.plans import Stages, best_of, check_profile, speed, tuned, usable
 from lib.training import Optimiser
 
 Convention = tuple[str, float]  # initialisation, rate for the mean over examples and outputs
@@ -168,8 +167,7 @@ class Conventions:
 
         best = {}
         for convention, functions in candidates.items():
-            merit = {f: statistics.fmean(speed(self.store, run) for run in trials[convention, f]) for f in functions}
-            function = max(functions, key=merit.get)
+            function = best_of(self.store, {f: trials[convention, f] for f in functions}, speed)
             reached = max(self.store.get(run).numbers["validation_accuracy"] for run in trials[convention, function])
             if reached >= HARDLY:
                 best[convention] = function
@@ -213,7 +211,7 @@ class Conventions:
             for init in INITIALISATIONS:
                 mine = [(arm, (init, rates[arm, init]), f) for (arm, where), f in arms.items() if where == init]
                 if mine:
-                    arm, convention, function = max(mine, key=lambda one: self.merit(*one))
+                    arm, convention, function = best_of(self.store, {m: self.rate_trials(*m) for m in mine}, speed)
                     name = arm.split(", slope")[0].removesuffix(TUNED) + TUNED
                     yield self.finals(name, {convention: function})
                     yield self.longer(name, {convention: function})
@@ -262,10 +260,6 @@ class Conventions:
     def rate_trials(self, arm: str, convention: Convention, function: Function) -> list[Train]:
         plan = self.plan
         return [self.run("rate trial", arm, convention, function, seed, plan.rate_steps) for seed in plan.rate_trials]
-
-    def merit(self, arm: str, convention: Convention, function: Function) -> float:
-        """How early the trials of a rate learn."""
-        return statistics.fmean(speed(self.store, run) for run in self.rate_trials(arm, convention, function))
 
     def rates(self, functions: dict[tuple[str, str], Function]) -> Generator[list, None, dict[tuple[str, str], float]]:
         """The best rate for each arm and initialisation."""

@@ -33,6 +33,11 @@ def speed(store: Store, run: Train) -> float:
     return 0.0 if store.get(run).numbers["diverged"] else validation_speed(store, run)
 
 
+def best_of(store: Store, trials: dict[Hashable, list[Train]], merit: Callable[[Store, Train], float]) -> Hashable:
+    """What has the best merit, averaged over its trials; the first of equals."""
+    return max(trials, key=lambda candidate: statistics.fmean(merit(store, run) for run in trials[candidate]))
+
+
 def chosen_optimisers(store: Store, runs: list[Train]) -> list[Optimiser]:
     """The optimiser with the best validation accuracy, and the best plain SGD if there is one and it is another."""
 

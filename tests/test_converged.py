@@ -1,0 +1,144 @@
+"""Plans of converged comparisons: each arm has the same chances; choices by rows that nothing was learned from."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from lib import sweep
+from lib.baselines import Baseline
+from lib.experiments import Learn, Train
+from lib.reading import collect
+from lib.results import Outcome, Store
+from lib.sections import SECTIONS
+from lib.sections.converged import PLANS, RELU, SMOKE, STARTS
+from lib.sections.moduli import PLANS as MODULI
+from lib.sections.tables import HIDDEN, INPUTS, RANGE, RANK, TANH
+from lib.sections.tables import PLANS as TABLES
+
+NEW = ("moduli", "shallow", "deep", "tables")
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path, fingerprints=lambda name: f"sha256 of {name}")
+
+
+def walk(section, store, numbers=lambda experiment: {}, profile="smoke"):
+    """All runs of a section, with records made up on the way: middling, unless told otherwise."""
+    runs = []
+    for stage in SECTIONS[section](profile, store):
+        runs += stage
+        for run in stage:
+            outcome = {"diverged": False, "validation_accuracy": 0.5} | numbers(run)
+            store.put(run, Outcome(outcome, {"validation_accuracy": np.ones(3)}), datetime.now(UTC), 1.0)
+    assert len({store.key(run) for run in runs}) == len(runs)  # nothing is computed twice
+    return runs
+
+
+def of(runs, kind, **equal):
+    return [run for run in runs if isinstance(run, kind) and all(getattr(run, name) == value for name, value in equal.items())]
+
+
+@pytest.mark.parametrize("section", NEW)
+def test_a_small_plan_runs_to_its_end(tmp_path, section):
+    store = Store(tmp_path)
+    summary = sweep.run_here(SECTIONS[section]("smoke", store), store)
+    found = collect(section, "smoke", store)
+    assert found.missing == 0 and len(found.records) == len(summary.done)
+    runs = found.frame()
+    assert set(runs.section) == {section} and "final" in set(runs.role)
+    assert section == "moduli" or runs[runs.patience > 0].stopped.isin(["cap", "patience"]).all()
+
+
+@pytest.mark.parametrize("section", NEW)
+@pytest.mark.parametrize("profile", ["smoke", "paper"])
+def test_restarts_are_judged_on_rows_that_they_did_not_learn_from(store, section, profile):
+    runs = walk(section, store, profile=profile)
+    learns = {store.key(run): run for run in of(runs, Learn)}
+    used = [run for run in of(runs, Train) if run.learned]
+    assert learns and {run.learned for run in used} == set(learns)
+    for run in used:
+        learn = learns[run.learned]
+        assert (run.split, run.scaling, run.arm, run.data) == (learn.split, learn.scaling, learn.arm, learn.data[0])
+        assert run.optimiser == learn.settings.inner and run.network.activation == learn.network.activation
+        assert section == "moduli" or run.validation == learn.validation > 0
+        assert section == "tables" or run.network.depth == learn.network.depth
+
+
+@pytest.mark.parametrize("section", ["shallow", "deep", "tables"])
+def test_the_best_restart_by_the_mean_of_its_trials_has_final_runs(store, section):
+    def numbers(run):
+        if getattr(run, "role", "") != "trial" or not run.learned:
+            return {}
+        config = store.read(run.learned).config
+        return {"validation_accuracy": 0.9 if config["seed"] == 1 else 0.4, "test_accuracy": 0.1}
+
+    plans = PLANS.get(section, TABLES)
+    small = plans["smoke"]
+    if section == "tables":
+        changed = replace(small, restarts=small.restarts * 2)
+    else:
+        changed = replace(small, settings=(replace(small.settings[0], restarts=2),))
+    try:
+        plans["smoke"] = changed
+        runs = walk(section, store, numbers)
+    finally:
+        plans["smoke"] = small
+    finals = [run for run in of(runs, Train, role="final") if run.learned]
+    assert finals and {store.read(run.learned).config["seed"] for run in finals} == {1}
+
+
+@pytest.mark.parametrize("section", ["shallow", "deep", "tables"])
+def test_a_rate_at_the_edge_widens_the_grid_for_all_arms(store, section):
+    def numbers(run):
+        rate = run.optimiser.lr if getattr(run, "role", "") == "rate trial" else 0.0
+        return {"validation_accuracy": 0.5 + min(rate, 1.0) / 10}
+
+    runs = walk(section, store, numbers)
+    tried = {run.optimiser.lr for run in of(runs, Train, role="rate trial")}
+    first = TABLES["smoke"].rates if section == "tables" else {rate for s in SMOKE.settings for rate in s.rates}
+    assert max(tried) > max(first)
+    if section == "tables":
+        rates = {run.optimiser.lr for run in of(runs, Train, role="final") if run.arm != TANH}
+        assert rates == {max(tried)}
+
+
+def test_the_arms_of_a_table_with_both_scalings_and_their_depth(store):
+    def numbers(run):
+        depth = run.network.depth if getattr(run, "role", "") == "depth trial" else 0
+        return {"validation_accuracy": 0.5 + depth / 10}
+
+    runs, plan = walk("tables", store, numbers), TABLES["smoke"]
+    finals = of(runs, Train, role="final")
+    arms = {(RELU, RANGE), (RELU, RANK), (INPUTS, RANGE), (INPUTS, RANK), (TANH, RANGE), *((arm, RANGE) for arm in HIDDEN.values())}
+    assert {(run.arm, run.scaling) for run in finals} == arms
+    assert {run.network.depth for run in finals} == {max(plan.depths)} and len(finals) == len(arms) * len(plan.seeds)
+    assert all(run.complexity == (run.role == "final") and run.patience == plan.patience for run in of(runs, Train))
+    assert {(run.model, run.scaling) for run in of(runs, Baseline)} == {
+        ("boosted trees", RANGE), *((model, scaling) for model in ("linear", "k-NN") for scaling in (RANGE, RANK)),
+    }  # fmt: skip
+
+
+def test_settings_of_the_regression_plans(store):
+    runs = walk("shallow", store, profile="paper")
+    for setting in PLANS["shallow"]["paper"].settings:
+        mine = [
+            run
+            for run in of(runs, Train, data=setting.data, role="final")
+            if (run.network.depth, run.optimiser.name) == (setting.depth, setting.optimiser)
+        ]
+        assert {run.arm for run in mine} == {RELU, *STARTS.values()} and {run.patience for run in mine} == {setting.patience}
+        assert all(len(of(mine, Train, arm=arm)) == 5 for arm in (RELU, *STARTS.values()))
+    deep = PLANS["deep"]["paper"].settings
+    assert {s.depth for s in deep} == {3, 4} and {s.scaling for s in deep if s.data == "cifar10-full"} == {"standard"}
+
+
+def test_moduli_have_several_restarts_in_the_narrow_range(store):
+    runs, plan = walk("moduli", store, profile="paper"), MODULI["paper"]
+    for task in plan.tasks:
+        learns = of(runs, Learn, data=(task,))
+        assert {learn.network.activation.points for learn in learns} == set(plan.points) and len(learns) == 6
+        assert {(learn.network.activation.low, learn.network.activation.high) for learn in learns} == {(-0.5, 0.5)}
+        assert len(of(runs, Train, data=task)) == len(learns) * len(plan.seeds)
