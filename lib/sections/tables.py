@@ -72,8 +72,8 @@ PLANS = {
         learning_width=8,
         tree_trials=1,
     ),
-    # Cost: with two layers 3.2 s for 1,000 steps on electricity. ReLU at rate 0.001 was best there at step 4,400 on both
-    # scalings, on credit at 1,800; with the patience of 3,000 steps, about 117 runs of 22 s and 16 restarts a table.
+    # Cost: with two layers 3.2 s for 1,000 steps on electricity. ReLU at rate 0.001 was best there at step 4,400 with
+    # both scalings, on credit at 1,800; so about 117 runs of 22 s and 16 restarts a table.
     # NOTE[DIFF]: batches of 512 in place of 4,096, for all arms and in the episodes.
     # NOTE[DIFF]: half of an episode's rows are V, as in the tabular section.
     "paper": Plan(
