@@ -157,6 +157,8 @@ class Learned:
     history: per episode the outer loss, the watched loss, n_tr and the norm of the outer gradient (before clipping).
     diverged: whether a loss was not finite, which ends the run.
     functions: what psi's values belong to, with range and interpolation. settings: those of the run.
+    losses: of :func:`lib.modules.learn_activation`, on held-out rows, with what was learned and with ReLU.
+    dim: which dimension has the columns (or channels) of a function per column; see :class:`lib.splines.Spline`.
     """
 
     psi: Psi
@@ -165,6 +167,8 @@ class Learned:
     diverged: bool = False
     functions: dict[str, Activation] = field(default_factory=dict)
     settings: Settings | None = None
+    losses: dict[str, list[float]] = field(default_factory=dict)
+    dim: int = -1
 
     @property
     def changed(self) -> bool:
@@ -180,6 +184,10 @@ class Learned:
             found.append(f"{where}; try lower rates of the inner and the outer optimiser")
         if not self.changed:
             found.append(f"nothing was learned: psi is the initial one; try {', '.join(self._other_settings())}")
+        if self.losses:
+            relu, own = (sum(self.losses[arm]) / len(self.losses[arm]) for arm in ("relu", "learned"))
+            if relu <= own:
+                found.append(f"keep ReLU: the loss on held-out rows is {relu:.4g} with it and {own:.4g} without")
         return found
 
     def _other_settings(self) -> list[str]:
@@ -212,7 +220,7 @@ class Learned:
             raise ValueError(f"name must be one of {sorted(self.psi)}, got {name!r}")
         if self.functions[name].layerwise:
             raise ValueError(f"there are {len(self.psi[name])} hidden activations, one per layer: use psi['hidden']")
-        return self.functions[name].module(self.psi[name])
+        return self.functions[name].module(self.psi[name], dim=self.dim)
 
 
 def learn(
@@ -249,6 +257,7 @@ def _learn(tasks, settings, seed, device, checkpoint, report) -> Learned:
     psi = {name: values.to(device) for name, values in psi.items()}
     names = sorted(psi)
     best = Learned(dict(psi), functions=tasks[0].network.functions, settings=settings)
+    best.dim = getattr(tasks[0].network, "dim", -1)
     outer_state, first = settings.outer.init([psi[k] for k in names]), 0
     run = {"run": f"{settings}, seed {seed}, {[task.network for task in tasks]}", "data": fingerprint(tasks)}
     if checkpoint is not None and checkpoint.exists():
