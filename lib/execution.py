@@ -85,14 +85,11 @@ def reads(root: Path, log: Path, started: float) -> dict[str, str] | None:
     matters too. Datasets do not count here, since `fingerprint` has them.
     """
     data, found = root / "data", set()
-    for line in set(log.read_text(encoding="utf-8").splitlines() if log.is_file() else ()):
-        path = Path(line)
-        if path.is_relative_to(data):
-            folder = path if path.is_dir() else path.parent
-            if folder.name not in ("images", "tabular") or folder.parent != data:
-                found |= {folder, *(entry for entry in folder.glob("*") if entry.is_file())}
-        else:
-            found.add(path)
+    read = set(map(Path, log.read_text(encoding="utf-8").splitlines())) if log.is_file() else set()
+    folders = {path if path.is_dir() else path.parent for path in read if path.is_relative_to(data)}
+    for folder in folders - {data / "images", data / "tabular"}:
+        found |= {folder, *(entry for entry in folder.glob("*") if entry.is_file())}
+    found |= {path for path in read if not path.is_relative_to(data)}
     if any(path.stat().st_mtime >= started for path in found if path.is_file()):
         return None
     names = {path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path): path for path in found}
