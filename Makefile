@@ -18,10 +18,10 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null || grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST)
 
 book: $(INSTALLED) ## execute the notebooks and build the book in _build/html (PROFILE=smoke computes everything small)
-	$(PY) -m lib.book --profile $(PROFILE)
+	$(PY) -m book.press.build --profile $(PROFILE)
 
 serve: $(INSTALLED) ## build the book and serve it at http://127.0.0.1:8000 (PORT=...)
-	$(PY) -m lib.book --profile $(PROFILE) --serve $(PORT)
+	$(PY) -m book.press.build --profile $(PROFILE) --serve $(PORT)
 
 test: $(INSTALLED) ## run all tests, every notebook in profile smoke included (ARGS=... for pytest)
 	$(PY) -m pytest $(ARGS)
@@ -35,16 +35,16 @@ lock: $(INSTALLED) ## after a change of requirements.txt: pin everything below i
 	  --custom-compile-command 'make lock' --output-file requirements.lock
 
 pairs: $(INSTALLED) ## generate each notebook from its script
-	$(PY) -m lib.pairs
+	$(PY) -m book.press.pairs
 
 results: $(INSTALLED) ## compute the missing full-scale records of a section (SECTION=images, ...; DRY=1 prints what they cost)
-	$(PY) -m lib.sweep $(or $(SECTION),$(error SECTION is missing: make results SECTION=images)) $(if $(DRY),--dry) $(ARGS)
+	$(PY) -m notebooks.paper $(or $(SECTION),$(error SECTION is missing: make results SECTION=images)) $(if $(DRY),--dry) $(ARGS)
 
 release: $(INSTALLED) ## after new records: enter their datasets in the manifest, export the learned activations, and bring the README's picture and claims up to date
-	$(PY) -m lib.manifest && $(PY) -m lib.activations && $(PY) -m lib.readme
+	$(PY) -m book.press.release && $(PY) -m book.press.readme
 
 verify: $(INSTALLED) ## recompute a random sample of the records and compare
-	$(PY) -m lib.sweep verify $(ARGS)
+	$(PY) -m notebooks.paper verify $(ARGS)
 
 bench: $(INSTALLED) ## measure the speed against other implementations
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt && $(PY) -m benchmarks $(ARGS)

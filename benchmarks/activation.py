@@ -16,7 +16,8 @@ import torch
 from torch.nn.functional import gelu
 
 from benchmarks.timing import interleaved, milliseconds, one_thread, ratio
-from lib import kernels, native
+from lib import kernels
+from lib.kernels import native
 
 LOW, HIGH = -5.0, 5.0
 SIZES = ((4096, 256, 50), (4096, 32, 50), (583, 256, 50), (4096, 256, 400))  # batch, width, n_c

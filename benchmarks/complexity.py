@@ -16,7 +16,8 @@ import torch
 
 from benchmarks.activation import indexing
 from benchmarks.timing import interleaved, milliseconds, one_thread, ratio
-from lib import kernels, metrics, native
+from lib import kernels, metrics
+from lib.kernels import native
 from lib.networks import Activation, Network
 
 PATHS, POINTS = 200, 100

@@ -9,7 +9,8 @@ import sys
 import torch
 
 from benchmarks.timing import interleaved, milliseconds, one_thread, ratio
-from lib import landscapes, native
+from lib.kernels import native
+from lib.metrics import landscapes
 from lib.networks import Activation, Network
 
 ROWS, COLUMNS, SIDE = 2000, 7, 6  # SIDE ** 2 networks

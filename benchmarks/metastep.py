@@ -19,7 +19,8 @@ from torch import nn
 
 from benchmarks.activation import indexing
 from benchmarks.timing import interleaved, milliseconds, one_thread, ratio
-from lib import episodes, native
+from lib import episodes
+from lib.kernels import native
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
 from lib.training import Optimiser

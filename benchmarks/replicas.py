@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 import torch
 
 from benchmarks.timing import keep, milliseconds, one_thread, ratio
-from lib.experiments import load_parts
 from lib.metalearning import Settings, Task, learn
 from lib.networks import Activation, Network
 from lib.replicas import learn_replicas
 from lib.training import Optimiser
+from notebooks.paper.experiments.parts import load_parts
 
 COUNTS = (1, 8, 32)
 SETTINGS = Settings(episodes=1, n_tr_start=20, batch=1024, init="relu", inner=Optimiser("sgd", 0.05))

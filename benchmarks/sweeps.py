@@ -12,11 +12,12 @@ from torch import nn
 
 from benchmarks.metastep import IndexedSpline, plain_tail
 from benchmarks.timing import interleaved, milliseconds, one_thread, ratio
-from lib import episodes, native
-from lib.experiments import load_parts
+from lib import episodes
+from lib.kernels import native
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
 from lib.training import Batches, Optimiser, take
+from notebooks.paper.experiments.parts import load_parts
 
 
 def grokking():

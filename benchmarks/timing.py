@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 import torch
 
-from lib import native
 from lib.files import write_atomically
-from lib.provenance import provenance
-from lib.results import ROOT, plain
+from lib.kernels import native
+from notebooks.paper.records.configuration import plain
+from notebooks.paper.records.provenance import provenance
+from notebooks.paper.records.store import ROOT
 
 
 @contextmanager

@@ -19,23 +19,21 @@
 # To learn one for your data, see [Your own data](own_data.ipynb).
 
 # %% tags=["set-up"]
-# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
-import importlib.util
+# In a clone this finds the repository; on Colab it fetches it and installs what Colab lacks.
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
-if importlib.util.find_spec("lib") is None:
-    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
-    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
-    if root is None:
-        root = folders[-1]
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    if "google.colab" in sys.modules:
-        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
-    sys.path.insert(0, str(root))
+folders = [Path.cwd(), *Path.cwd().parents, *map(Path, sys.path), Path.cwd() / "companion"]
+root = next((folder for folder in folders if (folder / "notebooks" / "paper" / "claims.py").is_file()), None)
+if root is None:
+    root = folders[-1]
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+if "google.colab" in sys.modules:
+    needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
+sys.path.insert(0, str(root.resolve()))  # before a folder that has another `lib`
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -62,9 +60,9 @@ import re
 import numpy as np
 import pandas as pd
 
-from lib import figures_own_data
-from lib.curves import turning_points
-from lib.display import provenance, say, show, table
+from lib.metrics.similarity import turning_points
+from notebooks.paper.figures import gallery
+from notebooks.paper.figures.display import provenance, say, show, table
 
 TITLES = {"grokking": "Grokking", "images": "Image classification", "regression": "Image regression", "tabular": "Tabular data, hidden", "inputs": "Tabular data, inputs", "transfer": "Several tasks, and single ones for transfer"}
 STARTS = {"zeros": "from zeros", "relu": "from ReLU", "inputs": "inputs"}
@@ -144,7 +142,7 @@ for group, names in groups.items():
         found += [turning_points(values) for values in g.values.reshape(-1, g.values.shape[-1])]
     shapes = "; ".join(f"{words}: {min(found)} to {max(found)}, half of them at most {np.median(found):.0f}" for words, found in turns.items())
     show(
-        lambda entries=entries: figures_own_data.gallery(entries),
+        lambda entries=entries: gallery.gallery(entries),
         alt=f"{TITLES[group]}: {len(names)} small plots of learned {kind}, over {ranges}, titled with the data, the start and the optimiser. Turning points of a function, {shapes}.",
         caption=f"{TITLES[group]}: learned {kind}; horizontal: the pre-activation or input, over {ranges}; vertical: the value, each panel with its own scale. {MARK}: no clear gain over ReLU.",
         name=f"fig-gallery-{group}",

@@ -17,23 +17,21 @@
 # This companion tests claims of the paper, from C1 on. Each has a rule that turns our {term}`records <record>` into a verdict. This page is computed from the records every time the book is built.
 
 # %% tags=["set-up"]
-# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
-import importlib.util
+# In a clone this finds the repository; on Colab it fetches it and installs what Colab lacks.
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
-if importlib.util.find_spec("lib") is None:
-    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
-    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
-    if root is None:
-        root = folders[-1]
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    if "google.colab" in sys.modules:
-        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
-    sys.path.insert(0, str(root))
+folders = [Path.cwd(), *Path.cwd().parents, *map(Path, sys.path), Path.cwd() / "companion"]
+root = next((folder for folder in folders if (folder / "notebooks" / "paper" / "claims.py").is_file()), None)
+if root is None:
+    root = folders[-1]
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+if "google.colab" in sys.modules:
+    needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
+sys.path.insert(0, str(root.resolve()))  # before a folder that has another `lib`
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -41,10 +39,10 @@ seed = 0
 data_dir = None
 
 # %% tags=["remove-input"]
-from lib import claims, reading
-from lib.display import provenance, say
+from notebooks.paper import claims, sections
+from notebooks.paper.figures.display import provenance, say
 
-read = reading.reader("paper", data_dir)
+read = sections.reader("paper", data_dir)
 findings = claims.settled(read)
 found = claims.counts(findings.values())
 words = ", ".join(f"**{number} {verdict}**" for verdict, number in found.items() if number)
@@ -71,8 +69,8 @@ say(
 #
 # **Reproduced**: every condition of the claim's rule holds. **In part**: some hold. **Not reproduced**: none does, and the notebook shows by how much. A rule that speaks of every
 # dataset, every setting or every activation is one condition for each, and a verdict in part says how many hold. One rule is graded instead, that of [C13](#claim-c13): a ratio of at least 5 is reproduced, of at least 2 in part.
-# **Not yet run**: records are missing. No verdict is typed by hand: the rules are in [`lib/claims.toml`](https://github.com/simplicity-bias-companion/companion/blob/main/lib/claims.toml), and the arithmetic is called from
-# [`lib/claims.py`](https://github.com/simplicity-bias-companion/companion/blob/main/lib/claims.py). Each claim has the history of its rule, and the rule to come, which asks for all of what the paper says and for runs that are not all there yet; until they are,
+# **Not yet run**: records are missing. No verdict is typed by hand: the rules are in [`notebooks/paper/claims.toml`](https://github.com/simplicity-bias-companion/companion/blob/main/notebooks/paper/claims.toml), and the arithmetic is called from
+# [`notebooks/paper/claims.py`](https://github.com/simplicity-bias-companion/companion/blob/main/notebooks/paper/claims.py). Each claim has the history of its rule, and the rule to come, which asks for all of what the paper says and for runs that are not all there yet; until they are,
 # the verdict is by the rule in force.
 #
 # An interval over
@@ -113,5 +111,5 @@ for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
     say("\n\n".join(lines))
 
 # %% tags=["remove-input"]
-records = [record for section in reading.SECTIONS for record in read(section).records]
+records = [record for section in sections.SECTIONS for record in read(section).records]
 provenance("paper", records=records)

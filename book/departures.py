@@ -18,23 +18,21 @@
 # code does something else than the paper, or something that the paper leaves open. No code of the authors is public, so all of it was written from the text.
 
 # %% tags=["set-up"]
-# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
-import importlib.util
+# In a clone this finds the repository; on Colab it fetches it and installs what Colab lacks.
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
-if importlib.util.find_spec("lib") is None:
-    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
-    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
-    if root is None:
-        root = folders[-1]
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    if "google.colab" in sys.modules:
-        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
-    sys.path.insert(0, str(root))
+folders = [Path.cwd(), *Path.cwd().parents, *map(Path, sys.path), Path.cwd() / "companion"]
+root = next((folder for folder in folders if (folder / "notebooks" / "paper" / "claims.py").is_file()), None)
+if root is None:
+    root = folders[-1]
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+if "google.colab" in sys.modules:
+    needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
+sys.path.insert(0, str(root.resolve()))  # before a folder that has another `lib`
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -46,12 +44,14 @@ from dataclasses import replace
 
 import pandas as pd
 
-from lib import departures, reading, sources
-from lib.display import provenance, say
-from lib.sections import SECTIONS
-from lib.sections.grokking import PLANS as GROKKING
-from lib.sections.images import CLASSIFICATION_EPISODES, longer_regression
-from lib.sections.images import PLANS as IMAGES
+from book.press import departures
+from lib.datasets import catalogue
+from notebooks.paper import sections
+from notebooks.paper.figures.display import provenance, say
+from notebooks.paper.grokking.plan import PLANS as GROKKING
+from notebooks.paper.images.plan import CLASSIFICATION_EPISODES, longer_regression
+from notebooks.paper.images.plan import PLANS as IMAGES
+from notebooks.paper.sections import SECTIONS
 
 # %% [markdown]
 # ## Data
@@ -62,11 +62,11 @@ from lib.sections.images import PLANS as IMAGES
 # record carries the hash of the data that it saw, and a run on another copy makes another record.
 
 # %% tags=["remove-input"]
-names = [*sources.IMAGES, *sources.TABLES]
-rows = {name: found for name in sorted(names, key=str.lower) if (found := sources.recorded_rows(name))}
+names = [*catalogue.IMAGES, *catalogue.TABLES]
+rows = {name: found for name in sorted(names, key=str.lower) if (found := catalogue.recorded_rows(name))}
 reduced = {name: f"{here:,} of {official:,}" for name, (here, official) in rows.items() if here != official}
 if reduced:
-    of = {name: "training images" if name in sources.IMAGES else "rows" for name in reduced}
+    of = {name: "training images" if name in catalogue.IMAGES else "rows" for name in reduced}
     say("Reduced:\n\n" + "\n".join(f"- **{name}**: {words} {of[name]}." for name, words in reduced.items()))
 whole = [name for name in rows if name not in reduced]
 say(f"Of the official size: {', '.join(whole)}." if whole else "No dataset of the official size has been used yet.")
@@ -105,7 +105,7 @@ if absent:
 # %% tags=["remove-input"]
 leads = []
 for section in ("images", "regression"):
-    runs = reading.results(section, "paper", data_dir).frame(role="final")
+    runs = sections.results(section, "paper", data_dir).frame(role="final")
     if len(runs):
         lead = (runs.validation_accuracy - runs.test_accuracy).groupby([runs.data, runs["optimiser.name"], runs.arm]).mean().unstack()
         leads.append(lead.drop(columns="ReLU").sub(lead["ReLU"], axis=0).stack())
@@ -183,7 +183,7 @@ say("The grid for images: " + "; ".join(f"{name} at {', '.join(rates)}" for name
 # [the claims page](claims.ipynb) too.
 
 # %% tags=["remove-input"]
-state = [f"[{section}](../notebooks/{section}.ipynb)" for section in sorted(SECTIONS) if reading.results(section, "paper", data_dir).missing]
+state = [f"[{section}](../notebooks/{section}.ipynb)" for section in sorted(SECTIONS) if sections.results(section, "paper", data_dir).missing]
 say(f"Sections whose planned records are not all there: {', '.join(state)}." if state else "All planned records are there.")
 
 # %% [markdown]

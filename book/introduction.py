@@ -18,23 +18,21 @@
 # library, its experiments as notebooks that run, and its claims tested one by one. You need not have read the paper.
 
 # %% tags=["set-up"]
-# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
-import importlib.util
+# In a clone this finds the repository; on Colab it fetches it and installs what Colab lacks.
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
-if importlib.util.find_spec("lib") is None:
-    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
-    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
-    if root is None:
-        root = folders[-1]
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    if "google.colab" in sys.modules:
-        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
-    sys.path.insert(0, str(root))
+folders = [Path.cwd(), *Path.cwd().parents, *map(Path, sys.path), Path.cwd() / "companion"]
+root = next((folder for folder in folders if (folder / "notebooks" / "paper" / "claims.py").is_file()), None)
+if root is None:
+    root = folders[-1]
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+if "google.colab" in sys.modules:
+    needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
+sys.path.insert(0, str(root.resolve()))  # before a folder that has another `lib`
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -44,12 +42,17 @@ data_dir = None
 # %% tags=["remove-input"]
 import pandas as pd
 
-from lib import claims, headline, reading, sources
-from lib.display import provenance, say, show, table
-from lib.figures import name_of
+from book.press import readme
+from lib.datasets import catalogue
+from notebooks.paper import claims
+from notebooks.paper import sections as reading
+from notebooks.paper.figures.display import provenance, say, show, table
+from notebooks.paper.figures.looks import name_of
+from notebooks.paper.grokking import headline as grokking_headline
+from notebooks.paper.verdict import NOT_RUN
 
 read = reading.reader("paper", data_dir)
-opening = headline.find(read, data_dir)
+opening = readme.find(read, data_dir)
 show(
     opening.draw,
     alt=opening.alt(),
@@ -57,7 +60,7 @@ show(
     f"({opening.scale()}; [more](../notebooks/grokking.ipynb).)",
     name="fig-headline",
 )
-say(f"{headline.CONVENTION} ([The records so far](../notebooks/grokking.ipynb#training-curves).)")
+say(f"{grokking_headline.CONVENTION} ([The records so far](../notebooks/grokking.ipynb#training-curves).)")
 
 # %% [markdown]
 # ## The idea
@@ -149,8 +152,8 @@ def links(sections):
     return ", ".join(f"[{section}](../notebooks/{section}.ipynb)" for section in sections)
 
 
-absent = [name_of(name) for name in [*sources.IMAGES, *sources.TABLES] if sources.recorded_fingerprint(name) is None]
-waiting = [name for name, finding in findings.items() if finding.verdict == claims.NOT_RUN.verdict]
+absent = [name_of(name) for name in [*catalogue.IMAGES, *catalogue.TABLES] if catalogue.recorded_fingerprint(name) is None]
+waiting = [name for name, finding in findings.items() if finding.verdict == NOT_RUN.verdict]
 lines = [
     f"- **Complete as planned**: {links(done)}." if done else "",
     f"- **In part**: {links(partly)}." if partly else "",

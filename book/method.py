@@ -19,23 +19,21 @@
 # built. Everything plotted here is small and computed on the page.
 
 # %% tags=["set-up"]
-# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
-import importlib.util
+# In a clone this finds the repository; on Colab it fetches it and installs what Colab lacks.
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
-if importlib.util.find_spec("lib") is None:
-    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
-    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
-    if root is None:
-        root = folders[-1]
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    if "google.colab" in sys.modules:
-        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
-    sys.path.insert(0, str(root))
+folders = [Path.cwd(), *Path.cwd().parents, *map(Path, sys.path), Path.cwd() / "companion"]
+root = next((folder for folder in folders if (folder / "notebooks" / "paper" / "claims.py").is_file()), None)
+if root is None:
+    root = folders[-1]
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+if "google.colab" in sys.modules:
+    needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
+sys.path.insert(0, str(root.resolve()))  # before a folder that has another `lib`
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -49,13 +47,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lib import episodes, figures_method, metalearning, metrics, splines, training
-from lib.display import provenance, say, show, table
-from lib.experiments import LOSS_OF, load_parts
-from lib.intervals import spearman
+from lib import episodes, metalearning, metrics, splines, training
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
 from lib.training import Optimiser, take, train
+from notebooks.paper.experiments.parts import LOSS_OF, load_parts
+from notebooks.paper.figures import method
+from notebooks.paper.figures.display import provenance, say, show, table
+from notebooks.paper.records.intervals import spearman
 
 # %% [markdown]
 # ## The activation is a spline
@@ -77,7 +76,7 @@ fine = torch.linspace(-1, 1, 4001, dtype=torch.float64)
 errors = {n: float((splines.interpolate(fine, target(splines.grid(n, -1, 1)), -1, 1) - target(fine)).abs().max()) for n in counts}
 control = np.array([0.1, -0.3, 0.5, 0.9, -0.2, 0.3, 0.6])
 show(
-    lambda: figures_method.interpolations(control, target, counts),
+    lambda: method.interpolations(control, target, counts),
     alt="Left: seven control points joined by steps (nearest), straight lines (linear) and a smooth curve (cubic), all constant "
     f"beyond the ends. Right: the sine of 20 z held by splines of {counts[0]}, {counts[1]} and {counts[2]} control points; the first cuts off the crests.",
     caption="Left: three ways to interpolate the same control values; the paper and this companion use straight lines, and the ablation compares. Right: the sine "
@@ -177,7 +176,7 @@ say(
 
 # %% tags=["hide-input"]
 show(
-    figures_method.outer_gradient,
+    method.outer_gradient,
     alt="A row of weights from theta 0 to theta n, then the loss on V; psi above. Solid arrows run forward. Dashed arrows run back from the loss through the last t "
     "steps only, and from each of them and from the loss itself up to psi. The first steps are marked as run without autograd.",
     caption="Solid: training, forward. Dashed: the outer gradient, back through the last $t$ steps and up to $\\psi$. The steps before are plain "
@@ -218,7 +217,7 @@ words = "; ".join(
     for rate in rates
 )
 show(
-    lambda: figures_method.truncation(tails, cosines),
+    lambda: method.truncation(tails, cosines),
     alt=f"Cosine between the truncated and the whole outer gradient over t, for {repeats} episodes each at two learning rates of the inner loop. With t = 5: {words}.",
     caption=f"{repeats} episodes of {n_tr} inner steps each, digits as a regression, from a ReLU; thick: the mean. With the paper's usual $t = 5$: {words}.",
     name="fig-truncation",
@@ -247,7 +246,7 @@ learned = {
 psi = learned[40].psi
 watched = learned[40].history["watch"]
 show(
-    lambda: figures_method.growth({k: found.psi["hidden"].numpy() for k, found in learned.items()}, -5, 5),
+    lambda: method.growth({k: found.psi["hidden"].numpy() for k, found in learned.items()}, -5, 5),
     alt="An activation function that starts as the zero function and takes a shape with several bumps within 40 episodes, most of it between -2 and 2.",
     caption=f"An activation learned from zeros, live: digits as a regression, the best so far after 5, 15 and 40 episodes. The loss on the watched rows "
     f"goes from {watched[0]:.3f} to {watched[learned[40].best_episode]:.3f}.",
@@ -290,7 +289,7 @@ panels = [(name, f(walk)[:, 0].detach().numpy(), float(complexity[name].per_path
 from_class, to_class = parts.train.labels[pairs[typical]].tolist()
 words = ", ".join(f"{name} {c.mean:.2f} ± {c.standard_error:.2f}" for name, c in complexity.items())
 show(
-    lambda: figures_method.paths(panels),
+    lambda: method.paths(panels),
     alt=f"Outputs of two models along a path between a digit {from_class} and a digit {to_class}, with the straight line between their ends and the deviation from it shaded. "
     f"Total variation of this path: {', '.join(f'{name} {variation:.2f}' for name, _, variation in panels)}.",
     caption=f"The paper's Figure 30 on digits: the output of a model on the way from a {from_class} to a {to_class}, one typical path of {len(pairs)}. "
@@ -334,7 +333,7 @@ table(
 #
 # We should say how this definition came about: there are several ways to carry the measure over to paths (with or without the mirror image, with the straight line or the mean subtracted), and
 # we took the one that agreed with total variation on tanh networks of growing slope. Its agreement with total variation on such networks is therefore no independent evidence. The reasons for not
-# taking the others are in the docstring of `fourier_complexity`, in `lib/metrics.py`.
+# taking the others are in the docstring of `fourier_complexity`, in `lib/metrics/complexity.py`.
 
 # %% tags=["hide-input"]
 alphas = 2.0 ** np.arange(-3, 3.5, 0.5)
@@ -345,7 +344,7 @@ values = [
 ]
 agreement = spearman(*values)
 show(
-    lambda: figures_method.measures(alphas, *values),
+    lambda: method.measures(alphas, *values),
     alt=f"Mean frequency against total variation of {len(alphas)} small networks with tanh activations of growing slope; both grow with the slope. Rank correlation {agreement.value:.2f}.",
     caption=f"The two measures on {len(alphas)} networks with $\\tanh(\\alpha z)$, digits as a regression, live; the learning rate is divided by $\\alpha$, as in the paper. Rank correlation {agreement.value:.2f} "
     f"[{agreement.low:.2f}, {agreement.high:.2f}]. The paper's Figure 29 shows the same on the table *electricity*.",

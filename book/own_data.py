@@ -20,23 +20,21 @@
 # Run it from the repository's root, in the environment that `make book` made (`.venv/bin/python`); from elsewhere, set `PYTHONPATH` to the root so that Python finds `lib`.
 
 # %% tags=["set-up"]
-# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
-import importlib.util
+# In a clone this finds the repository; on Colab it fetches it and installs what Colab lacks.
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
-if importlib.util.find_spec("lib") is None:
-    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
-    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
-    if root is None:
-        root = folders[-1]
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    if "google.colab" in sys.modules:
-        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
-    sys.path.insert(0, str(root))
+folders = [Path.cwd(), *Path.cwd().parents, *map(Path, sys.path), Path.cwd() / "companion"]
+root = next((folder for folder in folders if (folder / "notebooks" / "paper" / "claims.py").is_file()), None)
+if root is None:
+    root = folders[-1]
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+if "google.colab" in sys.modules:
+    needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
+sys.path.insert(0, str(root.resolve()))  # before a folder that has another `lib`
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -50,13 +48,14 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
-from lib import figures_own_data, metrics, splines
-from lib.curves import turning_points
-from lib.display import provenance, say, show
-from lib.intervals import interval, paired_interval
+from lib import metrics, splines
 from lib.metalearning import Settings, Task, learn
+from lib.metrics.similarity import turning_points
 from lib.networks import Activation, Network
 from lib.training import Optimiser, train
+from notebooks.paper.figures import gallery
+from notebooks.paper.figures.display import provenance, say, show
+from notebooks.paper.records.intervals import interval, paired_interval
 
 # %% [markdown]
 # ## Data
@@ -247,7 +246,7 @@ turns = turning_points(g.values)
 within = float(z.abs().quantile(0.95))
 busy = int((splines.grid(spline.points, spline.low, spline.high).abs() <= within).sum())
 show(
-    lambda: figures_own_data.comparison(g, density, scores),
+    lambda: gallery.comparison(g, density, scores),
     alt=f"Above: the learned function from -3 to 3, with {turns} turning points, beside ReLU; 95 % of the pre-activations lie within ±{within:.1f}. Below: test scores of {len(seeds)} seeds per "
     f"activation with their means and intervals: {words}.",
     caption=f"Above: the chosen function; shaded: how often it is used where, after training. Below: $R^2$ on test rows, {len(seeds)} seeds, means and 95 % intervals: {words}. The learned function is {verdict('ReLU')} and {verdict('tanh')}.",

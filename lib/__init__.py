@@ -1,1 +1,5 @@
-"""The thin library behind the companion of "Do We Always Need the Simplicity Bias?" (Teney et al., CVPR 2025)."""
+"""The method: splines, networks, Algorithm 1 (metalearning), learned activations, measures, datasets, kernels."""
+
+
+
+

@@ -1,26 +1,14 @@
 """The learned activations that come with the repository; ``load("grokking-aplusb-mod-27-sgd-zeros")`` is ready to use.
 
-``python -m lib.activations`` writes data/activations/ anew from the committed records: one safetensors file for each
-activation that a section's final runs use, index.json, and constants.json, which says where nothing was learned.
+``python -m book.press.release`` writes data/activations/ anew from the committed records.
 """
 
 import json
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-import torch
-
-from lib import reading, splines
-from lib.files import write_atomically
-from lib.intervals import interval, median_steps
-from lib.reading import Collected
-from lib.results import Record
-from lib.tabular import at_best_depth
+from . import splines
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "activations"
-SECTIONS = ("images", "regression", "tabular", "grokking", "transfer")
-ROLES = ("final", "modulus", "matrix", "own")  # of the runs that use an activation after it was selected
 
 
 def index(folder: Path = FOLDER) -> dict[str, dict]:
@@ -44,7 +32,8 @@ def _read(path: Path):
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not readable ({error}); write it anew with python -m lib.activations") from error
+        hint = "write it anew with python -m book.press.release"
+        raise ValueError(f"{path} is not readable ({error}); {hint}") from error
 
 
 def load(name: str, folder: Path = FOLDER) -> splines.Spline:
@@ -59,99 +48,3 @@ def load(name: str, folder: Path = FOLDER) -> splines.Spline:
     psi, metadata = splines.load(folder / known[name]["file"])
     values = psi["hidden" if "hidden" in psi else "input"]
     return splines.Spline(values, metadata["low"], metadata["high"], metadata["method"])
-
-
-def gain(learned: Record, finals: pd.DataFrame) -> dict[str, float | int | None]:
-    """Test accuracy above ReLU's with the same optimiser, on the data that the activation was learned on.
-
-    For algorithmic tasks it is the highest accuracy of the run, else that at the best step, in networks of the depth
-    that was selected. Paired by seed; several datasets are averaged first.
-
-    Args:
-        finals: the section's runs of ROLES at their best depths.
-    """
-    runs = finals[finals.data.isin(learned.config["data"]) & (finals["optimiser.name"] == _optimiser(learned))]
-    score = "test_accuracy_max" if learned.config["task"] == "one-hot" else "test_accuracy"
-    own, relu = (
-        part.pivot(index="seed", columns="data", values=score).astype(float)
-        for part in (runs[runs.learned == learned.key], runs[runs.arm == "ReLU"])
-    )
-    differences = (own - relu).mean(axis=1, skipna=False).dropna()
-    algorithmic = learned.config["task"] == "one-hot" and len(learned.config["data"]) == 1
-    about = {"steps": _steps(learned, runs) if algorithmic else None}
-    if not len(differences):
-        return about | {"gain": None, "half_width": None, "seeds": 0}
-    half_width = round(interval(differences).half_width, 5) if len(differences) > 1 else None
-    return about | {"gain": round(float(differences.mean()), 5), "half_width": half_width, "seeds": len(differences)}
-
-
-def _steps(learned: Record, runs: pd.DataFrame) -> dict[str, int | None]:
-    """Median steps to 95 % test accuracy, None if not reached: with the activation and with ReLU; and the last step."""
-    arms = {"own": runs[runs.learned == learned.key], "relu": runs[runs.arm == "ReLU"]}
-    medians = {arm: median_steps(part.test_steps_to_95) for arm, part in arms.items()}
-    return {arm: int(n) if np.isfinite(n) else None for arm, n in medians.items()} | {"last": int(runs.steps.max())}
-
-
-def export(sections: dict[str, Collected], folder: Path = FOLDER) -> list[str]:
-    """Write the activations of the sections' final runs, but for constants, and the lists; returns their names.
-
-    Other activations in the folder are deleted.
-
-    Raises:
-        ValueError: if records of a section are missing (nothing is written then).
-    """
-    if partly := [section for section, results in sections.items() if results.missing]:
-        raise ValueError(f"records are missing of {', '.join(partly)}: run make results for these sections first")
-    entries, lost = {}, []
-    for section, results in sections.items():
-        finals = results.frame()
-        finals = at_best_depth(finals[finals.role.isin(ROLES)]) if len(finals) else pd.DataFrame({"learned": []})
-        used, learned = set(finals.learned), [record for record in results.records if record.kind == "learn"]
-        written = set()  # arms and data
-        for record in (record for record in learned if record.key in used):
-            config, names = record.config, [n for n in ("hidden", "input") if f"psi_{n}" in record.arrays]
-            psi = {n: torch.from_numpy(record.arrays[f"psi_{n}"]) for n in names}
-            if all(splines.is_constant(values) for values in psi.values()):
-                continue
-            written.add(_source(record))
-            g = config["network"]["activation" if names == ["hidden"] else "input_activation"]
-            data, task = _data(record), config["task"]
-            start = config["settings"]["init"] if names == ["hidden"] else "inputs"
-            words = (data if len(config["data"]) == 1 else f"all {task}").replace("+", "plus").replace("^", "").split()
-            name = "-".join([section, *words, _optimiser(record), start])
-            metadata = {"low": g["low"], "high": g["high"], "method": g["method"], "record": record.key}
-            splines.save(folder / f"{name}.safetensors", psi, **metadata, learned_on=f"{data}, {task}")
-            about = {"section": section, "data": data, "task": task, "arm": config["arm"]}
-            about |= {"optimiser": _optimiser(record), "kind": "hidden" if "hidden" in names else "input"}
-            about |= {"low": g["low"], "high": g["high"], "points": psi[names[0]].shape[-1], "record": record.key}
-            entries[name] = about | {"file": f"{name}.safetensors"} | gain(record, finals)
-        for record in learned:
-            values = [array for name, array in record.arrays.items() if name.startswith("psi_")]
-            about = {"section": section, "data": _data(record)}
-            if all(map(splines.is_constant, values)) and _source(record) not in written and about not in lost:
-                lost.append(about)
-    for path in folder.glob("*.safetensors"):  # of earlier records
-        if path.stem not in entries:
-            path.unlink()
-    for name, content in (("index", entries), ("constants", lost)):
-        text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-        write_atomically(folder / f"{name}.json", text.encode())
-    return sorted(entries)
-
-
-def _optimiser(learned: Record) -> str:
-    return learned.config["settings"]["inner"]["name"]
-
-
-def _source(learned: Record) -> tuple[str, ...]:
-    return learned.config["arm"], *learned.config["data"], _optimiser(learned)
-
-
-def _data(learned: Record) -> str:
-    """What an activation was learned on, for readers."""
-    data, task = learned.config["data"], learned.config["task"]
-    return data[0] if len(data) == 1 else f"all {len(data)} {'algorithmic tasks' if task == 'one-hot' else 'datasets'}"
-
-
-if __name__ == "__main__":
-    print("\n".join(export({section: reading.results(section, "paper") for section in SECTIONS})))

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from lib.networks import Params, Psi, loss_and_delta
-from lib.training import Batches, take
+from .networks import Params, Psi, loss_and_delta
+from .training import Batches, take
 
 if TYPE_CHECKING:
-    from lib.metalearning import Settings, Task
+    from .metalearning import Settings, Task
 
 
 def episode_generator(seed: int, episode: int) -> torch.Generator:

@@ -15,21 +15,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from lib.episodes import (
-    draw_episode,
-    episode_generator,
-    inner_loop,
-    outer_loss,
-    outer_source,
-    watch_loss,
-    watch_split,
-)
-from lib.files import write_atomically
-from lib.networks import Activation, Network, Psi
-from lib.splines import Spline, smooth_random
-from lib.training import Optimiser, check_data, check_precision, take
+from .episodes import draw_episode, episode_generator, inner_loop, outer_loss, outer_source, watch_loss, watch_split
+from .files import write_atomically
+from .networks import Activation, Network, Psi
+from .splines import Spline, smooth_random
+from .training import Optimiser, check_data, check_precision, take
 
 LARGEST_SEED = 2**43  # times the 1,000,003 of an episode's randomness it is still a seed of torch
+
+
 OBJECTIVES = ("validation", "training", "given")
 
 

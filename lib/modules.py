@@ -16,13 +16,15 @@ from torch.func import functional_call
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from lib import splines
-from lib.episodes import episode_generator, inner_loop, watch_loss, watch_split
-from lib.metalearning import Learned, Settings, Task, learn
-from lib.networks import Activation, Params, Psi
-from lib.training import Optimiser
+from . import splines
+from .episodes import episode_generator, inner_loop, watch_loss, watch_split
+from .metalearning import Learned, Settings, Task, learn
+from .networks import Activation, Params, Psi
+from .training import Optimiser
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # of Adam, that the baseline is tried with
+
+
 LOSSES = {"mse": F.mse_loss, "cross_entropy": F.cross_entropy, "logistic": F.binary_cross_entropy_with_logits}
 
 

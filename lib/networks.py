@@ -15,13 +15,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lib import kernels, splines
+from . import kernels, splines
 
 Params = list[Tensor]
+
+
 Psi = dict[str, Tensor]
 
+
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sine", "spline")
+
+
 LOSSES = ("mse", "sse", "cross_entropy", "logistic")
+
+
 INITIALISATIONS = ("default", "glorot", "he")
 
 

@@ -13,19 +13,10 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from lib.episodes import draw_episode, episode_generator, outer_loss, outer_source, watch_split
-from lib.metalearning import Learned, Settings, Task, check, note
-from lib.networks import Network, Params, Psi
-from lib.training import (
-    Batches,
-    Optimiser,
-    Trained,
-    WindowAverage,
-    check_data,
-    check_evaluations,
-    check_precision,
-    take,
-)
+from .episodes import draw_episode, episode_generator, outer_loss, outer_source, watch_split
+from .metalearning import Learned, Settings, Task, check, note
+from .networks import Network, Params, Psi
+from .training import Batches, Optimiser, Trained, WindowAverage, check_data, check_evaluations, check_precision, take
 
 
 def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence[int]) -> list[Learned]:

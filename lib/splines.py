@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_bytes
 from torch import Tensor, nn
 
-from lib import kernels
-from lib.files import write_atomically
+from . import kernels
+from .files import write_atomically
 
 METHODS = ("linear", "nearest", "cubic")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lib.networks import LOSSES, Network, Params, Psi
+from .networks import LOSSES, Network, Params, Psi
 
 AVERAGED_STEPS = 50  # Appendix E.1: evaluation uses the mean of the weights over the last 50 steps
 

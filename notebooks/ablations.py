@@ -17,23 +17,21 @@
 # Which choices in Algorithm 1 matter: restarts, interpolation, the outer objective, the depth of unrolling?
 
 # %% tags=["set-up"]
-# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
-import importlib.util
+# In a clone this finds the repository; on Colab it fetches it and installs what Colab lacks.
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
-if importlib.util.find_spec("lib") is None:
-    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
-    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
-    if root is None:
-        root = folders[-1]
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    if "google.colab" in sys.modules:
-        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
-    sys.path.insert(0, str(root))
+folders = [Path.cwd(), *Path.cwd().parents, *map(Path, sys.path), Path.cwd() / "companion"]
+root = next((folder for folder in folders if (folder / "notebooks" / "paper" / "claims.py").is_file()), None)
+if root is None:
+    root = folders[-1]
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+if "google.colab" in sys.modules:
+    needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
+sys.path.insert(0, str(root.resolve()))  # before a folder that has another `lib`
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -45,14 +43,16 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
-from lib import figures, metalearning, reading, splines
-from lib.display import provenance, say, show, table
-from lib.experiments import load_parts
-from lib.intervals import interval, paired_interval
+from lib import metalearning, splines
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
-from lib.sections.ablations import ARMS, DEFAULT, FEWER
 from lib.training import Optimiser
+from notebooks.paper import sections
+from notebooks.paper.ablations.plan import ARMS, DEFAULT, FEWER
+from notebooks.paper.experiments.parts import load_parts
+from notebooks.paper.figures import looks
+from notebooks.paper.figures.display import provenance, say, show, table
+from notebooks.paper.records.intervals import interval, paired_interval
 
 # %% [markdown]
 # ## What the paper says
@@ -113,7 +113,7 @@ show(
 # ## Results
 
 # %% tags=["remove-input"]
-results = reading.results("ablations", profile, data_dir)
+results = sections.results("ablations", profile, data_dir)
 finals, everything, learning = results.frame(role="final"), results.frame(), results.frame("learn")
 done = [arm for arm in ("ReLU", *ARMS) if len(finals) and (finals.arm == arm).sum() == finals.seed.nunique()]
 if profile == "paper" and results.missing:
@@ -122,7 +122,7 @@ if profile == "paper" and results.missing:
 if done:
     where = "Full scale, from the committed records" if profile == "paper" else "**Small, computed live** (profile smoke)"
     say(
-        f"{where}: {figures.name_of(finals.data.iloc[0])} regression, one hidden layer of {finals['network.width'].iloc[0]} units, "
+        f"{where}: {looks.name_of(finals.data.iloc[0])} regression, one hidden layer of {finals['network.width'].iloc[0]} units, "
         f"{finals.steps.iloc[0]:,} steps of {finals['optimiser.name'].iloc[0]} (learning rate {finals['optimiser.lr'].iloc[0]:g}) on batches of {finals.batch.iloc[0]:,}, {finals.seed.nunique()} seeds."
     )
 
@@ -159,7 +159,7 @@ if done:
         rows.insert(2, (EQUAL, all_restarts[all_restarts.learned == of_few.idxmax()]))
     summary = pd.DataFrame([(arm, *interval(part.test_accuracy)) for arm, part in rows], columns=["arm", "mean", "half_width"])
     reference = summary.set_index("arm")["mean"]
-    words = "; ".join(f"{r.arm} {figures.plus_minus(r.mean, r.half_width)}" for r in summary.itertuples())
+    words = "; ".join(f"{r.arm} {looks.plus_minus(r.mean, r.half_width)}" for r in summary.itertuples())
     show(
         lambda: bars(summary),
         alt=f"Test accuracy in percent per arm of the ablation, with 95 % intervals over seeds: {words}.",
@@ -174,7 +174,7 @@ if done:
     to_default = {arm: paired_interval(own, by_seed[EQUAL]) for arm, own in by_seed.items() if EQUAL in by_seed and arm != EQUAL}
     table(
         pd.DataFrame(
-            [(r.arm, PAPER.get(r.arm, "—"), figures.plus_minus(r.mean, r.half_width), figures.plus_minus(*to_default[r.arm]) if r.arm in to_default else "") for r in summary.itertuples()],
+            [(r.arm, PAPER.get(r.arm, "—"), looks.plus_minus(r.mean, r.half_width), looks.plus_minus(*to_default[r.arm]) if r.arm in to_default else "") for r in summary.itertuples()],
             columns=["arm", "paper (%)", "ours (%)", f"difference to the {EQUAL} (points)"],
         ),
         caption="The paper's Tables 1 to 3 beside ours. Its ± is a standard deviation over 10 seeds, ours a 95 % interval; differences are paired by seed. "
@@ -205,7 +205,7 @@ if done:
         mean, half = to_default["first order (t = 0)"]
         say(
             "The paper's text has first order alone worse than unrolling a few steps. Here the difference of first order to $t = 5$ is "
-            f"{figures.plus_minus(mean, half)} points, so it is **{'seen' if mean + half < 0 else 'not seen'}** on this task"
+            f"{looks.plus_minus(mean, half)} points, so it is **{'seen' if mean + half < 0 else 'not seen'}** on this task"
             + (f", but restarts differ by up to {of_restart.max() - of_restart.min():.1f}" if 100 * abs(mean) < of_restart.max() - of_restart.min() else "")
             + ". A possible reason: Adam on $\\psi$ takes steps of the same "
             "size whatever the length of the gradient. It was not tested."

@@ -18,23 +18,21 @@
 # activation function?
 
 # %% tags=["set-up"]
-# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
-import importlib.util
+# In a clone this finds the repository; on Colab it fetches it and installs what Colab lacks.
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
-if importlib.util.find_spec("lib") is None:
-    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
-    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
-    if root is None:
-        root = folders[-1]
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    if "google.colab" in sys.modules:
-        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
-    sys.path.insert(0, str(root))
+folders = [Path.cwd(), *Path.cwd().parents, *map(Path, sys.path), Path.cwd() / "companion"]
+root = next((folder for folder in folders if (folder / "notebooks" / "paper" / "claims.py").is_file()), None)
+if root is None:
+    root = folders[-1]
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+if "google.colab" in sys.modules:
+    needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
+sys.path.insert(0, str(root.resolve()))  # before a folder that has another `lib`
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -47,12 +45,17 @@ from math import isfinite
 import pandas as pd
 import torch
 
-from lib import algorithmic, claims, figures_grokking, findings_grokking, headline, metalearning, reading
-from lib.display import provenance, say, show, table
-from lib.experiments import accuracy, load_parts, schedule
+from lib import metalearning
+from lib.datasets import algorithmic
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
 from lib.training import Optimiser, train
+from notebooks.paper import claims, sections
+from notebooks.paper.experiments.parts import accuracy, load_parts, schedule
+from notebooks.paper.figures.display import provenance, say, show, table
+from notebooks.paper.grokking import figures as grokking_figures
+from notebooks.paper.grokking import headline as grokking_headline
+from notebooks.paper.grokking import tables as grokking_tables
 
 # %% [markdown]
 # ## What the paper says
@@ -70,7 +73,7 @@ from lib.training import Optimiser, train
 
 # %% tags=["hide-input"]
 show(
-    lambda: figures_grokking.targets(algorithmic.TASKS),
+    lambda: grokking_figures.targets(algorithmic.TASKS),
     alt=f"{len(algorithmic.TASKS)} images, one per task, with the operands in the usual order as axes and the result as brightness: diagonal stripes for addition, finer "
     "curved or scattered patterns for products, powers and permutation groups.",
     caption=f"Target patterns of the {len(algorithmic.TASKS)} tasks (the paper's Figures 10 and 27), with the operands in the usual order. "
@@ -121,7 +124,7 @@ live = {"ReLU": curves(Activation("relu"), {}), "learned from zeros": curves(spl
 top = {arm: 100 * max(history["test_accuracy"]) for arm, history in live.items()}
 words = f"{top['learned from zeros']:.0f} % with the learned function, {top['ReLU']:.0f} % with ReLU"
 show(
-    lambda: figures_grokking.live(learned.psi["hidden"].numpy(), live),
+    lambda: grokking_figures.live(learned.psi["hidden"].numpy(), live),
     alt=f"Left: the function learned on this page, an irregular oscillation on the range from -1 to 1. Right: training (dotted) and test "
     f"accuracy (solid) over steps. The highest test accuracy is {words}.",
     caption=f"A function learned from zeros on {task} in {len(learned.history['outer'])} episodes (small, live), and its use. Highest test accuracy: "
@@ -133,7 +136,7 @@ show(
 # ## Results
 
 # %% tags=["remove-input"]
-results = reading.results("grokking", profile, data_dir)
+results = sections.results("grokking", profile, data_dir)
 finals, selection, learning = results.frame(role="final"), results.frame(role="selection"), results.frame("learn")
 complete = len(finals) > 0 and set(finals[finals.arm == "ReLU"].seed) == set(finals[finals.arm != "ReLU"].seed)
 where = "full scale, from the committed records" if profile == "paper" else "**small, computed live** (profile smoke)"
@@ -155,7 +158,7 @@ if results.missing:
 
 # %% tags=["hide-input"]
 def median_words(steps, last):
-    middle = figures_grokking.median_steps(steps)
+    middle = grokking_tables.median_steps(steps)
     return f"{middle:,.0f} steps" if isfinite(middle) else f"not within {last:,} steps"
 
 
@@ -166,28 +169,28 @@ if complete:
         medians = {arm: median_words(part.test_steps_to_95, last) for arm, part in runs.groupby("arm", sort=False)}
         words = "; ".join(f"{arm}: {median}" for arm, median in medians.items())
         show(
-            lambda runs=runs: figures_grokking.training_curves(runs),
+            lambda runs=runs: grokking_figures.training_curves(runs),
             alt=f"Accuracy over training steps on {name}, ReLU at the left, learned activation at the right, training dotted and test solid. "
             f"Median step at which the test accuracy reaches 95 %: {words}.",
             caption=f"Training and test accuracy on {name} (the paper's Figure 11); mean over {runs.seed.nunique()} seeds, band: 95 % interval. "
             f"Median step to 95 % test accuracy: {words}.",
             name="fig-curves-" + name.replace(" ", "-").replace("+", "-plus-"),
         )
-        steps = figures_grokking.steps_table(finals[finals.data == name])
+        steps = grokking_tables.steps_table(finals[finals.data == name])
         table(
             steps,
             caption=f"{name}: steps to 95 % training and 95 % test accuracy per seed, and the delay: the second divided by the first. Last column: ReLU's steps to 95 % test accuracy divided by those of the learned activation. Evaluations are in equal ratios of steps, so a number is up to "
             f"{100 * ((last) ** (1 / (finals.evaluations.iloc[0] - 1)) - 1):.0f} % too high. Where ReLU does not get there, delay and ratio are lower bounds.",
         )
-        say(figures_grokking.delay_words(finals[finals.data == name]))
+        say(grokking_tables.delay_words(finals[finals.data == name]))
     if profile == "paper":
-        say(f"**One of several conventions.** {headline.CONVENTION}")
+        say(f"**One of several conventions.** {grokking_headline.CONVENTION}")
 
 # %% tags=["remove-input"]
 if complete:
     for name in tasks:
         runs = healthy[healthy.data == name]
-        half, ends = figures_grokking.steps_to(runs, 0.5), runs[runs.arm == "ReLU"].test_accuracy_last
+        half, ends = grokking_tables.steps_to(runs, 0.5), runs[runs.arm == "ReLU"].test_accuracy_last
         if half.notna().all():
             relu, learned = (half[runs.arm == arm].median() for arm in ("ReLU", "learned from zeros"))
             say(
@@ -209,7 +212,7 @@ if complete:
     )
     for name in tasks:
         show(
-            lambda name=name: figures_grokking.each_seed(healthy[healthy.data == name]),
+            lambda name=name: grokking_figures.each_seed(healthy[healthy.data == name]),
             alt=f"Test accuracy over steps on {name}, one line per seed for ReLU and for the learned activation. {words}.",
             caption=f"Test accuracy on {name}, one line for each of {healthy.seed.nunique()} seeds. {words}. The falls that [C16](../book/claims.ipynb) speaks of are mostly in other runs: "
             "of restarts that were not selected, at other widths, with less data, with other moduli.",
@@ -230,7 +233,7 @@ if complete:
             psi, settings, spline_of = run.record.arrays["psi_hidden"], run.record.config["settings"], run.record.config["network"]["activation"]
             low, high, points = spline_of["low"], spline_of["high"], spline_of["points"]
             try:
-                found = figures_grokking.frequency_of(psi, low, high)
+                found = grokking_tables.frequency_of(psi, low, high)
                 words = f"{found.frequency:.1f} cycles per unit, {100 * found.sharpness:.0f} % of the power"
             except ValueError:  # a line: nothing was learned
                 words = "no oscillation"
@@ -240,7 +243,7 @@ if complete:
             panels.append((f"{title}: {words}", psi, run.key in chosen))
             rows.append([title, points, settings["unroll"], settings["outer"]["lr"], run.episodes, run.best_episode, words, merit])
         show(
-            lambda panels=panels, low=low, high=high: figures_grokking.functions(panels, low, high),
+            lambda panels=panels, low=low, high=high: grokking_figures.functions(panels, low, high),
             alt=f"Functions learned from zeros on {name}, one row per restart, the whole range at the left and the middle enlarged at the right. "
             + "; ".join(title for title, _, _ in panels)
             + ".",
@@ -256,7 +259,7 @@ if complete:
 # The same learned function, used at other widths and with fewer of the training pairs; it was learned at one width, with all training pairs.
 
 # %% tags=["hide-input"]
-setting = findings_grokking.settings_table(results)
+setting = grokking_tables.settings_table(results)
 if len(setting) and "sweep" not in results.lacking:
     base = finals.iloc[0]
     width, pairs = int(base["network.width"]), 0.8
@@ -269,7 +272,7 @@ if len(setting) and "sweep" not in results.lacking:
         for row in setting[["width", "pairs", "ReLU", "learned from zeros"]].itertuples()
     )
     show(
-        lambda: figures_grokking.settings(setting, width, pairs),
+        lambda: grokking_figures.settings(setting, width, pairs),
         alt=f"Median steps to 95 % test accuracy, ReLU and learned activation, against width (left) and part of the pairs (right). {words}.",
         caption=f"The learned activation gets to 95 % test accuracy sooner than ReLU in {sooner} of {len(setting)} settings"
         + (f", and in {neither} neither gets there" if neither else "")
@@ -304,17 +307,17 @@ if len(others) and "modulus" not in results.lacking:
             low, high, psi = spline_of["low"], spline_of["high"], record.arrays["psi_hidden"]
             limit = ""
             try:
-                found = figures_grokking.frequency_of(psi, low, high)
+                found = grokking_tables.frequency_of(psi, low, high)
                 frequency, power = f"{found.frequency:.1f}", f"{100 * found.sharpness:.1f}"
-                limit = " (limit)" if findings_grokking.set_by_control_points(record) else ""
+                limit = " (limit)" if grokking_tables.set_by_control_points(record) else ""
             except ValueError:  # a line: nothing was learned
                 frequency, power = "no oscillation", "—"
             row[6:] = [frequency + limit, power]
             row[5] = f"{record.numbers['best_episode']} of {record.numbers['episodes']}"
-            panels.append((f"{name}: {frequency} cycles per unit{limit}{findings_grokking.hardly_learned(record)}", psi, True))
+            panels.append((f"{name}: {frequency} cycles per unit{limit}{grokking_tables.hardly_learned(record)}", psi, True))
         rows.append(row)
     show(
-        lambda: figures_grokking.functions(panels, low, high),
+        lambda: grokking_figures.functions(panels, low, high),
         alt="Learned functions for addition with several moduli, one row each, the whole range at the left and the middle enlarged at the right. "
         + "; ".join(title for title, _, _ in panels) + ".",
         caption="Functions learned from zeros for addition with several moduli, the selected restart of each (the paper's Figure 12). Dots: control points; “limit”: the highest frequency that they can show. "
@@ -333,7 +336,7 @@ else:
 # ## Against the paper
 
 # %% tags=["remove-input"]
-say(claims.section("grokking", reading.reader(profile, data_dir, grokking=results)))
+say(claims.section("grokking", sections.reader(profile, data_dir, grokking=results)))
 
 # %% [markdown]
 # ## What differs from the paper, and why

@@ -17,23 +17,21 @@
 # Which activation function does image classification want, and does it matter?
 
 # %% tags=["set-up"]
-# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
-import importlib.util
+# In a clone this finds the repository; on Colab it fetches it and installs what Colab lacks.
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
-if importlib.util.find_spec("lib") is None:
-    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
-    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
-    if root is None:
-        root = folders[-1]
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    if "google.colab" in sys.modules:
-        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
-    sys.path.insert(0, str(root))
+folders = [Path.cwd(), *Path.cwd().parents, *map(Path, sys.path), Path.cwd() / "companion"]
+root = next((folder for folder in folders if (folder / "notebooks" / "paper" / "claims.py").is_file()), None)
+if root is None:
+    root = folders[-1]
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+if "google.colab" in sys.modules:
+    needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
+sys.path.insert(0, str(root.resolve()))  # before a folder that has another `lib`
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -45,12 +43,15 @@ import pandas as pd
 import torch
 from matplotlib import pyplot as plt
 
-from lib import figures, image_pages, metalearning, reading, splines
-from lib.display import provenance, say, show, table
-from lib.experiments import LOSS_OF, load_parts
+from lib import metalearning, splines
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
 from lib.training import Optimiser, train
+from notebooks.paper import sections
+from notebooks.paper.experiments.parts import LOSS_OF, load_parts
+from notebooks.paper.figures import looks
+from notebooks.paper.figures.display import provenance, say, show, table
+from notebooks.paper.images import page as images_page
 
 # %% [markdown]
 # ## What the paper says
@@ -85,7 +86,7 @@ def live_figure():
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8))
     grid = splines.grid(50, -5, 5)
     for init, arm in {"relu": "learned from ReLU", "zeros": "learned from zeros"}.items():
-        colour, _, line = figures.ARMS[arm]
+        colour, _, line = looks.ARMS[arm]
         left.plot(grid, learned[init].psi["hidden"], color=colour, linestyle=line, label=arm)
         right.plot(learned[init].history["outer"], color=colour, linestyle=line, label=arm)
     left.set(xlabel="pre-activation $z$", ylabel="$g(z)$", title="the learned functions")
@@ -110,7 +111,7 @@ show(
 # Used as fixed activations in a fresh, wider network:
 
 # %% tags=["hide-input"]
-from lib.experiments import accuracy
+from notebooks.paper.experiments.parts import accuracy
 
 rows = []
 arms = {
@@ -137,8 +138,8 @@ table(pd.DataFrame(rows, columns=["activation", "test accuracy (%)", "best step"
 # ## Results
 
 # %% tags=["remove-input"]
-results = reading.results("images", profile, data_dir)
-image_pages.scope(results, profile)
+results = sections.results("images", profile, data_dir)
+images_page.scope(results, profile)
 
 # %% [markdown]
 # ### The optimiser, tuned with ReLU
@@ -148,19 +149,19 @@ image_pages.scope(results, profile)
 # activation does; for [regression](regression.ipynb) the comparison is made with plain gradient descent as well.
 
 # %% tags=["remove-input"]
-image_pages.optimisers(results)
+images_page.optimisers(results)
 
 # %% [markdown]
 # ### Accuracy
 
 # %% tags=["remove-input"]
-image_pages.accuracies("images", results)
+images_page.accuracies("images", results)
 
 # %% [markdown]
 # ### The learned functions
 
 # %% tags=["remove-input"]
-image_pages.functions("images", results)
+images_page.functions("images", results)
 
 # %% [markdown]
 # ### Accuracy against complexity
@@ -170,7 +171,7 @@ image_pages.functions("images", results)
 # training points of different classes.
 
 # %% tags=["remove-input"]
-image_pages.complexity("images", results)
+images_page.complexity("images", results)
 
 # %% [markdown]
 # ### Other depths
@@ -178,7 +179,7 @@ image_pages.complexity("images", results)
 # The same activations in deeper, residual networks; and, with two hidden layers, one activation learned for each layer.
 
 # %% tags=["remove-input"]
-image_pages.depths("images", results)
+images_page.depths("images", results)
 
 # %% [markdown]
 # ## Against the paper
@@ -186,12 +187,12 @@ image_pages.depths("images", results)
 # The paper shows Figure 2a as a plot without numbers. Its text says (Section 3.1): “Differences are small. The learned activations only improve slightly on svhn and cifar.”
 
 # %% tags=["remove-input"]
-image_pages.gains(results, "cifar10")
+images_page.gains(results, "cifar10")
 
 # %% tags=["remove-input"]
-from lib import claims
+from notebooks.paper import claims
 
-say(claims.section("images", reading.reader(profile, data_dir, images=results)))
+say(claims.section("images", sections.reader(profile, data_dir, images=results)))
 
 # %% [markdown]
 # ## What differs from the paper, and why

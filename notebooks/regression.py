@@ -17,23 +17,21 @@
 # The same images, but the network must output the class number itself. Is the ReLU still a good choice?
 
 # %% tags=["set-up"]
-# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
-import importlib.util
+# In a clone this finds the repository; on Colab it fetches it and installs what Colab lacks.
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
-if importlib.util.find_spec("lib") is None:
-    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
-    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
-    if root is None:
-        root = folders[-1]
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    if "google.colab" in sys.modules:
-        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
-    sys.path.insert(0, str(root))
+folders = [Path.cwd(), *Path.cwd().parents, *map(Path, sys.path), Path.cwd() / "companion"]
+root = next((folder for folder in folders if (folder / "notebooks" / "paper" / "claims.py").is_file()), None)
+if root is None:
+    root = folders[-1]
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+if "google.colab" in sys.modules:
+    needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
+sys.path.insert(0, str(root.resolve()))  # before a folder that has another `lib`
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -45,14 +43,17 @@ import pandas as pd
 import torch
 from matplotlib import pyplot as plt
 
-from lib import figures, image_pages, metalearning, reading, splines
-from lib.display import provenance, say, show, table
-from lib.experiments import LOSS_OF, load_parts
-from lib.intervals import paired_interval
+from lib import metalearning, splines
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
-from lib.sections.ablations import DEFAULT
 from lib.training import Optimiser, train
+from notebooks.paper import sections
+from notebooks.paper.ablations.plan import DEFAULT
+from notebooks.paper.experiments.parts import LOSS_OF, load_parts
+from notebooks.paper.figures import looks
+from notebooks.paper.figures.display import provenance, say, show, table
+from notebooks.paper.images import page as images_page
+from notebooks.paper.records.intervals import paired_interval
 
 # %% [markdown]
 # ## What the paper says
@@ -86,7 +87,7 @@ def live_figure():
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8))
     grid = splines.grid(50, -5, 5)
     for init, arm in {"relu": "learned from ReLU", "zeros": "learned from zeros"}.items():
-        colour, _, line = figures.ARMS[arm]
+        colour, _, line = looks.ARMS[arm]
         left.plot(grid, learned[init].psi["hidden"], color=colour, linestyle=line, label=arm)
         right.plot(learned[init].history["outer"], color=colour, linestyle=line, label=arm)
     left.set(xlabel="pre-activation $z$", ylabel="$g(z)$", title="the learned functions")
@@ -111,7 +112,7 @@ show(
 # Used as fixed activations in a fresh, wider network:
 
 # %% tags=["hide-input"]
-from lib.experiments import accuracy
+from notebooks.paper.experiments.parts import accuracy
 
 rows = []
 arms = {
@@ -138,8 +139,8 @@ table(pd.DataFrame(rows, columns=["activation", "test accuracy (%)", "best step"
 # ## Results
 
 # %% tags=["remove-input"]
-results = reading.results("regression", profile, data_dir)
-image_pages.scope(results, profile)
+results = sections.results("regression", profile, data_dir)
+images_page.scope(results, profile)
 
 # %% [markdown]
 # ### The optimiser, tuned with ReLU
@@ -149,20 +150,20 @@ image_pages.scope(results, profile)
 # whole comparison is made with both (on CIFAR-10 with the tuned one only), because the choice of the optimiser moves the accuracy more than the activation does.
 
 # %% tags=["remove-input"]
-image_pages.optimisers(results)
+images_page.optimisers(results)
 
 # %% [markdown]
 # ### Accuracy
 
 # %% tags=["remove-input"]
-image_pages.accuracies("regression", results)
-image_pages.starts(results)
+images_page.accuracies("regression", results)
+images_page.starts(results)
 
 # %% [markdown]
 # ### The learned functions
 
 # %% tags=["remove-input"]
-image_pages.functions("regression", results)
+images_page.functions("regression", results)
 
 # %% [markdown]
 # ### Accuracy against complexity
@@ -172,7 +173,7 @@ image_pages.functions("regression", results)
 # training points of different classes.
 
 # %% tags=["remove-input"]
-image_pages.complexity("regression", results)
+images_page.complexity("regression", results)
 
 # %% [markdown]
 # ### Other depths
@@ -180,7 +181,7 @@ image_pages.complexity("regression", results)
 # The same activations in deeper, residual networks; and, with two hidden layers, one activation learned for each layer.
 
 # %% tags=["remove-input"]
-image_pages.depths("regression", results)
+images_page.depths("regression", results)
 
 # %% [markdown]
 # ### Would something else have done as well?
@@ -190,7 +191,7 @@ image_pages.depths("regression", results)
 # each of them took of time is said below: a gain that survives was tested against a search of that cost.
 
 # %% tags=["remove-input"]
-image_pages.controls("regression", results)
+images_page.controls("regression", results)
 
 # %% [markdown]
 # ## Against the paper
@@ -200,16 +201,16 @@ image_pages.controls("regression", results)
 
 # %% tags=["remove-input"]
 if profile == "paper":
-    image_pages.baselines(results, reading.results("transfer", profile, data_dir).frame(role="final"))
+    images_page.baselines(results, sections.results("transfer", profile, data_dir).frame(role="final"))
 
 # %% tags=["remove-input"]
-from lib import claims
+from notebooks.paper import claims
 
-say(claims.section("regression", reading.reader(profile, data_dir, regression=results)))
+say(claims.section("regression", sections.reader(profile, data_dir, regression=results)))
 
 # %% tags=["remove-input"]
 if profile == "paper":
-    other = reading.results("ablations", profile).frame()
+    other = sections.results("ablations", profile).frame()
     relu, zeros = (other[(other.arm == arm) & other.role.isin(["final", "other restart"])] for arm in ("ReLU", DEFAULT))
     if len(relu) and (zeros.role == "other restart").any():
         reference = relu.set_index("seed").test_accuracy.sort_index()
@@ -218,8 +219,8 @@ if profile == "paper":
         restarts = zeros.groupby("learned").test_accuracy.mean()
         apart, gap = restarts.max() - restarts.min(), gains[0].mean
         say(
-            f"The [ablations](ablations.ipynb) make the same comparison on {figures.name_of(relu.data.iloc[0])} with batches of {relu.batch.iloc[0]:,}, and there an activation learned from "
-            f"zeros is above ReLU: the best of {zeros.learned.nunique()} restarts by {figures.plus_minus(*gains[0])} points, their average by {figures.plus_minus(*gains[1])}. "
+            f"The [ablations](ablations.ipynb) make the same comparison on {looks.name_of(relu.data.iloc[0])} with batches of {relu.batch.iloc[0]:,}, and there an activation learned from "
+            f"zeros is above ReLU: the best of {zeros.learned.nunique()} restarts by {looks.plus_minus(*gains[0])} points, their average by {looks.plus_minus(*gains[1])}. "
             f"Batches, and what the restarts differ in, are not those of the runs above; and restarts that are equal but for their seed lie up to {100 * apart:.1f} points apart"
             + (", more than the best of them gains." if apart > gap else ".")
         )

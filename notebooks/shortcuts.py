@@ -17,23 +17,21 @@
 # Two features predict the label. Which one does the network use, and can its activation function decide?
 
 # %% tags=["set-up"]
-# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
-import importlib.util
+# In a clone this finds the repository; on Colab it fetches it and installs what Colab lacks.
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
-if importlib.util.find_spec("lib") is None:
-    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
-    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
-    if root is None:
-        root = folders[-1]
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    if "google.colab" in sys.modules:
-        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
-    sys.path.insert(0, str(root))
+folders = [Path.cwd(), *Path.cwd().parents, *map(Path, sys.path), Path.cwd() / "companion"]
+root = next((folder for folder in folders if (folder / "notebooks" / "paper" / "claims.py").is_file()), None)
+if root is None:
+    root = folders[-1]
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+if "google.colab" in sys.modules:
+    needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
+sys.path.insert(0, str(root.resolve()))  # before a folder that has another `lib`
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -46,16 +44,20 @@ import pandas as pd
 import torch
 from matplotlib import pyplot as plt
 
-from lib import claims, metalearning, metrics, reading, splines
-from lib import figures_shortcuts as figures
-from lib.collage_experiments import TILES, validation_halves
-from lib.collages import collage
-from lib.curves import activation_distance
-from lib.display import provenance, say, show, table
+from lib import metalearning, metrics, splines
+from lib.datasets.collages import collage
 from lib.metalearning import Settings, Task
+from lib.metrics.similarity import activation_distance
 from lib.networks import Activation, Network
-from lib.sections.shortcuts import BY_HAND, LEARNED, RELU
 from lib.training import Optimiser, train
+from notebooks.paper import claims, sections
+from notebooks.paper.experiments.collage import TILES, validation_halves
+from notebooks.paper.figures import looks
+from notebooks.paper.figures.display import provenance, say, show, table
+from notebooks.paper.records import intervals
+from notebooks.paper.shortcuts import figures as shortcuts_figures
+from notebooks.paper.shortcuts import tables as shortcuts_tables
+from notebooks.paper.shortcuts.plan import BY_HAND, LEARNED, RELU
 
 # %% [markdown]
 # ## What the paper says
@@ -94,7 +96,7 @@ labels = [
     for name, (_, y) in sets.items() for i in shown
 ]  # fmt: skip
 show(
-    lambda: figures.examples(pictures, labels),
+    lambda: shortcuts_figures.examples(pictures, labels),
     alt="Eight collages of two digits, a clean one above a noisy one. In the four training collages both digits are of the "
     "class; in the four test collages only the lower, noisy digit is, and the upper one is of a random class.",
     caption="Collages. In training both tiles show the class. In the test set of the second tile only the lower one does.",
@@ -129,9 +131,9 @@ def live_figure():
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.6))
     grid = splines.grid(spline.points, spline.low, spline.high)
     for arm, history in live.items():
-        colour, marker, line = figures.ARMS[arm]
+        colour, marker, line = shortcuts_figures.ARMS[arm]
         values = torch.relu(grid) if arm == RELU else learned[next(t for t in TILES if LEARNED[t] == arm)].psi["hidden"]
-        left.plot(grid, values, color=colour, linestyle=line, label=figures.arm_name(arm, PAIR))
+        left.plot(grid, values, color=colour, linestyle=line, label=shortcuts_tables.arm_name(arm, PAIR))
         x, y = 100 * np.array(history["first"]), 100 * np.array(history["second"])
         right.plot(x, y, color=colour, linestyle=line)
         right.plot(x[-1], y[-1], marker, color=colour, markersize=7, fillstyle="none", markeredgewidth=2)
@@ -146,7 +148,7 @@ def live_figure():
 
 
 ends = "; ".join(
-    f"{figures.arm_name(arm, PAIR)} {100 * history['first'][-1]:.0f} % and {100 * history['second'][-1]:.0f} %"
+    f"{shortcuts_tables.arm_name(arm, PAIR)} {100 * history['first'][-1]:.0f} % and {100 * history['second'][-1]:.0f} %"
     for arm, history in live.items()
 )
 show(
@@ -164,16 +166,16 @@ show(
 # ## Results
 
 # %% tags=["remove-input"]
-results = reading.results("shortcuts", profile, data_dir)
-final, upper = figures.runs(results, "final"), figures.runs(results, "upper bound")
+results = sections.results("shortcuts", profile, data_dir)
+final, upper = shortcuts_tables.runs(results, "final"), shortcuts_tables.runs(results, "upper bound")
 learning = results.frame("learn_collage")
 complete = bool(not results.missing and len(final))
 pairs = list(dict.fromkeys(final.pair)) if complete else []
 where = "from the committed records, scaled down as follows" if profile == "paper" else "**small, computed live** (profile smoke)"
 if complete:
-    wording = ", ".join(" above ".join(figures.names(pair).values()) for pair in pairs)
+    wording = ", ".join(" above ".join(shortcuts_tables.names(pair).values()) for pair in pairs)
     rows = "grey tiles of half the resolution" if final.half.all() else "tiles at their full resolution"
-    lengths = ", ".join(f"{n:,} steps {figures.normalisation(s)}" for s, n in final.groupby("spectral").steps.first().items())
+    lengths = ", ".join(f"{n:,} steps {shortcuts_tables.normalisation(s)}" for s, n in final.groupby("spectral").steps.first().items())
     say(
         f"These results are {where}: {wording} ({rows}); one hidden layer of {final['network.width'].iloc[0]} units, SGD with "
         f"learning rate {final['optimiser.lr'].iloc[0]:g} and batch {final.batch.iloc[0]:,}, {lengths}; {final.seed.nunique()} seeds, each "
@@ -193,19 +195,19 @@ def words(pair, number, arms):
     parts = []
     for spectral, part in final[final.pair == pair].groupby("spectral"):
         values = ", ".join(
-            f"{figures.arm_name(arm, pair)} {figures.plus_minus(*figures.interval(part[part.arm == arm][number]))}"
+            f"{shortcuts_tables.arm_name(arm, pair)} {looks.plus_minus(*intervals.interval(part[part.arm == arm][number]))}"
             for arm in arms
             if (part.arm == arm).any()
         )
-        parts.append(f"{figures.normalisation(spectral)}: {values}")
+        parts.append(f"{shortcuts_tables.normalisation(spectral)}: {values}")
     return "; ".join(parts)
 
 
 for pair in pairs:
-    tile = figures.names(pair)
+    tile = shortcuts_tables.names(pair)
     ends = words(pair, "last_second", [RELU, *LEARNED.values()])
     show(
-        lambda pair=pair: figures.trajectories(final, upper, pair),
+        lambda pair=pair: shortcuts_figures.trajectories(final, upper, pair),
         alt=f"Paths of training in the plane of the accuracies on {tile['first']} and {tile['second']}, for ReLU and both learned "
         f"activations. At the last step, accuracy on {tile['second']} in %: {ends}.",
         caption=f"Accuracy on {tile['first']} and on {tile['second']} during training on ambiguous collages: thin lines are seeds, thick ones their mean, from the dot to the open marker at the last step. Chance is 10 %. At the last "
@@ -226,10 +228,10 @@ for pair in pairs:
 
 # %% tags=["hide-input"]
 for pair in pairs:
-    tile = figures.names(pair)
-    stopped = words(pair, "by_second_second", figures.ARMS)
+    tile = shortcuts_tables.names(pair)
+    stopped = words(pair, "by_second_second", shortcuts_figures.ARMS)
     show(
-        lambda pair=pair: figures.reliance(final, upper, pair),
+        lambda pair=pair: shortcuts_figures.reliance(final, upper, pair),
         alt=f"Accuracy on {tile['second']} per activation, stopped early for it (filled) and at the last step (open), with the upper bound "
         f"and chance. With early stopping in %: {stopped}.",
         caption=f"Accuracy on {tile['second']}: filled markers with early stopping for this tile, open ones at the last step; bars are 95 % intervals over "
@@ -238,7 +240,7 @@ for pair in pairs:
     )
 if complete:
     table(
-        figures.comparison(final, upper),
+        shortcuts_figures.comparison(final, upper),
         caption="Test accuracy in % with 95 % intervals over seeds: on each tile, stopped early for it and at the last step.",
         name="tab-shortcuts",
     )
@@ -249,14 +251,14 @@ if complete:
 # %% tags=["remove-input"]
 if complete:
     gains = {
-        (pair, spectral, tile, arm): figures.gain(part, arm, f"by_{tile}_{tile}")
+        (pair, spectral, tile, arm): shortcuts_tables.gain(part, arm, f"by_{tile}_{tile}")
         for (pair, spectral), part in final.groupby(["pair", "spectral"], sort=False)
         for tile in TILES
         for arm in (LEARNED[tile], BY_HAND[tile])
         if (part.arm == arm).any()
     }
     rows = [
-        [" / ".join(figures.names(pair).values()), figures.normalisation(spectral), figures.arm_name(arm, pair), figures.plus_minus(*gain)]
+        [" / ".join(shortcuts_tables.names(pair).values()), shortcuts_tables.normalisation(spectral), shortcuts_tables.arm_name(arm, pair), looks.plus_minus(*gain)]
         for (pair, spectral, _, arm), gain in gains.items()
     ]
     table(
@@ -269,7 +271,7 @@ if complete:
         compared = {key: gain for key, gain in learned.items() if (*key[:3], BY_HAND[key[2]]) in gains}
         ahead = sum(gains[*key[:3], BY_HAND[key[2]]].mean > gain.mean for key, gain in compared.items())
         say(
-            f"On {' / '.join(figures.names(pair).values())}, {steered} of {len(learned)} learned activations raise the accuracy of their tile over ReLU's with 95 % confidence, and a hand-made one does "
+            f"On {' / '.join(shortcuts_tables.names(pair).values())}, {steered} of {len(learned)} learned activations raise the accuracy of their tile over ReLU's with 95 % confidence, and a hand-made one does "
             f"better on average in {ahead} of {len(compared)} cases."
         )
         sides = []
@@ -278,7 +280,7 @@ if complete:
                 for tile, arm in LEARNED.items():
                     other = next(name for name in LEARNED.values() if name != arm)
                     if {arm, other} <= set(part.arm):
-                        over = figures.gain(part, arm, f"by_{tile}_{tile}" if when == "by" else f"last_{tile}", other)
+                        over = shortcuts_tables.gain(part, arm, f"by_{tile}_{tile}" if when == "by" else f"last_{tile}", other)
                         sides.append((when, np.sign(over.mean) * (abs(over.mean) > over.half_width)))
         count = {(when, side): sides.count((when, side)) for when in ("by", "last") for side in (1, -1)}
         n = len(sides) // 2
@@ -290,7 +292,7 @@ if complete:
     say(
         "The hand-made activations that were chosen: "
         + "; ".join(
-            f"{' / '.join(figures.names(r.pair).values())} {figures.normalisation(r.spectral)}, {figures.arm_name(r.arm, r.pair)}: {name}"
+            f"{' / '.join(shortcuts_tables.names(r.pair).values())} {shortcuts_tables.normalisation(r.spectral)}, {shortcuts_tables.arm_name(r.arm, r.pair)}: {name}"
             + (f" (slope {alpha:g})" if name == "sine" else "")
             for r, name, alpha in zip(hand.itertuples(), hand["network.activation.name"], hand["network.activation.alpha"], strict=True)
         )
@@ -302,22 +304,22 @@ if complete:
 
 # %% tags=["hide-input"]
 if complete:
-    panels = figures.functions(results)
-    known, used = {record.key: record for record in results.records}, figures.runs(results, "final")
+    panels = shortcuts_figures.functions(results)
+    known, used = {record.key: record for record in results.records}, shortcuts_tables.runs(results, "final")
     used = used[used.learned != ""].drop_duplicates("learned")
     from_zeros = [
-        f"{arm} on {' / '.join(figures.names(pair).values())} {figures.normalisation(spectral)}"
+        f"{arm} on {' / '.join(shortcuts_tables.names(pair).values())} {shortcuts_tables.normalisation(spectral)}"
         for pair, spectral, arm, key in zip(used.pair, used.spectral, used.arm, used.learned, strict=True)
         if known[key].config["settings"]["init"] == "zeros"
     ]
     starts = f"They started from it, except from zeros: {', '.join(from_zeros)}" if from_zeros else "They started from it"
     apart = "; ".join(
-        f"{' / '.join(figures.names(pair).values())} {figures.normalisation(spectral)}, "
+        f"{' / '.join(shortcuts_tables.names(pair).values())} {shortcuts_tables.normalisation(spectral)}, "
         + ", ".join(f"{arm} {activation_distance(splines.grid(len(psi), low, high), torch.as_tensor(psi), torch.relu).distance:.2f}" for arm, psi in curves)
         for pair, spectral, curves, low, high in panels
     )
     show(
-        lambda: figures.activations(panels),
+        lambda: shortcuts_figures.activations(panels),
         alt="The activation functions learned for the first and for the second tile, one panel per pair of datasets and kind of "
         "weights, with ReLU dotted.",
         caption=f"The learned activations that the final runs use; ReLU is dotted. {starts}. Distance from ReLU after the best scale, shift and input scale (0 is equality, 1 no better than "
@@ -332,7 +334,7 @@ if complete:
 # claims are settled by these rules.
 
 # %% tags=["remove-input"]
-say(claims.section("shortcuts", reading.reader(profile, data_dir, shortcuts=results)))
+say(claims.section("shortcuts", sections.reader(profile, data_dir, shortcuts=results)))
 
 # %% [markdown]
 # ## What differs from the paper, and why

@@ -18,23 +18,21 @@
 # {term}`learned activation` close the gap?
 
 # %% tags=["set-up"]
-# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
-import importlib.util
+# In a clone this finds the repository; on Colab it fetches it and installs what Colab lacks.
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
-if importlib.util.find_spec("lib") is None:
-    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
-    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
-    if root is None:
-        root = folders[-1]
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    if "google.colab" in sys.modules:
-        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
-    sys.path.insert(0, str(root))
+folders = [Path.cwd(), *Path.cwd().parents, *map(Path, sys.path), Path.cwd() / "companion"]
+root = next((folder for folder in folders if (folder / "notebooks" / "paper" / "claims.py").is_file()), None)
+if root is None:
+    root = folders[-1]
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+if "google.colab" in sys.modules:
+    needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
+sys.path.insert(0, str(root.resolve()))  # before a folder that has another `lib`
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -69,26 +67,22 @@ import pandas as pd
 import torch
 from matplotlib import pyplot as plt
 
-from lib import (
-    datasets,
-    experiments,
-    figures,
-    figures_method,
-    figures_panels,
-    landscapes,
-    metalearning,
-    planes,
-    reading,
-    sources,
-    tabular,
-)
-from lib import figures_tabular as plots
-from lib.display import provenance, say, show, table
-from lib.intervals import interval, spearman
+from lib import datasets, metalearning
+from lib.datasets import catalogue
+from lib.metrics import landscapes
 from lib.networks import Activation, Network
-from lib.sections.tabular import INPUTS, ZEROS
-from lib.sections.tabular_plans import PLANS
 from lib.training import Optimiser, train
+from notebooks.paper import sections
+from notebooks.paper.experiments import panels
+from notebooks.paper.experiments import parts as experiments
+from notebooks.paper.figures import looks, method
+from notebooks.paper.figures import plots as figures
+from notebooks.paper.figures.display import provenance, say, show, table
+from notebooks.paper.records.intervals import interval, spearman
+from notebooks.paper.tabular import figures as plots
+from notebooks.paper.tabular import panels as tabular_panels
+from notebooks.paper.tabular import tables as tabular_tables
+from notebooks.paper.tabular.plan import INPUTS, PLANS, ZEROS
 
 
 def learn_inputs(data, seed):
@@ -111,7 +105,7 @@ values = learned.psi["input"].numpy()
 moved = np.abs(values - np.linspace(-1, 1, values.shape[1])).max(axis=1)
 most = np.argsort(-moved)[:4]
 show(
-    lambda: figures_panels.input_functions(values[most], [f"column {i}" for i in most]),
+    lambda: tabular_panels.input_functions(values[most], [f"column {i}" for i in most]),
     alt=f"Four panels, one for each of the columns of breast_cancer whose function moved most: the learned input function against the scaled input, "
     f"beside the identity that it started from. The largest distance from the identity is {moved.max():.2f}.",
     caption="Live: input activations learned in seconds (solid) from the identity (dotted), for the four columns that moved most.",
@@ -133,15 +127,15 @@ def fit(network, psi):
 
 
 models = {"ReLU": fit(replace(network, input_activation=None), {}), INPUTS: fit(network, learned.psi)}
-places = planes.slice_places(parts, 30, seed)
+places = panels.slice_places(parts, 30, seed)
 
 
 def along(f, points):
     """Share of the gradient along an axis, for each slice; slices are smoothed by two of their points along a side."""
-    return np.array([planes.axis_aligned(landscapes.axis_slice(f, *place, points)[1][:, :, 0]) for place in places])
+    return np.array([panels.axis_aligned(landscapes.axis_slice(f, *place, points)[1][:, :, 0]) for place in places])
 
 
-fine, coarse = ({arm: along(f, points) for arm, (_, f) in models.items()} for points in (planes.COARSE, planes.COARSE // 2))
+fine, coarse = ({arm: along(f, points) for arm, (_, f) in models.items()} for points in (panels.COARSE, panels.COARSE // 2))
 typical = int(np.argmin(np.abs(fine["ReLU"] - fine["ReLU"].mean())))  # the slice where ReLU's share is about its mean
 point, columns = places[typical]
 slices = {arm: landscapes.axis_slice(f, point, columns)[1][:, :, 0] for arm, (_, f) in models.items()}
@@ -157,7 +151,7 @@ def draw():
     return figure
 
 
-chance = 8 * planes.NEAR_AXIS / (2 * np.pi)
+chance = 8 * panels.NEAR_AXIS / (2 * np.pi)
 show(
     draw,
     alt=f"Two images: the output of the network over columns {columns[0]} and {columns[1]} of breast_cancer. With ReLU alone it changes smoothly; with learned input "
@@ -211,8 +205,8 @@ show(
 # ## Results
 
 # %% tags=["remove-input"]
-results = reading.results("tabular", profile, data_dir)
-main = tabular.comparison(results)
+results = sections.results("tabular", profile, data_dir)
+main = tabular_tables.comparison(results)
 names = list(main.data.unique()) if len(main) else []
 wanted = PLANS[profile].datasets
 if profile == "smoke":
@@ -239,9 +233,9 @@ if names:
 
 # %% tags=["remove-input"]
 if names:
-    average = tabular.averages(main)
+    average = tabular_tables.averages(main)
     by_arm = average.set_index("arm")
-    best = tabular.best_learned(main)  # by validation rows
+    best = tabular_tables.best_learned(main)  # by validation rows
     summary = "; ".join(f"{plots.label(row.arm)} {100 * row.gain:+.1f}" for row in average.itertuples() if row.arm != "ReLU")
     several = "" if len(names) == 1 else ", with the 95 % interval over datasets"
     show(
@@ -249,7 +243,7 @@ if names:
         alt=f"Difference of test accuracy to ReLU for each model type, in points, a mark per dataset and their mean. Means: {summary}.",
         caption=f"Model types against a ReLU network on {len(names)} table{'s' * (len(names) > 1)}, {seeds} seeds each: thin marks are datasets, "
         f"large marks their mean{several}. The best of the learned activations: {plots.label(best)} ({100 * by_arm.gain[best]:+.1f} points); "
-        f"boosted trees are at {100 * by_arm.gain[tabular.TREES]:+.1f}. Compare with Figure 5 of the paper.",
+        f"boosted trees are at {100 * by_arm.gain[tabular_tables.TREES]:+.1f}. Compare with Figure 5 of the paper.",
         name="fig-tabular-types",
         data=main,
     )
@@ -274,7 +268,7 @@ for data in names:
 if names:
     means = main.pivot(index="data", columns="arm", values="mean")
     ranking = (
-        f"Boosted trees are best on {int((means.idxmax(axis=1) == tabular.TREES).sum())} of {len(names)} tables, {plots.label(best)} above ReLU on {int((means[best] > means['ReLU']).sum())}; "
+        f"Boosted trees are best on {int((means.idxmax(axis=1) == tabular_tables.TREES).sum())} of {len(names)} tables, {plots.label(best)} above ReLU on {int((means[best] > means['ReLU']).sum())}; "
         f"ReLU is below the linear model on {int((means['ReLU'] < means['linear']).sum())}"
     )
     show(
@@ -283,9 +277,9 @@ if names:
         caption=f"Test accuracy on each table, sorted by the best model. {ranking}. Compare with Figure 20 of the paper.",
     )
     cells = main.assign(
-        cell=[figures.plus_minus(r.mean, r.half_width) if r.n > 1 else f"{100 * r.mean:.1f}" for r in main.itertuples()],
+        cell=[looks.plus_minus(r.mean, r.half_width) if r.n > 1 else f"{100 * r.mean:.1f}" for r in main.itertuples()],
     )
-    shown = cells.pivot(index="data", columns="arm", values="cell").reindex(index=names, columns=list(tabular.ORDER)).fillna("diverged")
+    shown = cells.pivot(index="data", columns="arm", values="cell").reindex(index=names, columns=list(tabular_tables.ORDER)).fillna("diverged")
     depths = main.pivot(index="data", columns="arm", values="depth").reindex(names)
     shown["layers (ReLU / IAFs)"] = [f"{depths['ReLU'][d]:.0f} / {depths[INPUTS][d]:.0f}" if INPUTS in depths and depths[INPUTS][d] > 0 else "" for d in names]
     table(
@@ -299,14 +293,14 @@ if names:
 
 # %% tags=["remove-input"]
 if names:
-    points = tabular.evaluations(results, names)
-    compared = tabular.at_best_depth(results.frame(role="final"))
+    points = tabular_tables.evaluations(results, names)
+    compared = tabular_tables.at_best_depth(results.frame(role="final"))
 
     def gap_of(arm):
         runs = compared[(compared.arm == arm) & compared.data.isin(names)]
         return 100 * (runs.train_accuracy - runs.test_accuracy).mean()
 
-    complexities = tabular.best_complexities(results, names)
+    complexities = tabular_tables.best_complexities(results, names)
     ratios = complexities.ratio
     extremes = f"between {ratios.min():.1f} ({ratios.idxmin()}) and {ratios.max():.1f} ({ratios.idxmax()}) times the total variation of ReLU"
     ahead = f"Training is ahead of test by {gap_of('ReLU'):.1f} points with ReLU and by {gap_of(best):.1f} with {plots.label(best)}"
@@ -333,12 +327,12 @@ else:
 # definition was chosen on such networks, is on the page on the [method](../book/method.ipynb).
 
 # %% tags=["remove-input"]
-measured = tabular.measures(results)
+measured = tabular_tables.measures(results)
 if len(measured) > 3:
     agreement = spearman(measured.tv, measured.fourier)
     interval_words = f"{agreement.value:.2f} [{agreement.low:.2f}, {agreement.high:.2f}]"
     show(
-        lambda: figures_method.measures(measured.alpha, measured.tv, measured.fourier),
+        lambda: method.measures(measured.alpha, measured.tv, measured.fourier),
         alt=f"Mean frequency against total variation of {len(measured)} networks with tanh of growing slope on {measured.data.iloc[0]}. Rank correlation {interval_words}.",
         caption=f"{measured.data.iloc[0]}: total variation and the Fourier measure of {len(measured)} networks with slopes from {measured.alpha.min():g} to {measured.alpha.max():g}, "
         f"{measured.seed.nunique()} seed(s) each: rank correlation {interval_words}. Compare with Figure 29 of the paper.",
@@ -361,9 +355,9 @@ else:
 
 # %% tags=["remove-input"]
 focus = [data for data in PLANS[profile].focus if data in names]
-by_width = {data: tabular.by(results, "network.width", data) for data in focus if len(tabular.panels(results, data))}
+by_width = {data: tabular_tables.by(results, "network.width", data) for data in focus if len(tabular_tables.panels(results, data))}
 if focus:
-    by_depth = {data: tabular.by(results, "network.depth", data) for data in focus}
+    by_depth = {data: tabular_tables.by(results, "network.depth", data) for data in focus}
     fewer = [int(row.depth <= depths["ReLU"][row.data]) for row in main[main.arm == best].itertuples()]
     at_most = f"With {plots.label(best)} the best depth is at most ReLU's on {sum(fewer)} of {len(fewer)} tables."
     show(
@@ -372,7 +366,7 @@ if focus:
         caption=f"Depth, {' and '.join(map(str, sorted(set(pd.concat(by_depth.values()).n))))} seeds (more at the depth that was chosen), 95 % intervals. {at_most}"
         f"{plots.out_of_frame(by_depth)} Compare with Figure 21 of the paper.",
     )
-    averages = tabular.average_by_depth(results, names)
+    averages = tabular_tables.average_by_depth(results, names)
     if len(averages):
         deepest = averages[(averages.failed > 0) & (averages.depth == averages.depth.max())]
         fell = (
@@ -410,21 +404,21 @@ if not focus:
 # smoothed a little, so it does not register the finest ridges (above); directions at random would have a share of 0.22.
 
 # %% tags=["remove-input"]
-pictured = {data: found for data in focus if "ReLU" in (found := tabular.panels(results, data))}
+pictured = {data: found for data in focus if "ReLU" in (found := tabular_tables.panels(results, data))}
 records = {record.key: record for record in results.records}
 for data, found in pictured.items():
     around = {arm: record.numbers["tv_around"] for arm, record in found.items() if "tv_around" in record.numbers}
     text = ", ".join(f"{plots.label(arm)} {value:.2f}" for arm, value in around.items())
     show(
-        lambda found=found: figures_panels.weight_space(found),
+        lambda found=found: tabular_panels.weight_space(found),
         alt=f"Loss and complexity over planes of the weight space for {len(around)} networks on {data}. Mean complexity over the random plane: {text}.",
         caption=f"{data}: loss and complexity in weight space; a colour means the same in all columns. Mean total variation over the random plane: {text}. "
         "Compare with Figures 7a, 7b and 24 of the paper.",
     )
-    shares = tabular.alignment(found)
+    shares = tabular_tables.alignment(found)
     text = ", ".join(f"{plots.label(row.arm)} {row.mean:.2f}" for row in shares.itertuples())
     show(
-        lambda found=found: figures_panels.input_space(found),
+        lambda found=found: tabular_panels.input_space(found),
         alt=f"Outputs of {len(found)} models over four slices of the input space of {data}. Share of the gradient along an axis: {text}.",
         caption=f"{data}: four slices of the input space, each image scaled to its range. Mean share of the gradient within 10° of an axis, over "
         f"{int(shares.n.max()) if len(shares) else 0} slices: {text}. Compare with Figures 7c and 24 of the paper.",
@@ -450,7 +444,7 @@ for data, found in pictured.items():
             own = learned_by.arrays["psi_input"]
             farthest = np.abs(own[:8] - np.linspace(-1, 1, own.shape[1])).max()
             show(
-                lambda own=own: figures_panels.input_functions(own, [f"column {i}" for i in range(len(own))]),
+                lambda own=own: tabular_panels.input_functions(own, [f"column {i}" for i in range(len(own))]),
                 alt=f"The learned input functions of the first {min(8, len(own))} columns of {data}, beside the identity. The largest distance from it is {farthest:.2f}.",
                 caption=f"{data}: learned input activations of the first {min(8, len(own))} columns; dotted: the identity that they started from.",
             )
@@ -459,15 +453,15 @@ for data, found in pictured.items():
 # ### Does anything close the gap to trees?
 
 # %% tags=["remove-input"]
-tried = tabular.variants(results)
+tried = tabular_tables.variants(results)
 if len(tried):
-    tried = tried.assign(accuracy=[figures.plus_minus(r.mean, r.half_width) for r in tried.itertuples()], validation=[f"{100 * v:.1f}" for v in tried.validation])
+    tried = tried.assign(accuracy=[looks.plus_minus(r.mean, r.half_width) for r in tried.itertuples()], validation=[f"{100 * v:.1f}" for v in tried.validation])
     top = tried.loc[tried["mean"].idxmax()]
     table(
         tried[["arm", "n", "validation", "accuracy"]].rename(columns={"arm": "how the activations were learned", "n": "seeds", "validation": "validation (%)", "accuracy": "test (%)"}),
         caption=f"{wanted[0]}: other ways to learn the activations, each one restart, used in a network of {PLANS[profile].middle} hidden layers; mean ± 95 % interval over seeds.",
     )
-    trees = main[(main.data == wanted[0]) & (main.arm == tabular.TREES)]["mean"]
+    trees = main[(main.data == wanted[0]) & (main.arm == tabular_tables.TREES)]["mean"]
     if len(trees):
         gap = 100 * (trees.iloc[0] - top["mean"])
         say(
@@ -484,7 +478,7 @@ else:
 # that: ReLU networks whose columns go through the same splines, set to each column's ranks among the training rows, at their own best depth.
 
 # %% tags=["remove-input"]
-control = tabular.ranked(results, main) if names else pd.DataFrame()
+control = tabular_tables.ranked(results, main) if names else pd.DataFrame()
 if len(control) > 1:
     over, beyond = interval(control.gain), interval(control.beyond)
     wins = int((control.beyond > 0).sum())
@@ -492,12 +486,12 @@ if len(control) > 1:
         lambda: plots.control(control),
         alt=f"Two changes of test accuracy for each of {len(control)} tables: from ReLU to ReLU on columns by rank, on average {100 * over.mean:+.1f} points, and from there to learned "
         f"input activations, on average {100 * beyond.mean:+.1f} points.",
-        caption=f"ReLU on columns by rank is {figures.plus_minus(*over)} points above ReLU on average over {len(control)} tables, learned input activations "
-        f"{figures.plus_minus(*interval(control.gain + control.beyond))}. Learning adds {figures.plus_minus(*beyond)} to ranks, and is ahead of them on {wins} tables (95 % intervals over tables).",
+        caption=f"ReLU on columns by rank is {looks.plus_minus(*over)} points above ReLU on average over {len(control)} tables, learned input activations "
+        f"{looks.plus_minus(*interval(control.gain + control.beyond))}. Learning adds {looks.plus_minus(*beyond)} to ranks, and is ahead of them on {wins} tables (95 % intervals over tables).",
         name="fig-tabular-ranks",
         data=control.rename_axis("table").reset_index(),
     )
-    crowded = tabular.crowded(results)
+    crowded = tabular_tables.crowded(results)
     crowded = crowded[crowded.crowded > 0].sort_values("crowded", ascending=False)
     if len(crowded):
         say(
@@ -525,9 +519,9 @@ else:
 # The paper gives figures without numbers in this section, so what can be compared is the order of the models.
 
 # %% tags=["remove-input"]
-from lib import claims
+from notebooks.paper import claims
 
-say(claims.section("tabular", reading.reader(profile, data_dir, tabular=results)))
+say(claims.section("tabular", sections.reader(profile, data_dir, tabular=results)))
 
 # %% [markdown]
 # ## What differs from the paper
@@ -544,8 +538,8 @@ say(claims.section("tabular", reading.reader(profile, data_dir, tabular=results)
 # - **Data**: the records say by checksum which copy of a table was used; some tables are part of the official one:
 
 # %% tags=["remove-input"]
-if profile == "paper" and sources.MANIFEST.exists():
-    notes = pd.read_json(sources.MANIFEST, orient="index").note
+if profile == "paper" and catalogue.MANIFEST.exists():
+    notes = pd.read_json(catalogue.MANIFEST, orient="index").note
     rows = [[name, notes[name]] for name in wanted if name in notes.index]
     if rows:
         table(pd.DataFrame(rows, columns=["table", "rows"]), caption="The copies of the tables that the records were computed from.")

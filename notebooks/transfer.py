@@ -17,23 +17,21 @@
 # Does an activation learned on one task help on another?
 
 # %% tags=["set-up"]
-# In a clone this finds `lib`; on Colab it fetches the repository and installs what Colab lacks.
-import importlib.util
+# In a clone this finds the repository; on Colab it fetches it and installs what Colab lacks.
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
-if importlib.util.find_spec("lib") is None:
-    folders = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "companion"]
-    root = next((folder for folder in folders if (folder / "lib" / "display.py").is_file()), None)
-    if root is None:
-        root = folders[-1]
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
-    if "google.colab" in sys.modules:
-        needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
-    sys.path.insert(0, str(root))
+folders = [Path.cwd(), *Path.cwd().parents, *map(Path, sys.path), Path.cwd() / "companion"]
+root = next((folder for folder in folders if (folder / "notebooks" / "paper" / "claims.py").is_file()), None)
+if root is None:
+    root = folders[-1]
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+if "google.colab" in sys.modules:
+    needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
+sys.path.insert(0, str(root.resolve()))  # before a folder that has another `lib`
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -44,27 +42,23 @@ data_dir = None
 import pandas as pd
 import torch
 
-from lib import (
-    algorithmic,
-    claims,
-    figures_grokking,
-    figures_transfer,
-    figures_transfer_images,
-    findings_transfer,
-    metalearning,
-    reading,
-    transfer_results,
-)
-from lib.curves import turning_points
-from lib.display import provenance, say, show, table
-from lib.experiments import accuracy, load_parts, schedule
-from lib.figures import name_of, plus_minus, summary
-from lib.intervals import paired_interval
+from lib import metalearning
+from lib.datasets import algorithmic
 from lib.metalearning import Settings, Task
+from lib.metrics.similarity import turning_points
 from lib.networks import Activation, Network
-from lib.sections.transfer import PLANS
-from lib.sections.transfer_matrix import ALL, learned_on
 from lib.training import Optimiser, train
+from notebooks.paper import claims, sections
+from notebooks.paper.experiments.parts import accuracy, load_parts, schedule
+from notebooks.paper.figures.display import provenance, say, show, table
+from notebooks.paper.figures.looks import name_of, plus_minus
+from notebooks.paper.grokking import figures as grokking_figures
+from notebooks.paper.records.intervals import paired_interval, summary
+from notebooks.paper.transfer import figures as transfer_figures
+from notebooks.paper.transfer import tables as transfer_tables
+from notebooks.paper.transfer import verdicts as transfer_verdicts
+from notebooks.paper.transfer.matrix import ALL, learned_on
+from notebooks.paper.transfer.plan import PLANS
 
 # %% [markdown]
 # ## What the paper says
@@ -117,7 +111,7 @@ top = {arm: 100 * max(history["test_accuracy"]) for arm, history in live.items()
 often = 100 * (other.test.labels == other.train.labels.mode().values).float().mean()
 words = f"{top['learned from zeros']:.0f} % with the function learned on {source}, {top['ReLU']:.0f} % with ReLU"
 show(
-    lambda: figures_grokking.live(learned.psi["hidden"].numpy(), live),
+    lambda: grokking_figures.live(learned.psi["hidden"].numpy(), live),
     alt=f"Left: the function learned on {source}, an irregular oscillation on the range from -1 to 1. Right: training (dotted) and test accuracy "
     f"(solid) over steps on {target}. The highest test accuracy is {words}.",
     caption=f"Learned on {source}, used on {target} (small, live, one seed). Highest test accuracy: {words}; to always give the result that is the most frequent in training has {often:.0f} %.",
@@ -128,11 +122,11 @@ show(
 # ## Results
 
 # %% tags=["remove-input"]
-results = reading.results("transfer", profile, data_dir)
+results = sections.results("transfer", profile, data_dir)
 plan = PLANS[profile]
 cells, finals, deep = results.frame(role="matrix"), results.frame(role="final"), results.frame(role="depth")
-matrix_done = len(cells) > 0 and results.lacking <= findings_transfer.LATER
-images_done = figures_transfer_images.table_complete(finals, plan.images)
+matrix_done = len(cells) > 0 and results.lacking <= transfer_verdicts.LATER
+images_done = transfer_tables.table_complete(finals, plan.images)
 where = "from the committed records, scaled down as follows" if profile == "paper" else "**small, computed live** (profile smoke)"
 if results.missing:
     say(f"**Not yet run**: {results.missing} or more records of this section are missing in profile {profile}.")
@@ -146,8 +140,8 @@ if results.missing:
 
 # %% tags=["hide-input"]
 if matrix_done:
-    scores = figures_transfer.matrix_scores(cells)
-    words = figures_transfer.means_in_words(scores)
+    scores = transfer_tables.matrix_scores(cells)
+    words = transfer_tables.means_in_words(scores)
     n, easy = len(scores.easy), int(scores.easy.sum())
     above = "Above the line: easy tasks. " if 0 < easy < n else ""
     say(
@@ -160,7 +154,7 @@ if matrix_done:
         )
     learning = results.frame("learn", task="one-hot")
     alone = learning[learning.arm != ALL].assign(task=lambda frame: frame.data.str[0])
-    still = transfer_results.learned_nothing(alone)
+    still = transfer_tables.learned_nothing(alone)
     nothing = [task for task in still.index if learned_on(task) not in set(cells.arm)]
     if still.any():
         say(
@@ -184,8 +178,8 @@ if matrix_done:
             f"With ReLU, networks twice as wide fit {few if few == many else f'{few} to {many}'} % of the training pairs there in {cells.steps.iloc[0]:,} steps."
         )
     tried = results.frame(role="selection", task="one-hot")
-    apart = transfer_results.restarts_apart(tried[tried.arm != ALL]).rename(lambda arm: arm.removeprefix("learned on "))
-    joint = transfer_results.restarts_apart(tried[tried.arm == ALL])
+    apart = transfer_tables.restarts_apart(tried[tried.arm != ALL]).rename(lambda arm: arm.removeprefix("learned on "))
+    joint = transfer_tables.restarts_apart(tried[tried.arm == ALL])
     if len(apart):
         gap, most = apart["best"] - apart["worst"], (apart["best"] - apart["worst"]).idxmax()
         say(
@@ -195,7 +189,7 @@ if matrix_done:
     if len(joint):
         say(f"Of the restarts for all tasks, the worst has {100 * joint['worst'].iloc[0]:.0f} % and the best {100 * joint['best'].iloc[0]:.0f} % held-out accuracy at the end of these runs, on average over the tasks.")
     show(
-        lambda: figures_transfer.heat_map(scores),
+        lambda: transfer_figures.heat_map(scores),
         alt=f"Heat map of the scores, {n} tasks as rows and {scores.score.shape[1]} activations as columns: those learned on each task, ReLU, and the one learned on all tasks. "
         f"Mean score per column: {words}.",
         caption=f"Scores of each activation on each task (the paper's Figure 14). {above}"
@@ -204,7 +198,7 @@ if matrix_done:
         data=scores.score.reset_index(names="task"),
     )
     table(
-        figures_transfer.score_table(scores),
+        transfer_tables.score_table(scores),
         caption="Mean score per column, the paper's number beside ours; 95 % intervals over the tasks. The task-specific number is the mean over all columns "
         f"and all tasks, not the diagonal. The two are not one measure: {easy} of our {n} tasks are easy and scored by speed, the others by accuracy, where chance is above 0; "
         "in the paper more tasks are solved with ReLU, after more steps.",
@@ -215,7 +209,7 @@ if matrix_done:
         losses = outer[: len(outer) // rounds * rounds].reshape(-1, rounds)  # round by round, task by task
         kept = row.best_episode // rounds
         fallen = int((losses[max(kept - 5, 0) : kept + 1].mean(axis=0) < 0.9 * losses[0]).sum())
-        means = figures_transfer.column_means(scores)
+        means = transfer_tables.column_means(scores)
         serves = "all tasks" in means and means["all tasks"].mean > means.get("task-specific", means["ReLU"]).mean
         say(
             f"The activation for all tasks was kept after {row.best_episode:,} of {row.episodes:,} episodes, where the mean loss on held-out pairs is lowest: {losses.mean(axis=1).min():.3f}, from {losses[0].mean():.3f} at the "
@@ -227,10 +221,10 @@ if matrix_done:
     functions |= {row.data: by_key[row.learned].arrays["psi_hidden"] for row in cells.itertuples() if row.arm == learned_on(row.data)}
     others = results.frame(role="own") if "own" not in results.lacking else cells.iloc[:0]
     own = pd.concat([cells[(cells.arm == "ReLU") | (cells.arm == cells.data.map(learned_on))], others])
-    gains, seeds = figures_transfer.own_gains(own), own.seed.nunique()
+    gains, seeds = transfer_tables.own_gains(own), own.seed.nunique()
     means = "On none of these tasks anything was learned"
     if len(gains):
-        own_scores = transfer_results.own_scores(scores)
+        own_scores = transfer_tables.own_scores(scores)
         sure = gains[gains.gain.abs() > gains.half_width]
         with_own = own[own.data.isin(gains.index)]
         relu, mine = (100 * part.test_accuracy_last.mean() for part in (with_own[with_own.arm == "ReLU"], with_own[with_own.arm != "ReLU"]))
@@ -264,7 +258,7 @@ if matrix_done:
         some = dict(list(functions.items())[part * len(functions) // figure_count : (part + 1) * len(functions) // figure_count])
         turns = [turning_points(torch.from_numpy(psi)) for psi in some.values() if psi is not None]
         show(
-            lambda some=some: figures_transfer.own_activations(own, some),
+            lambda some=some: transfer_figures.own_activations(own, some),
             alt=f"Small panels, one for each of {len(some)} tasks: test and training accuracy over training steps with ReLU and with the activation learned on the task, and below it that function, "
             + (f"an irregular oscillation that turns {min(turns)} to {max(turns)} times. " if turns else "which is constant. ")
             + f"{means}.",
@@ -276,7 +270,7 @@ if matrix_done:
         )
     tried, control = results.frame(role="control trial"), results.frame(role="control")
     if len(control) and not results.missing:
-        compared, shared = transfer_results.against_sines(cells, tried, control)
+        compared, shared = transfer_tables.against_sines(cells, tried, control)
         table(
             pd.DataFrame(
                 [
@@ -289,10 +283,10 @@ if matrix_done:
             "Last column: what was learned on all tasks against the one sine, on the task against its sine, paired by task over the tasks of its row, with 95 % intervals over tasks; one seed.",
             name="tab-sines",
         )
-        words = transfer_results.sines_in_words(compared)
+        words = transfer_tables.sines_in_words(compared)
         say(f"Is it the learning, or would any oscillation do? {words[:1].upper()}{words[1:]}.")
 else:
-    say("The matrix over the algorithmic tasks is **not yet run**. In the paper the mean scores are: " + "; ".join(f"{k} {v} %" for k, v in figures_transfer.PAPER_SCORES.items()) + ".")
+    say("The matrix over the algorithmic tasks is **not yet run**. In the paper the mean scores are: " + "; ".join(f"{k} {v} %" for k, v in transfer_tables.PAPER_SCORES.items()) + ".")
 
 # %% [markdown]
 # ### Across image datasets
@@ -303,14 +297,14 @@ else:
 # %% tags=["hide-input"]
 if images_done:
     changed = summary(finals, "test_accuracy", ["data"])
-    average = figures_transfer_images.mean_changes(changed)
-    words = "; ".join(f"{figures_transfer_images.arm_name(arm)} {100 * row['mean']:+.1f}" for arm, row in average.iterrows())
+    average = transfer_tables.mean_changes(changed)
+    words = "; ".join(f"{transfer_tables.arm_name(arm)} {100 * row['mean']:+.1f}" for arm, row in average.iterrows())
     say(
         f"These results are {where}: {', '.join(name_of(data) for data in plan.images.datasets)}; width {plan.images.width}, {plan.images.steps:,} steps of "
         f"{finals['optimiser.name'].iloc[0]} with learning rate {finals['optimiser.lr'].iloc[0]:g}, {finals.seed.nunique()} seeds, {len(plan.images.restarts)} restart(s)."
     )
     show(
-        lambda: figures_transfer_images.image_changes(changed),
+        lambda: transfer_figures.image_changes(changed),
         alt=f"Change of test accuracy against ReLU in points, one panel per dataset, one marker per activation with a 95 % interval. Mean over the datasets: {words}.",
         caption=f"Change of test accuracy against ReLU, paired over {changed.n.max()} seeds, 95 % intervals; square: learned on this dataset, diamond: on all. "
         f"Mean over the datasets in points: {words}.",
@@ -318,15 +312,15 @@ if images_done:
         data=changed,
     )
     table(
-        figures_transfer_images.image_table(changed),
+        transfer_tables.image_table(changed),
         caption="Test accuracy (%) of image regression with 95 % intervals over seeds, in brackets the paper's Table 4, where it has the dataset. Bold: the dataset that the activation was learned on. "
         "Last column: mean and standard deviation over the datasets of the change against ReLU; the paper's is over its four.",
         name="tab-images-transfer",
     )
 else:
     say("The image datasets are **not yet run**; the paper's numbers follow.")
-    names = [name_of(data) for data in figures_transfer_images.PAPER_DATASETS]
-    rows = [[arm, *row[:4], f"{row[4]:+.1f} ± {row[5]}"] for arm, row in figures_transfer_images.PAPER_TABLE.items()]
+    names = [name_of(data) for data in transfer_tables.PAPER_DATASETS]
+    rows = [[arm, *row[:4], f"{row[4]:+.1f} ± {row[5]}"] for arm, row in transfer_tables.PAPER_TABLE.items()]
     table(pd.DataFrame(rows, columns=["activation", *names, "mean change"]), caption="The paper's Table 4: accuracy of image regression (%). Ours is not yet run.")
 
 # %% [markdown]
@@ -336,8 +330,8 @@ else:
 
 # %% tags=["hide-input"]
 if images_done and len(deep) and not results.missing:
-    accuracies = figures_transfer_images.architectures(finals, deep)
-    correlations = figures_transfer_images.pair_correlations(accuracies)
+    accuracies = transfer_tables.architectures(finals, deep)
+    correlations = transfer_tables.pair_correlations(accuracies)
 
     def in_words(which):
         return "; ".join(
@@ -346,7 +340,7 @@ if images_done and len(deep) and not results.missing:
 
     n = len(accuracies.drop("ReLU"))
     show(
-        lambda: figures_transfer_images.pairs(accuracies),
+        lambda: transfer_figures.pairs(accuracies),
         alt=f"Scatter plots of test accuracy on one dataset against another, one panel per pair, one marker per activation and depth, joined by depth, with a grey line fitted to the learned ones. "
         f"Rank correlations: {in_words(0)}.",
         caption=f"Test accuracy on pairs of datasets, {'one seed' if deep.seed.nunique() == 1 else f'mean over {deep.seed.nunique()} seeds'}; thin lines join the depths of an activation, the number is beside the deepest. The grey line is fitted to the {n} architectures with a learned activation (the paper's Figure 19). Their rank "
@@ -361,10 +355,10 @@ else:
 # ## Against the paper
 
 # %% tags=["remove-input"]
-say(claims.section("transfer", reading.reader(profile, data_dir, transfer=results)))
+say(claims.section("transfer", sections.reader(profile, data_dir, transfer=results)))
 
 # %% tags=["remove-input"]
-own = figures_transfer_images.paper_own_best()
+own = transfer_tables.paper_own_best()
 say(
     f"By the rule of C18, the paper's own table has {sum(own.values())} of {len(own)} datasets that do best with their own activation; the exception is "
     f"{', '.join(name_of(data) for data, best in own.items() if not best)}."

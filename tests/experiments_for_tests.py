@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lib.results import Outcome
+from notebooks.paper.records.store import Outcome
 
 
 def fingerprints(name: str) -> str:

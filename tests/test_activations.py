@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from lib import activations, reading
-from lib.reading import Collected
-from lib.results import Store
+from book.press import release
+from lib import activations
+from notebooks.paper import sections
+from notebooks.paper.records.frames import Collected
+from notebooks.paper.records.store import Store
 
 
 def test_every_committed_activation_loads_and_is_that_of_its_record():
@@ -31,9 +33,9 @@ def test_the_folder_has_what_the_index_lists_and_nothing_else():
 
 
 def test_export_writes_the_activations_of_the_final_runs(tmp_path):
-    results = reading.results("grokking", "smoke")
+    results = sections.results("grokking", "smoke")
     (tmp_path / "of-earlier-records.safetensors").touch()
-    names = activations.export({"grokking": results}, tmp_path)
+    names = release.export({"grokking": results}, tmp_path)
     assert names == ["grokking-aplusb-mod-11-sgd-zeros", "grokking-aplusb-mod-17-sgd-zeros"]
     learned = results.frame(role="final").query("learned != ''").learned.iloc[0]
     entry = activations.index(tmp_path)[names[1]]
@@ -56,7 +58,7 @@ def test_where_every_restart_gave_a_constant_nothing_is_exported_and_it_is_said(
         return SimpleNamespace(key=key, kind="learn", config=config, arrays={"psi_hidden": np.array(psi, np.float32)}, numbers={})
 
     records = [learned("a", "flat", [0, 0]), learned("b", "flat", [2, 2]), learned("c", "unused", [0, 1])]
-    assert activations.export({"grokking": Collected(records, 0)}, tmp_path) == []
+    assert release.export({"grokking": Collected(records, 0)}, tmp_path) == []
     assert activations.constants(tmp_path) == [{"section": "grokking", "data": "flat"}]
 
 
@@ -71,5 +73,5 @@ def test_refusals(tmp_path):
 def test_nothing_is_exported_while_records_are_missing(tmp_path):
     (tmp_path / "kept.safetensors").write_bytes(b"of before")
     with pytest.raises(ValueError, match="records are missing of grokking: run make results"):
-        activations.export({"grokking": Collected([], 3)}, tmp_path)
+        release.export({"grokking": Collected([], 3)}, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["kept.safetensors"]

@@ -3,8 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from lib import algorithmic
-from lib.algorithmic import TASKS, composition, examples, inverses, one_hot
+from lib.datasets import algorithmic
+from lib.datasets.algorithmic import TASKS, composition, examples, inverses, one_hot
 
 
 def test_the_papers_22_tasks():

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from lib import baselines, metrics
-from lib.baselines import MODELS, Baseline, accuracy, candidates, fit
-from lib.experiments import Parts, Rows, load_parts
+from lib import metrics
+from notebooks.paper.experiments import baseline
+from notebooks.paper.experiments import parts as experiments_parts
+from notebooks.paper.experiments.baseline import MODELS, Baseline, accuracy, candidates, fit
+from notebooks.paper.experiments.parts import Parts, Rows, load_parts
 
 TREES = {"learning_rate": 0.1, "max_leaf_nodes": 31, "min_samples_leaf": 2, "l2": 0.0, "max_features": 1.0}
 
@@ -84,13 +86,13 @@ def test_the_record_is_the_candidate_with_the_best_validation_accuracy(model):
 
 def test_test_rows_have_no_part_in_the_choice(monkeypatch):
     _, before = run("k-NN")
-    original = baselines.load_parts
+    original = experiments_parts.load_parts
 
     def other_tests(*arguments):
         parts = original(*arguments)
         return replace(parts, test=Rows(parts.test.x.flip(0), parts.test.y, parts.test.labels))
 
-    monkeypatch.setattr(baselines, "load_parts", other_tests)
+    monkeypatch.setattr(baseline, "load_parts", other_tests)
     _, after = run("k-NN")
     assert before.numbers["settings"] == after.numbers["settings"]
     assert before.numbers["test_accuracy"] != after.numbers["test_accuracy"]

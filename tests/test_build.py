@@ -21,9 +21,12 @@ import yaml
 from bs4 import BeautifulSoup
 from prepared_files import write_images
 
-from lib import book, claims, execution, findings, htmlcheck, pairs
-from lib.book import BookError, build_book
-from lib.reading import Collected
+from book.press import build as book
+from book.press import check, execute, pairs
+from book.press.build import BookError, build_book
+from notebooks.paper import claims, verdict
+from notebooks.paper.figures import display
+from notebooks.paper.records.frames import Collected
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = """# ---
@@ -55,7 +58,7 @@ import sys
 from matplotlib import pyplot as plt
 import pandas
 
-from lib.display import provenance, say, show, table
+from notebooks.paper.figures.display import provenance, say, show, table
 
 colours = []
 
@@ -338,7 +341,7 @@ def test_a_build_that_is_ended_leaves_no_process_and_no_file(copy, tmp_path, end
     cell = f"import os, subprocess, time\nchild = subprocess.Popen(['sleep', '60'])\nopen({str(started)!r}, 'w').write("
     edit(copy, "notebooks/page.py", "print(len(colours)", f"{cell}f'{{os.getpid()}} {{child.pid}} ')\ntime.sleep(60)\nprint(len(colours)")
     before = published(copy)
-    code = "import pathlib, sys; from lib import book; book.ROOT = pathlib.Path(sys.argv[1]); "
+    code = "import pathlib, sys; from book.press import build as book; book.ROOT = pathlib.Path(sys.argv[1]); "
     code += "sys.exit(book.main(['--profile', 'smoke', '-p', 'seed=7']))"
     run = subprocess.Popen(
         [sys.executable, "-c", code, str(copy)], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
@@ -357,7 +360,7 @@ def test_a_build_that_is_ended_leaves_no_process_and_no_file(copy, tmp_path, end
 def test_a_used_port_is_refused_before_anything_is_built():
     with socket.create_server(("127.0.0.1", 0)) as used:
         port = used.getsockname()[1]
-        command = [sys.executable, "-m", "lib.book", "--serve", str(port)]
+        command = [sys.executable, "-m", "book.press.build", "--serve", str(port)]
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 1 and f"port {port} cannot be used" in run.stderr and "Traceback" not in run.stderr
 
@@ -417,7 +420,7 @@ def test_the_previous_book_stays_if_it_cannot_be_replaced(tmp_path):
     ],
 )
 def test_the_command_refuses_what_it_would_not_do(arguments, message):
-    run = subprocess.run([sys.executable, "-m", "lib.book", *arguments], cwd=ROOT, capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-m", "book.press.build", *arguments], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode and message in run.stderr and "Traceback" not in run.stderr
 
 
@@ -427,7 +430,7 @@ def test_a_script_without_kernelspec_is_refused(copy):
     message = "page.py must name the kernelspec python3"
     with pytest.raises(BookError, match=message):
         build(copy)
-    assert message in execution.execute(copy, "notebooks/page", PARAMETERS, copy / "executed").problems[0]
+    assert message in execute.execute(copy, "notebooks/page", PARAMETERS, copy / "executed").problems[0]
 
 
 # ---------------------------------------------------------------- checks of executed notebooks
@@ -448,11 +451,11 @@ def output(data):
 
 
 def figure(**changes):
-    return output({"image/png": "", execution.MIME: {**DRAWN, **changes}})
+    return output({"image/png": "", display.MIME: {**DRAWN, **changes}})
 
 
 def test_a_good_notebook_has_no_problems():
-    assert execution.check(executed([figure()], "show(draw, alt=a, caption=c)"), needs_figure=True) == []
+    assert execute.check(executed([figure()], "show(draw, alt=a, caption=c)"), needs_figure=True) == []
 
 
 BARE = output({"image/png": ""})
@@ -472,24 +475,24 @@ ERROR = nbformat.v4.new_output("error", ename="KeyError", evalue="'a'", tracebac
     ],
 )
 def test_a_bad_notebook_is_found(notebook, message):
-    assert any(message in problem for problem in execution.check(notebook, needs_figure=True))
+    assert any(message in problem for problem in execute.check(notebook, needs_figure=True))
 
 
 def test_an_exception_noted_by_papermill_is_found():
     notebook = executed()
     notebook.metadata["papermill"] = {"exception": True}
-    assert execution.check(notebook) == ["papermill recorded an exception"]
+    assert execute.check(notebook) == ["papermill recorded an exception"]
 
 
 def test_cells_executed_out_of_order_are_found():
     notebook = executed(count=2)
     notebook.cells += executed(count=1).cells
-    assert execution.check(notebook) == ["cell 1 was executed out of order: [1] after [2]"]
+    assert execute.check(notebook) == ["cell 1 was executed out of order: [1] after [2]"]
 
 
 def test_an_image_with_alt_in_the_metadata_of_its_cell_is_accepted():
     alt = {"mystnb": {"image": {"alt": "A straight line that rises to the right."}}}
-    assert execution.check(executed([BARE], metadata=alt)) == []
+    assert execute.check(executed([BARE], metadata=alt)) == []
 
 
 READING = """import pathlib
@@ -511,7 +514,7 @@ def reading(built, tmp_path_factory):
     (root / "requirements.lock").write_text("torch")
     edit(root, "notebooks/page.py", "print(len(colours)", f"sys.path.insert(0, {str(root)!r})\n" + READING.format(root=root))
     time.sleep(0.01)  # what changed since the start of an execution is not trusted
-    result = execution.execute(root, "notebooks/page", PARAMETERS, root / "_build")
+    result = execute.execute(root, "notebooks/page", PARAMETERS, root / "_build")
     assert not result.problems and not result.reused
     return root
 
@@ -534,7 +537,7 @@ CHANGES = {
 def test_a_page_is_executed_again_if_something_changed_that_it_depends_on(reading, monkeypatch, change):
     name, unchanged = CHANGES[change]
     ran = []
-    monkeypatch.setattr(execution, "_papermill", lambda *_: ran.append(1) or "it ran")
+    monkeypatch.setattr(execute, "_papermill", lambda *_: ran.append(1) or "it ran")
     stamp = (reading / "_build/notebooks/page.json").read_bytes()
     path = reading / (name or "nothing")
     before = path.read_bytes() if path.is_file() else None
@@ -542,7 +545,7 @@ def test_a_page_is_executed_again_if_something_changed_that_it_depends_on(readin
         if name:
             path.parent.mkdir(exist_ok=True)
             path.write_bytes((before or b"") + b"\n# changed\n")
-        execution.execute(reading, "notebooks/page", PARAMETERS, reading / "_build")
+        execute.execute(reading, "notebooks/page", PARAMETERS, reading / "_build")
     finally:
         if before is not None:
             path.write_bytes(before)
@@ -556,7 +559,7 @@ def test_a_page_is_executed_again_if_something_changed_that_it_depends_on(readin
 
 def test_a_page_is_executed_again_with_other_parameters_or_datasets(reading, tmp_path, monkeypatch):
     def now(parameters=PARAMETERS):
-        return execution.fingerprint(reading, "notebooks/page", parameters)
+        return execute.fingerprint(reading, "notebooks/page", parameters)
 
     seen = [now(), now({**PARAMETERS, "seed": 8})]
     for name in ("mnist", "cifar10"):
@@ -590,7 +593,7 @@ def site(tmp_path):
 
 
 def test_a_good_site_has_no_problems(site):
-    assert htmlcheck.problems(site, {"a": 1, "b": 0}) == []
+    assert check.problems(site, {"a": 1, "b": 0}) == []
 
 
 BAD_PAGES = {
@@ -618,13 +621,13 @@ def test_a_bad_page_is_found(site, old):
     new, message = BAD_PAGES[old]
     assert old in GOOD
     (site / "a.html").write_text(GOOD.replace(old, new))
-    found = htmlcheck.problems(site, {"a": 1, "b": 0})
+    found = check.problems(site, {"a": 1, "b": 0})
     assert found and all(problem.startswith("a: ") for problem in found)
     assert any(message in problem for problem in found)
 
 
 def test_missing_and_additional_pages_and_colab_buttons_are_found(site):
-    found = htmlcheck.problems(site, {"a": 1, "c": 0}, {"a": "https://colab.example.org/a.ipynb"})
+    found = check.problems(site, {"a": 1, "c": 0}, {"a": "https://colab.example.org/a.ipynb"})
     assert found[:2] == ["c: page is missing", "b: page is not in _toc.yml"]
     assert found[2:] == ["a: has no Colab button to https://colab.example.org/a.ipynb"]
 
@@ -647,13 +650,13 @@ def test_each_claim_leads_to_the_part_of_a_notebook_that_has_the_evidence():
 
 
 def test_a_claim_is_shown_with_its_verdict_its_numbers_and_a_link_to_its_rule():
-    finding = findings.Finding("1 ± 2.", "in part")
+    finding = verdict.Finding("1 ± 2.", "in part")
     claim = replace(claims.CLAIMS[0], decide=lambda read: finding)
     shown = claims.block(claim, finding, "### C1", "**More**.").split("\n\n")
     assert shown[:2] == ["### C1", f"*{claim.statement}*"]
     assert shown[2].splitlines() == [f"- **The paper's number**: {claim.paper}.", "- **Ours**: 1 ± 2.", "- **More**."]
-    assert "- **Ours**: not yet run." in claims.block(claim, findings.NOT_RUN, "")
-    long = findings.Finding("First 0.5 ± 0.1 (a+b mod 27). Then 2.", "in part")
+    assert "- **Ours**: not yet run." in claims.block(claim, verdict.NOT_RUN, "")
+    long = verdict.Finding("First 0.5 ± 0.1 (a+b mod 27). Then 2.", "in part")
     assert "- **Ours**:\n  - First 0.5 ± 0.1 (a+b mod 27).\n  - Then 2.\n" in claims.block(claim, long, "", "**More**.")
 
 

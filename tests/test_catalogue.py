@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from prepared_files import write_images, write_table
 
-from lib import algorithmic, datasets, download, prepared, sources
-from lib.datasets import load
-from lib.manifest import enter_new
+from book.press.release import enter_new
+from lib.datasets import algorithmic, catalogue, download, load, prepared
 
 
 @pytest.fixture(autouse=True)
@@ -23,46 +22,46 @@ def no_download(monkeypatch):
 @pytest.fixture
 def manifest(monkeypatch, tmp_path):
     path = tmp_path / "manifest" / "datasets.json"
-    monkeypatch.setattr(sources, "MANIFEST", path)
+    monkeypatch.setattr(catalogue, "MANIFEST", path)
     return path
 
 
 def test_fingerprints_are_of_what_the_runs_see(tmp_path, manifest):
     path, arrays = write_images(tmp_path, "mnist")
-    before = datasets.fingerprint("mnist", tmp_path)
+    before = catalogue.fingerprint("mnist", tmp_path)
     assert before == load("mnist", tmp_path).sha256 and len(before) == 64
     border = arrays["x_train"].copy()
     border[:, 0, 0] += 1  # cropped off
     write_images(tmp_path, "mnist", x_train=border, note=np.zeros(3))
-    assert datasets.fingerprint("mnist", tmp_path) == before
+    assert catalogue.fingerprint("mnist", tmp_path) == before
     border[0, 14, 14] += 1
     write_images(tmp_path, "mnist", x_train=border)
-    assert datasets.fingerprint("mnist", tmp_path) != before
+    assert catalogue.fingerprint("mnist", tmp_path) != before
 
 
 def test_fingerprints_of_unchanged_files_are_remembered(tmp_path, manifest, monkeypatch):
     write_images(tmp_path, "mnist")
-    first = datasets.fingerprint("mnist", tmp_path)
+    first = catalogue.fingerprint("mnist", tmp_path)
     monkeypatch.setattr(prepared, "digest", lambda *_: pytest.fail("computed again"))
-    assert datasets.fingerprint("mnist", tmp_path) == first
+    assert catalogue.fingerprint("mnist", tmp_path) == first
 
 
 def test_fingerprints_tell_datasets_apart():
     names = ["digits", "noisy_digits", "breast_cancer", "wine", "diabetes", *algorithmic.TASKS]
-    assert len({datasets.fingerprint(name) for name in names}) == len(names)
+    assert len({catalogue.fingerprint(name) for name in names}) == len(names)
 
 
 def test_the_fingerprint_of_a_task_is_fixed():
     # It is part of the names of stored results: a change of this number makes them count as missing.
     expected = "3e9bd9c7a0b117a713e60b8369810d936ee31b77c16aa8bde029dc2d82d20729"
-    assert datasets.fingerprint("a+b mod 27") == expected
+    assert catalogue.fingerprint("a+b mod 27") == expected
 
 
 def test_without_the_data_the_manifest_answers(tmp_path, manifest):
     write_images(tmp_path, "cifar10")
     write_table(tmp_path, n=50)
-    datasets.record_fingerprints(["cifar10"], tmp_path)
-    datasets.record_fingerprints(["credit", "a+b mod 27", "digits", "wine"], tmp_path)
+    catalogue.record_fingerprints(["cifar10"], tmp_path)
+    catalogue.record_fingerprints(["credit", "a+b mod 27", "digits", "wine"], tmp_path)
     entries = json.loads(manifest.read_text())
     assert list(entries) == ["a+b mod 27", "cifar10", "credit", "digits", "wine"]
     assert (
@@ -73,17 +72,17 @@ def test_without_the_data_the_manifest_answers(tmp_path, manifest):
     assert entries["a+b mod 27"]["note"] == "all 729 pairs of operands"
     assert entries["wine"]["note"] == "178 rows x 13 columns"
     for name in ("cifar10", "credit"):
-        assert datasets.fingerprint(name, tmp_path / "elsewhere") == datasets.fingerprint(name, tmp_path)
+        assert catalogue.fingerprint(name, tmp_path / "elsewhere") == catalogue.fingerprint(name, tmp_path)
     assert [file.name for file in manifest.parent.iterdir()] == [manifest.name]
 
 
 @pytest.fixture
 def copies(monkeypatch):
     """Two copies of one dataset of 40 training images: the first 30, and all."""
-    few = replace(sources.IMAGES["cifar10"], first=30, official=40)
-    whole = replace(sources.IMAGES["cifar10-full"], official=40)
-    monkeypatch.setitem(sources.IMAGES, "cifar10", few)
-    monkeypatch.setitem(sources.IMAGES, "cifar10-full", whole)
+    few = replace(catalogue.IMAGES["cifar10"], first=30, official=40)
+    whole = replace(catalogue.IMAGES["cifar10-full"], official=40)
+    monkeypatch.setitem(catalogue.IMAGES, "cifar10", few)
+    monkeypatch.setitem(catalogue.IMAGES, "cifar10-full", whole)
 
 
 def test_two_copies_of_a_dataset_come_from_one_file(tmp_path, manifest, copies):
@@ -104,10 +103,10 @@ def test_two_copies_of_a_dataset_come_from_one_file(tmp_path, manifest, copies):
 
 def test_the_manifest_holds_both_copies(tmp_path, manifest, copies):
     write_images(tmp_path, "cifar10")
-    here = {name: datasets.fingerprint(name, tmp_path) for name in ("cifar10", "cifar10-full")}
-    datasets.record_fingerprints(list(here), tmp_path)
-    assert {name: datasets.fingerprint(name, tmp_path / "elsewhere") for name in here} == here
-    assert sources.recorded_rows("cifar10") == (30, 40) and sources.recorded_rows("cifar10-full") == (40, 40)
+    here = {name: catalogue.fingerprint(name, tmp_path) for name in ("cifar10", "cifar10-full")}
+    catalogue.record_fingerprints(list(here), tmp_path)
+    assert {name: catalogue.fingerprint(name, tmp_path / "elsewhere") for name in here} == here
+    assert catalogue.recorded_rows("cifar10") == (30, 40) and catalogue.recorded_rows("cifar10-full") == (40, 40)
 
 
 def test_a_missing_copy_is_downloaded_under_the_name_of_its_file(tmp_path, monkeypatch, copies):
@@ -118,19 +117,19 @@ def test_a_missing_copy_is_downloaded_under_the_name_of_its_file(tmp_path, monke
 
 def test_the_committed_manifest_has_the_copies_of_cifar10():
     # The first hash is in the names of the stored results: it is of the first 20,000 images of the file of all.
-    assert sources.recorded_fingerprint("cifar10").startswith("ee15e60c3856")
-    assert sources.recorded_rows("cifar10") == (20_000, 50_000) and sources.recorded_rows("cifar10-full") == (50_000, 50_000)
+    assert catalogue.recorded_fingerprint("cifar10").startswith("ee15e60c3856")
+    assert catalogue.recorded_rows("cifar10") == (20_000, 50_000) and catalogue.recorded_rows("cifar10-full") == (50_000, 50_000)
 
 
 def test_fingerprints_of_data_that_are_nowhere(tmp_path, manifest):
     with pytest.raises(
         ValueError, match="no fingerprint of 'svhn': .*svhn.npz is missing and .*datasets.json has no"
     ):
-        datasets.fingerprint("svhn", tmp_path)
+        catalogue.fingerprint("svhn", tmp_path)
     with pytest.raises(ValueError, match="unknown dataset 'svhm'"):
-        datasets.fingerprint("svhm", tmp_path)
+        catalogue.fingerprint("svhm", tmp_path)
     with pytest.raises(ValueError, match="missing: .*svhn.npz"):
-        datasets.record_fingerprints(["digits", "svhn"], tmp_path)
+        catalogue.record_fingerprints(["digits", "svhn"], tmp_path)
     assert not manifest.exists()
 
 
@@ -139,36 +138,36 @@ def test_a_damaged_manifest_is_reported(tmp_path, manifest, content):
     manifest.parent.mkdir(parents=True)
     manifest.write_text(content)
     with pytest.raises(ValueError, match="datasets.json is damaged: restore it"):
-        datasets.fingerprint("svhn", tmp_path)
+        catalogue.fingerprint("svhn", tmp_path)
 
 
 def test_availability(tmp_path):
     assert (
-        datasets.available("digits")
-        and datasets.available("a.b S5")
-        and not datasets.available("svhn", tmp_path)
+        catalogue.available("digits")
+        and catalogue.available("a.b S5")
+        and not catalogue.available("svhn", tmp_path)
     )
     write_images(tmp_path, "svhn")
-    assert datasets.available("svhn", tmp_path)
+    assert catalogue.available("svhn", tmp_path)
 
 
 def test_what_has_a_fingerprint(tmp_path, manifest):
-    assert datasets.known("digits") and not datasets.known("svhn", tmp_path)
+    assert catalogue.known("digits") and not catalogue.known("svhn", tmp_path)
     write_images(tmp_path, "svhn")
-    assert datasets.known("svhn", tmp_path)
-    datasets.record_fingerprints(["svhn"], tmp_path)
-    assert datasets.known("svhn", tmp_path / "elsewhere") and not datasets.known("mnist", tmp_path / "elsewhere")
+    assert catalogue.known("svhn", tmp_path)
+    catalogue.record_fingerprints(["svhn"], tmp_path)
+    assert catalogue.known("svhn", tmp_path / "elsewhere") and not catalogue.known("mnist", tmp_path / "elsewhere")
 
 
 def test_availability_of_what_is_unknown(tmp_path):
     with pytest.raises(ValueError, match="unknown dataset"):
-        datasets.available("svhm", tmp_path)
+        catalogue.available("svhm", tmp_path)
 
 
 def test_datasets_of_new_records_enter_the_manifest_if_their_copy_is_here(tmp_path, manifest):
     write_images(tmp_path, "svhn")
     write_images(tmp_path, "mnist")
-    shas = {"svhn": datasets.fingerprint("svhn", tmp_path), "mnist": "of another copy", "digits": datasets.fingerprint("digits"), "cifar10": "not here"}
+    shas = {"svhn": catalogue.fingerprint("svhn", tmp_path), "mnist": "of another copy", "digits": catalogue.fingerprint("digits"), "cifar10": "not here"}
     store = SimpleNamespace(records=lambda: [SimpleNamespace(data={name: sha}) for name, sha in shas.items()])
     assert enter_new(store, tmp_path) == ["svhn"] and list(json.loads(manifest.read_text())) == ["svhn"]
     assert enter_new(store, tmp_path) == []

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from lib import claims
+from notebooks.paper import claims
 
 TEXT = claims.FILE.read_text(encoding="utf-8")
 DECIDE = {"C1": lambda read: None, "C2": lambda read: None}

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from lib.collages import collage, fit, halve
-from lib.datasets import fingerprint, load
+from lib.datasets import load
+from lib.datasets.catalogue import fingerprint
+from lib.datasets.collages import collage, fit, halve
 
 SIZES = {"mnist": (28, 28), "fashion_mnist": (28, 28), "svhn": (32, 32, 3), "cifar10": (32, 32, 3)}
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from experiments_for_tests import KINDS, Small, Squares, fingerprints
 
-from lib.configurations import config, datasets, key, plain, rebuild
+from notebooks.paper.records.configuration import config, datasets, key, plain, rebuild
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from lib import sweep
-from lib.experiments import Learn, Train
-from lib.reading import collect
-from lib.results import Outcome, Store
-from lib.sections import SECTIONS
-from lib.sections.conventions import NOT_LEARNED, PLANS, RELU, SINE, STARTS, TUNED
-from lib.sections.plans import WIDENINGS, speed, tuned
 from lib.training import Optimiser
+from notebooks.paper.experiments.learn import Learn
+from notebooks.paper.experiments.protocol import WIDENINGS, speed, tuned
+from notebooks.paper.experiments.train import Train
+from notebooks.paper.grokking.conventions import NOT_LEARNED, PLANS, RELU, SINE, STARTS, TUNED
+from notebooks.paper.records import sweep
+from notebooks.paper.records.store import Outcome, Store
+from notebooks.paper.sections import SECTIONS, collect
 
 PLAN = PLANS["smoke"]
 GIVEN = {(init, rate) for init in ("default", "glorot", "he") for rate in (PLAN.mean, PLAN.half_sum)}

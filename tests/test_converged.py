@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from lib import sweep
-from lib.baselines import Baseline
-from lib.experiments import Learn, Train
-from lib.reading import collect
-from lib.results import Outcome, Store
-from lib.sections import SECTIONS
-from lib.sections.converged import PLANS, RELU, SMOKE, STARTS
-from lib.sections.moduli import PLANS as MODULI
-from lib.sections.tables import HIDDEN, INPUTS, RANGE, RANK, TANH
-from lib.sections.tables import PLANS as TABLES
+from notebooks.paper.experiments.baseline import Baseline
+from notebooks.paper.experiments.learn import Learn
+from notebooks.paper.experiments.train import Train
+from notebooks.paper.grokking.moduli import PLANS as MODULI
+from notebooks.paper.images.converged import PLANS, RELU, SMOKE, STARTS
+from notebooks.paper.records import sweep
+from notebooks.paper.records.store import Outcome, Store
+from notebooks.paper.sections import SECTIONS, collect
+from notebooks.paper.tabular.converged import HIDDEN, INPUTS, RANGE, RANK, TANH
+from notebooks.paper.tabular.converged import PLANS as TABLES
 
 NEW = ("moduli", "shallow", "deep", "tables")
 

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prepared_files import write_images, write_table
 
-from lib import algorithmic, download, sources
-from lib.datasets import load, split, targets
+from lib.datasets import algorithmic, catalogue, download, load, split, targets
 
 
 @pytest.fixture(autouse=True)
@@ -127,8 +126,8 @@ def test_embedded_tables_are_binary(name, columns):
 
 
 def test_suite_337_has_16_tables():
-    assert len(sources.TABLES) == 16 == len({task for task, _ in sources.TABLES.values()})
-    assert sources.TABLES["electricity"][0] == 361060 and sources.TABLES["heloc"][0] == 361278
+    assert len(catalogue.TABLES) == 16 == len({task for task, _ in catalogue.TABLES.values()})
+    assert catalogue.TABLES["electricity"][0] == 361060 and catalogue.TABLES["heloc"][0] == 361278
 
 
 # Algorithmic tasks

@@ -7,7 +7,7 @@ import pandas
 import pytest
 from matplotlib import pyplot as plt
 
-from lib import display
+from notebooks.paper.figures import display
 
 ALT = "A straight line that rises from 0 to 1."
 

@@ -18,7 +18,10 @@ import pytest
 import scipy.io
 import torchvision.datasets as catalogue
 
-from lib import datasets, download, prepared, sources
+from lib import datasets
+from lib.datasets import catalogue as datasets_catalogue
+from lib.datasets import catalogue as sources
+from lib.datasets import download, prepared
 
 RNG = np.random.default_rng(0)
 
@@ -397,9 +400,9 @@ def test_a_full_disk_is_not_taken_for_a_missing_network(server, monkeypatch, tmp
 def test_availability_and_fingerprints_never_download(monkeypatch, tmp_path):
     monkeypatch.setattr(download, "images", lambda *_: pytest.fail("a download was tried"))
     monkeypatch.setattr(sources, "MANIFEST", tmp_path / "datasets.json")
-    assert not datasets.available("mnist", tmp_path)
+    assert not datasets_catalogue.available("mnist", tmp_path)
     with pytest.raises(ValueError, match="no fingerprint of 'mnist'"):
-        datasets.fingerprint("mnist", tmp_path)
+        datasets_catalogue.fingerprint("mnist", tmp_path)
 
 
 def test_processes_that_need_the_same_dataset_download_it_once(tmp_path, monkeypatch):

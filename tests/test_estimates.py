@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from lib.estimates import Durations, Pretending, print_estimate
-from lib.experiments import Learn, Train
 from lib.networks import Network
-from lib.results import Outcome, Store
-from lib.sections import KINDS, SECTIONS
 from lib.training import Optimiser
+from notebooks.paper.experiments.learn import Learn
+from notebooks.paper.experiments.train import Train
+from notebooks.paper.records.estimates import Durations, Pretending, print_estimate
+from notebooks.paper.records.store import Outcome, Store
+from notebooks.paper.sections import KINDS, SECTIONS
 
 RUN = Train("images", "final", "ReLU", "digits", "regression", Network(1, 1, 12), Optimiser(), 100, 1, 2)
 

@@ -12,11 +12,18 @@ from scipy.stats import percentileofscore
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import StandardScaler
 
-from lib import datasets, experiments, metalearning, results
-from lib.experiments import Learn, Rows, Train, accuracy, learned_psi, load_parts, schedule
+from lib import datasets, metalearning
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
 from lib.training import Optimiser
+from notebooks.paper import sections
+from notebooks.paper.experiments import parts as experiments_parts
+from notebooks.paper.experiments import train as train_experiments
+from notebooks.paper.experiments.learn import Learn
+from notebooks.paper.experiments.parts import Rows, accuracy, learned_psi, load_parts, schedule
+from notebooks.paper.experiments.train import Train
+from notebooks.paper.records import configuration
+from notebooks.paper.records import store as results
 
 SPLINE = Activation("spline", points=15, low=-3, high=3)
 QUICK = Settings(episodes=3, n_tr_start=5, n_tr_step=1, unroll=2, inner=Optimiser("sgd", 0.1))
@@ -109,7 +116,7 @@ def test_learning_and_selection_see_the_same_rows(context, monkeypatch):
         raise Stop
 
     monkeypatch.setattr(metalearning, "learn", stop_learn)
-    monkeypatch.setattr(experiments, "train", stop_train)
+    monkeypatch.setattr(train_experiments, "train", stop_train)
     for run in (replace(LEARN, split=2), replace(DIGITS, split=2)):
         with pytest.raises(Stop):
             run.run(context)
@@ -184,7 +191,7 @@ def test_schedule_refuses(evaluations):
 
 @pytest.mark.parametrize("data, task", [("breast_cancer", "binary"), ("digits", "classification")])
 def test_scalings_equal_scikit_learn_and_scipy_by_the_training_rows(data, task):
-    plain, standard, quantile = (load_parts(data, task, 3, 0.2, scaling=scaling) for scaling in experiments.SCALINGS)
+    plain, standard, quantile = (load_parts(data, task, 3, 0.2, scaling=scaling) for scaling in experiments_parts.SCALINGS)
     x = plain.train.x.double().numpy()
     varied = x.std(axis=0) > 0
     scaler = StandardScaler().fit(x)
@@ -211,7 +218,7 @@ def test_scalings_are_refused_where_they_do_not_fit():
 def test_what_was_learned_on_scaled_inputs_was_learned_on_them(context, monkeypatch):
     seen = []
     monkeypatch.setattr(metalearning, "learn", lambda tasks, *rest, **options: seen.append(tasks[0].x))
-    for scaling in experiments.SCALINGS:
+    for scaling in experiments_parts.SCALINGS:
         with pytest.raises(AttributeError):  # of the result that there is not
             replace(LEARN, scaling=scaling).run(context)
         assert torch.equal(seen[-1], load_parts("digits", "classification", 0, 0.1, scaling=scaling).train.x)
@@ -408,7 +415,7 @@ def test_a_task_must_be_known():
 
 @pytest.mark.parametrize("run", [DIGITS, LEARN, LEARN_MODULAR])
 def test_configurations_survive_a_round_trip(run):
-    assert results.rebuild(results.config(run), experiments.KINDS) == run
+    assert configuration.rebuild(configuration.config(run), sections.KINDS) == run
 
 
 def test_cost_grows_with_the_work():

@@ -14,24 +14,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import (
-    claims,
-    departures,
-    figures,
-    figures_grokking,
-    figures_shortcuts,
-    figures_transfer,
-    figures_transfer_images,
-    findings_grokking,
-    image_results,
-    provenance,
-    reading,
-    tabular,
-    transfer_results,
-)
-from lib.configurations import key, rebuild
-from lib.results import Store
-from lib.sections import KINDS, SECTIONS
+from book.press import departures
+from notebooks.paper import claims, sections
+from notebooks.paper.grokking import tables as grokking_tables
+from notebooks.paper.images import tables as images_tables
+from notebooks.paper.records import intervals, provenance
+from notebooks.paper.records.configuration import key, rebuild
+from notebooks.paper.records.store import Store
+from notebooks.paper.sections import KINDS, SECTIONS
+from notebooks.paper.shortcuts import figures as shortcuts_figures
+from notebooks.paper.shortcuts import tables as shortcuts_tables
+from notebooks.paper.tabular import tables as tabular
+from notebooks.paper.transfer import tables as transfer_tables
 
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +35,7 @@ GROWING = {"conventions", "moduli", "shallow", "tables", "deep"}  # sections who
 @functools.cache
 def read(section):
     """The committed records, as a clone without datasets finds them by the manifest."""
-    return reading.collect(section, "paper", Store(data_dir=reading.NO_DATA))
+    return sections.collect(section, "paper", Store(data_dir=sections.NO_DATA))
 
 
 def plans():
@@ -63,17 +57,17 @@ def verdicts():
 
 def image_tables(section):
     results = read(section)
-    finals, tuning = image_results.finals(results), results.frame(role="tuning")
-    runs = image_results.main_runs(results)
-    found = {f"accuracy, {title}": frame for title, frame in image_results.summaries(finals, tuning).items()}
+    finals, tuning = images_tables.finals(results), results.frame(role="tuning")
+    runs = images_tables.main_runs(results)
+    found = {f"accuracy, {title}": frame for title, frame in images_tables.summaries(finals, tuning).items()}
     return found | {
-        "depth": image_results.by_depth(results),
-        "best depth": image_results.at_best_depth(results),
-        "correlations": pd.DataFrame.from_dict(image_results.correlations(runs), orient="index"),
-        "markers": image_results.markers(image_results.tuned_runs(results)),
-        "gaps": image_results.gaps(image_results.tuned(results)),
-        "functions": image_results.functions(results)[1],
-        "controls": image_results.over_controls(image_results.with_controls(results)),
+        "depth": images_tables.by_depth(results),
+        "best depth": images_tables.at_best_depth(results),
+        "correlations": pd.DataFrame.from_dict(images_tables.correlations(runs), orient="index"),
+        "markers": images_tables.markers(images_tables.tuned_runs(results)),
+        "gaps": images_tables.gaps(images_tables.tuned(results)),
+        "functions": images_tables.functions(results)[1],
+        "controls": images_tables.over_controls(images_tables.with_controls(results)),
     }
 
 
@@ -98,21 +92,21 @@ def tabular_tables():
 def other_tables():
     grokking, shortcuts, transfer = read("grokking"), read("shortcuts"), read("transfer")
     finals, matrix = transfer.frame(role="final"), transfer.frame(role="matrix")
-    scores, summary = figures_transfer.matrix_scores(matrix), figures.summary(finals, "test_accuracy", ["data"])
+    scores, summary = transfer_tables.matrix_scores(matrix), intervals.summary(finals, "test_accuracy", ["data"])
     control = [transfer.frame(role=role) for role in ("control trial", "control")]
     return {
-        "grokking, steps": figures_grokking.steps_table(grokking.frame(role="final")),
-        "grokking, delays": figures_grokking.delays(grokking.frame(role="final")),
-        "grokking, settings": findings_grokking.settings_table(grokking),
-        "shortcuts, comparison": figures_shortcuts.comparison(
-            figures_shortcuts.runs(shortcuts, "final"), figures_shortcuts.runs(shortcuts, "upper bound")
+        "grokking, steps": grokking_tables.steps_table(grokking.frame(role="final")),
+        "grokking, delays": grokking_tables.delays(grokking.frame(role="final")),
+        "grokking, settings": grokking_tables.settings_table(grokking),
+        "shortcuts, comparison": shortcuts_figures.comparison(
+            shortcuts_tables.runs(shortcuts, "final"), shortcuts_tables.runs(shortcuts, "upper bound")
         ),
         "transfer, matrix": scores.score,
-        "transfer, scores": figures_transfer.score_table(scores),
-        "transfer, images": figures_transfer_images.image_table(summary),
-        "transfer, depths": figures_transfer_images.architectures(finals, transfer.frame(role="depth")),
-        "transfer, sines": transfer_results.against_sines(matrix, *control)[0],
-        "ablations": figures.summary(read("ablations").frame(role="final"), "test_accuracy", ["section"]),
+        "transfer, scores": transfer_tables.score_table(scores),
+        "transfer, images": transfer_tables.image_table(summary),
+        "transfer, depths": transfer_tables.architectures(finals, transfer.frame(role="depth")),
+        "transfer, sines": transfer_tables.against_sines(matrix, *control)[0],
+        "ablations": intervals.summary(read("ablations").frame(role="final"), "test_accuracy", ["section"]),
     }
 
 
@@ -147,7 +141,7 @@ def golden(name):
 
 def test_every_committed_record_rebuilds_to_its_own_name():
     count = 0
-    for record in Store(data_dir=reading.NO_DATA).records():
+    for record in Store(data_dir=sections.NO_DATA).records():
         experiment = rebuild(record.config, KINDS)
         assert key(experiment, record.data.__getitem__) == record.key
         count += 1

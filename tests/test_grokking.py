@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from lib import figures_grokking
+from notebooks.paper.grokking import tables as grokking_tables
 
 
 def test_the_delay_is_a_bound_where_the_test_pairs_are_never_learned():
@@ -17,9 +17,9 @@ def test_the_delay_is_a_bound_where_the_test_pairs_are_never_learned():
         grokking("ReLU", [0, 0.5, 1, 1], [0, 0, 0.1, 0.5]),
         grokking("learned from zeros", [0, 1, 1, 1], [0, 0, 1, 1]),
     ])  # fmt: skip
-    found = figures_grokking.delays(runs)
+    found = grokking_tables.delays(runs)
     assert found.ratio.tolist() == [10, 10] and found.gap.tolist() == [900, 90] and found.bound.tolist() == [True, False]
-    row = figures_grokking.steps_table(runs).iloc[0].tolist()
+    row = grokking_tables.steps_table(runs).iloc[0].tolist()
     assert row == [1, "100", "not within 1,000", "at least 10.0", "10", "100", "10.0", "at least 10.0"]
-    assert "from at least 900 to 90, by at least 10." in figures_grokking.delay_words(runs)
-    assert "cannot be said" in figures_grokking.delay_words(runs[:1])
+    assert "from at least 900 to 90, by at least 10." in grokking_tables.delay_words(runs)
+    assert "cannot be said" in grokking_tables.delay_words(runs[:1])

@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import figures, findings_images, image_results
-from lib.findings import NOT_RUN
-from lib.intervals import interval
-from lib.reading import Collected
-from lib.sections.images import ARMS, BY_HAND, LONGER, RANDOM
+from notebooks.paper.figures import plots
+from notebooks.paper.images import tables as images_tables
+from notebooks.paper.images import verdicts as images_verdicts
+from notebooks.paper.images.plan import ARMS, BY_HAND, LONGER, RANDOM
+from notebooks.paper.records.frames import Collected
+from notebooks.paper.records.intervals import interval
+from notebooks.paper.verdict import NOT_RUN
 
 SGD, ADAM = ("sgd", 0.2), ("adam", 0.001)
 
@@ -43,32 +45,32 @@ def finals(data, optimiser, seeds=(1, 2), arms=ARMS):
 
 def test_finals_are_those_of_finished_comparisons():
     rows = finals("mnist", ADAM) + finals("mnist", SGD, arms=ARMS[:2]) + finals("cifar10", ADAM)[:-1]
-    left = image_results.finals(Given(rows, missing=3))
+    left = images_tables.finals(Given(rows, missing=3))
     assert set(left.data) == {"mnist"} and set(left["optimiser.name"]) == {"adam"} and len(left) == 6
-    assert len(image_results.finals(Given(rows, missing=0))) == len(rows)  # nothing is missing: an arm diverged
-    assert image_results.finals(Given(rows[:2], missing=3)).empty
+    assert len(images_tables.finals(Given(rows, missing=0))) == len(rows)  # nothing is missing: an arm diverged
+    assert images_tables.finals(Given(rows[:2], missing=3)).empty
 
 
 def test_the_tuned_optimiser_is_the_best_on_validation_rows():
     rows = [run("tuning", "mnist", optimiser=o, accuracy=a) for o, a in ((SGD, 0.4), (ADAM, 0.6), (("adam", 0.01), 0.5))]
     results = Given(rows + finals("mnist", SGD) + finals("mnist", ADAM))
-    assert set(image_results.tuned(results)["optimiser.lr"]) == {0.001}
-    edges = image_results.at_the_edge(results.frame(role="final"), results.frame(role="tuning"))
+    assert set(images_tables.tuned(results)["optimiser.lr"]) == {0.001}
+    edges = images_tables.at_the_edge(results.frame(role="final"), results.frame(role="tuning"))
     assert list(edges) == [("mnist", "adam", 0.001)]  # SGD has one candidate, and that is no edge
-    assert list(image_results.summaries(results.frame(role="final"), results.frame(role="tuning"))) == [
+    assert list(images_tables.summaries(results.frame(role="final"), results.frame(role="tuning"))) == [
         "the tuned optimiser",
         "plain gradient descent",
     ]
     only = Given(rows + finals("mnist", ADAM))
-    assert list(image_results.summaries(only.frame(role="final"), only.frame(role="tuning"))) == ["the tuned optimiser"]
+    assert list(images_tables.summaries(only.frame(role="final"), only.frame(role="tuning"))) == ["the tuned optimiser"]
 
 
 def test_a_rate_between_others_is_not_at_the_edge():
     rows = [run("tuning", "mnist", optimiser=("adam", lr), accuracy=a) for lr, a in ((0.001, 0.4), (0.003, 0.6), (0.01, 0.5))]
     used = pd.DataFrame(finals("mnist", ("adam", 0.003)))
-    assert list(image_results.at_the_edge(used, Given(rows).frame())) == []
-    assert list(image_results.at_the_edge(used, Given(rows[:2]).frame())) == [("mnist", "adam", 0.003)]
-    assert list(image_results.at_the_edge(used, Given(rows[1:2]).frame())) == []  # one candidate has no edge
+    assert list(images_tables.at_the_edge(used, Given(rows).frame())) == []
+    assert list(images_tables.at_the_edge(used, Given(rows[:2]).frame())) == [("mnist", "adam", 0.003)]
+    assert list(images_tables.at_the_edge(used, Given(rows[1:2]).frame())) == []  # one candidate has no edge
 
 
 def test_controls_and_learned_activations_are_chosen_by_validation_rows_and_compared_seed_by_seed():
@@ -79,27 +81,27 @@ def test_controls_and_learned_activations_are_chosen_by_validation_rows_and_comp
     rows += runs("final", "ReLU", 0.5, 0.5) + runs("final", ARMS[1], 0.6, 0.6) + runs("final", ARMS[2], 0.55, 0.9)
     rows += runs("control", BY_HAND, 0.7, 0.57) + runs("control", RANDOM, 0.6, 0.8)
     rows += finals("cifar10", ADAM) + runs("control", BY_HAND, 0.7, 0.9, data="cifar10")  # the others are missing there
-    assert image_results.with_controls(Given(rows)).empty
+    assert images_tables.with_controls(Given(rows)).empty
     rows += runs("control", LONGER, 0.65, 0.1, seeds=(1, 2))
-    both = image_results.with_controls(Given(rows))
+    both = images_tables.with_controls(Given(rows))
     assert set(both.data) == {"mnist"} and len(both) == 17
-    (row,) = image_results.over_controls(both).itertuples()
+    (row,) = images_tables.over_controls(both).itertuples()
     assert (row.learned, row.control) == (ARMS[1], BY_HAND)  # though others are better on test rows
     assert (row.gain, row.half_width) == pytest.approx((0.03, 0), abs=1e-9)
-    assert image_results.with_controls(Given(finals("mnist", ADAM))).empty
+    assert images_tables.with_controls(Given(finals("mnist", ADAM))).empty
 
 
 def test_depths_compare_the_same_seeds():
     rows = [run("tuning", "mnist", optimiser=ADAM)] + finals("mnist", ADAM, seeds=(1, 2, 3))
     deep = [run("depth", "mnist", arm, ADAM, seed, 0.7 + seed / 100, 2) for arm in ARMS for seed in (1, 2)]
-    table = image_results.by_depth(Given(rows + deep))
+    table = images_tables.by_depth(Given(rows + deep))
     assert set(table.depth) == {1, 2} and set(table.n) == {2}  # seed 3 was not run at depth 2
     row = table[(table.depth == 2) & (table.arm == "ReLU")].iloc[0]
     assert (row["mean"], row.half_width) == pytest.approx(tuple(interval([0.71, 0.72])))
     assert row.validation == pytest.approx(0.715)
-    assert image_results.by_depth(Given(rows + deep, missing=1, lacking=["depth"])).empty
-    assert image_results.by_depth(Given(rows)).empty and image_results.at_best_depth(Given(rows)).empty
-    one = image_results.by_depth(Given(rows + [r for r in deep if r["seed"] == 1]))
+    assert images_tables.by_depth(Given(rows + deep, missing=1, lacking=["depth"])).empty
+    assert images_tables.by_depth(Given(rows)).empty and images_tables.at_best_depth(Given(rows)).empty
+    one = images_tables.by_depth(Given(rows + [r for r in deep if r["seed"] == 1]))
     assert set(one.n) == {1} and one.half_width.isna().all()
 
 
@@ -110,7 +112,7 @@ def test_each_activation_is_compared_at_the_depth_that_validation_rows_choose():
             role = "final" if depth == 1 else "depth"
             rows += [run(role, "mnist", arm, ADAM, seed, merit, depth) | {"test_accuracy": test + depth / 100 + seed / 1000} for seed in (1, 2)]
     rows += [run("depth", "mnist", "layer-specific", ADAM, seed, 0.99, 2) for seed in (1, 2)]
-    table = image_results.at_best_depth(Given(rows)).set_index("arm")
+    table = images_tables.at_best_depth(Given(rows)).set_index("arm")
     assert table.depth.to_dict() == {ARMS[0]: 2, ARMS[1]: 3, ARMS[2]: 1}
     assert table.gain[ARMS[1]] == pytest.approx(0.06) and table.gain[ARMS[2]] == pytest.approx(-0.11)
 
@@ -118,9 +120,9 @@ def test_each_activation_is_compared_at_the_depth_that_validation_rows_choose():
 def test_markers_are_late_evaluations_with_some_variation():
     arrays = {"step": np.array([0, 5, 10, 100]), "tv": np.array([1.0, 1.0, 0.0, 2.0]), "test_accuracy": np.array([0.1, 0.2, 0.3, 0.4]), "train_accuracy": np.array([0.5, 0.6, 0.7, 0.8])}
     runs = pd.DataFrame([{"data": "mnist", "arm": "ReLU", "learned": "", "optimiser.name": "sgd", "optimiser.lr": 0.2, "steps": 100, "record": SimpleNamespace(arrays=arrays)}])
-    points = image_results.markers(runs)
-    assert not image_results.nearly_constant(points).any()
-    assert image_results.nearly_constant(pd.DataFrame({"data": list("aaabbb"), "tv": [1, 10, 0.01, 40, 10, 1]})).tolist() == [False, False, True, False, False, False]
+    points = images_tables.markers(runs)
+    assert not images_tables.nearly_constant(points).any()
+    assert images_tables.nearly_constant(pd.DataFrame({"data": list("aaabbb"), "tv": [1, 10, 0.01, 40, 10, 1]})).tolist() == [False, False, True, False, False, False]
     assert points[["tv", "train_accuracy", "test_accuracy"]].to_numpy().tolist() == [[2.0, 0.8, 0.4]]  # from step 10 on; a TV of 0 has no logarithm
 
 
@@ -131,13 +133,13 @@ def test_the_correlation_over_markers_counts_every_moment_of_a_run():
                 "tv": 3.0 + offset, "test_accuracy": 0.3 - offset, "record": SimpleNamespace(arrays=arrays)}  # fmt: skip
 
     runs = pd.DataFrame([course(seed, seed / 100) for seed in range(4)])
-    assert image_results.correlations(runs)["mnist"].value == pytest.approx(-1)
-    assert image_results.marker_correlations(image_results.markers(runs))["mnist"].value > 0.7
+    assert images_tables.correlations(runs)["mnist"].value == pytest.approx(-1)
+    assert images_tables.marker_correlations(images_tables.markers(runs))["mnist"].value > 0.7
 
 
 def test_the_gap_between_training_and_test_is_per_dataset_and_arm():
     runs = pd.DataFrame({"data": ["a", "a", "a", "b", "b"], "arm": ["x", "x", "y", "x", "x"], "train_accuracy": [1.0, 1.0, 0.5, 0.9, 0.7], "test_accuracy": [0.8, 0.6, 0.5, 0.9, 0.7]})
-    found = image_results.gaps(pd.concat([runs, runs[runs.arm == "y"]])).set_index(["data", "arm"])
+    found = images_tables.gaps(pd.concat([runs, runs[runs.arm == "y"]])).set_index(["data", "arm"])
     assert found["mean"].round(12).to_dict() == {("a", "x"): 0.3, ("a", "y"): 0.0, ("b", "x"): 0.0}
     assert found.half_width["a", "x"] == pytest.approx(0.1 * 12.706, rel=1e-3)  # t of one degree of freedom; SD 0.1 sqrt 2
 
@@ -145,7 +147,7 @@ def test_the_gap_between_training_and_test_is_per_dataset_and_arm():
 @pytest.mark.parametrize(("x", "scale"), [("tv", "log"), ("train_accuracy", "linear")])
 def test_scatter_has_a_panel_per_dataset(x, scale):
     points = pd.DataFrame({"data": ["mnist", "mnist", "cifar10"], "arm": "ReLU", "tv": [1.0, 30.0, 4.0], "train_accuracy": [0.5, 0.6, 0.3], "test_accuracy": [0.4, 0.5, 0.2]})
-    axes = figures.scatter(points, x, ["mnist", "cifar10"]).axes
+    axes = plots.scatter(points, x, ["mnist", "cifar10"]).axes
     assert [ax.get_title() for ax in axes] == ["MNIST", "CIFAR-10"] and {ax.get_xscale() for ax in axes} == {scale}
     assert axes[0].get_ylim()[0] < 40 and axes[0].get_ylim()[1] > 50  # no marker is cut off
     drawn = axes[0].collections[0].get_offsets().tolist()
@@ -157,16 +159,16 @@ def test_each_layer_has_its_panel():
     runs = Given([run("depth", "mnist", "layer-specific") | {"learned": "a"}] * 2)
     config = {"network": {"activation": {"low": -5.0, "high": 5.0}}}
     object.__setattr__(runs, "records", [SimpleNamespace(key="a", config=config, arrays={"psi_hidden": np.array([[0.0, 1.0], [2.0, 3.0]])})])
-    panels = image_results.layer_functions(runs)
+    panels = images_tables.layer_functions(runs)
     assert [(title, list(psi)) for title, _, psi, _, _ in panels] == [("MNIST\nlayer-specific, 1", [0, 1]), ("MNIST\nlayer-specific, 2", [2, 3])]
-    assert image_results.layer_functions(Given([run("final", "mnist")])) == []
+    assert images_tables.layer_functions(Given([run("final", "mnist")])) == []
 
 
 def test_tuned_runs_are_the_selecting_and_the_final_ones_of_the_tuned_optimiser():
     rows = [run("tuning", "mnist", optimiser=o, accuracy=a) for o, a in ((SGD, 0.4), (ADAM, 0.6))]
     rows += finals("mnist", SGD) + finals("mnist", ADAM) + [run("selection", "mnist", ARMS[1]), run("depth", "mnist")]
     rows += [run("tuning", "cifar10")] + finals("cifar10", ADAM, arms=ARMS[:2])  # an arm diverged: no correlation
-    left = image_results.tuned_runs(Given([row | {"learned": row["arm"] * (row["arm"] != "ReLU")} for row in rows]))
+    left = images_tables.tuned_runs(Given([row | {"learned": row["arm"] * (row["arm"] != "ReLU")} for row in rows]))
     assert left.role.value_counts().to_dict() == {"final": 6, "selection": 1} and set(left["optimiser.name"]) == {"adam"}
 
 
@@ -174,7 +176,7 @@ def test_plain_gradient_descent_is_shown_for_the_datasets_that_have_it():
     rows = [run("tuning", data, optimiser=ADAM) for data in ("mnist", "cifar10")]
     rows += finals("mnist", SGD) + finals("mnist", ADAM) + finals("cifar10", ADAM)
     results = Given(rows)
-    blocks = image_results.summaries(results.frame(role="final"), results.frame(role="tuning"))
+    blocks = images_tables.summaries(results.frame(role="final"), results.frame(role="tuning"))
     assert {title: set(table.data) for title, table in blocks.items()} == {
         "the tuned optimiser": {"mnist", "cifar10"},
         "plain gradient descent": {"mnist"},
@@ -183,7 +185,7 @@ def test_plain_gradient_descent_is_shown_for_the_datasets_that_have_it():
 
 def test_the_tuning_table_has_a_dash_where_nothing_was_tried():
     rows = [run("tuning", "mnist", optimiser=o) for o in (SGD, ADAM)] + [run("tuning", "cifar10", optimiser=ADAM)]
-    table = image_results.tuning_table(Given(rows).frame()).set_index("optimiser")
+    table = images_tables.tuning_table(Given(rows).frame()).set_index("optimiser")
     assert table.loc["sgd 0.2", "CIFAR-10"] == "—" and table.loc["adam 0.001", "CIFAR-10"] == "50.0"
 
 
@@ -198,12 +200,12 @@ def test_accuracy_at_equal_complexity_is_read_from_the_curves():
         rows.append(curves("svhn", "ReLU", seed, [0, 1, 2], [0, 0.2 + shift, 0.4 + shift]))
         rows.append(curves("svhn", "learned from ReLU", seed, [0, 2, 1, 4], [0, 0.6 + shift, 0.1, 0.9]))
         rows.append(curves("svhn", "learned from zeros", seed, [0, 3, 4, 1], [0, 0.3 + shift, 0.5, 0.9]))
-    equal = image_results.at_equal_complexity(Given(rows), "svhn")  # at 2, what the ReLU reaches
+    equal = images_tables.at_equal_complexity(Given(rows), "svhn")  # at 2, what the ReLU reaches
     found = equal.pivot(index="seed", columns="arm", values="test_accuracy")
     np.testing.assert_allclose(found["ReLU"], [0.4, 0.41])
     np.testing.assert_allclose(found["learned from ReLU"], [0.6, 0.61])
     np.testing.assert_allclose(found["learned from zeros"], [0.2, 0.31 * 2 / 3])
-    assert image_results.at_equal_complexity(Given(rows), "mnist").empty
+    assert images_tables.at_equal_complexity(Given(rows), "mnist").empty
 
 
 @pytest.mark.parametrize("lift, expected", [(0.2, "reproduced"), (0.0, "not reproduced")])
@@ -212,9 +214,9 @@ def test_svhn_decides_c4_once_its_records_are_there(lift, expected):
     for seed in (1, 2, 3):
         for arm, more in zip(ARMS, (0, lift, 0), strict=True):
             rows.append(curves("svhn", arm, seed, [0, 1, 2], np.array([0, 0.2, 0.4]) + more + seed**2 / 1000))
-    finding = findings_images.different_accuracy_at_equal_complexity(lambda section: Given(rows))
+    finding = images_verdicts.different_accuracy_at_equal_complexity(lambda section: Given(rows))
     assert finding.verdict == expected
-    without = findings_images.different_accuracy_at_equal_complexity(lambda section: Given(rows[:1] + finals("mnist", ADAM)))
+    without = images_verdicts.different_accuracy_at_equal_complexity(lambda section: Given(rows[:1] + finals("mnist", ADAM)))
     assert without.verdict == NOT_RUN.verdict and "data not available here" in without.ours
 
 
@@ -224,9 +226,9 @@ def test_a_function_that_is_constant_where_it_is_used_has_no_distance():
         return SimpleNamespace(arrays={"psi_hidden": np.array(psi, np.float32), "pre_activations": np.array(density, np.float32)}, config=limits)
 
     flat = record([0, 0, 0, 1, 2], [1, 1, 1, 0, 0])
-    assert np.isnan(image_results.distances(flat, flat)).all()  # ReLU is constant there too
+    assert np.isnan(images_tables.distances(flat, flat)).all()  # ReLU is constant there too
     one_side = record([0, 0, 0, 2, 1], [0, 0, 1, 1, 1])
-    assert np.isnan(image_results.distances(one_side, one_side)).all()  # ReLU is a line there
+    assert np.isnan(images_tables.distances(one_side, one_side)).all()  # ReLU is a line there
     hinge = record([0, 0, 0, 0.5, 1], [1, 1, 1, 1, 1])
-    gelu, relu, own = image_results.distances(hinge, hinge)
+    gelu, relu, own = images_tables.distances(hinge, hinge)
     assert relu == pytest.approx(0, abs=1e-6) and own == pytest.approx(gelu) and gelu > 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lib.intervals import Interval, clustered_spearman, interval, paired_interval, spearman
+from notebooks.paper.records.intervals import Interval, clustered_spearman, interval, paired_interval, spearman
 
 
 def draws(n=10, seed=0):

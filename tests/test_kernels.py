@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import grad, gradcheck, gradgradcheck
 
-from lib import kernels, native, pieces
-from lib.kernels import slope_product, value, value_and_slope
+from lib import kernels
+from lib.kernels import native, reference, slope_product, value, value_and_slope
 
 ROOT = Path(__file__).resolve().parents[1]
 LOW, HIGH = -2.0, 3.0
@@ -208,10 +208,10 @@ def test_torch_in_blocks_equals_one_piece(monkeypatch, shape, columns, outlier):
         return out, product, dz, dpsi, *both, *plain, *grad(dz, leaves[1], r), *grad(product, leaves[1:], r)
 
     with using("torch"):
-        monkeypatch.setattr(pieces, "BLOCK", 1 << 60)
+        monkeypatch.setattr(reference, "BLOCK", 1 << 60)
         expected = everything()
-        monkeypatch.setattr(pieces, "BLOCK", 7)
-        count = len(list(pieces.blocks(kernels._check(z, psi, LOW, HIGH), z, r)))
+        monkeypatch.setattr(reference, "BLOCK", 7)
+        count = len(list(reference.blocks(kernels._check(z, psi, LOW, HIGH), z, r)))
         assert count == (len(z) // 2 if columns else -(-z.numel() // 7))
         for actual, one_piece in zip(everything(), expected, strict=True):
             torch.testing.assert_close(actual, one_piece, rtol=1e-13, atol=1e-13, equal_nan=True)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from lib import landscapes
-from lib.landscapes import Plane
+from lib.metrics import landscapes
+from lib.metrics.landscapes import Plane
 from lib.networks import Network
 
 

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lib import datasets, metalearning
+from lib import episodes as lib_episodes
 from lib.episodes import draw_episode, inner_loop, inner_loop_plain, outer_loss, watch_split
 from lib.metalearning import OBJECTIVES, Learned, Settings, Task, learn
 from lib.networks import LOSSES, Activation, Network
@@ -355,7 +356,7 @@ def test_divergence_ends_the_run_with_a_record(monkeypatch, lr, episodes):
     if lr:
         settings = replace(QUICK, inner=Optimiser("sgd", lr), n_tr_start=20, n_tr_max=20)
     else:  # in the fifth episode
-        original, calls = metalearning.inner_loop, []
+        original, calls = lib_episodes.inner_loop, []
 
         def inner(*arguments):
             calls.append(0)

@@ -7,7 +7,8 @@ import browser
 import pytest
 from bs4 import BeautifulSoup
 
-from lib import book, execution
+from book.press import build as book
+from book.press import execute
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = book.names(ROOT)
@@ -56,7 +57,7 @@ def executions(build):
     """All notebooks, executed two at a time as the build does it."""
     folder = build / "executed" / PARAMETERS["profile"]
     with ThreadPoolExecutor(2) as pool:
-        done = pool.map(lambda name: execution.execute(ROOT, name, PARAMETERS, folder), EXECUTED)
+        done = pool.map(lambda name: execute.execute(ROOT, name, PARAMETERS, folder), EXECUTED)
         return {result.name: result for result in done}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lib import pairs
+from book.press import pairs
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = """# ---

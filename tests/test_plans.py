@@ -10,18 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib import image_results, reading, sweep
-from lib.experiments import Draw, Learn, Train
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
-from lib.reading import Collected, collect
-from lib.results import Outcome, Store
-from lib.sections import PROFILES, SECTIONS
-from lib.sections.grokking import PLANS as GROKKING
-from lib.sections.images import ARMS, BY_HAND, LAYERS, LONGER, RANDOM
-from lib.sections.images import PLANS as IMAGES
-from lib.sections.plans import chosen_optimisers
 from lib.training import Optimiser
+from notebooks.paper import sections
+from notebooks.paper.experiments.controls import Draw
+from notebooks.paper.experiments.learn import Learn
+from notebooks.paper.experiments.protocol import PROFILES, chosen_optimisers
+from notebooks.paper.experiments.train import Train
+from notebooks.paper.grokking.plan import PLANS as GROKKING
+from notebooks.paper.images import tables as images_tables
+from notebooks.paper.images.plan import ARMS, BY_HAND, LAYERS, LONGER, RANDOM
+from notebooks.paper.images.plan import PLANS as IMAGES
+from notebooks.paper.records import sweep
+from notebooks.paper.records.frames import Collected
+from notebooks.paper.records.store import Outcome, Store
+from notebooks.paper.sections import SECTIONS, collect
 
 SGD, ADAM = Optimiser("sgd", 0.2), Optimiser("adam", 0.01)
 QUICK = Settings(episodes=2, n_tr_start=3, n_tr_step=1)
@@ -122,7 +126,7 @@ def test_a_damaged_record_counts_as_missing(tiny, store):
 
 def test_results_computes_the_small_profile(tiny, monkeypatch):
     monkeypatch.setitem(GROKKING, "smoke", replace(GROKKING["smoke"], restarts=((9, 1, 0.1),)))
-    found = reading.results("grokking", "smoke")
+    found = sections.results("grokking", "smoke")
     assert found.missing == 0 and len(found.frame(role="final")) == 2 * 2  # arms, seeds
 
 
@@ -137,21 +141,21 @@ def test_a_frame_can_be_changed_without_the_next_one(tiny, store):
 
 
 def test_unknown_sections(store):
-    for read in (lambda: collect("imags", "smoke", store), lambda: reading.results("imags", "smoke")):
+    for read in (lambda: collect("imags", "smoke", store), lambda: sections.results("imags", "smoke")):
         with pytest.raises(ValueError, match="section must be one of images, .*, ablations, got 'imags'"):
             read()
 
 
 def test_records_of_a_page_are_gone_when_its_process_ends():
-    code = "from lib import reading; print(reading._scratch().name)"
+    code = "from notebooks.paper import sections; print(sections._scratch().name)"
     folder = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert "records-" in folder and not Path(folder).exists()
 
 
 def test_a_reader_reads_each_section_once(monkeypatch):
     calls, known = [], Collected([], 7)
-    monkeypatch.setattr(reading, "results", lambda section, *arguments: calls.append(section) or Collected([], len(calls)))
-    read = reading.reader("smoke", images=known)
+    monkeypatch.setattr(sections, "results", lambda section, *arguments: calls.append(section) or Collected([], len(calls)))
+    read = sections.reader("smoke", images=known)
     assert read("images") is known and read("grokking").missing == 1 and read("grokking").missing == 1
     assert calls == ["grokking"]
 
@@ -338,11 +342,11 @@ def test_the_main_comparison_does_not_wait_for_controls(tiny, store):
         store.path(run).unlink()
     part = collect("regression", "smoke", store)
     assert part.missing == len(stages[-1]) and part.lacking == {"depth"}
-    assert len(image_results.finals(part)) == len(finals_of(stages))
+    assert len(images_tables.finals(part)) == len(finals_of(stages))
     last = [stage for stage in stages if any(getattr(run, "role", "") == "final" for run in stage)][-1]
     store.path(last[-1]).unlink()  # one final run of the second optimiser
     part = collect("regression", "smoke", store)
-    left = image_results.finals(part)
+    left = images_tables.finals(part)
     assert len(left) == len(finals_of(stages)) - len(last) and last[0].optimiser.lr not in set(left["optimiser.lr"])
 
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from prepared_files import write_images, write_table
 
-from lib import datasets, download, prepared
-from lib.datasets import load
+from lib.datasets import catalogue, download, load, prepared
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +64,7 @@ def damage(path, how):
 def test_damaged_image_files_are_refused(tmp_path, how):
     path, _ = write_images(tmp_path, "cifar10")
     damage(path, how)
-    for use in (load, datasets.fingerprint):
+    for use in (load, catalogue.fingerprint):
         with pytest.raises(ValueError, match="it is damaged or not an .npz file .*Delete it"):
             use("cifar10", tmp_path)
 

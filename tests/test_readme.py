@@ -5,8 +5,10 @@ import matplotlib
 import pytest
 import yaml
 
-from lib import claims, departures, headline, reading, readme
-from lib.reading import Collected
+from book.press import departures, readme
+from notebooks.paper import claims, sections
+from notebooks.paper.grokking import headline as grokking_headline
+from notebooks.paper.records.frames import Collected
 
 ROOT = readme.ROOT
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,7 +20,7 @@ def code(language):
 
 @pytest.fixture(scope="module")
 def read():
-    return reading.reader("paper")
+    return sections.reader("paper")
 
 
 @pytest.fixture(scope="module")
@@ -113,14 +115,14 @@ def test_a_missing_marker_is_refused():
 def test_the_command_says_when_the_claims_are_old(tmp_path, capsys):
     (tmp_path / "README.md").write_text(readme.replaced(TEXT, "claims", "none"), encoding="utf-8")
     assert readme.main(["--check"], tmp_path) == 1
-    assert "run `python -m lib.readme`" in capsys.readouterr().out
+    assert "run `python -m book.press.readme`" in capsys.readouterr().out
     assert readme.main(["--chekc"], tmp_path) == 2
 
 
 def test_the_command_writes_claims_and_picture(tmp_path, monkeypatch, small):
     (tmp_path / "book" / "_static").mkdir(parents=True)
     (tmp_path / "README.md").write_text(readme.replaced(TEXT, "claims", "none"), encoding="utf-8")
-    monkeypatch.setattr(readme, "find", lambda read: headline.headline(small, True))
+    monkeypatch.setattr(readme, "find", lambda read: grokking_headline.headline(small, True))
     assert readme.main([], tmp_path) == readme.main(["--check"], tmp_path) == 0
     written = (tmp_path / "README.md").read_text(encoding="utf-8")
     alt = re.search('alt="([^"]+)"', readme.block(written, "picture")).group(1)
@@ -130,25 +132,25 @@ def test_the_command_writes_claims_and_picture(tmp_path, monkeypatch, small):
 
 
 def test_the_headline_needs_two_runs_of_both_arms(small):
-    assert headline.headline(small, True).task == "a+b mod 27"
-    assert headline.headline(Collected([], 3), True) is None
+    assert grokking_headline.headline(small, True).task == "a+b mod 27"
+    assert grokking_headline.headline(Collected([], 3), True) is None
 
     class Half(Collected):
         def frame(self, kind="train", **equal):
             return small.frame().query("arm == 'ReLU'")
 
-    assert headline.headline(Half([], 1), True) is None
+    assert grokking_headline.headline(Half([], 1), True) is None
 
 
 def test_the_headline_is_drawn_with_both_arms(small):
-    figure = headline.headline(small, False).draw()
+    figure = grokking_headline.headline(small, False).draw()
     assert len(figure.axes) == 3
     assert figure.axes[0].get_xscale() == "log" and figure.axes[0].get_xlabel() == "training steps"
     matplotlib.pyplot.close(figure)
 
 
 def test_the_headline_says_how_far_runs_get_that_never_reach_95_percent(small):
-    shown = headline.headline(small, True)
+    shown = grokking_headline.headline(small, True)
     shown.runs["test_steps_to_95"] = None
     assert shown.sentence() == (
         "The highest test accuracy is 100 % with the learned activation, and 20 % with ReLU."
@@ -160,7 +162,7 @@ def test_the_headline_says_how_far_runs_get_that_never_reach_95_percent(small):
 
 def test_all_marks_of_the_sources_are_collected():
     found = departures.collect()
-    sources = [path for path in (ROOT / "lib").rglob("*.py") if path.stem != "departures"]
+    sources = [path for path in found for folder in departures.FOLDERS for found in (ROOT / folder).rglob("*.py")]
     assert len(found) == sum(path.read_text(encoding="utf-8").count("NOTE[DIFF]: ") for path in sources) > 0
     for departure in found:
         assert departure.text and '"""' not in departure.text and not departure.text.startswith("#")

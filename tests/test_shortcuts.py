@@ -4,30 +4,21 @@ import numpy as np
 import pytest
 import torch
 
-from lib import claims, collage_experiments, metrics, reading, sweep
-from lib.collage_experiments import LearnCollage, TrainCollage, load, stops, unambiguous, validation_halves
-from lib.collages import collage, halve
-from lib.configurations import config, rebuild
-from lib.figures_shortcuts import (
-    ARMS,
-    activations,
-    arm_name,
-    bounds,
-    comparison,
-    examples,
-    functions,
-    gain,
-    names,
-    reliance,
-    runs,
-    trajectories,
-)
+from lib import metrics
+from lib.datasets.collages import collage, halve
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
-from lib.results import Store
-from lib.sections import SECTIONS
-from lib.sections.shortcuts import LEARNED, PLANS, RELU, shortcuts
 from lib.training import Optimiser
+from notebooks.paper import claims, sections
+from notebooks.paper.experiments import collage as collage_experiments
+from notebooks.paper.experiments.collage import LearnCollage, TrainCollage, load, stops, unambiguous, validation_halves
+from notebooks.paper.records import sweep
+from notebooks.paper.records.configuration import config, rebuild
+from notebooks.paper.records.store import Store
+from notebooks.paper.sections import SECTIONS
+from notebooks.paper.shortcuts.figures import ARMS, activations, comparison, examples, functions, reliance, trajectories
+from notebooks.paper.shortcuts.plan import LEARNED, PLANS, RELU, shortcuts
+from notebooks.paper.shortcuts.tables import arm_name, bounds, gain, names, runs
 
 SPLINE = Activation("spline", points=20, low=-2.0, high=2.0)
 SETTINGS = Settings(init="relu", episodes=2, n_tr_start=5, n_tr_step=0, watch=0.0, objective="given")
@@ -231,7 +222,7 @@ def test_experiments_can_be_rebuilt_from_their_configuration():
 def smoke(tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("shortcuts") / "results")
     sweep.run_here(shortcuts("smoke", store), store)
-    return reading.collect("shortcuts", "smoke", store)
+    return sections.collect("shortcuts", "smoke", store)
 
 
 def test_the_section_is_complete_and_compares_the_same_seeds(smoke):

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from experiments_for_tests import Small, Squares, fingerprints
 
-from lib import provenance, results
-from lib.results import Outcome, Store, locked
+from lib.files import locked
+from notebooks.paper.records import configuration, provenance
+from notebooks.paper.records.store import Outcome, Store
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=2)))
@@ -41,7 +42,7 @@ def test_a_record_is_read_as_it_was_written(store):
     written = put(store, Small(1))
     for record in (written, store.get(Small(1)), Store(store.root, fingerprints).read(written.key)):
         assert record.key == store.key(Small(1)) and record.kind == "small" and record.version == 1
-        assert record.config == results.config(Small(1)) and record.data == {"numbers": "sha256 of numbers"}
+        assert record.config == configuration.config(Small(1)) and record.data == {"numbers": "sha256 of numbers"}
         assert record.numbers == {"accuracy": [0.5, 0.25]}
         assert set(record.arrays) == {"curve", "names"} and record.arrays["names"] == "a"
         np.testing.assert_array_equal(record.arrays["curve"], OUTCOME.arrays["curve"])
@@ -107,9 +108,9 @@ def test_put_needs_a_time_zone(store):
 
 
 def test_the_default_fingerprints_are_those_of_the_datasets(tmp_path, monkeypatch):
-    from lib import sources
+    from lib.datasets import catalogue
 
-    monkeypatch.setattr(sources, "fingerprint", lambda name, data_dir: f"of {name} in {data_dir}")
+    monkeypatch.setattr(catalogue, "fingerprint", lambda name, data_dir: f"of {name} in {data_dir}")
     assert put(Store(tmp_path, data_dir="here"), Small(1)).data == {"numbers": "of numbers in here"}
 
 
@@ -380,7 +381,7 @@ def test_provenance_has_the_commit_and_whether_the_library_differs(repository):
 
 PEAKS = """
 import numpy as np
-from lib import provenance
+from notebooks.paper.records import provenance
 provenance.reset_peak_memory()
 before = provenance.peak_memory_mb()
 block = np.ones(8_000_000)  # 61 MB

@@ -14,11 +14,13 @@ import pytest
 from experiments_for_tests import KINDS, Failing, Resuming, Silent, Small, Squares, Surroundings, fingerprints
 from prepared_files import write_images
 
-from lib import download, sweep
-from lib.datasets import fingerprint, load
-from lib.results import Outcome, Store, locked
-from lib.sweep import Progress, duration, missing_of, run, run_here
-from lib.workers import Event, Pool
+from lib.datasets import download, load
+from lib.datasets.catalogue import fingerprint
+from lib.files import locked
+from notebooks.paper.__main__ import main
+from notebooks.paper.records.store import Outcome, Store
+from notebooks.paper.records.sweep import Progress, duration, missing_of, run, run_here
+from notebooks.paper.records.workers import Event, Pool
 
 TESTS = Path(__file__).parent
 
@@ -47,7 +49,7 @@ def start_sweep(store, experiments, terminal=None):
     code = (
         # a shell that starts the tests in the background makes them, and their children, deaf to Ctrl-C
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from experiments_for_tests import *; from lib.results import Store; from lib.sweep import run\n"
+        "from experiments_for_tests import *; from notebooks.paper.records.store import Store; from notebooks.paper.records.sweep import run\n"
         f"summary = run([{experiments!r}], Store({str(store.root)!r}, fingerprints))\n"
         "raise SystemExit(1 if summary.failed else 0)"
     )
@@ -334,8 +336,8 @@ def command(tmp_path, monkeypatch):
 
     sections = {"good": good, "bad": bad, "stopped": stopped}
     kinds = KINDS | {"labelled": Labelled}
-    monkeypatch.setitem(sys.modules, "lib.sections", SimpleNamespace(SECTIONS=sections, KINDS=kinds))
-    return lambda *arguments: sweep.main([*arguments, "--results", str(tmp_path / "results")])
+    monkeypatch.setitem(sys.modules, "notebooks.paper.sections", SimpleNamespace(SECTIONS=sections, KINDS=kinds))
+    return lambda *arguments: main([*arguments, "--results", str(tmp_path / "results")])
 
 
 def test_command_computes_a_section(command, capsys):
@@ -402,7 +404,7 @@ def test_sections_can_be_listed_without_the_data_that_nobody_has(tmp_path, capsy
     for section in ("images", "regression"):  # their plans name SVHN
         (tmp_path / "empty").mkdir(exist_ok=True)
         arguments = [section, "--list", "--data-dir", str(tmp_path / "empty"), "--results", str(tmp_path / "results")]
-        assert sweep.main(arguments) == 0
+        assert main(arguments) == 0
         assert capsys.readouterr().out.startswith("stage 1: ")
 
 

@@ -10,18 +10,25 @@ import pandas as pd
 import pytest
 import torch
 
-from lib import claims, display, figures_panels, findings_tabular, planes, reading, results, sweep, tabular
-from lib import figures_tabular as plots
-from lib.configurations import config, rebuild
-from lib.experiments import load_parts
-from lib.landscapes import axis_slice
+from lib.metrics.landscapes import axis_slice
 from lib.networks import Network
-from lib.planes import Panels, Paths, axis_aligned, slice_places
-from lib.reading import Collected
-from lib.sections import KINDS, SECTIONS
-from lib.sections.tabular import ARMS, INPUTS, ZEROS, Table, best_depth, slower
-from lib.sections.tabular_plans import PLANS, VARIANTS
 from lib.training import Optimiser
+from notebooks.paper import claims, sections, verdict
+from notebooks.paper.experiments import panels
+from notebooks.paper.experiments.panels import Panels, Paths, axis_aligned, slice_places
+from notebooks.paper.experiments.parts import load_parts
+from notebooks.paper.figures import display
+from notebooks.paper.records import frames as records_frames
+from notebooks.paper.records import store as results
+from notebooks.paper.records import sweep
+from notebooks.paper.records.configuration import config, rebuild
+from notebooks.paper.records.frames import Collected
+from notebooks.paper.sections import KINDS, SECTIONS
+from notebooks.paper.tabular import figures as plots
+from notebooks.paper.tabular import panels as tabular_panels
+from notebooks.paper.tabular import tables as tabular_tables
+from notebooks.paper.tabular import verdicts as tabular_verdicts
+from notebooks.paper.tabular.plan import ARMS, INPUTS, PLANS, VARIANTS, ZEROS, Table, best_depth, slower
 
 matplotlib.use("Agg")
 DATA = "breast_cancer"
@@ -32,7 +39,7 @@ def smoke(tmp_path_factory):
     store = results.Store(tmp_path_factory.mktemp("results"))
     summary = sweep.run_here(SECTIONS["tabular"]("smoke", store), store)
     assert not summary.failed
-    return SimpleNamespace(store=store, collected=reading.collect("tabular", "smoke", store))
+    return SimpleNamespace(store=store, collected=sections.collect("tabular", "smoke", store))
 
 
 # --- the section --------------------------------------------------------------------------------------
@@ -40,7 +47,7 @@ def smoke(tmp_path_factory):
 
 def test_the_section_is_complete(smoke):
     assert smoke.collected.missing == 0
-    table = tabular.comparison(smoke.collected)
+    table = tabular_tables.comparison(smoke.collected)
     assert list(table.arm) == [arm for arm in ("linear", "k-NN", "boosted trees", *ARMS)]
     assert set(table.data) == {DATA}
     assert (table[table.arm.isin(ARMS)].n == len(PLANS["smoke"].seeds)).all()
@@ -79,8 +86,8 @@ def test_a_column_counts_as_crowded_by_its_rows_between_two_control_points():
     grid = np.linspace(-1, 1, 50)
     psi = np.array([[np.mean(x < g) + np.mean(x <= g) - 1 for g in grid] for x in columns.values()])
     record = SimpleNamespace(kind="ranks", config={"data": "made"}, arrays={"psi_input": psi})
-    assert tabular.crowded(Collected([record], 0)).loc["made"].tolist() == [3, 5]
-    assert tabular.crowded(Collected([], 0)).empty
+    assert tabular_tables.crowded(Collected([record], 0)).loc["made"].tolist() == [3, 5]
+    assert tabular_tables.crowded(Collected([], 0)).empty
 
 
 def test_a_caption_counts_the_marks_that_a_scatter_plot_does_not_show():
@@ -93,22 +100,22 @@ def test_a_caption_counts_the_marks_that_a_scatter_plot_does_not_show():
 
 def test_the_control_by_rank_has_a_depth_and_all_seeds(smoke):
     plan, runs = PLANS["smoke"], smoke.collected.frame(role="control")
-    table = tabular.comparison(smoke.collected).set_index("arm")
-    control = tabular.ranked(smoke.collected, table.reset_index())
+    table = tabular_tables.comparison(smoke.collected).set_index("arm")
+    control = tabular_tables.ranked(smoke.collected, table.reset_index())
     assert set(runs["network.depth"]) == set(plan.depths) and list(control.index) == [DATA]
-    row, own = control.loc[DATA], tabular.at_best_depth(runs)
+    row, own = control.loc[DATA], tabular_tables.at_best_depth(runs)
     assert len(own) == len(plan.seeds) and own["network.depth"].nunique() == 1
     assert row.accuracy == pytest.approx(own.test_accuracy.mean())
     assert row.gain + row.beyond == pytest.approx(table["mean"][INPUTS] - table["mean"]["ReLU"])
 
 
 def test_tables_without_the_control_are_left_out(smoke):
-    table = tabular.comparison(smoke.collected)
+    table = tabular_tables.comparison(smoke.collected)
     runs = [r for r in smoke.collected.records if r.config.get("role") == "control"]
-    without = reading.Collected([r for r in smoke.collected.records if r not in runs], 1, frozenset({"control"}))
-    assert tabular.ranked(without, table).empty and len(tabular.comparison(without)) == len(table)
-    part = reading.Collected([r for r in smoke.collected.records if r not in runs[-1:]], 1, frozenset({"control"}))
-    assert tabular.ranked(part, table).empty  # a seed is missing
+    without = records_frames.Collected([r for r in smoke.collected.records if r not in runs], 1, frozenset({"control"}))
+    assert tabular_tables.ranked(without, table).empty and len(tabular_tables.comparison(without)) == len(table)
+    part = records_frames.Collected([r for r in smoke.collected.records if r not in runs[-1:]], 1, frozenset({"control"}))
+    assert tabular_tables.ranked(part, table).empty  # a seed is missing
 
 
 def test_experiments_are_rebuilt_from_their_records(smoke):
@@ -120,15 +127,15 @@ def test_partial_results_keep_the_datasets_that_are_done(smoke, monkeypatch):
     """A second dataset of which nothing is there does not hide the first."""
     plan = replace(PLANS["smoke"], datasets=(DATA, "wine"))
     monkeypatch.setitem(PLANS, "smoke", plan)
-    partial = reading.collect("tabular", "smoke", smoke.store)
+    partial = sections.collect("tabular", "smoke", smoke.store)
     assert partial.missing == len(next(Table(plan, "wine", smoke.store).stages()))
-    pd.testing.assert_frame_equal(tabular.comparison(partial), tabular.comparison(smoke.collected))
+    pd.testing.assert_frame_equal(tabular_tables.comparison(partial), tabular_tables.comparison(smoke.collected))
 
 
 def test_nothing_computed_gives_empty_tables(tmp_path):
-    nothing = reading.collect("tabular", "smoke", results.Store(tmp_path))
-    assert nothing.missing and not len(tabular.comparison(nothing)) and not len(tabular.variants(nothing))
-    assert not len(tabular.evaluations(nothing, [])) and not tabular.panels(nothing, DATA)
+    nothing = sections.collect("tabular", "smoke", results.Store(tmp_path))
+    assert nothing.missing and not len(tabular_tables.comparison(nothing)) and not len(tabular_tables.variants(nothing))
+    assert not len(tabular_tables.evaluations(nothing, [])) and not tabular_tables.panels(nothing, DATA)
 
 
 def test_the_paper_plan_has_the_experiment_of_the_paper(tmp_path):
@@ -172,7 +179,7 @@ def test_depth_is_chosen_on_validation_over_the_seeds_that_all_depths_have():
     runs = finals(
         {("ReLU", 1): {1: (0.8, 0.9), 2: (0.8, 0.9)}, ("ReLU", 2): {1: (0.9, 0.1), 2: (0.9, 0.2), 3: (0.1, 0.3)}}
     )
-    assert list(tabular.at_best_depth(runs).test_accuracy) == [0.1, 0.2, 0.3]
+    assert list(tabular_tables.at_best_depth(runs).test_accuracy) == [0.1, 0.2, 0.3]
 
 
 def collected(accuracies, baselines):
@@ -192,30 +199,30 @@ BASELINES = {"linear": {1: 0.5}, "k-NN": {1: 0.6}, "boosted trees": {1: 0.9, 2: 
 
 def test_comparison_pairs_by_seed():
     runs = {("ReLU", 1): {1: (0.5, 0.70), 2: (0.5, 0.60)}, (ZEROS, 1): {2: (0.5, 0.62), 1: (0.5, 0.72)}}
-    table = tabular.comparison(collected(runs, BASELINES)).set_index("arm")
+    table = tabular_tables.comparison(collected(runs, BASELINES)).set_index("arm")
     assert table.gain[ZEROS] == pytest.approx(0.02) and table.gain_half_width[ZEROS] == pytest.approx(0)
     assert table.gain["boosted trees"] == pytest.approx(0.15)
     assert table.gain["linear"] == pytest.approx(-0.15) and table["n"]["linear"] == 1
     assert table.gain_half_width["linear"] == pytest.approx(12.706 * 0.05, rel=1e-3)
     assert math.isnan(table.half_width["linear"]) and table.depth["linear"] == 0
-    average = tabular.averages(table.reset_index())
+    average = tabular_tables.averages(table.reset_index())
     assert list(average.arm) == ["linear", "k-NN", "ReLU", ZEROS, "boosted trees"]
     assert average.half_width.isna().all()  # one dataset
 
 
 def test_comparison_leaves_out_what_is_not_complete():
     runs = {("ReLU", 1): {1: (0.5, 0.7), 2: (0.5, 0.6)}, (ZEROS, 1): {1: (0.5, 0.7)}}
-    assert not len(tabular.comparison(collected(runs, BASELINES)))
+    assert not len(tabular_tables.comparison(collected(runs, BASELINES)))
     del runs[ZEROS, 1]
-    assert len(tabular.comparison(collected(runs, BASELINES)))
-    assert not len(tabular.comparison(collected(runs, {"linear": {1: 0.5}})))
+    assert len(tabular_tables.comparison(collected(runs, BASELINES)))
+    assert not len(tabular_tables.comparison(collected(runs, {"linear": {1: 0.5}})))
 
 
 def test_widths_include_that_of_the_comparison(smoke):
     plan = PLANS["smoke"]
-    table = tabular.by(smoke.collected, "network.width", DATA)
+    table = tabular_tables.by(smoke.collected, "network.width", DATA)
     assert set(table.value) == {plan.width, *plan.widths} and (table.n == len(plan.width_seeds)).all()
-    assert set(tabular.by(smoke.collected, "network.depth", DATA).value) == set(plan.depths)
+    assert set(tabular_tables.by(smoke.collected, "network.depth", DATA).value) == set(plan.depths)
 
 
 # --- pictures of a model ------------------------------------------------------------------------------
@@ -247,12 +254,12 @@ def test_slice_places_are_shared_and_vary_two_columns():
 
 
 def test_panels_are_there_for_each_model_that_is_shown(smoke):
-    found = tabular.panels(smoke.collected, DATA)
+    found = tabular_tables.panels(smoke.collected, DATA)
     assert list(found) == ["ReLU", "tanh", ZEROS, INPUTS, "k-NN", "boosted trees"]
     for record in found.values():
         assert 0.5 < record.numbers["test_accuracy"] <= 1
         assert record.arrays["slices"].dtype == np.uint8
-        assert len(record.numbers["axis_aligned"]) == planes.SAMPLE
+        assert len(record.numbers["axis_aligned"]) == panels.SAMPLE
     assert found[INPUTS].numbers["tv_around"] > 0 and "tv_around" not in found["k-NN"].numbers
 
 
@@ -285,7 +292,7 @@ def test_paths_of_a_linear_model_are_straight(tmp_path):
 
 
 def test_both_measures_grow_with_the_slope(smoke):
-    measured = tabular.measures(smoke.collected)
+    measured = tabular_tables.measures(smoke.collected)
     assert list(measured.alpha) == list(PLANS["smoke"].measured[0]) and (measured[["tv", "fourier"]] > 0).all(axis=None)
     assert list(measured.seed) == [1] * len(measured) and all(r.arrays["outputs"].shape == (4, 100) for r in measured.record)
 
@@ -299,7 +306,7 @@ def comparison_of(accuracies, validation=None):
     for arm, values in accuracies.items():
         for i, value in enumerate(values):
             gain = value - accuracies["ReLU"][i]
-            depth = 0 if arm == tabular.TREES else 2
+            depth = 0 if arm == tabular_tables.TREES else 2
             rows.append([f"table {i}", arm, depth, 5, value, 0.01, gain, 0.01, (validation or accuracies)[arm][i]])
     return pd.DataFrame(rows, columns=["data", "arm", "depth", "n", "mean", "half_width", "gain", "gain_half_width", "validation"])
 
@@ -314,24 +321,24 @@ def comparison_of(accuracies, validation=None):
     ],
 )
 def test_c5_needs_trees_above_relu_and_half_of_the_gap_closed(monkeypatch, trees, inputs, expected):
-    table = comparison_of({"ReLU": (0.7, 0.8, 0.7), INPUTS: inputs, tabular.TREES: trees})
-    monkeypatch.setattr(tabular, "comparison", lambda results: table)
-    found = findings_tabular.gap_to_trees(lambda section: Collected([], 0))
+    table = comparison_of({"ReLU": (0.7, 0.8, 0.7), INPUTS: inputs, tabular_tables.TREES: trees})
+    monkeypatch.setattr(tabular_tables, "comparison", lambda results: table)
+    found = tabular_verdicts.gap_to_trees(lambda section: Collected([], 0))
     assert found.verdict == expected and "mean over 3 tables" in found.ours
 
 
 def test_the_best_learned_arm_is_chosen_by_validation_rows():
     test = {"ReLU": (0.7,), INPUTS: (0.9,), ZEROS: (0.8,)}
-    assert tabular.best_learned(comparison_of(test, {"ReLU": (0.7,), INPUTS: (0.8,), ZEROS: (0.9,)})) == ZEROS
+    assert tabular_tables.best_learned(comparison_of(test, {"ReLU": (0.7,), INPUTS: (0.8,), ZEROS: (0.9,)})) == ZEROS
 
 
 def test_claims_of_the_tables_are_settled_by_the_small_profile(smoke):
     """All of C5 to C9 but C6, which compares tables: there is one."""
     findings = {claim.name: claim.decide(lambda section: smoke.collected) for claim in claims.for_section("tabular")}
     assert list(findings) == ["C5", "C6", "C7", "C8", "C9"]
-    assert findings.pop("C6") == claims.NOT_RUN
+    assert findings.pop("C6") == verdict.NOT_RUN
     assert all(found.verdict in ("reproduced", "in part", "not reproduced") for found in findings.values())
-    around = {arm: r.numbers for arm, r in tabular.panels(smoke.collected, DATA).items() if "tv_around" in r.numbers}
+    around = {arm: r.numbers for arm, r in tabular_tables.panels(smoke.collected, DATA).items() if "tv_around" in r.numbers}
     order = [sorted(around, key=lambda arm: around[arm][key]) for key in ("tv_around", "test_accuracy")]
     assert findings["C8"].verdict == ("reproduced" if order[0] == order[1] else "not reproduced")
 
@@ -339,7 +346,7 @@ def test_claims_of_the_tables_are_settled_by_the_small_profile(smoke):
 @pytest.mark.parametrize("name", ["C5", "C6", "C7", "C8", "C9"])
 def test_claims_of_the_tables_stay_open_without_records(name):
     claim = next(claim for claim in claims.CLAIMS if claim.name == name)
-    assert claim.decide(lambda section: Collected([], 5)) == claims.NOT_RUN
+    assert claim.decide(lambda section: Collected([], 5)) == verdict.NOT_RUN
 
 
 def test_panels_of_a_baseline_need_its_record(tmp_path):
@@ -350,12 +357,12 @@ def test_panels_of_a_baseline_need_its_record(tmp_path):
 
 
 def test_panels_of_trees_are_the_trees(smoke):
-    record = tabular.panels(smoke.collected, DATA)[tabular.TREES]
-    shares = tabular.alignment(tabular.panels(smoke.collected, DATA)).set_index("arm")["mean"]
-    assert shares[tabular.TREES] > 0.9 > shares["ReLU"]
+    record = tabular_tables.panels(smoke.collected, DATA)[tabular_tables.TREES]
+    shares = tabular_tables.alignment(tabular_tables.panels(smoke.collected, DATA)).set_index("arm")["mean"]
+    assert shares[tabular_tables.TREES] > 0.9 > shares["ReLU"]
     parts = load_parts(DATA, "binary", 0, 0.1)
     of = record.config["run_of"]
-    f = planes.baselines.fit(of["model"], smoke_settings(smoke, of), parts, of["seed"])
+    f = panels.baselines.fit(of["model"], smoke_settings(smoke, of), parts, of["seed"])
     ((point, columns), *_) = slice_places(parts, 4, 0)
     values = axis_slice(f, point, columns, record.arrays["slices"].shape[1])[1][:, :, 0]
     np.testing.assert_allclose(record.arrays["slice_ends"][0], [values.min(), values.max()])
@@ -374,10 +381,10 @@ def test_the_average_over_tables_is_paired_with_relu_of_one_layer():
                 seeds = (1, 2, 3) if depth == 1 else (1,)  # more seeds at the depth that was chosen do not count
                 rows += [{"data": data, "seed": s, "arm": arm, "network.depth": depth, "test_accuracy": level + gain * depth * (1 + (data == "b")) + (s > 1)} for s in seeds]
     given = SimpleNamespace(frame=lambda role: pd.DataFrame(rows))
-    found = tabular.average_by_depth(given, ["a", "b"]).set_index(["arm", "depth"])
+    found = tabular_tables.average_by_depth(given, ["a", "b"]).set_index(["arm", "depth"])
     assert found["mean"].round(12).to_dict() == {("ReLU", 1): 0.0, ("ReLU", 2): 0.0, (ZEROS, 1): 0.03, (ZEROS, 2): 0.06}
     assert found.half_width[ZEROS, 1] == pytest.approx(0.01 * 12.706, rel=1e-3) and set(found.n) == {2} and set(found.failed) == {0}
-    assert tabular.average_by_depth(given, ["a"]).empty
+    assert tabular_tables.average_by_depth(given, ["a"]).empty
     axes = plots.average_by_depth(found.reset_index()).axes
     assert len(axes) == 1 and axes[0].get_xticks().tolist() == [1, 2]
     matplotlib.pyplot.close("all")
@@ -408,21 +415,21 @@ def test_a_caption_names_what_its_panels_leave_out(means, half_widths, at_foot, 
 
 
 def test_every_figure_draws(smoke):
-    main, found = tabular.comparison(smoke.collected), tabular.panels(smoke.collected, DATA)
-    points = tabular.evaluations(smoke.collected, [DATA])
-    depth = tabular.by(smoke.collected, "network.depth", DATA)
+    main, found = tabular_tables.comparison(smoke.collected), tabular_tables.panels(smoke.collected, DATA)
+    points = tabular_tables.evaluations(smoke.collected, [DATA])
+    depth = tabular_tables.by(smoke.collected, "network.depth", DATA)
     learned = np.stack([np.linspace(-1, 1, 20)] * 10)
     for draw, axes in {
-        lambda: plots.gains(main, tabular.averages(main)): 1,
+        lambda: plots.gains(main, tabular_tables.averages(main)): 1,
         lambda: plots.per_dataset(main): 1,
-        lambda: plots.scatter(points, "tv", [DATA], best=tabular.best_complexities(smoke.collected, [DATA])): 1,
+        lambda: plots.scatter(points, "tv", [DATA], best=tabular_tables.best_complexities(smoke.collected, [DATA])): 1,
         lambda: plots.scatter(points, "train_accuracy", [DATA] * 6, smoke.collected.frame("baseline")): 8,
         lambda: plots.lines({"a": depth, "b": depth}, "hidden layers"): 2,
         lambda: plots.lines({"a": depth}, "width"): 1,
-        lambda: plots.control(tabular.ranked(smoke.collected, main)): 1,
-        lambda: figures_panels.weight_space(found): 4 * 3 + 3,
-        lambda: figures_panels.input_space(found): 6 * 4,
-        lambda: figures_panels.input_functions(learned, [str(i) for i in range(10)]): 8,
+        lambda: plots.control(tabular_tables.ranked(smoke.collected, main)): 1,
+        lambda: tabular_panels.weight_space(found): 4 * 3 + 3,
+        lambda: tabular_panels.input_space(found): 6 * 4,
+        lambda: tabular_panels.input_functions(learned, [str(i) for i in range(10)]): 8,
     }.items():
         with matplotlib.rc_context(display.style()):
             figure = draw()

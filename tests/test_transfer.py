@@ -9,23 +9,22 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from lib import (
-    algorithmic,
-    claims,
-    figures,
-    figures_transfer,
-    figures_transfer_images,
-    findings_grokking,
-    results,
-    transfer_results,
-)
-from lib.experiments import Learn, Train
-from lib.figures_transfer import matrix_scores, transfer_scores
-from lib.reading import Collected
-from lib.results import Store
-from lib.sections import PROFILES, SECTIONS
-from lib.sections.transfer import PLANS
-from lib.sections.transfer_matrix import ALL, RELU, learned_on
+from lib.datasets import algorithmic
+from notebooks.paper import claims, verdict
+from notebooks.paper.experiments.learn import Learn
+from notebooks.paper.experiments.protocol import PROFILES
+from notebooks.paper.experiments.train import Train
+from notebooks.paper.grokking import tables as grokking_tables
+from notebooks.paper.records import intervals
+from notebooks.paper.records import store as results
+from notebooks.paper.records.frames import Collected
+from notebooks.paper.records.store import Store
+from notebooks.paper.sections import SECTIONS
+from notebooks.paper.transfer import figures as transfer_figures
+from notebooks.paper.transfer import tables as transfer_tables
+from notebooks.paper.transfer.matrix import ALL, RELU, learned_on
+from notebooks.paper.transfer.plan import PLANS
+from notebooks.paper.transfer.tables import matrix_scores, transfer_scores
 
 NEVER = np.nan
 
@@ -104,7 +103,7 @@ def test_the_matrix_shows_easy_tasks_first_and_the_columns_in_the_same_order():
 
 
 def test_column_means_average_all_task_specific_columns_over_all_tasks():
-    means = figures_transfer.column_means(matrix_scores(HARD_FIRST))
+    means = transfer_tables.column_means(matrix_scores(HARD_FIRST))
     assert {name: mean.mean for name, mean in means.items()} == pytest.approx(
         {"ReLU": 0.175, "task-specific": 0.5, "all tasks": 1.0}
     )
@@ -113,18 +112,18 @@ def test_column_means_average_all_task_specific_columns_over_all_tasks():
 def test_a_column_whose_learning_diverged_is_left_out():
     scores = matrix_scores(HARD_FIRST[~HARD_FIRST.arm.isin([ALL, "learned on p"])])
     assert scores.score.columns.tolist() == [RELU, "learned on q"]
-    assert "all tasks" not in figures_transfer.column_means(scores)
+    assert "all tasks" not in transfer_tables.column_means(scores)
 
 
 def test_tasks_on_which_no_network_leaves_chance_are_named_and_the_means_given_without_them():
     tasks = ["a", "b", "c"]
     accuracy = pd.DataFrame({RELU: [0.02, 0.3, 0.4], learned_on("b"): [0.05, 0.6, 0.8], ALL: [0.01, 0.6, 0.8]}, tasks)
-    scores = figures_transfer.transfer_scores(accuracy * np.nan, accuracy)
+    scores = transfer_tables.transfer_scores(accuracy * np.nan, accuracy)
     assert scores.noise == ["a"] and scores.best.tolist() == [0.05, 0.6, 0.8]
-    words = figures_transfer.means_in_words(scores)
+    words = transfer_tables.means_in_words(scores)
     assert "(without the 1 tasks on which no network is above 10 %: ReLU 50.0 ± 0.0 %" in words
     assert "all tasks 100.0 ± 0.0 %)" in words and words.startswith("ReLU 46.7 ±")
-    assert "without" not in figures_transfer.means_in_words(scores.of(["b", "c"]))
+    assert "without" not in transfer_tables.means_in_words(scores.of(["b", "c"]))
 
 
 def image_runs(values):
@@ -144,20 +143,20 @@ TABLE = {
 
 
 def test_the_mean_change_and_its_spread_over_datasets_are_those_of_table_4():
-    average = figures_transfer_images.mean_changes(figures.summary(image_runs(TABLE), "test_accuracy", ["data"]))
+    average = transfer_tables.mean_changes(intervals.summary(image_runs(TABLE), "test_accuracy", ["data"]))
     assert average.loc[learned_on("mnist")].tolist() == pytest.approx([0.03, 0.14 / np.sqrt(2)])
     assert RELU not in average.index
 
 
 def test_the_papers_own_mean_changes_follow_from_its_table():
-    relu = np.array(figures_transfer_images.PAPER_TABLE[RELU][:4])
-    for name, row in figures_transfer_images.PAPER_TABLE.items():
+    relu = np.array(transfer_tables.PAPER_TABLE[RELU][:4])
+    for name, row in transfer_tables.PAPER_TABLE.items():
         gains = np.array(row[:4]) - relu
         assert abs(gains.mean() - row[4]) < 0.1 and abs(gains.std(ddof=1) - row[5]) < 0.1, name
 
 
 def test_paired_changes_of_equal_differences_have_no_width():
-    table = figures.summary(image_runs(TABLE), "test_accuracy", ["data"]).set_index(["arm", "data"])
+    table = intervals.summary(image_runs(TABLE), "test_accuracy", ["data"]).set_index(["arm", "data"])
     assert table.gain[ALL, "mnist"] == pytest.approx(0.02)
     assert table.gain_half_width[ALL, "mnist"] == pytest.approx(0, abs=1e-9)
 
@@ -171,15 +170,15 @@ def own_runs():
 
 
 def test_gains_of_own_activations_are_paired_by_seed():
-    gains = figures_transfer.own_gains(own_runs())
+    gains = transfer_tables.own_gains(own_runs())
     assert gains.index.tolist() == ["p"] and gains.gain["p"] == pytest.approx(0.5)
     assert gains.half_width["p"] == pytest.approx(0.1 * 12.706, rel=1e-3)  # t of one degree of freedom
-    one = figures_transfer.own_gains(own_runs().query("seed == 1"))
+    one = transfer_tables.own_gains(own_runs().query("seed == 1"))
     assert one.gain["p"] == pytest.approx(0.4) and np.isnan(one.half_width["p"])
 
 
 def test_own_activations_show_training_beside_test_and_where_nothing_was_learned():
-    figure = figures_transfer.own_activations(own_runs(), {"p": np.array([0.0, 1.0, 0.0]), "q": None})
+    figure = transfer_figures.own_activations(own_runs(), {"p": np.array([0.0, 1.0, 0.0]), "q": None})
     above, _, below, none = figure.axes
     drawn = {line.get_label(): line.get_ydata()[-1] for line in above.lines}
     assert drawn == {"ReLU": 50, "ReLU, training pairs": 100, "learned on the task": 50, "learned on the task, training pairs": 100}
@@ -189,11 +188,11 @@ def test_own_activations_show_training_beside_test_and_where_nothing_was_learned
 
 def test_own_scores_stand_beside_the_others_and_the_one_for_all():
     score = pd.DataFrame({RELU: [0, 0, 0.5], learned_on("p"): [1, 0.2, 0.4], learned_on("r"): [0, 1, 0.5], ALL: [0.9, 0.8, 1.0]}, list("pqr"))
-    scores = figures_transfer.Scores(score, pd.Series(False, list("pqr")), pd.Series(1.0, list("pqr")))
-    found = transfer_results.own_scores(scores)
+    scores = transfer_tables.Scores(score, pd.Series(False, list("pqr")), pd.Series(1.0, list("pqr")))
+    found = transfer_tables.own_scores(scores)
     assert found.T.to_dict("list") == {"p": [1, pytest.approx(0.3), 0.9], "r": [0.5, 0.5, 1.0]}
-    without = figures_transfer.Scores(score.drop(columns=ALL), scores.easy, scores.best)
-    assert transfer_results.own_scores(without)["all"].isna().all()
+    without = transfer_tables.Scores(score.drop(columns=ALL), scores.easy, scores.best)
+    assert transfer_tables.own_scores(without)["all"].isna().all()
 
 
 def test_the_control_is_chosen_on_held_out_pairs_for_all_tasks_and_for_each():
@@ -202,7 +201,7 @@ def test_the_control_is_chosen_on_held_out_pairs_for_all_tasks_and_for_each():
         return {"data": task, "arm": arm, "record": record, "test_accuracy_last": test}
 
     table = pd.DataFrame([runs("p", "slow", 0.5, 0.1), runs("p", "fast", 0.4, 0.9), runs("q", "slow", 0.1, 0.3), runs("q", "fast", 0.4, 0.2)])
-    found, shared = transfer_results.sines(table, table)
+    found, shared = transfer_tables.sines(table, table)
     assert shared == "fast" and found.T.to_dict() == {"p": {"chosen": 0.1, "shared": 0.9}, "q": {"chosen": 0.2, "shared": 0.2}}
 
 
@@ -217,16 +216,16 @@ def test_what_was_learned_stands_beside_the_sine_that_was_chosen_in_the_same_way
         for arm, test in zip((RELU, ALL, learned_on("p")), tests, strict=True)
     ])  # fmt: skip
     control = pd.DataFrame([cell("p", "a", 0.5, 0.9), cell("q", "a", 0.5, 0.2), cell("p", "b", 1.0, 0.1), cell("q", "b", 0.9, 0.3)])
-    alone = transfer_results.against_sines(cells, control, control)[0].loc["learned on the task"]
+    alone = transfer_tables.against_sines(cells, control, control)[0].loc["learned on the task"]
     assert alone["mean"] == 0.5 and np.isnan(alone.ahead)  # one task has no interval
     cells = pd.concat([cells, pd.DataFrame([cell("q", learned_on("q"), 1.0), cell("p", learned_on("q"), 0.0)])])
-    compared, shared = transfer_results.against_sines(cells, control, control)
+    compared, shared = transfer_tables.against_sines(cells, control, control)
     assert shared == "a" and compared["mean"].tolist() == pytest.approx([0.15, 0.5, 0.7, 0.7, 0.75])
     assert compared.ahead.dropna().tolist() == pytest.approx([0.2, 0.05])
-    words = transfer_results.sines_in_words(compared)
+    words = transfer_tables.sines_in_words(compared)
     assert words.startswith("what was learned on all tasks is not told apart from the sine (70 against 50 % mean test accuracy")
     compared.loc["learned on the task", ["ahead", "half_width"]] = -0.2, 0.1
-    assert "what was learned on the task is below the sine" in transfer_results.sines_in_words(compared)
+    assert "what was learned on the task is below the sine" in transfer_tables.sines_in_words(compared)
 
 
 def test_restarts_of_one_arm_are_compared_at_the_end_and_a_single_one_is_left_out():
@@ -234,10 +233,10 @@ def test_restarts_of_one_arm_are_compared_at_the_end_and_a_single_one_is_left_ou
         return {"arm": arm, "learned": learned, "record": SimpleNamespace(arrays={"validation_accuracy": np.array(accuracies)})}
 
     table = pd.DataFrame([run("p", "a", 0.9, 0.5), run("q", "b", 0.1, 0.3), run("p", "c", 0.0, 0.75), run("p", "d", 0.2, 0.6)])
-    apart = transfer_results.restarts_apart(table)
+    apart = transfer_tables.restarts_apart(table)
     assert apart.to_dict("index") == {"p": {"best": 0.75, "worst": 0.5}}
     joint = pd.DataFrame([run(ALL, "a", 0.5), run(ALL, "a", 0.25), run(ALL, "b", 0.25), run(ALL, "b", 1.0)])
-    assert transfer_results.restarts_apart(joint).to_dict("index") == {ALL: {"best": 0.625, "worst": 0.375}}  # means over tasks
+    assert transfer_tables.restarts_apart(joint).to_dict("index") == {ALL: {"best": 0.625, "worst": 0.375}}  # means over tasks
 
 
 def test_a_restart_that_diverged_or_is_constant_learned_nothing():
@@ -248,7 +247,7 @@ def test_a_restart_that_diverged_or_is_constant_learned_nothing():
     table = pd.DataFrame([
         run("p", False, [0.0, 0.0]), run("q", False, [0.0, 0.1]), run("p", True, [0.0, 2.0]), run("p", False, [1.0, 2.0])
     ])  # fmt: skip
-    assert transfer_results.learned_nothing(table).to_dict() == {"p": 2, "q": 0}
+    assert transfer_tables.learned_nothing(table).to_dict() == {"p": 2, "q": 0}
 
 
 # --- the section ------------------------------------------------------------------------------------------------------
@@ -537,7 +536,7 @@ def test_c18_each_dataset_likes_its_own_activation(changed, expected):
 
 @pytest.mark.parametrize("name", ["C13", "C15", "C16", "C17", "C18"])
 def test_missing_records_leave_a_claim_open(name):
-    assert settle(name, grokking_runs([1, 2], [1]), missing=3) == claims.NOT_RUN
+    assert settle(name, grokking_runs([1, 2], [1]), missing=3) == verdict.NOT_RUN
 
 
 def test_the_main_claims_of_grokking_do_not_wait_for_the_sweeps():
@@ -571,7 +570,7 @@ def test_c14_waits_for_the_whole_sweep():
     claim = next(claim for claim in claims.CLAIMS if claim.name == "C14")
     incomplete = Given(frame, 3)
     object.__setattr__(incomplete, "lacking", frozenset({"sweep"}))
-    assert claim.decide(lambda section: incomplete) == claims.NOT_RUN
+    assert claim.decide(lambda section: incomplete) == verdict.NOT_RUN
     assert claim.decide(lambda section: Given(frame, 3)).verdict == "reproduced"
 
 
@@ -579,7 +578,7 @@ def test_the_main_setting_counts_up_to_the_last_step_of_the_sweep():
     """Final runs of 60,000 steps beside a sweep of 1,000: what they reach later counts as never."""
     sweep = sweep_runs({(32, 0.0): (None, 100)}).assign(data="a+b mod 27", seed=1)
     main = grokking_runs([500] * 2, [5000] * 2).assign(**{"network.width": 256, "validation": 0.0})
-    table = findings_grokking.settings_table(Given(pd.concat([sweep, main])))
+    table = grokking_tables.settings_table(Given(pd.concat([sweep, main])))
     assert list(table.width) == [32, 256] and list(table.pairs) == [0.8, 0.8]
     assert table["ReLU"].tolist() == [np.inf, 500] and table["learned from zeros"].tolist() == [100, np.inf]
 
@@ -600,20 +599,20 @@ def depth_runs():
 def test_architectures_are_compared_over_the_seeds_that_all_depths_have():
     runs = depth_runs()
     finals, deep = runs[runs["network.depth"] == 4], runs[(runs["network.depth"] < 4) & (runs.seed == 2)]
-    table = figures_transfer_images.architectures(finals, deep)
+    table = transfer_tables.architectures(finals, deep)
     assert list(table.columns) == ["mnist", "cifar10"] and len(table) == 9  # without the one learned on all
     assert table.loc[(learned_on("mnist"), 4), "mnist"] == (256 + 64 * 4 + 8 * 4 + 2) / 1024
     lacking = deep[~((deep.arm == RELU) & (deep.data == "cifar10") & (deep["network.depth"] == 1))]
-    assert (RELU, 1) not in figures_transfer_images.architectures(finals, lacking).index
+    assert (RELU, 1) not in transfer_tables.architectures(finals, lacking).index
 
 
 def test_pairs_correlate_by_depth_but_their_changes_need_not():
     runs = depth_runs()
-    table = figures_transfer_images.architectures(runs[runs["network.depth"] == 4], runs[runs["network.depth"] < 4])
-    ((pair, (accuracy, change)),) = figures_transfer_images.pair_correlations(table).items()
+    table = transfer_tables.architectures(runs[runs["network.depth"] == 4], runs[runs["network.depth"] < 4])
+    ((pair, (accuracy, change)),) = transfer_tables.pair_correlations(table).items()
     assert pair == ("mnist", "cifar10")
     assert accuracy.value > 0.8 and change.value == pytest.approx(-1)  # what helps one hurts the other
-    figure = figures_transfer_images.pairs(table)
+    figure = transfer_figures.pairs(table)
     (ax,) = figure.axes
     assert {text.get_text() for text in ax.texts} == {"4"} and len(ax.collections) == len(ax.lines) - 1 == 3
     ends = table.xs(4, level="depth")  # the joining lines end at the greatest depth

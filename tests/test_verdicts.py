@@ -7,12 +7,16 @@ import pandas as pd
 import pytest
 from prepared_files import write_images
 
-from lib import findings_grokking, findings_images, findings_shortcuts, reading
-from lib.figures_shortcuts import RELU
-from lib.findings import verdict
-from lib.findings_grokking import later_fall
-from lib.results import Store
-from lib.sections.shortcuts import LEARNED
+from notebooks.paper import sections
+from notebooks.paper.grokking import tables as grokking_tables
+from notebooks.paper.grokking import verdicts as grokking_verdicts
+from notebooks.paper.grokking.tables import later_fall
+from notebooks.paper.images import verdicts as images_verdicts
+from notebooks.paper.records import frames
+from notebooks.paper.records.store import Store
+from notebooks.paper.shortcuts import verdicts as shortcuts_verdicts
+from notebooks.paper.shortcuts.plan import LEARNED, RELU
+from notebooks.paper.verdict import verdict
 
 
 @pytest.mark.parametrize(
@@ -55,10 +59,10 @@ def test_an_activation_whose_learning_diverged_is_a_condition_that_fails(monkeyp
     expected = {2: "reproduced", 1: "in part", 0: "not reproduced"}
     for count, said in expected.items():
         runs = collage_runs([RELU, *list(LEARNED.values())[:count]])
-        monkeypatch.setattr(findings_shortcuts, "of_collages", lambda read, runs=runs: (runs, upper, runs[:0]))
-        finding = findings_shortcuts.activations_steer(None)
+        monkeypatch.setattr(shortcuts_verdicts, "of_collages", lambda read, runs=runs: (runs, upper, runs[:0]))
+        finding = shortcuts_verdicts.activations_steer(None)
         assert finding.verdict == said and finding.ours.count("every restart diverged") == 2 * (2 - count)
-    assert findings_shortcuts.ends_on_the_simple_tile(None).verdict == "not reproduced"
+    assert shortcuts_verdicts.ends_on_the_simple_tile(None).verdict == "not reproduced"
 
 
 @pytest.mark.parametrize(
@@ -66,17 +70,17 @@ def test_an_activation_whose_learning_diverged_is_a_condition_that_fails(monkeyp
     [(3, (), 0), (2, (), 1), (3, ("tuning",), 1), (3, ("learn",), 1), (3, ("depth",), 0), (2, ("selection",), 2)],
 )
 def test_what_diverged_or_is_missing_fails_a_condition_of_the_image_claims(arms, lacking, failed):
-    summary = pd.DataFrame({"data": "mnist", "arm": list(findings_images.image_results.ARMS[:arms])})
-    results = reading.Collected([], len(lacking), frozenset(lacking))
-    assert findings_images._incomplete(results, summary) == [False] * failed
+    summary = pd.DataFrame({"data": "mnist", "arm": list(images_verdicts.tables.ARMS[:arms])})
+    results = frames.Collected([], len(lacking), frozenset(lacking))
+    assert images_verdicts._incomplete(results, summary) == [False] * failed
 
 
 def test_other_data_do_not_hide_the_committed_records(tmp_path, monkeypatch):
-    committed = len(reading.results("images", "paper").records)
+    committed = len(sections.results("images", "paper").records)
     write_images(tmp_path, "mnist")
     store = Store(data_dir=tmp_path)
-    assert len(reading.collect("images", "paper", store).records) < committed and store.has_other_data()
-    assert len(reading.results("images", "paper", tmp_path).records) == committed
+    assert len(sections.collect("images", "paper", store).records) < committed and store.has_other_data()
+    assert len(sections.results("images", "paper", tmp_path).records) == committed
 
 
 def learn_record(task, frequency, seed=0, kept=100, points=200):
@@ -96,7 +100,7 @@ def c15(*records):
     used = [record for record in records if record.key.endswith(", 0")]
     frame = pd.DataFrame({"role": "modulus", "learned": [r.key for r in used], "data": [r.config["data"][0] for r in used]})
     results = SimpleNamespace(missing=0, records=records, frame=lambda: frame)
-    return findings_grokking.frequency_depends_on_the_modulus(lambda section: results)
+    return grokking_verdicts.frequency_depends_on_the_modulus(lambda section: results)
 
 
 def test_c15_wants_frequencies_that_differ_by_more_than_those_of_restarts():
@@ -111,6 +115,6 @@ def test_c15_wants_frequencies_that_differ_by_more_than_those_of_restarts():
 
 def test_c15_does_not_count_a_zigzag_between_control_points_as_a_sine():
     zigzag = learn_record("a+b mod 41", 49.75)  # 199 intervals on 2 units: at most 49.75 cycles per unit
-    assert findings_grokking.highest_frequency(zigzag) == 49.75
+    assert grokking_tables.highest_frequency(zigzag) == 49.75
     found = c15(learn_record("a+b mod 13", 5), learn_record("a+b mod 29", 12), zigzag)
     assert found.conditions == (True, True, False, True) and found.ours.count("control points allow") == 1

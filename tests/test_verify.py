@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from experiments_for_tests import KINDS, Drifting, Failing, Resuming, Small, Squares, fingerprints
 
-from lib import provenance
-from lib.provenance import hardware
-from lib.results import Outcome, Store
-from lib.sweep import run_here
-from lib.verification import choose, compare, verify
+from notebooks.paper.records import provenance
+from notebooks.paper.records.provenance import hardware
+from notebooks.paper.records.store import Outcome, Store
+from notebooks.paper.records.sweep import run_here
+from notebooks.paper.records.verify import choose, compare, verify
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Build the book: `python -m lib.book [--profile paper|smoke]`.
+"""Build the book: `python -m book.press.build [--profile paper|smoke]`.
 
 Notebooks are executed (papermill), checked, turned into pages in a staging tree, rendered (jupyter-book) and
 checked again. Only a book without a single problem or warning replaces the published one, which is in `_build/html`,
@@ -27,18 +27,27 @@ import filelock
 import nbformat
 import yaml
 
-from lib import execution, htmlcheck, pairs, provenance
-from lib.display import commit_text
-from lib.execution import LIBRARY, PRESS, Executed, execute
-from lib.pages import page
+from notebooks.paper.figures.display import commit_text
+from notebooks.paper.records import provenance
 
-ROOT = Path(__file__).resolve().parent.parent
+from . import check, pairs
+from . import execute as execution
+from .execute import LIBRARY, PRESS, Executed, execute
+from .pages import page
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
 BANNERS = {
     "paper": "Profile <strong>paper</strong>: results at full scale are read from the stored records.",
     "smoke": "Profile <strong>smoke</strong>: computed small, to show that everything runs. "
     "The numbers are not those of the paper's scale.",
 }
+
+
 FOLDERS_TO_STAGE = ("book/_static",)
+
+
 FILES_TO_STAGE = ("_toc.yml", "book/references.bib")
 
 
@@ -236,7 +245,7 @@ def build_book(root: Path, parameters: dict, build: Path, jobs: int = 2, say: Ca
         figures = stage(root, folder / "stage", pages, executed, profile)
         html = render(folder / "stage", folder / "jupyter-book")
         colab = {result.name: colab_address(root, result.name) for result in executed}
-        if problems := htmlcheck.problems(html, figures, colab):
+        if problems := check.problems(html, figures, colab):
             raise BookError("\n".join(problems))
         (html / ".built-from").write_text(key, encoding="utf-8")
         (html / ".nojekyll").touch()
@@ -251,7 +260,7 @@ def _inputs_hash(root: Path, pages: list[str], executed: list[Executed], profile
     files = [result.path for result in executed] + [root / f"{name}.md" for name in pages]
     files += [root / name for name in (*FILES_TO_STAGE, "_config.yml", "requirements.lock")]
     files += [path for name in FOLDERS_TO_STAGE for path in sorted((root / name).rglob("*"))]
-    code = [LIBRARY / "lib" / f"{module}.py" for module in ("book", "htmlcheck", "figure_directive", "pages")]
+    code = sorted((LIBRARY / "book" / "press").glob("*.py"))
     hashes = [f"{path.name} {execution.digest(path)}" for path in [*files, *code, *sorted(PRESS.glob("*.py"))]]
     told = [profile, str(commit()), *(f"{result.name} {result.seconds}" for result in executed)]
     return hashlib.sha256("\n".join([*hashes, *told]).encode()).hexdigest()
@@ -259,7 +268,7 @@ def _inputs_hash(root: Path, pages: list[str], executed: list[Executed], profile
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m lib.book", description="Build the book.")
+    parser = argparse.ArgumentParser(prog="python -m book.press.build", description="Build the book.")
     parser.add_argument("--profile", choices=list(BANNERS), default="paper", help="what the notebooks do")
     parser.add_argument(
         "--parameter", "-p", action="append", default=[], metavar="NAME=VALUE", help="another parameter"

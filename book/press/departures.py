@@ -7,7 +7,10 @@ from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+
+
+FOLDERS = ("lib", "notebooks/paper")
 START = re.compile(r"^\s*(#\s*)?NOTE\[DIFF\]:\s*(\S.*)$")
 
 
@@ -69,8 +72,8 @@ def enclosing(source: str, line: int) -> str:
 
 
 def collect(root: Path = ROOT) -> list[Departure]:
-    """All departures marked in `lib`, by path and line."""
-    paths = sorted((root / "lib").rglob("*.py"))
+    """All departures marked in the method and in the experiments, by path and line."""
+    paths = sorted(path for folder in FOLDERS for path in (root / folder).rglob("*.py"))
     return [
         found
         for path in paths

@@ -23,14 +23,24 @@ import papermill
 import psutil
 from nbformat import NotebookNode
 
-from lib import pairs, prepared
-from lib.display import MIME, alt_problem
+from lib.datasets import prepared
 from lib.files import write_atomically
+from notebooks.paper.figures.display import MIME, alt_problem
 
-LIBRARY = Path(__file__).resolve().parent.parent  # the folder that `import lib` needs on the path
+from . import pairs
+
+LIBRARY = Path(__file__).resolve().parents[2]  # the folder that `import lib` needs on the path: the repository's root
+
+
 PRESS = LIBRARY / "book" / "press"
+
+
 CELL_TIMEOUT = 1800  # seconds; a cell that takes longer hangs
+
+
 FIGURES_EXPECTED = "notebooks/"  # pages in this folder must have at least one figure
+
+
 _running: set[subprocess.Popen] = set()
 
 
@@ -231,7 +241,7 @@ def _bare_image(cell: NotebookNode, output: NotebookNode) -> str | None:
         return None
     alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
     bad = alt_problem(alt)
-    return f"has an image without alternative text ({bad}); use lib.display.show" if bad else None
+    return f"has an image without alternative text ({bad}); use notebooks.paper.figures.display.show" if bad else None
 
 
 def _last_cell(executed: NotebookNode) -> str:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 from nbformat import NotebookNode, v4
 
-from lib.display import MIME, markdown_rows
+from notebooks.paper.figures.display import MIME, markdown_rows
 
 HIDDEN = {"parameters", "injected-parameters", "set-up"}  # tags of cells that are not on the page
+
+
 HIDDEN_INPUT = {"remove-input", "remove-cell"}
+
+
 FENCE = "``````"
 
 

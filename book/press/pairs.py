@@ -1,6 +1,6 @@
-"""Notebooks are generated from percent scripts, one way: `python -m lib.pairs` writes the `.ipynb` files.
+"""Notebooks are generated from percent scripts, one way: `python -m book.press.pairs` writes the `.ipynb` files.
 
-`python -m lib.pairs --check` lists the pairs that are out of step and fails if there are any.
+`python -m book.press.pairs --check` lists the pairs that are out of step and fails if there are any.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from nbformat import NotebookNode
 
 from lib.files import write_atomically
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+
+
 FOLDERS = ("notebooks", "book")
 
 
@@ -98,7 +100,7 @@ def write(root: Path = ROOT) -> list[Path]:
 def main(arguments: list[str], root: Path = ROOT) -> int:
     """Write the pairs, or check them with `--check`; returns the exit status."""
     if arguments not in ([], ["--check"]):
-        print("usage: python -m lib.pairs [--check]", file=sys.stderr)
+        print("usage: python -m book.press.pairs [--check]", file=sys.stderr)
         return 2
     if arguments:
         found = differences(root)

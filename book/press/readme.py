@@ -1,6 +1,6 @@
-"""The parts of the README that are computed: `python -m lib.readme` writes them, with the picture.
+"""The parts of the README that are computed: `python -m book.press.readme` writes them, with the picture.
 
-`python -m lib.readme --check` says whether the README's claims agree with the committed records.
+`python -m book.press.readme --check` says whether the README's claims agree with the committed records.
 """
 
 import io
@@ -10,16 +10,20 @@ from pathlib import Path
 
 import matplotlib
 
-from lib import claims, display, reading
-from lib.display import markdown_rows
 from lib.files import write_atomically
-from lib.headline import CONVENTION, Headline, find
+from notebooks.paper import claims, sections
+from notebooks.paper.figures import display
+from notebooks.paper.figures.display import markdown_rows
+from notebooks.paper.grokking.headline import CONVENTION, Headline, headline
+from notebooks.paper.verdict import Read
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+
+
 PICTURES = {theme: f"book/_static/headline-{theme}.png" for theme in ("light", "dark")}
 
 
-def claims_block(read: claims.Read) -> str:
+def claims_block(read: Read) -> str:
     """The claims at a glance, for GitHub's markdown.
 
     Args:
@@ -90,13 +94,13 @@ def _match(text: str, name: str) -> re.Match:
 def main(arguments: list[str], root: Path = ROOT) -> int:
     """Write or check the computed parts of the README; returns the exit status."""
     if arguments not in ([], ["--check"]):
-        print("usage: python -m lib.readme [--check]", file=sys.stderr)
+        print("usage: python -m book.press.readme [--check]", file=sys.stderr)
         return 2
-    path, read = root / "README.md", reading.reader("paper")
+    path, read = root / "README.md", sections.reader("paper")
     text = path.read_text(encoding="utf-8")
     if arguments:
         same = block(text, "claims") == claims_block(read)
-        print("the claims are up to date" if same else "the claims differ: run `python -m lib.readme`")
+        print("the claims are up to date" if same else "the claims differ: run `python -m book.press.readme`")
         return 0 if same else 1
     shown = find(read)
     for name, content in pictures(shown).items():
@@ -108,3 +112,13 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
+
+
+def find(read: Read, data_dir=None) -> Headline:
+    """The headline from the committed records, or from small runs made now while those are missing.
+
+    Args:
+        read: from a section's name to its committed records.
+    """
+    found = headline(read("grokking"), True)
+    return found or headline(sections.results("grokking", "smoke", data_dir), False)

@@ -1,7 +1,7 @@
 """Datasets by name: images, tables, algorithmic tasks; and what to train on (targets, splits).
 
-Downloaded datasets live as prepared files in a data directory (`lib.prepared`); missing ones are fetched once
-(`lib.download`). The embedded ones and the algorithmic tasks need neither. Collages are in `lib.collages`.
+Downloaded datasets live as prepared files in a data directory (:mod:`.prepared`); missing ones are fetched once
+(:mod:`.download`). The embedded ones and the algorithmic tasks need neither. Collages are in :mod:`.collages`.
 """
 
 import os
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lib import algorithmic, sources
-from lib.sources import available, fingerprint, known, record_fingerprints
+from . import algorithmic, catalogue
+from .catalogue import available, fingerprint, known, record_fingerprints
 
 __all__ = [
     "Dataset",
@@ -24,7 +24,10 @@ __all__ = [
     "targets",
 ]
 
+
 TRAINING_ROWS = 10_000  # most training rows of a table
+
+
 TEST_ROWS = 50_000  # most test rows of a table
 
 
@@ -82,10 +85,10 @@ def load(
     >>> load("a+b mod 13", seed=0, fraction=0.5).x_train.shape
     torch.Size([85, 26])
     """
-    sources.check_name(name)
+    catalogue.check_name(name)
     if fraction is not None and not algorithmic.is_task(name):
         raise ValueError(f"only algorithmic tasks take a fraction, got {fraction} for {name!r}")
-    if name in sources.IMAGES or name in sources.EMBEDDED_IMAGES:
+    if name in catalogue.IMAGES or name in catalogue.EMBEDDED_IMAGES:
         return _load_images(name, data_dir)
     if seed is None:
         raise ValueError(f"{name!r} is split into training and test by a seed: give one, got None")
@@ -153,7 +156,7 @@ def _flatten(images: np.ndarray, white: int) -> torch.Tensor:
 
 
 def _load_images(name: str, data_dir: str | os.PathLike | None) -> Dataset:
-    (x_train, y_train, x_test, y_test), white = sources.image_arrays(name, data_dir)
+    (x_train, y_train, x_test, y_test), white = catalogue.image_arrays(name, data_dir)
     return Dataset(
         name=name,
         x_train=_flatten(x_train, white),
@@ -192,7 +195,7 @@ def _load_table(name: str, data_dir: str | os.PathLike | None, seed: int) -> Dat
     # NOTE[DIFF]: the paper does not give its split of the tables. The benchmark takes validation rows from
     # those that are not for training; here the caller splits them off the training rows, as for images, and
     # the test set is all the rest.
-    columns, target = sources.table_arrays(name, data_dir)
+    columns, target = catalogue.table_arrays(name, data_dir)
     n = len(target)
     train, test = split(n, 1.0 - min(0.7, TRAINING_ROWS / n), seed)
     train, test = train.numpy(), test.numpy()[:TEST_ROWS]

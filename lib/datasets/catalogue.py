@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import sklearn.datasets
 
-from lib import algorithmic, download, prepared
-from lib.files import write_atomically
+from ..files import write_atomically
+from . import algorithmic, download, prepared
 
 MANIFEST = prepared.ROOT / "data" / "results" / "datasets.json"
+
+
 _DIGESTS: dict[tuple, str] = {}  # by name and by path, modification time and size of the file
 
 
@@ -50,6 +52,8 @@ IMAGES = {
     "cifar10": ImageSet((32, 32, 3), official=50_000, first=20_000),
     "cifar10-full": ImageSet((32, 32, 3), official=50_000, file="cifar10", whole=True),
 }
+
+
 # Suite 337 of OpenML (Section 3.3): the task and the number of rows of the official table.
 TABLES = {
     "credit": (361055, 16_714),
@@ -69,7 +73,11 @@ TABLES = {
     "california": (361277, 20_634),
     "heloc": (361278, 10_000),
 }
+
+
 EMBEDDED_IMAGES = ("digits", "noisy_digits")
+
+
 EMBEDDED_TABLES = ("breast_cancer", "wine", "diabetes")
 
 
@@ -179,7 +187,7 @@ def available(name: str, data_dir: str | os.PathLike | None = None) -> bool:
 
 
 def download_if_missing(name: str, data_dir: str | os.PathLike | None = None) -> None:
-    """Write the prepared file of a dataset unless it is there or none is needed (:mod:`lib.download`).
+    """Write the prepared file of a dataset unless it is there or none is needed (:mod:`lib.datasets.download`).
 
     Of several processes that need the same one, the first downloads it and the others wait.
     """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lib import sources
+from . import catalogue
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ def collage(
         seed: of the division and of all combinations.
         size: number of training collages, a random part of them all; all unless given.
         half: whether to make the tiles grey, of half the height and width (means over 2 x 2 pixels).
-        data_dir: see `lib.prepared.directory`.
+        data_dir: see `lib.datasets.prepared.directory`.
 
     Raises:
         ValueError: if the names are not of two image datasets, `size` is out of range, or a class is missing.
@@ -80,7 +80,7 @@ def collage(
     """
     # NOTE[DIFF]: the paper does not give the layout, the sizes of the sets or how often images are reused.
     names = (first, second)
-    known = [*sources.IMAGES, *sources.EMBEDDED_IMAGES]
+    known = [*catalogue.IMAGES, *catalogue.EMBEDDED_IMAGES]
     if first == second or first not in known or second not in known:
         raise ValueError(
             f"a collage needs two different datasets of {', '.join(known)}; got {first!r} and {second!r}"
@@ -108,7 +108,7 @@ def collage(
         for x, labels in [_combine(parts, _random_class(parts, predictive, count, rng))]
     ]
     height, width, *channels = train[0].images.shape[1:]
-    fingerprints = " ".join(sources.fingerprint(name, data_dir) for name in names)
+    fingerprints = " ".join(catalogue.fingerprint(name, data_dir) for name in names)
     return Collages(
         f"{first}+{second}",
         x_train,
@@ -167,7 +167,7 @@ def _matched_tiles(
     names: tuple[str, str], half: bool, data_dir: str | os.PathLike | None
 ) -> tuple[list[_Tiles], list[_Tiles]]:
     """Training and test tiles of both datasets, all of one shape."""
-    loaded = [sources.image_arrays(name, data_dir) for name in names]
+    loaded = [catalogue.image_arrays(name, data_dir) for name in names]
     shapes = [arrays[0].shape[1:] for arrays, _ in loaded]
     size = max((shape[:2] for shape in shapes), key=lambda size: size[0] * size[1])
     shape = (*size, 3) if any(len(shape) == 3 for shape in shapes) else size

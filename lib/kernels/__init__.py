@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
 
-from lib import native, pieces
+from . import native, reference
 
 _VALUE, _SLOPE, _BOTH, _HAT_SUM, _SLOPE_SUM, _BACKWARD = range(6)  # as in kernels.cpp
 
@@ -95,8 +95,8 @@ def value_and_slope(z: Tensor, psi: Tensor, low: float, high: float) -> tuple[Te
     if transformed():
         raise ValueError("value_and_slope must stay outside torch.func transforms: it has no derivatives")
     if (library := _library(z)) is not None:
-        slope = pieces.new(z)
-        return _run(library, _BOTH, z, psi, z, pieces.new(z), grid, slope), slope
+        slope = reference.new(z)
+        return _run(library, _BOTH, z, psi, z, reference.new(z), grid, slope), slope
     with torch.no_grad():
         return _value(z, psi, grid), _slope_product(z, psi, torch.ones_like(z), grid)
 
@@ -186,34 +186,34 @@ def _run(library, operation, z, psi, r, out, grid, out2=None):
 
 def _value(z, psi, grid):
     if (library := _library(z)) is not None:
-        return _run(library, _VALUE, z, psi, z, pieces.new(z), grid)
-    return pieces.value(z, psi, grid)
+        return _run(library, _VALUE, z, psi, z, reference.new(z), grid)
+    return reference.value(z, psi, grid)
 
 
 def _slope_product(z, psi, g, grid):
     if (library := _library(z)) is not None:
-        return _run(library, _SLOPE, z, psi, g, pieces.new(z), grid)
-    return pieces.slope_product(z, psi, g, grid)
+        return _run(library, _SLOPE, z, psi, g, reference.new(z), grid)
+    return reference.slope_product(z, psi, g, grid)
 
 
 def _hat_sum(z, g, grid):
     if (library := _library(z)) is not None:
         return _run(library, _HAT_SUM, z, z, g, z.new_empty((*grid.rows, grid.points)), grid)
-    return pieces.hat_sum(z, g, grid)
+    return reference.hat_sum(z, g, grid)
 
 
 def _gradients(z, psi, r, grid):
     """Return _slope_product and _hat_sum, the gradients of `value`, in one pass."""
     if (library := _library(z)) is not None:
-        dpsi = pieces.new(psi)
-        return _run(library, _BACKWARD, z, psi, r, pieces.new(z), grid, dpsi), dpsi
-    return pieces.gradients(z, psi, r, grid)
+        dpsi = reference.new(psi)
+        return _run(library, _BACKWARD, z, psi, r, reference.new(z), grid, dpsi), dpsi
+    return reference.gradients(z, psi, r, grid)
 
 
 def _slope_sum(z, g, grid):
     if (library := _library(z)) is not None:
         return _run(library, _SLOPE_SUM, z, z, g, z.new_empty((*grid.rows, grid.points)), grid)
-    return pieces.slope_sum(z, g, grid)
+    return reference.slope_sum(z, g, grid)
 
 
 # Autograd and torch.func around them.
@@ -321,7 +321,7 @@ def _apply(primitive, *inputs):
     """Call a primitive, without autograd's machinery where no derivative can be asked for."""
     if any(map(torch._C._functorch.is_legacy_batchedtensor, inputs[1:-1])):  # as jacobian(vectorize=True) makes
         z, *others, grid = inputs
-        x = pieces.dense(z, others[0], grid, primitive in (_SlopeProduct, _SlopeSum), primitive.sums)
+        x = reference.dense(z, others[0], grid, primitive in (_SlopeProduct, _SlopeSum), primitive.sums)
         return x * others[1] if primitive is _SlopeProduct else x
     if torch.is_grad_enabled() or transformed():
         return primitive.apply(*inputs)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from lib.metrics import CHUNK, Model
+from .complexity import CHUNK, Model
 
 # --------------------------------------------------------------------------------------- input space
 

@@ -13,10 +13,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from lib import findings_grokking, findings_images, findings_shortcuts, findings_tabular, findings_transfer
-from lib.findings import NOT_RUN, Finding, Read
+from .grokking import verdicts as grokking_verdicts
+from .images import verdicts as images_verdicts
+from .shortcuts import verdicts as shortcuts_verdicts
+from .tabular import verdicts as tabular_verdicts
+from .transfer import verdicts as transfer_verdicts
+from .verdict import NOT_RUN, Finding, Read
 
 FILE = Path(__file__).with_suffix(".toml")
+
+
 WRITTEN = {  # when a rule was written, in words that follow a number
     "before": "are as they were before the full-scale results of their section were read",
     "narrowed": "were narrowed afterwards, to the runs that count",
@@ -91,24 +97,24 @@ class Claim:
 
 
 DECIDE: dict[str, Callable[[Read], Finding]] = {
-    "C1": findings_images.classification_is_equal,
-    "C2": findings_images.regression_gains,
-    "C3": findings_images.complexity_goes_with_regression,
-    "C4": findings_images.different_accuracy_at_equal_complexity,
-    "C5": findings_tabular.gap_to_trees,
-    "C6": findings_tabular.another_complexity_for_each_table,
-    "C7": findings_tabular.boundaries_along_the_axes,
-    "C8": findings_tabular.ambient_complexity,
-    "C9": findings_tabular.other_widths_and_depths,
-    "C10": findings_shortcuts.relu_takes_the_shortcut,
-    "C11": findings_shortcuts.activations_steer,
-    "C12": findings_shortcuts.ends_on_the_simple_tile,
-    "C13": findings_grokking.faster_on_addition,
-    "C14": findings_grokking.sooner_in_every_setting,
-    "C15": findings_grokking.frequency_depends_on_the_modulus,
-    "C16": findings_grokking.learned_overfits_later,
-    "C17": findings_transfer.transfer_across_tasks,
-    "C18": findings_transfer.transfer_across_images,
+    "C1": images_verdicts.classification_is_equal,
+    "C2": images_verdicts.regression_gains,
+    "C3": images_verdicts.complexity_goes_with_regression,
+    "C4": images_verdicts.different_accuracy_at_equal_complexity,
+    "C5": tabular_verdicts.gap_to_trees,
+    "C6": tabular_verdicts.another_complexity_for_each_table,
+    "C7": tabular_verdicts.boundaries_along_the_axes,
+    "C8": tabular_verdicts.ambient_complexity,
+    "C9": tabular_verdicts.other_widths_and_depths,
+    "C10": shortcuts_verdicts.relu_takes_the_shortcut,
+    "C11": shortcuts_verdicts.activations_steer,
+    "C12": shortcuts_verdicts.ends_on_the_simple_tile,
+    "C13": grokking_verdicts.faster_on_addition,
+    "C14": grokking_verdicts.sooner_in_every_setting,
+    "C15": grokking_verdicts.frequency_depends_on_the_modulus,
+    "C16": grokking_verdicts.learned_overfits_later,
+    "C17": transfer_verdicts.transfer_across_tasks,
+    "C18": transfer_verdicts.transfer_across_images,
 }
 
 

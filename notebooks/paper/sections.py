@@ -1,59 +1,54 @@
-"""Read what the store has of a section; or compute it here, small."""
+"""The sections of the paper: the plan of each, and what the store has of it, read or computed here, small."""
 
 import functools
 import os
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
-import pandas as pd
+from .ablations.plan import ablations
+from .experiments.baseline import Baseline
+from .experiments.collage import LearnCollage, TrainCollage
+from .experiments.controls import Draw, Ranks
+from .experiments.learn import Learn
+from .experiments.panels import Panels, Paths
+from .experiments.protocol import Stages
+from .experiments.train import Train
+from .grokking.conventions import conventions
+from .grokking.moduli import moduli
+from .grokking.plan import grokking
+from .images.converged import deep, shallow
+from .images.plan import images, regression
+from .records import sweep
+from .records.frames import Collected
+from .records.store import Store
+from .shortcuts.plan import shortcuts
+from .tabular.converged import tables
+from .tabular.plan import tabular
+from .transfer.plan import transfer
 
-from lib import sweep
-from lib.results import Record, Store
-from lib.sections import SECTIONS
+SECTIONS: dict[str, Callable[[str, Store], Stages]] = {
+    "images": images,
+    "regression": regression,
+    "tabular": tabular,
+    "grokking": grokking,
+    "conventions": conventions,
+    "moduli": moduli,
+    "shallow": shallow,
+    "tables": tables,
+    "deep": deep,
+    "transfer": transfer,
+    "shortcuts": shortcuts,
+    "ablations": ablations,
+}
+
+
+KINDS = {
+    cls.kind: cls
+    for cls in (Train, Learn, Draw, Baseline, Panels, Paths, Ranks, TrainCollage, LearnCollage)
+}
+
 
 NO_DATA = os.devnull  # a data directory that has no files: a store's keys are then those of the committed manifest
-
-
-@dataclass(frozen=True, eq=False)
-class Collected:
-    """What the store has of a section: records in the order of the stages, and the number of experiments without one.
-
-    `missing` counts up to the first stage that is not complete: what follows it is not known yet. `lacking` are the
-    roles of the runs that are missing there (for what has no role, the kinds).
-    """
-
-    records: list[Record]
-    missing: int
-    lacking: frozenset[str] = frozenset()
-    _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)  # per kind, made when asked for
-
-    def frame(self, kind: str = "train", **equal: str) -> pd.DataFrame:
-        """One row per record of a kind, with its configuration (nested keys joined by a dot), numbers, key and record.
-
-        Args:
-            equal: keep rows whose column has this value, e.g. ``role="final"``.
-        """
-        if kind not in self._frames:
-            records = [record for record in self.records if record.kind == kind]
-            rows = [_flat(r.config) | r.numbers | {"key": r.key, "record": r} for r in records]
-            self._frames[kind] = pd.DataFrame(rows)
-        frame = self._frames[kind]
-        for column, value in equal.items():
-            frame = frame[frame[column] == value] if len(frame) else frame
-        return frame.reset_index(drop=True)
-
-
-def _flat(config: dict, prefix: str = "") -> dict:
-    """The values of nested dictionaries, their keys joined by a dot.
-
-    >>> _flat({"a": 1, "b": {"c": {"d": 2}, "e": [3]}})
-    {'a': 1, 'b.c.d': 2, 'b.e': [3]}
-    """
-    flat = {}
-    for key, value in config.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat
 
 
 def stages(section: str, profile: str, store: Store) -> Iterable[list]:

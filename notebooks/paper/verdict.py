@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from lib.reading import Collected
+from .records.frames import Collected
 
 Read = Callable[[str], Collected]  # from a section's name to its records
 

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass, replace
 
-from lib.experiments import Learn, Train
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
-from lib.results import Store
-from lib.sections.plans import Stages, check_profile, usable, validation_accuracy
 from lib.training import Optimiser
 
+from ..experiments.learn import Learn
+from ..experiments.protocol import Stages, check_profile, usable, validation_accuracy
+from ..experiments.train import Train
+from ..records.store import Store
+
 DEFAULT = "default: linear, validation loss"
+
 
 # What each arm changes: of the activation, and of Algorithm 1's settings.
 ARMS: dict[str, tuple[dict, dict]] = {
@@ -33,7 +36,7 @@ ARMS: dict[str, tuple[dict, dict]] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of Appendix D a profile computes; see :class:`lib.sections.images.Plan`.
+    """How much of Appendix D a profile computes; see :class:`notebooks.paper.images.plan.Plan`.
 
     optimiser: the one that the regression section chose for ReLU. batch: of learning and of the final runs. restarts:
     seeds of the default arm's restarts; the other arms use the first two.

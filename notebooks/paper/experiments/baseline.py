@@ -15,12 +15,19 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from lib import metrics
-from lib.experiments import Parts, Rows, load_parts
-from lib.results import Outcome
+
+from ..records.store import Outcome
+from .parts import Parts, Rows, load_parts
 
 MODELS = ("linear", "k-NN", "boosted trees")
+
+
 MOST_TREES = 1000  # early stopping ends most runs long before
+
+
 PATIENCE = 20  # trees without a lower loss on validation rows
+
+
 Scores = Callable[[Tensor], Tensor]  # points (n, d) to scores (n, 1), positive for class 1
 
 
@@ -34,12 +41,12 @@ class Baseline:
     with a tuned penalty, trained to convergence.
 
     Args:
-        section, role, arm: what the run is for, as in :class:`lib.experiments.Train`.
+        section, role, arm: what the run is for, as in :class:`notebooks.paper.experiments.train.Train`.
         data: a table with two classes.
         model: one of MODELS.
-        seed: of the random search and of the trees. split, validation: as in :class:`lib.experiments.Train`.
+        seed: of the random search and of the trees. split, validation: as in :class:`notebooks.paper.experiments.train.Train`.
         trials: settings to try; "boosted trees" only (the others try a grid).
-        scaling: of the inputs, see :func:`lib.experiments.load_parts`.
+        scaling: of the inputs, see :func:`notebooks.paper.experiments.parts.load_parts`.
     """
 
     kind: ClassVar[str] = "baseline"

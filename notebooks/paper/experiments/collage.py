@@ -13,20 +13,23 @@ import torch
 from torch import Tensor
 
 from lib import metalearning, metrics
-from lib.collages import Collages, collage
-from lib.experiments import learned_psi, schedule
+from lib.datasets.collages import Collages, collage
 from lib.metalearning import Settings, Task
 from lib.networks import Network
-from lib.results import Outcome
 from lib.training import Optimiser, train
 
+from ..records.store import Outcome
+from .parts import learned_psi, schedule
+
 TILES = ("first", "second")
+
+
 MONITORED = 10_000  # training collages that the training accuracy is measured on
 
 
 @functools.lru_cache(maxsize=2)  # few: experiments that follow each other mostly share their collages
 def load(first: str, second: str, half: bool, split: int, data_dir=None) -> Collages:
-    """The collages of an experiment, see :func:`lib.collages.collage`; `split` is its seed."""
+    """The collages of an experiment, see :func:`lib.datasets.collages.collage`; `split` is its seed."""
     return collage(first, second, seed=split, half=half, data_dir=data_dir)
 
 
@@ -83,7 +86,7 @@ class TrainCollage:
         learned: key of the LearnCollage record whose activation to use, or "".
         unambiguous: "first" or "second" to train on collages in which only this tile predicts the class (the
             upper bound of C12); "" for ambiguous ones.
-        half: see :func:`lib.collages.collage`.
+        half: see :func:`lib.datasets.collages.collage`.
         evaluations: how often to evaluate, in equal ratios of steps.
     """
 

@@ -1,17 +1,46 @@
-"""A control for learned input activations (Section 3.3): columns by rank, without any learning.
+"""Activations that are not learned, as controls: drawn at random, and columns by rank."""
 
-What an input activation brings may be no more than a better scaling of its column. So the same spline, with the same
-control points, is set to the column's distribution function. That is exact at the control points; rows between two of
-them keep their linear spacing. A column so skewed that one piece holds nearly all rows is therefore hardly spread by
-rank: see :func:`lib.tabular.crowded`.
-"""
-
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
+import torch
+
 from lib import splines
-from lib.experiments import load_parts, ranks
-from lib.results import Outcome
+
+from ..records.store import Outcome
+from .parts import load_parts, ranks
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Draw a smooth spline at random: the control for what learning adds to a search among activations.
+
+    The values are a stationary Gaussian process over the control points.
+
+    Args:
+        section, arm: what it is for. points, low, high: n_c and [a, b].
+        length: correlation length, in units of z. seed: of the draw. deviation: standard deviation.
+    """
+
+    kind: ClassVar[str] = "draw"
+    version: ClassVar[int] = 1
+
+    section: str
+    arm: str
+    points: int
+    low: float
+    high: float
+    length: float
+    seed: int
+    deviation: float = field(default=1.0, metadata={"old": 1.0})
+
+    datasets: ClassVar[tuple[str, ...]] = ()
+    cost: ClassVar[float] = 1.0
+
+    def run(self, context) -> Outcome:
+        z = splines.grid(self.points, self.low, self.high)
+        psi = splines.smooth_random(z, self.length, torch.Generator().manual_seed(self.seed))
+        return Outcome({}, {"psi_hidden": (self.deviation * psi).float().numpy()})
 
 
 @dataclass(frozen=True)
@@ -19,7 +48,7 @@ class Ranks:
     """Input activations that map each control point to twice its mean rank among the column's training rows, minus 1.
 
     Args:
-        section, arm: what it is for. data, split: the training rows, as in :class:`lib.experiments.Train`.
+        section, arm: what it is for. data, split: the training rows, as in :class:`notebooks.paper.experiments.train.Train`.
         points, low, high: n_c and [a, b], the same for all columns.
     """
 

@@ -9,20 +9,33 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from lib import baselines, landscapes, metrics
-from lib.baselines import Baseline
-from lib.experiments import LOSS_OF, Parts, Train, load_parts
-from lib.landscapes import Landscape
-from lib.metrics import Model
+from lib import metrics
+from lib.metrics import Model, landscapes
+from lib.metrics.landscapes import Landscape
 from lib.networks import Network, Params, Psi, loss_and_delta
-from lib.results import Outcome
 from lib.training import Trained
 
+from ..records.store import Outcome
+from . import baseline
+from .baseline import Baseline
+from .parts import LOSS_OF, Parts, load_parts
+from .train import Train
+
 LOSS_ROWS = 2000  # training rows that a loss landscape is measured on
+
+
 PATHS = 50  # of the total variation at each point of a landscape
+
+
 ZOOM = 0.5  # how far the random plane reaches from the solution, relative to the norm of its weights
+
+
 SAMPLE, COARSE = 40, 100  # slices, and points along their sides, that the alignment is measured on
+
+
 NEAR_AXIS = math.radians(10)
+
+
 SMOOTH = 2.0  # standard deviation in points of the Gaussian before the alignment is measured
 
 
@@ -71,7 +84,7 @@ class Panels:
                 raise ValueError(
                     f"the store has no record of the baseline {of.model!r} on {of.data!r}; compute it first"
                 )
-            scores = baselines.fit(of.model, record.numbers["settings"], parts, of.seed)
+            scores = baseline.fit(of.model, record.numbers["settings"], parts, of.seed)
             return self.with_slices({"test_accuracy": record.numbers["test_accuracy"]}, {}, scores, parts)
         network, psi, parts, done = replace(of, complexity=False).trained(context, snapshots=True)
         at = done.history["step"].index(done.best_step)

@@ -3,12 +3,18 @@
 import statistics
 from collections.abc import Callable, Generator, Hashable, Iterator
 
-from lib.experiments import Learn, Train
-from lib.results import Store
 from lib.training import Optimiser
 
+from ..records.store import Store
+from .learn import Learn
+from .train import Train
+
 PROFILES = ("smoke", "paper")
+
+
 WIDENINGS = 3  # how often a grid of rates is extended beyond its edge
+
+
 Stages = Iterator[list]
 
 

@@ -1,6 +1,6 @@
 """What a page shows: figures for light and dark pages, computed sentences, tables, provenance.
 
-In Jupyter and Colab each helper displays something readable. When the book is built, `lib.pages` finds the
+In Jupyter and Colab each helper displays something readable. When the book is built, `book.press.pages` finds the
 same outputs by their `MIME` entry and turns them into real figures, text and tables of the page.
 """
 
@@ -21,14 +21,21 @@ from IPython.display import display
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from lib import provenance as sources
+from ..records import provenance as sources
 
 MIME = "application/vnd.companion+json"
+
+
 PIXELS_PER_INCH = 96  # of the page
+
+
 SHARPNESS = 2  # image pixels for each pixel of the page
+
 
 # Okabe and Ito's palette, each colour with at least 3:1 contrast to the background of its theme.
 LIGHT = ("#0072b2", "#c75000", "#008060", "#b0559a", "#8a6d00", "#2b8cbe", "#5f4fa2", "#a01c2c")
+
+
 DARK = ("#56b4e9", "#f0883e", "#2fc79a", "#dc8fc4", "#e6c84b", "#9ad1f0", "#b3a5f0", "#ff8a8a")
 
 
@@ -171,7 +178,7 @@ def provenance(profile: str, records: Iterable = ()) -> None:
 
 
 def commit_text(code: dict[str, Any]) -> str:
-    """How a page states `lib.provenance.code()`.
+    """How a page states `notebooks.paper.records.provenance.code()`.
 
     >>> commit_text({"commit": "0123456789abcdef", "dirty": True})
     '`0123456789` with uncommitted changes'
@@ -207,7 +214,7 @@ def markdown_rows(head: Iterable[str], rows: Iterable[Iterable]) -> str:
 
 def _render(draw: Callable[[], Figure], dark: bool) -> tuple[bytes, tuple[float, float]]:
     """One drawing as PNG, and its size in inches."""
-    from matplotlib import pyplot  # here, so that importing lib.display does not choose a backend
+    from matplotlib import pyplot  # here, so that importing notebooks.paper.figures.display does not choose a backend
 
     pyplot.close(pyplot.figure())  # loads the backend, whose settings the context would otherwise take back
     with matplotlib.rc_context(style(dark)):

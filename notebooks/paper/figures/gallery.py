@@ -1,4 +1,4 @@
-"""The figures of the pages "Your own data" and "Learned activations"; for :func:`lib.display.show`."""
+"""The figures of the pages "Your own data" and "Learned activations"; for :func:`notebooks.paper.figures.display.show`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from torch import nn
 
-from lib.intervals import interval
+from ..records.intervals import interval
 
 COLUMNS = 2  # of the gallery, in a figure that a phone shows at nearly its full size
 

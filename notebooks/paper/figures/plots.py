@@ -1,4 +1,4 @@
-"""The plots that several notebooks share. Each draws and returns a matplotlib figure, for :func:`lib.display.show`."""
+"""The plots that several notebooks share. Each draws and returns a matplotlib figure, for :func:`notebooks.paper.figures.display.show`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,41 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from lib import splines
-from lib.intervals import interval, paired_interval
 
-# One look per arm, the same on every page: colour of the cycle, marker, line.
-ARMS = {
-    "ReLU": ("C0", "o", "-"),
-    "learned from ReLU": ("C1", "s", "--"),
-    "learned from zeros": ("C2", "^", "-"),
-    "layer-specific": ("C3", "D", "-."),
-}
-
-
-def look(arm: str) -> dict:
-    """Colour, marker and line style of an arm, as keyword arguments of ``plot``."""
-    colour, marker, line = ARMS[arm]
-    return {"color": colour, "marker": marker, "linestyle": line}
-
-
-def summary(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
-    """Mean and 95 % interval over seeds of a column, and the paired difference to the ReLU arm, per group and arm.
-
-    Args:
-        frame: one row per run, with the columns of ``by``, "arm", "seed" and ``value``.
-
-    Returns:
-        Columns: by..., arm, n, mean, half_width, gain, gain_half_width (NaN for ReLU itself).
-    """
-    rows = []
-    for group, part in frame.groupby(list(by), sort=False):
-        reference = part[part.arm == "ReLU"].set_index("seed")[value]
-        for arm, runs in part.groupby("arm", sort=False):
-            values = runs.set_index("seed")[value]
-            seeds = values.index.intersection(reference.index)
-            gain = paired_interval(values[seeds], reference[seeds]) if arm != "ReLU" else (np.nan, np.nan)
-            rows.append([*group, arm, len(values), *interval(values), *gain])
-    return pd.DataFrame(rows, columns=[*by, "arm", "n", "mean", "half_width", "gain", "gain_half_width"])
+from ..records.intervals import interval
+from .looks import ARMS, look, name_of
 
 
 def accuracies(table: pd.DataFrame, panels: Sequence[str]) -> Figure:
@@ -185,31 +153,3 @@ def curves(
     ax.fill_between(
         steps, np.maximum(mean - half, 0), np.minimum(mean + half, 100), color=colour, alpha=0.2, linewidth=0
     )
-
-
-def name_of(data: str) -> str:
-    """How a dataset is written in titles.
-
-    Example:
-        >>> name_of("fashion_mnist")
-        'Fashion-MNIST'
-    """
-    names = {
-        "mnist": "MNIST",
-        "fashion_mnist": "Fashion-MNIST",
-        "cifar10": "CIFAR-10",
-        "cifar10-full": "CIFAR-10 (all)",
-        "svhn": "SVHN",
-        "digits": "digits (8×8)",
-    }
-    return names.get(data, data)
-
-
-def plus_minus(mean: float, half_width: float, digits: int = 1, scale: float = 100) -> str:
-    """Mean and half width in one string.
-
-    Example:
-        >>> plus_minus(0.5312, 0.004)
-        '53.1 ± 0.4'
-    """
-    return f"{scale * mean:.{digits}f} ± {scale * half_width:.{digits}f}"

@@ -8,21 +8,35 @@ is that on the first with rate outputs / 2. So a convention is here an initialis
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 
-from lib.experiments import Draw, Learn, Train
 from lib.metalearning import Settings
 from lib.networks import INITIALISATIONS, Activation, Network
-from lib.results import Store
-from lib.sections.grokking import SPLIT
-from lib.sections.plans import Stages, best_of, check_profile, speed, tuned, usable
 from lib.training import Optimiser
 
+from ..experiments.controls import Draw
+from ..experiments.learn import Learn
+from ..experiments.protocol import Stages, best_of, check_profile, speed, tuned, usable
+from ..experiments.train import Train
+from ..records.store import Store
+from .plan import SPLIT
+
 Convention = tuple[str, float]  # initialisation, rate for the mean over examples and outputs
+
+
 Function = tuple[Activation, str]  # with the key of the record that it is in, or ""
+
+
 Functions = dict[Convention, Function]
 
+
 RELU, SINE, NOT_LEARNED = "ReLU", "by hand: a sine", "random, not learned"
+
+
 STARTS = {"random": "learned from random", "zeros": "learned from zeros", "relu": "learned from ReLU"}
+
+
 TUNED = ", at its best rate"
+
+
 HARDLY = 0.1  # validation accuracy; a function with which no trial gets there has no final runs
 
 

@@ -1,22 +1,21 @@
 """The figures and tables of the grokking notebook (Section 3.5), from its records."""
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib import algorithmic, figures, metrics, splines
-from lib.curves import Frequency, dominant_frequency
-from lib.intervals import bound_in_words, median_steps
+from lib import splines
+from lib.datasets import algorithmic
 
-LEARNED = "learned from zeros"
+from ..figures import looks, plots
+from .plan import LEARNED
+from .tables import median_steps
+
 ENLARGED = 0.15  # half width of the middle of a function that is shown enlarged, in units of z
-LEVEL = 0.95  # test accuracy at which a task counts as solved (Section 3.5)
 
 
 def targets(tasks: Sequence[str]) -> Figure:
@@ -38,27 +37,6 @@ def targets(tasks: Sequence[str]) -> Figure:
     return figure
 
 
-def steps_to(runs: pd.DataFrame, level: float, part: str = "test") -> pd.Series:
-    """The first step with a test (or train) accuracy of at least ``level`` (a fraction), per run; NaN if never."""
-    arrays = [record.arrays for record in runs.record]
-    steps = [metrics.steps_to(found["step"], found[f"{part}_accuracy"], level) for found in arrays]
-    return pd.Series(steps, index=runs.index, dtype=float)
-
-
-def delays(runs: pd.DataFrame) -> pd.DataFrame:
-    """How much later a run generalises than it memorises.
-
-    Returns:
-        Columns train, test (steps to 95 % accuracy, NaN if never), ratio (of test to train) and gap (test less train),
-        both with the last step in place of a test step that is never reached, bound (whether that is so), per run.
-    """
-    train, test = (steps_to(runs, LEVEL, part) for part in ("train", "test"))
-    until = test.fillna(runs.steps)
-    return pd.DataFrame(
-        {"train": train, "test": test, "ratio": until / train, "gap": until - train, "bound": test.isna()}
-    )
-
-
 def training_curves(finals: pd.DataFrame) -> Figure:
     """Figure 11: accuracy over training steps, ReLU beside learned; mean over seeds with 95 % band.
 
@@ -78,7 +56,7 @@ def training_curves(finals: pd.DataFrame) -> Figure:
         late = arrays[0]["step"] > 0
         for part, line in (("train", ":"), ("test", "-")):
             curves = [run[f"{part}_accuracy"][late] for run in arrays]
-            figures.curves(ax, arrays[0]["step"][late], curves, arm, f"{part}ing" if part == "train" else part, line)
+            plots.curves(ax, arrays[0]["step"][late], curves, arm, f"{part}ing" if part == "train" else part, line)
         middle = median_steps(runs.test_steps_to_95)
         if np.isfinite(middle):
             ax.axvline(middle, color="C3", linestyle="--", linewidth=1.3, label=f"95 % test: {middle:,.0f} steps")
@@ -98,7 +76,7 @@ def each_seed(finals: pd.DataFrame) -> Figure:
             axes.plot(
                 step[step > 0],
                 100 * accuracy[step > 0],
-                color=figures.ARMS[arm][0],
+                color=looks.ARMS[arm][0],
                 alpha=0.75,
                 linewidth=1.2,
                 label=label,
@@ -109,59 +87,11 @@ def each_seed(finals: pd.DataFrame) -> Figure:
     return figure
 
 
-def steps_table(finals: pd.DataFrame) -> pd.DataFrame:
-    """Per seed and arm: steps to 95 % training and test accuracy and the delay between them; the ratio of the arms.
-
-    Where 95 % test accuracy is not reached, delay and ratio are bounds.
-
-    Args:
-        finals: the runs with role "final" of one task.
-    """
-    last, rows = int(finals.steps.max()), []
-    arms, seeds = ("ReLU", LEARNED), sorted(finals.seed.unique())
-    found = finals[["arm", "seed"]].join(delays(finals)).set_index(["arm", "seed"])
-    found = found.reindex(pd.MultiIndex.from_product([arms, seeds]))  # NaN where there is no run
-    for seed in seeds:
-        relu, learned = (found.test[arm, seed] for arm in arms)
-        first = last if np.isnan(relu) else relu
-        ratio = "—" if np.isnan(learned) else bound_in_words(first / learned, np.isnan(relu))
-        cells = []
-        for run in (found.loc[arm, seed] for arm in arms):
-            cells += [f"not within {last:,}" if np.isnan(n) else f"{n:,.0f}" for n in (run.train, run.test)]
-            cells.append("—" if np.isnan(run.ratio) else bound_in_words(run.ratio, run.bound))
-        rows.append([seed, *cells, ratio])
-    parts = ("95 % training", "95 % test", "delay")
-    columns = [f"{arm.removesuffix(' from zeros')}: {part}" for arm in arms for part in parts]
-    return pd.DataFrame(rows, columns=["seed", *columns, "ratio"])
-
-
-def delay_words(runs: pd.DataFrame) -> str:
-    """In a few sentences: what remains of the delay with the learned activation; medians over the runs of each arm."""
-    relu, learned = (delays(runs[runs.arm == arm]) for arm in ("ReLU", LEARNED))
-    if any(found.empty or found.train.isna().any() for found in (relu, learned)) or learned.bound.any():
-        return "How much of the delay remains cannot be said: not every run that it needs reaches 95 %."
-    before, after = (found[["train", "ratio", "gap"]].median() for found in (relu, learned))
-    words = functools.partial(bound_in_words, bounded=bool(relu.bound.any()))
-    first = "Memorising still comes first" if (learned.ratio > 1).all() else "Memorising does not always come first"
-    said = (
-        f"{first} with the learned activation: 95 % of the training pairs after a median of {after.train:,.0f} "
-        f"steps, 95 % of the test pairs {after.ratio:.1f} times as late. With ReLU it is {before.train:,.0f} "
-        f"steps, and then {words(before.ratio)} times as late."
-    )
-    if (after > before).any():
-        return said
-    return (
-        f"{said} So both come sooner. The delay as a ratio shrinks by a factor of {words(before.ratio / after.ratio)}, "
-        f"and counted in steps, from {words(before.gap, digits=0)} to {after.gap:,.0f}, by "
-        f"{words(before.gap / after.gap, digits=0)}."
-    )
-
-
 def settings(table: pd.DataFrame, width: int, pairs: float) -> Figure:
     """Figure 13: steps to 95 % test accuracy against the width, and against the part of the pairs that is trained on.
 
     Args:
-        table: from :func:`lib.findings_grokking.settings_table`.
+        table: from :func:`notebooks.paper.grokking.tables.settings_table`.
         width, pairs: of the main runs, fixed in one panel each.
     """
     figure, axes = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
@@ -173,7 +103,7 @@ def settings(table: pd.DataFrame, width: int, pairs: float) -> Figure:
     for ax, (column, (part, scale, label)) in zip(axes, shown.items(), strict=True):
         for arm in ("ReLU", LEARNED):
             x, y = scale * part[column].to_numpy(), part[arm].to_numpy()
-            reached, look = np.isfinite(y), figures.look(arm)
+            reached, look = np.isfinite(y), looks.look(arm)
             ax.plot(x[reached], y[reached], **look, label=arm)
             never = {**look, "linestyle": "none", "fillstyle": "none", "markersize": 9}
             beside = (0.96 if arm == "ReLU" else 1.04) if column == "width" else 1.0
@@ -191,11 +121,6 @@ def settings(table: pd.DataFrame, width: int, pairs: float) -> Figure:
     return figure
 
 
-def frequency_of(values: np.ndarray, low: float, high: float) -> Frequency:
-    """Dominant frequency of control values (n_c,) on [low, high]."""
-    return dominant_frequency(splines.grid(len(values), low, high), torch.from_numpy(np.asarray(values)))
-
-
 def functions(panels: Sequence[tuple[str, np.ndarray, bool]], low: float, high: float) -> Figure:
     """Learned functions, one row each: the whole range at the left, the middle enlarged at the right.
 
@@ -208,7 +133,7 @@ def functions(panels: Sequence[tuple[str, np.ndarray, bool]], low: float, high: 
     for (wide, near), (title, values, selected) in zip(axes, panels, strict=True):
         grid = splines.grid(len(values), low, high).numpy()
         inside = np.abs(grid) <= ENLARGED
-        colour = figures.ARMS[LEARNED][0] if selected else "C6"
+        colour = looks.ARMS[LEARNED][0] if selected else "C6"
         wide.plot(grid, values, color=colour, linewidth=1.0)
         near.plot(grid[inside], values[inside], color=colour, marker=".", markersize=4, linewidth=1.2)
         wide.set_title(title, fontsize=9.5, loc="left")
@@ -228,7 +153,7 @@ def live(values: np.ndarray, runs: dict[str, dict[str, list[float]]], low: float
         values: control values (n_c,). runs: per arm a history with step, train_accuracy, test_accuracy.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.1))
-    left.plot(splines.grid(len(values), low, high), values, color=figures.ARMS[LEARNED][0], linewidth=1.3)
+    left.plot(splines.grid(len(values), low, high), values, color=looks.ARMS[LEARNED][0], linewidth=1.3)
     left.set(xlabel="pre-activation $z$", ylabel="$g(z)$", title="the learned function")
     for arm, history in runs.items():
         _accuracies(right, history, arm)
@@ -247,5 +172,5 @@ def _accuracies(ax: Axes, history: dict[str, list[float]], arm: str) -> None:
         accuracy = 100 * np.array(history[f"{part}_accuracy"])
         short = "ReLU" if arm == "ReLU" else "learned"
         ax.plot(
-            step[step > 0], accuracy[step > 0], color=figures.ARMS[arm][0], linestyle=line, label=f"{short}, {part}"
+            step[step > 0], accuracy[step > 0], color=looks.ARMS[arm][0], linestyle=line, label=f"{short}, {part}"
         )

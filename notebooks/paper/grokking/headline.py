@@ -7,11 +7,18 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from lib import claims, figures, figures_grokking, reading, splines
-from lib.reading import Collected
+from lib import splines
+
+from ..figures import looks
+from ..records.frames import Collected
+from . import tables
 
 TASK = "a+b mod 27"
+
+
 ARMS = ("ReLU", "learned from zeros")
+
+
 # Beside the figure until the runs under other conventions are recorded; the figures of ReLU are of a trial, no record.
 CONVENTION = (
     "This holds for learning rate 1.0, a squared error that is the mean over outputs, and PyTorch's initialisation; "
@@ -28,7 +35,7 @@ class Headline:
     """Final runs of one algorithmic task, and the learned activation that they use.
 
     Args:
-        task: its name. runs: one row per run, see :meth:`lib.reading.Collected.frame`.
+        task: its name. runs: one row per run, see :meth:`notebooks.paper.records.frames.Collected.frame`.
         values: psi, (n_c,). low, high: its range.
         full_scale: whether the runs are the committed ones or small ones made on the spot.
     """
@@ -56,8 +63,8 @@ class Headline:
 
     def memorised(self, name: str) -> str:
         """When an arm reaches 95 % training accuracy, in words."""
-        steps = figures_grokking.steps_to(self.arm(name), figures_grokking.LEVEL, "train")
-        middle = figures_grokking.median_steps(steps)
+        steps = tables.steps_to(self.arm(name), tables.LEVEL, "train")
+        middle = tables.median_steps(steps)
         return f"after a median of {middle:,.0f} steps" if np.isfinite(middle) else "in less than half of the runs"
 
     def sentence(self) -> str:
@@ -94,7 +101,7 @@ class Headline:
             records = list(self.arm(name).record)
             steps = records[0].arrays["step"]
             seen = steps >= 10
-            colour = figures.ARMS[name][0]
+            colour = looks.ARMS[name][0]
             for part, line in (("train", ":"), ("test", "-")):
                 runs = 100 * np.array([record.arrays[f"{part}_accuracy"][seen] for record in records])
                 ax.plot(steps[seen], runs.mean(axis=0), line, color=colour, label=f"{name}, {part}")
@@ -109,7 +116,7 @@ class Headline:
         grid = splines.grid(len(self.values), self.low, self.high).numpy()
         for row, (name, values) in enumerate(zip(ARMS, (np.maximum(grid, 0), self.values), strict=True)):
             small = figure.add_subplot(cells[row, 1])
-            small.plot(grid, values, color=figures.ARMS[name][0], linewidth=1.4)
+            small.plot(grid, values, color=looks.ARMS[name][0], linewidth=1.4)
             small.set(title=name, ylabel="$g(z)$", xlim=(self.low, self.high))
             small.grid()
         small.set_xlabel("pre-activation $z$")
@@ -132,13 +139,3 @@ def headline(results: Collected, full_scale: bool) -> Headline | None:
     source = next(record for record in results.records if record.key == learned.learned.iloc[0])
     g = source.config["network"]["activation"]
     return Headline(task, runs, source.arrays["psi_hidden"], g["low"], g["high"], full_scale)
-
-
-def find(read: claims.Read, data_dir=None) -> Headline:
-    """The headline from the committed records, or from small runs made now while those are missing.
-
-    Args:
-        read: from a section's name to its committed records.
-    """
-    found = headline(read("grokking"), True)
-    return found or headline(reading.results("grokking", "smoke", data_dir), False)

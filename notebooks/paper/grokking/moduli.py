@@ -6,13 +6,15 @@ restarts, each of which is used from several seeds, and no comparison with ReLU.
 
 from dataclasses import dataclass, replace
 
-from lib.experiments import Learn, Train
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
-from lib.results import Store
-from lib.sections.grokking import CONSTANT, SPLIT
-from lib.sections.plans import Stages, check_profile, usable
 from lib.training import Optimiser
+
+from ..experiments.learn import Learn
+from ..experiments.protocol import Stages, check_profile, usable
+from ..experiments.train import Train
+from ..records.store import Store
+from .plan import CONSTANT, SPLIT
 
 
 @dataclass(frozen=True)

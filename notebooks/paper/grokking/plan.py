@@ -2,19 +2,21 @@
 
 from dataclasses import dataclass, replace
 
-from lib.experiments import Learn, Train
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
-from lib.results import Store
-from lib.sections.plans import Stages, check_profile, usable, validation_speed
 from lib.training import Optimiser
+
+from ..experiments.learn import Learn
+from ..experiments.protocol import Stages, check_profile, usable, validation_speed
+from ..experiments.train import Train
+from ..records.store import Store
 
 Restarts = tuple[tuple[int, int, float], ...]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of Section 3.5 a profile computes; see :class:`lib.sections.images.Plan`.
+    """How much of Section 3.5 a profile computes; see :class:`notebooks.paper.images.plan.Plan`.
 
     task: of Figures 11 to 13. lr: of plain gradient descent. restarts: n_c, t, eta; the seed is the position.
     widths, held_out: of Figure 13, other widths, and parts of the training pairs that are left out; sweep_steps and
@@ -44,6 +46,8 @@ class Plan:
 CONSTANT = Settings(
     episodes=120, n_tr_start=2000, n_tr_step=0, n_tr_max=2000, validation=0.1, watch=0.0, patience=120
 )
+
+
 PLANS = {
     "smoke": Plan(
         task="a+b mod 17",
@@ -84,7 +88,11 @@ PLANS = {
         constant_restarts=((200, 10, 0.01), (200, 10, 0.01), (200, 20, 0.003), (400, 20, 0.003)),
     ),
 }
+
+
 SPLIT = 0  # the 80/20 split of a task is one and the same for learning and for every final run
+
+
 RELU, LEARNED = "ReLU", "learned from zeros"
 
 

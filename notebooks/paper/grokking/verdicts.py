@@ -4,28 +4,21 @@
 import numpy as np
 import pandas as pd
 
-from lib.curves import Frequency
-from lib.figures_grokking import frequency_of
-from lib.findings import NOT_RUN, Finding, Read, judge
-from lib.intervals import bound_in_words, median_steps
-from lib.reading import Collected
-from lib.results import Record
-from lib.sections.grokking import LEARNED, RELU
-
-
-def with_steps(results: Collected) -> pd.DataFrame:
-    """The final runs, with a column steps_to_95: the first step with 95 % test accuracy, NaN if never."""
-    finals = results.frame(role="final")
-    return finals.assign(steps_to_95=pd.to_numeric(finals.test_steps_to_95))
-
-
-def unfinished(results: Collected) -> bool:
-    """Whether records are missing and the final runs of the two arms are not all there."""
-    finals = results.frame(role="final")
-    if not results.missing:
-        return False
-    seeds = [sorted(finals[finals.arm == arm].seed) if len(finals) else [] for arm in (RELU, LEARNED)]
-    return not seeds[0] or seeds[0] != seeds[1]
+from ..records.frames import Collected
+from ..verdict import NOT_RUN, Finding, Read, judge
+from .plan import LEARNED, RELU
+from .tables import (
+    bound_in_words,
+    hardly_learned,
+    later_fall,
+    learned_frequency,
+    median_steps,
+    restart_spreads,
+    set_by_control_points,
+    settings_table,
+    unfinished,
+    with_steps,
+)
 
 
 def faster_on_addition(read: Read) -> Finding:
@@ -64,27 +57,6 @@ def _by_width(results: Collected) -> str:
     means = runs.assign(reached=reached).groupby("network.width").reached.mean()
     words = ", ".join(f"{100 * mean:.0f} % at width {width}" for width, mean in means.items())
     return f"; after {last:,} steps its test accuracy is on average {words}"
-
-
-def settings_table(results: Collected) -> pd.DataFrame:
-    """Median step to 95 % test accuracy of each arm, for each width and part of the pairs (Figure 13).
-
-    Returns:
-        Columns width, pairs (fraction of all pairs that is trained on), one per arm (infinite if the median run never
-        gets there), last (the last step).
-    """
-    runs, finals = results.frame(role="sweep"), results.frame(role="final")
-    if runs.empty:
-        return pd.DataFrame()
-    last = int(runs.steps.max())
-    if len(finals):  # the main setting: the final runs, up to the same step
-        runs = pd.concat([runs, finals[(finals.data == runs.data[0]) & finals.seed.isin(runs.seed)]])
-    steps = pd.to_numeric(runs.test_steps_to_95)
-    runs = runs.assign(
-        width=runs["network.width"], pairs=0.8 * (1 - runs.validation), steps_to_95=steps.where(steps <= last, np.inf), last=last
-    )
-    medians = runs.pivot_table(index=["width", "pairs", "last"], columns="arm", values="steps_to_95", aggfunc="median")
-    return medians.reset_index()
 
 
 def sooner_in_every_setting(read: Read) -> Finding:
@@ -134,39 +106,6 @@ def frequency_depends_on_the_modulus(read: Read) -> Finding:
     return judge(words, [*sine_like, apart > max([1.1, *spreads.values()])])
 
 
-def highest_frequency(record: Record) -> float:
-    """The highest frequency that the control points of a Learn record can show, in cycles per unit of z."""
-    activation = record.config["network"]["activation"]
-    return (activation["points"] - 1) / (2 * (activation["high"] - activation["low"]))
-
-
-def set_by_control_points(record: Record) -> bool:
-    """Whether the frequency of a Learn record is about the highest, a zigzag from one control point to the next."""
-    return learned_frequency(record).frequency > 0.95 * highest_frequency(record)
-
-
-def restart_spreads(results: Collected, tasks: list[str]) -> dict[str, float]:
-    """Per task, the greatest over the least frequency of its restarts, of those that the control points do not set."""
-    found: dict[str, list[float]] = {}
-    for record in results.records:
-        if record.kind == "learn" and record.config["data"][0] in tasks:
-            if not hardly_learned(record) and not set_by_control_points(record):
-                found.setdefault(record.config["data"][0], []).append(learned_frequency(record).frequency)
-    return {task: max(values) / min(values) for task, values in found.items() if len(values) > 1}
-
-
-def hardly_learned(record: Record) -> str:
-    """A remark where Algorithm 1 kept the activation of its first episodes, which is hardly more than noise; else ""."""
-    kept, episodes = record.numbers["best_episode"], record.config["settings"]["episodes"]
-    return f" (hardly learned: kept after {kept} of at most {episodes} episodes)" if kept < 0.05 * episodes else ""
-
-
-def learned_frequency(record) -> Frequency:
-    """Dominant frequency of a learned activation, from its Learn record."""
-    activation = record.config["network"]["activation"]
-    return frequency_of(record.arrays["psi_hidden"], activation["low"], activation["high"])
-
-
 def learned_overfits_later(read: Read) -> Finding:
     """C16."""
     results = read("grokking")
@@ -202,13 +141,3 @@ def learned_overfits_later(read: Read) -> Finding:
         ours += f". {len(between)} of the {len(ends)} final ReLU runs end at {100 * min(between):.0f} to {100 * max(between):.0f} %, which is neither of the two cases that the paper names"
     overfits, stays = (runs[runs.arm == LEARNED].fall > 0.05).any(), (runs[runs.arm == RELU].fall <= 0.02).all()
     return judge(ours, [bool(overfits), bool(stays)])
-
-
-def later_fall(record: Record) -> float:
-    """How far a run's test accuracy is, at the last step, below its highest since 95 % training accuracy; 0 if never.
-
-    Before that a network has not generalised: with few test pairs, chance alone gives an untrained one up to 26 %.
-    """
-    fitted = record.arrays["train_accuracy"] >= 0.95
-    test = record.arrays["test_accuracy"]
-    return float(test[np.argmax(fitted) :].max() - test[-1]) if fitted.any() else 0.0

@@ -3,22 +3,26 @@
 
 import pandas as pd
 
-from lib import figures, image_results, sources
-from lib.display import say, show, table
-from lib.experiments import MONITORED_ROWS
-from lib.figures_transfer_images import PAPER_DATASETS, PAPER_TABLE
-from lib.intervals import paired_interval
-from lib.reading import Collected
-from lib.sections.images import ARMS, BY_HAND, INITS, LAYERS, LONGER, PLANS, RANDOM
+from lib.datasets import catalogue
 from lib.splines import is_constant
+
+from ..experiments.parts import MONITORED_ROWS
+from ..figures import looks, plots
+from ..figures.display import say, show, table
+from ..records import intervals
+from ..records.frames import Collected
+from ..records.intervals import paired_interval
+from ..transfer.tables import PAPER_DATASETS, PAPER_TABLE
+from . import tables
+from .plan import ARMS, BY_HAND, INITS, LAYERS, LONGER, PLANS, RANDOM
 
 
 def scope(results: Collected, profile: str) -> None:
     """What was run, and what is missing."""
-    finals, learning = image_results.finals(results), results.frame("learn")
+    finals, learning = tables.finals(results), results.frame("learn")
     where = "from the committed records, scaled down as follows" if profile == "paper" else "**small, computed live** (profile smoke)"
     if len(finals):
-        sizes = ", ".join(f"{figures.name_of(run.data)} ({_rows(run.data)}{run.steps:,} steps on batches of {run.batch:,})" for run in finals.drop_duplicates("data").itertuples())
+        sizes = ", ".join(f"{looks.name_of(run.data)} ({_rows(run.data)}{run.steps:,} steps on batches of {run.batch:,})" for run in finals.drop_duplicates("data").itertuples())
         say(
             f"These results are {where}: {sizes}; one hidden layer of {finals['network.width'].iloc[0]} units, "
             f"{finals.seed.nunique()} seeds, {learning.seed.nunique()} restart(s) of the learning."
@@ -27,64 +31,64 @@ def scope(results: Collected, profile: str) -> None:
         say(f"**Not yet run** in part: {results.missing} or more records of this section are missing in profile {profile}.")
     for data in PLANS[profile].more:
         if data not in set(finals.data):
-            say(f"{figures.name_of(data)}: **not run**" + (" yet." if sources.known(data) else ": data not available here."))
+            say(f"{looks.name_of(data)}: **not run**" + (" yet." if catalogue.known(data) else ": data not available here."))
 
 
 def _rows(data: str) -> str:
     """The number of training images, where they are not all."""
-    counts = sources.recorded_rows(data)
+    counts = catalogue.recorded_rows(data)
     return "" if counts is None or counts[0] == counts[1] else f"{counts[0]:,} of the {counts[1]:,} training images; "
 
 
 def optimisers(results: Collected) -> None:
     """The tuning of the optimiser with ReLU."""
-    finals, tuning = image_results.finals(results), results.frame(role="tuning")
+    finals, tuning = tables.finals(results), results.frame(role="tuning")
     if finals.empty:
         return
-    table(image_results.tuning_table(tuning), caption="ReLU: validation accuracy (%) per optimiser and learning rate, one seed. The best of each column is used.")
-    for data, name, rate in image_results.at_the_edge(finals, tuning):
-        say(f"On {figures.name_of(data)} the best rate of {name}, {rate:g}, is at the edge of what was tried: a better one may lie beyond.")
+    table(tables.tuning_table(tuning), caption="ReLU: validation accuracy (%) per optimiser and learning rate, one seed. The best of each column is used.")
+    for data, name, rate in tables.at_the_edge(finals, tuning):
+        say(f"On {looks.name_of(data)} the best rate of {name}, {rate:g}, is at the edge of what was tried: a better one may lie beyond.")
 
 
 def accuracies(section: str, results: Collected) -> None:
     """Figure 2: the accuracy of each activation."""
-    finals, tuning = image_results.finals(results), results.frame(role="tuning")
+    finals, tuning = tables.finals(results), results.frame(role="tuning")
     if finals.empty:
         return
-    best = image_results.chosen(tuning)["optimiser.name"]
-    for title, summary in image_results.summaries(finals, tuning).items():
+    best = tables.chosen(tuning)["optimiser.name"]
+    for title, summary in tables.summaries(finals, tuning).items():
         gains, shown = summary.dropna(), list(summary.data.unique())
-        words = "; ".join(f"{figures.name_of(r.data)}, {r.arm}: {_signed(r)}" for r in gains.itertuples())
-        used = ", ".join(f"{best[data]} on {figures.name_of(data)}" for data in shown) if "tuned" in title else "SGD"
+        words = "; ".join(f"{looks.name_of(r.data)}, {r.arm}: {_signed(r)}" for r in gains.itertuples())
+        used = ", ".join(f"{best[data]} on {looks.name_of(data)}" for data in shown) if "tuned" in title else "SGD"
         show(
-            lambda summary=summary, shown=shown: figures.accuracies(summary, shown),
+            lambda summary=summary, shown=shown: plots.accuracies(summary, shown),
             alt=f"Test accuracy with {title}, one panel per dataset, for ReLU and the two learned activations, with 95 % intervals. Differences to ReLU in points: {words}.",
             caption=f"Test accuracy with {title} ({used}); bars are 95 % intervals over {summary.n.max()} seeds. Paired differences to ReLU in points: {words}.",
             name=f"fig-accuracy-{section}-" + title.split()[-1],
             data=summary,
         )
     chance = 1 / 10  # all datasets have ten classes
-    means = image_results.tuned(results).groupby(["data", "arm"], sort=False).test_accuracy.mean()
+    means = tables.tuned(results).groupby(["data", "arm"], sort=False).test_accuracy.mean()
     for data, part in means.groupby(level="data", sort=False):
         if part.max() < 1.25 * chance:
             say(
-                f"**On {figures.name_of(data)} nothing is learned**: every activation is within {100 * (part - chance).abs().max():.1f} points of chance. The loss falls, but one hidden layer "
+                f"**On {looks.name_of(data)} nothing is learned**: every activation is within {100 * (part - chance).abs().max():.1f} points of chance. The loss falls, but one hidden layer "
                 "and these steps do not suffice for more, with any of the optimisers tried, so the dataset says nothing about activations here. The claims count it all the same."
             )
         elif part.max() < 1.5 * chance:
             say(
-                f"**On {figures.name_of(data)} the networks are hardly above chance**: {100 * part.min():.1f} to {100 * part.max():.1f} %, chance is {100 * chance:.0f} %. Differences there say little; the claims count them "
+                f"**On {looks.name_of(data)} the networks are hardly above chance**: {100 * part.min():.1f} to {100 * part.max():.1f} %, chance is {100 * chance:.0f} %. Differences there say little; the claims count them "
                 "all the same."
             )
 
 
 def starts(results: Collected) -> None:
     """Which initial function is the better one, paired by seed."""
-    finals, words, sides = image_results.finals(results), [], []
+    finals, words, sides = tables.finals(results), [], []
     if finals.empty:
         return
     plain = finals[finals["optimiser.name"] == "sgd"]
-    tuned = image_results.tuned(results)
+    tuned = tables.tuned(results)
     plain = plain[~plain.data.isin(tuned[tuned["optimiser.name"] == "sgd"].data)]
     for title, runs in (("the tuned optimiser", tuned), ("plain gradient descent", plain)):
         found = []
@@ -92,7 +96,7 @@ def starts(results: Collected) -> None:
             wide = part.pivot(index="seed", columns="arm", values="test_accuracy")
             if {*INITS.values()} <= {*wide}:  # neither diverged
                 gain = paired_interval(wide[INITS["zeros"]], wide[INITS["relu"]])
-                found.append(f"{figures.name_of(data)} {figures.plus_minus(*gain)}")
+                found.append(f"{looks.name_of(data)} {looks.plus_minus(*gain)}")
                 sides.append(0 if abs(gain.mean) <= gain.half_width else 1 if gain.mean > 0 else -1)
         words += [f"with {title}: {', '.join(found)}"] if found else []
     say(
@@ -103,20 +107,20 @@ def starts(results: Collected) -> None:
 
 def functions(section: str, results: Collected) -> None:
     """Figures 3 and 16: the learned functions, and their distance from GELU."""
-    if image_results.finals(results).empty:
+    if tables.finals(results).empty:
         return
-    panels, distances = image_results.functions(results)
+    panels, distances = tables.functions(results)
     near = distances.assign(gelu=pd.to_numeric(distances["distance to GELU"], errors="coerce")).groupby("activation").gelu.agg(["min", "max"])
     words = "; ".join(f"{arm} {row['min']:.2f} to {row['max']:.2f}" for arm, row in near.dropna().iterrows())
     constant = [title.replace("\n", ", ") for title, _, psi, _, _ in panels if is_constant(psi)]
-    layers = image_results.layer_functions(results)
+    layers = tables.layer_functions(results)
     shapes = {
         "learned from ReLU": "Those learned from ReLU keep the shape of a hinge, more or less bent",
         "learned from zeros": "those learned from zeros go up and down" + (f", but for a constant ({'; '.join(constant)})" if constant else ""),
     }
     shapes |= {"layer-specific": "the layer-specific ones start from a ReLU too and have one function for each of two layers"} if layers else {}
     show(
-        lambda: figures.learned_functions(panels + layers, "gelu", image_results.used_ranges(results)),
+        lambda: plots.learned_functions(panels + layers, "gelu", tables.used_ranges(results)),
         alt="Small panels of the learned activation functions on the range from -5 to 5, with GELU dotted beside those learned from ReLU: one panel per dataset, optimiser and initial function. "
         f"{'; '.join(shapes.values())}. Distance from GELU: {words}.",
         caption="The learned functions that the final runs use, with GELU dotted beside those learned from ReLU"
@@ -149,22 +153,22 @@ def functions(section: str, results: Collected) -> None:
 
 def complexity(section: str, results: Collected) -> None:
     """Figures 4 and 18: accuracy against total variation."""
-    if image_results.finals(results).empty:
+    if tables.finals(results).empty:
         return
-    runs = image_results.main_runs(results)
-    points, correlations = image_results.markers(runs), image_results.correlations(runs)
-    only_tuned = image_results.correlations(image_results.tuned_runs(results))
-    outside = image_results.nearly_constant(points)
+    runs = tables.main_runs(results)
+    points, correlations = tables.markers(runs), tables.correlations(runs)
+    only_tuned = tables.correlations(tables.tuned_runs(results))
+    outside = tables.nearly_constant(points)
     points = points[~outside]
-    throughout = image_results.marker_correlations(points)
+    throughout = tables.marker_correlations(points)
     words, over_markers, chosen = (
-        "; ".join(f"{figures.name_of(data)} {c}" for data, c in found.items())
+        "; ".join(f"{looks.name_of(data)} {c}" for data, c in found.items())
         for found in (correlations, throughout, only_tuned)
     )
     show(
-        lambda: figures.scatter(points, "tv", list(correlations)),
+        lambda: plots.scatter(points, "tv", list(correlations)),
         alt=f"Scatter plots of test accuracy against total variation, one panel per dataset, markers by activation. Rank correlations over the runs at their best step: {words}; over all markers: {over_markers}.",
-        caption=f"Test accuracy against total variation. Rank correlation over the runs of a dataset at their best step ({', '.join(f'{figures.name_of(data)} {n}' for data, n in runs.groupby('data', sort=False).size().items())} "
+        caption=f"Test accuracy against total variation. Rank correlation over the runs of a dataset at their best step ({', '.join(f'{looks.name_of(data)} {n}' for data, n in runs.groupby('data', sort=False).size().items())} "
         f"runs), with 95 % interval from a bootstrap over activations and optimisers: {words}. Over all {len(points):,} markers, which are runs throughout their training: {over_markers}."
         + (f" {outside.sum()} markers of nearly constant networks are outside the frame." if outside.any() else ""),
         name=f"fig-tv-{section}",
@@ -179,13 +183,13 @@ def complexity(section: str, results: Collected) -> None:
         f"{', so which runs are counted moves them by up to ' + format(moved, '.2f') if only_tuned else ''}. "
         f"Over all runs at their best steps the interval excludes 0 on {sum(c.low > 0 or c.high < 0 for c in correlations.values())} of {len(correlations)} datasets."
     )
-    ahead = image_results.gaps(image_results.tuned(results))
+    ahead = tables.gaps(tables.tuned(results))
     words = "; ".join(
-        f"{figures.name_of(data)}, " + ", ".join(f"{row.arm} {figures.plus_minus(row.mean, row.half_width)}" for row in part.itertuples())
+        f"{looks.name_of(data)}, " + ", ".join(f"{row.arm} {looks.plus_minus(row.mean, row.half_width)}" for row in part.itertuples())
         for data, part in ahead.groupby("data", sort=False)
     )
     show(
-        lambda: figures.scatter(points, "train_accuracy", list(correlations)),
+        lambda: plots.scatter(points, "train_accuracy", list(correlations)),
         alt=f"Scatter plots of test accuracy against training accuracy, one panel per dataset, the same markers by activation, and a dotted line where both are equal. Training ahead of test at the best steps of the final runs with the tuned optimiser, in points: {words}.",
         caption=f"Test against training accuracy (on at most {MONITORED_ROWS:,} training rows) of the same models (the paper's Figure 18, left); below the dotted line training is ahead. How far at the best steps of the final runs with the tuned optimiser, in points, with 95 % interval over seeds: {words}.",
         name=f"fig-train-test-{section}",
@@ -193,21 +197,21 @@ def complexity(section: str, results: Collected) -> None:
     )
     apart = [data for data, c in throughout.items() if abs(c.value - correlations[data].value) > 0.2]
     for data in apart:
-        say(f"On {figures.name_of(data)} they are far apart: {correlations[data].value:+.2f} at the best steps, {throughout[data].value:+.2f} over all markers.")
+        say(f"On {looks.name_of(data)} they are far apart: {correlations[data].value:+.2f} at the best steps, {throughout[data].value:+.2f} over all markers.")
 
 
 def gains(results: Collected, data: str) -> None:
     """What the learned activations gain on one dataset with the tuned optimiser, beside what the paper says of it."""
-    finals = image_results.finals(results)
+    finals = tables.finals(results)
     if finals.empty or data not in set(finals.data):
         return
-    runs = image_results.tuned(results)
-    found = figures.summary(runs[runs.data == data], "test_accuracy", ["data"]).dropna()
+    runs = tables.tuned(results)
+    found = intervals.summary(runs[runs.data == data], "test_accuracy", ["data"]).dropna()
     above = [row.arm for row in found.itertuples() if row.gain > row.gain_half_width]
-    deep = image_results.at_best_depth(results)
+    deep = tables.at_best_depth(results)
     deep = deep[deep.data == data].dropna() if len(deep) else deep
     say(
-        f"On {figures.name_of(data)} the differences to ReLU are here, with one hidden layer, "
+        f"On {looks.name_of(data)} the differences to ReLU are here, with one hidden layer, "
         + ", ".join(f"{row.arm} {_signed(row)} points" for row in found.itertuples())
         + ". "
         + (
@@ -231,11 +235,11 @@ def baselines(results: Collected, deep: pd.DataFrame) -> None:
     Args:
         deep: the final runs of the transfer section, which are the paper's Table 4.
     """
-    runs, words = image_results.finals(results), []
+    runs, words = tables.finals(results), []
     if len(runs):
         runs = runs[(runs.arm == "ReLU") & (runs.data == "fashion_mnist")]
     if len(runs):
-        best = image_results.chosen(results.frame(role="tuning")).loc["fashion_mnist", "optimiser.name"]
+        best = tables.chosen(results.frame(role="tuning")).loc["fashion_mnist", "optimiser.name"]
         names = sorted(runs["optimiser.name"].unique(), key=lambda name: name != best)
         ours = " and ".join(f"{100 * runs[runs['optimiser.name'] == name].test_accuracy.mean():.1f} % with {name}" for name in names)
         words.append(f"with one hidden layer on Fashion-MNIST {ours} (the paper: 53.1 %, Table 1)")
@@ -245,9 +249,9 @@ def baselines(results: Collected, deep: pd.DataFrame) -> None:
         found = deep.groupby("data", sort=False).test_accuracy.mean()
         words.append(
             f"with {deep['network.depth'].iloc[0]} hidden layers in [transfer](transfer.ipynb), trained with {deep['optimiser.name'].iloc[0]}, "
-            + ", ".join(f"{figures.name_of(data)} {100 * mean:.1f} % (the paper: {paper[data]}, Table 4)" for data, mean in found.items())
+            + ", ".join(f"{looks.name_of(data)} {100 * mean:.1f} % (the paper: {paper[data]}, Table 4)" for data, mean in found.items())
         )
-    at_depth = image_results.by_depth(results)
+    at_depth = tables.by_depth(results)
     at_depth = at_depth[(at_depth.arm == "ReLU") & (at_depth.data == "cifar10")] if len(at_depth) else at_depth
     if len(deep) and len(at_depth):
         row = at_depth.sort_values("depth").iloc[-1]
@@ -260,36 +264,36 @@ def baselines(results: Collected, deep: pd.DataFrame) -> None:
 
 
 def _with_gain(row) -> list[str]:
-    """Two cells of a row of :func:`lib.figures.summary`: the accuracy, and the difference to ReLU."""
-    return [figures.plus_minus(row.mean, row.half_width), "" if row.arm == "ReLU" else _signed(row)]
+    """Two cells of a row of :func:`notebooks.paper.records.intervals.summary`: the accuracy, and the difference to ReLU."""
+    return [looks.plus_minus(row.mean, row.half_width), "" if row.arm == "ReLU" else _signed(row)]
 
 
 def _signed(row) -> str:
-    """The difference to ReLU of a row of :func:`lib.figures.summary`, in points."""
+    """The difference to ReLU of a row of :func:`notebooks.paper.records.intervals.summary`, in points."""
     return f"{100 * row.gain:+.1f} ± {100 * row.gain_half_width:.1f}"
 
 
 def depths(section: str, results: Collected) -> None:
     """Figure 17: the number of hidden layers."""
-    deep = image_results.by_depth(results)
+    deep = tables.by_depth(results)
     if deep.empty:
         say("Not yet run.")
         return
-    best = {data: part.sort_values("depth") for data, part in image_results.best_depths(deep).groupby("data", sort=False)}
+    best = {data: part.sort_values("depth") for data, part in tables.best_depths(deep).groupby("data", sort=False)}
     words = "; ".join(
-        f"{figures.name_of(data)}, " + ", ".join(f"{r.arm} {100 * r.mean:.1f} ({r.depth})" for r in part.itertuples()) for data, part in best.items()
+        f"{looks.name_of(data)}, " + ", ".join(f"{r.arm} {100 * r.mean:.1f} ({r.depth})" for r in part.itertuples()) for data, part in best.items()
     )
     show(
-        lambda: figures.by_depth(deep, list(deep.data.unique())),
+        lambda: plots.by_depth(deep, list(deep.data.unique())),
         alt=f"Test accuracy against the number of hidden layers, one panel per dataset, a line per activation. With the depth that validation rows choose, in brackets: {words} %.",
         caption=f"Depths, {'one seed' if deep.n.min() == 1 else f'{deep.n.min()} seeds, 95 % intervals'} (the paper's Figure 17). With the depth that validation rows choose, in brackets: {words} %.",
         name=f"fig-depth-{section}",
         data=deep,
     )
-    compared = image_results.at_best_depth(results)
+    compared = tables.at_best_depth(results)
     if len(compared):
         cells = [
-            [figures.name_of(r.data), r.arm, r.depth, *_with_gain(r)]
+            [looks.name_of(r.data), r.arm, r.depth, *_with_gain(r)]
             for r in compared.itertuples()
         ]
         table(
@@ -298,12 +302,12 @@ def depths(section: str, results: Collected) -> None:
             name=f"tab-depth-{section}",
         )
         gains = compared.dropna()
-        better = [f"{r.arm} on {figures.name_of(r.data)}" for r in gains.itertuples() if r.gain > r.gain_half_width]
-        below = [f"{r.arm} on {figures.name_of(r.data)} ({_signed(r)})" for r in gains.itertuples() if -r.gain > r.gain_half_width]
-        shallow = figures.summary(image_results.tuned(results), "test_accuracy", ["data"]).dropna()
+        better = [f"{r.arm} on {looks.name_of(r.data)}" for r in gains.itertuples() if r.gain > r.gain_half_width]
+        below = [f"{r.arm} on {looks.name_of(r.data)} ({_signed(r)})" for r in gains.itertuples() if -r.gain > r.gain_half_width]
+        shallow = intervals.summary(tables.tuned(results), "test_accuracy", ["data"]).dropna()
         deeper = compared[(compared.arm == "ReLU") & (compared.depth > 1)].data
         lost = shallow[(shallow.gain > shallow.gain_half_width) & shallow.data.isin(deeper)]
-        lost = [name for r in lost.itertuples() if (name := f"{r.arm} on {figures.name_of(r.data)}") not in better]
+        lost = [name for r in lost.itertuples() if (name := f"{r.arm} on {looks.name_of(r.data)}") not in better]
         say(
             (
                 f"With the depth that suits each, above ReLU with 95 % confidence: {', '.join(better)}."
@@ -321,7 +325,7 @@ def depths(section: str, results: Collected) -> None:
     for row in own.itertuples():
         same = deep[(deep.data == row.data) & (deep.depth == row.depth)].set_index("arm")["mean"]
         others = ", ".join(f"{arm} {100 * same[arm]:.1f}" for arm in ARMS if arm in same)
-        say(f"On {figures.name_of(row.data)} with {row.depth} hidden layers, one activation learned for each layer reaches {100 * row.mean:.1f} % ({others}).")
+        say(f"On {looks.name_of(row.data)} with {row.depth} hidden layers, one activation learned for each layer reaches {100 * row.mean:.1f} % ({others}).")
 
 
 def _seconds(runs: pd.DataFrame) -> float:
@@ -331,14 +335,14 @@ def _seconds(runs: pd.DataFrame) -> float:
 
 def controls(section: str, results: Collected) -> None:
     """What else the time of the search could have been spent on."""
-    both = image_results.with_controls(results)
+    both = tables.with_controls(results)
     if both.empty:
         say("Not yet run.")
         return
     known, tried = both.data.unique(), results.frame(role="control trial")
-    compared = figures.summary(both, "test_accuracy", ["data"])
+    compared = intervals.summary(both, "test_accuracy", ["data"])
     cells = [
-        [figures.name_of(r.data), r.arm, r.n, *_with_gain(r)]
+        [looks.name_of(r.data), r.arm, r.n, *_with_gain(r)]
         for r in compared.itertuples()
     ]
     counts = tried[tried.data.isin(known)].groupby("arm").size() // len(known)
@@ -357,7 +361,7 @@ def controls(section: str, results: Collected) -> None:
         one = _seconds(trained) / len(trained)
         longest = both[(both.data == data) & (both.arm == LONGER)]
         control = max(_seconds(longest) / len(longest), *(_seconds(part) for _, part in tried[tried.data == data].groupby("arm")))
-        spent.append(f"{_seconds(same) / one:.0f} times as long as one training with ReLU on {figures.name_of(data)} ({len(same)} restarts; the costliest of the controls: {control / one:.0f} times)")
+        spent.append(f"{_seconds(same) / one:.0f} times as long as one training with ReLU on {looks.name_of(data)} ({len(same)} restarts; the costliest of the controls: {control / one:.0f} times)")
     say(f"The learning took {', '.join(spent)}.")
     best = both[both.arm == LONGER].best_step.astype(int)
     if len(best):
@@ -366,11 +370,11 @@ def controls(section: str, results: Collected) -> None:
             f"The longer runs with ReLU have their best validation accuracy at steps {best.min():,} to {best.max():,} of {last:,}"
             + (": still more time would not help." if best.max() < last / 2 else ".")
         )
-    for row in image_results.over_controls(both).itertuples():
+    for row in tables.over_controls(both).itertuples():
         name = tried[(tried.data == row.data) & (tried.arm == BY_HAND)].sort_values("validation_accuracy").iloc[-1]
         hand = name["network.activation.name"] + (f" (slope {name['network.activation.alpha']:g})" if name["network.activation.name"] == "sine" else "")
         say(
-            f"On {figures.name_of(row.data)} the hand-made activation that was chosen is {hand}. Against the best control by validation rows ({row.control}), the best learned activation "
-            f"({row.learned}) is at {figures.plus_minus(row.gain, row.half_width)} points. "
+            f"On {looks.name_of(row.data)} the hand-made activation that was chosen is {hand}. Against the best control by validation rows ({row.control}), the best learned activation "
+            f"({row.learned}) is at {looks.plus_minus(row.gain, row.half_width)} points. "
             + ("The gain of this function survives the controls; the interval is over seeds of the one that was chosen, not over learning it again." if row.gain > row.half_width else "**Its gain over ReLU does not survive the controls.**")
         )

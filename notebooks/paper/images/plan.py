@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from lib.experiments import Draw, Learn, Train
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
-from lib.results import Store
-from lib.sections.plans import Stages, check_profile, chosen_optimisers, usable, validation_accuracy
 from lib.training import Optimiser
+
+from ..experiments.controls import Draw
+from ..experiments.learn import Learn
+from ..experiments.protocol import Stages, check_profile, chosen_optimisers, usable, validation_accuracy
+from ..experiments.train import Train
+from ..records.store import Store
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ HAND_MADE = (
     *(Activation(name) for name in ("gelu", "silu", "tanh")),
     *(Activation("sine", alpha=alpha) for alpha in (1.0, 3.0)),
 )
+
+
 PLANS = {
     "smoke": Plan(
         datasets=("digits",),
@@ -86,9 +91,17 @@ PLANS = {
         more=("cifar10", "svhn"),
     ),
 }
+
+
 BY_HAND, RANDOM, LONGER = "best by hand", "best random spline", "ReLU, longer"
+
+
 ARMS = ("ReLU", "learned from ReLU", "learned from zeros")
+
+
 INITS = {"relu": ARMS[1], "zeros": ARMS[2]}
+
+
 LAYERS = "layer-specific"
 
 

@@ -6,14 +6,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lib import figures, splines
-from lib.curves import activation_distance
-from lib.intervals import Correlation, clustered_spearman, interval, paired_interval
-from lib.reading import Collected
-from lib.results import Record
-from lib.sections.images import ARMS, BY_HAND, LAYERS, LONGER, RANDOM
+from lib import splines
+from lib.metrics.similarity import activation_distance
+
+from ..figures import looks
+from ..records import intervals
+from ..records.frames import Collected
+from ..records.intervals import Correlation, clustered_spearman, interval, paired_interval
+from ..records.store import Record
+from .plan import ARMS, BY_HAND, LAYERS, LONGER, RANDOM
 
 MAIN = ("tuning", "selection", "final")  # roles of the main comparison
+
+
 CONTROLS = (BY_HAND, RANDOM, LONGER)
 
 
@@ -69,7 +74,7 @@ def tuning_table(tuning: pd.DataFrame) -> pd.DataFrame:
     shown = tuning.assign(
         optimiser=tuning["optimiser.name"] + " " + tuning["optimiser.lr"].map("{:g}".format),
         accuracy=(100 * tuning.validation_accuracy).map("{:.1f}".format),
-        dataset=tuning.data.map(figures.name_of),
+        dataset=tuning.data.map(looks.name_of),
     )
     pivot = shown.pivot(index="optimiser", columns="dataset", values="accuracy")
     return pivot.reindex(shown.optimiser.unique()).fillna("—").reset_index()
@@ -91,7 +96,7 @@ def summaries(finals: pd.DataFrame, tuning: pd.DataFrame) -> dict[str, pd.DataFr
     plain = finals[used == "sgd"]
     if (~plain.data.isin(finals[best == "sgd"].data)).any():
         blocks["plain gradient descent"] = plain
-    return {title: figures.summary(runs, "test_accuracy", ["data"]) for title, runs in blocks.items()}
+    return {title: intervals.summary(runs, "test_accuracy", ["data"]) for title, runs in blocks.items()}
 
 
 def at_equal_complexity(results: Collected, data: str) -> pd.DataFrame:
@@ -174,7 +179,7 @@ def best_depths(deep: pd.DataFrame) -> pd.DataFrame:
 
 
 def at_best_depth(results: Collected) -> pd.DataFrame:
-    """Each activation at the depth that validation rows choose, against ReLU at its own (:func:`lib.figures.summary`).
+    """Each activation at the depth that validation rows choose, against ReLU at its own (:func:`notebooks.paper.records.intervals.summary`).
 
     Returns:
         Its columns and depth; without the layer-specific activations, which have one depth; empty without two seeds.
@@ -185,7 +190,7 @@ def at_best_depth(results: Collected) -> pd.DataFrame:
     best = best_depths(deep)[["data", "arm", "depth"]]
     chosen = depth_runs(results).rename(columns={"network.depth": "depth"}).merge(best)
     chosen = chosen.sort_values("arm", key=lambda arms: arms.map(ARMS.index), kind="stable")
-    return figures.summary(chosen, "test_accuracy", ["data"]).merge(best)
+    return intervals.summary(chosen, "test_accuracy", ["data"]).merge(best)
 
 
 def distances(learned: Record, run: Record) -> tuple[float, float, float]:
@@ -216,7 +221,7 @@ def functions(results: Collected) -> tuple[list[tuple[str, str, np.ndarray, floa
     by_key, panels, rows = {record.key: record for record in results.records}, [], []
     runs = finals(results)
     for row in runs[runs.learned != ""].drop_duplicates("learned").itertuples():
-        learned, name = by_key[row.learned], figures.name_of(row.data)
+        learned, name = by_key[row.learned], looks.name_of(row.data)
         optimiser, limits = learned.config["settings"]["inner"]["name"], learned.config["network"]["activation"]
         panels.append((_title(row, learned), row.arm, learned.arrays["psi_hidden"], limits["low"], limits["high"]))
         rows.append((name, optimiser, row.arm, *distances(learned, row.record)))
@@ -239,7 +244,7 @@ def used_ranges(results: Collected, share: float = 0.95) -> dict[str, tuple[floa
 
 
 def _title(row, learned: Record) -> str:
-    return f"{figures.name_of(row.data)}, {learned.config['settings']['inner']['name']}\n{row.arm}"
+    return f"{looks.name_of(row.data)}, {learned.config['settings']['inner']['name']}\n{row.arm}"
 
 
 def layer_functions(results: Collected) -> list[tuple[str, str, np.ndarray, float, float]]:
@@ -249,7 +254,7 @@ def layer_functions(results: Collected) -> list[tuple[str, str, np.ndarray, floa
     for row in runs[runs.arm == LAYERS].drop_duplicates("learned").itertuples() if len(runs) else ():
         limits = by_key[row.learned].config["network"]["activation"]
         for layer, psi in enumerate(by_key[row.learned].arrays["psi_hidden"], start=1):
-            title = f"{figures.name_of(row.data)}\n{LAYERS}, {layer}"
+            title = f"{looks.name_of(row.data)}\n{LAYERS}, {layer}"
             panels.append((title, LAYERS, psi, limits["low"], limits["high"]))
     return panels
 

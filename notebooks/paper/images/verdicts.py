@@ -3,25 +3,29 @@
 
 import pandas as pd
 
-from lib import figures, image_results, sources
-from lib.findings import NOT_RUN, Finding, Read, judge
-from lib.reading import Collected
+from lib.datasets import catalogue
+
+from ..figures import looks
+from ..records import intervals
+from ..records.frames import Collected
+from ..verdict import NOT_RUN, Finding, Read, judge
+from . import plan, tables
 
 
 def _gains(summary: pd.DataFrame) -> str:
     """Differences to ReLU in words."""
     rows = summary.dropna().itertuples()
-    words = (f"{figures.name_of(r.data)}, {r.arm}: {figures.plus_minus(r.gain, r.gain_half_width)}" for r in rows)
+    words = (f"{looks.name_of(r.data)}, {r.arm}: {looks.plus_minus(r.gain, r.gain_half_width)}" for r in rows)
     return "points over ReLU: " + "; ".join(words)
 
 
 def _at_best_depth(results: Collected) -> str:
     """The differences with the depth that suits each activation, as a sentence to append; empty without other depths."""
-    deep = image_results.at_best_depth(results)
+    deep = tables.at_best_depth(results)
     if deep.empty:
         return ""
     words = (
-        f"{figures.name_of(row.data)}, {row.arm}: {figures.plus_minus(row.gain, row.gain_half_width)} points (hidden layers: {row.depth}, ReLU {deep[(deep.data == row.data) & (deep.arm == 'ReLU')].depth.iloc[0]})"
+        f"{looks.name_of(row.data)}, {row.arm}: {looks.plus_minus(row.gain, row.gain_half_width)} points (hidden layers: {row.depth}, ReLU {deep[(deep.data == row.data) & (deep.arm == 'ReLU')].depth.iloc[0]})"
         for row in deep.dropna().itertuples()
     )
     return f". Each at the depth that validation rows choose: {'; '.join(words)}"
@@ -30,21 +34,21 @@ def _at_best_depth(results: Collected) -> str:
 def _incomplete(results: Collected, summary: pd.DataFrame) -> list[bool]:
     """A failed condition for each activation that diverged on a dataset, and one if datasets or runs are missing."""
     there = set(zip(summary.data, summary.arm, strict=True))
-    lost = [False for data in summary.data.unique() for arm in image_results.ARMS if (data, arm) not in there]
-    return lost + [False] * bool(results.lacking & {*image_results.MAIN, "learn"})
+    lost = [False for data in summary.data.unique() for arm in plan.ARMS if (data, arm) not in there]
+    return lost + [False] * bool(results.lacking & {*tables.MAIN, "learn"})
 
 
 def classification_is_equal(read: Read) -> Finding:
     """C1."""
     results = read("images")
-    if image_results.finals(results).empty:
+    if tables.finals(results).empty:
         return NOT_RUN
-    runs = image_results.tuned(results)
-    summary = figures.summary(runs, "test_accuracy", ["data"])
+    runs = tables.tuned(results)
+    summary = intervals.summary(runs, "test_accuracy", ["data"])
     equal = [abs(row.gain) <= 0.01 for row in summary.dropna().itertuples()]
     records, near = {record.key: record for record in results.records}, {}
     for row in runs[runs.arm == "learned from ReLU"].drop_duplicates("learned").itertuples():
-        near[figures.name_of(row.data)] = image_results.distances(records[row.learned], row.record)
+        near[looks.name_of(row.data)] = tables.distances(records[row.learned], row.record)
     distances = ", ".join(f"{name} {gelu:.3f} (from ReLU {relu:.3f}; ReLU itself {own:.3f})" for name, (gelu, relu, own) in near.items())
     like = [gelu <= 0.15 and gelu < relu for gelu, relu, _ in near.values()]
     deep = _at_best_depth(results)
@@ -55,26 +59,26 @@ def classification_is_equal(read: Read) -> Finding:
 def regression_gains(read: Read) -> Finding:
     """C2."""
     results = read("regression")
-    if image_results.finals(results).empty:
+    if tables.finals(results).empty:
         return NOT_RUN
-    summary = figures.summary(image_results.tuned(results), "test_accuracy", ["data"])
+    summary = intervals.summary(tables.tuned(results), "test_accuracy", ["data"])
     better = [row.gain - row.gain_half_width > 0 for row in summary.dropna().itertuples()]
     means = summary.pivot(index="data", columns="arm", values="mean")
-    means = means.reindex(columns=image_results.ARMS)
+    means = means.reindex(columns=plan.ARMS)
     best = list(means["learned from zeros"] >= means["learned from ReLU"])  # False where one diverged
-    finals = image_results.finals(results)
-    plain = figures.summary(finals[finals["optimiser.name"] == "sgd"], "test_accuracy", ["data"])
+    finals = tables.finals(results)
+    plain = intervals.summary(finals[finals["optimiser.name"] == "sgd"], "test_accuracy", ["data"])
     ours = f"With the tuned optimiser: {_gains(summary)}. With plain gradient descent: {_gains(plain)}"
     over = [
-        f"{figures.name_of(row.data)}, {row.learned} over {row.control}: {figures.plus_minus(row.gain, row.half_width)} points"
-        for row in image_results.over_controls(image_results.with_controls(results)).itertuples()
+        f"{looks.name_of(row.data)}, {row.learned} over {row.control}: {looks.plus_minus(row.gain, row.half_width)} points"
+        for row in tables.over_controls(tables.with_controls(results)).itertuples()
     ]
     ours += _at_best_depth(results)
     if over:
         ours += f". Against the best control, with the tuned optimiser: {'; '.join(over)}"
     for data, row in means.iterrows():
         if row.max() < 0.15:  # of ten classes
-            ours += f". On {figures.name_of(data)} the accuracies are {100 * row.min():.1f} to {100 * row.max():.1f} %, chance is 10 %, so differences there say little"
+            ours += f". On {looks.name_of(data)} the accuracies are {100 * row.min():.1f} to {100 * row.max():.1f} %, chance is 10 %, so differences there say little"
     return judge(ours, better + best + _incomplete(results, summary))
 
 
@@ -83,13 +87,13 @@ def complexity_goes_with_regression(read: Read) -> Finding:
     correlations, chosen, missing = {}, {}, []
     for section in ("regression", "images"):
         results = read(section)
-        if image_results.finals(results).empty:
+        if tables.finals(results).empty:
             return NOT_RUN
-        missing += [False] * bool(results.lacking & {*image_results.MAIN, "learn"})
-        for found, runs in ((correlations, image_results.main_runs(results)), (chosen, image_results.tuned_runs(results))):
-            found |= {(section, data): c for data, c in image_results.correlations(runs).items()}
+        missing += [False] * bool(results.lacking & {*tables.MAIN, "learn"})
+        for found, runs in ((correlations, tables.main_runs(results)), (chosen, tables.tuned_runs(results))):
+            found |= {(section, data): c for data, c in tables.correlations(runs).items()}
     words, without = (
-        "; ".join(f"{section}, {figures.name_of(data)}: {c}" for (section, data), c in found.items())
+        "; ".join(f"{section}, {looks.name_of(data)}: {c}" for (section, data), c in found.items())
         for found in (correlations, chosen)
     )
     of_regression = {data: c for (section, data), c in correlations.items() if section == "regression"}
@@ -105,9 +109,9 @@ def complexity_goes_with_regression(read: Read) -> Finding:
 
 def different_accuracy_at_equal_complexity(read: Read) -> Finding:
     """C4."""
-    equal = image_results.at_equal_complexity(read("regression"), "svhn")
+    equal = tables.at_equal_complexity(read("regression"), "svhn")
     if equal.empty:
-        return Finding("not run yet" if sources.known("svhn") else "not run: data not available here (SVHN)", NOT_RUN.verdict)
-    summary = figures.summary(equal, "test_accuracy", ["data"])
+        return Finding("not run yet" if catalogue.known("svhn") else "not run: data not available here (SVHN)", NOT_RUN.verdict)
+    summary = intervals.summary(equal, "test_accuracy", ["data"])
     apart = any(abs(row.gain) > row.gain_half_width for row in summary.dropna().itertuples())
     return judge(f"at equal total variation: {_gains(summary)}", [apart])

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from lib.configurations import config, rebuild
-from lib.results import Record, Store
+from .configuration import config, rebuild
+from .store import Record, Store
 
 
 class _Numbers(dict):

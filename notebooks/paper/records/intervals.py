@@ -112,24 +112,21 @@ def _check_level(level: float) -> None:
         raise ValueError(f"level must lie between 0 and 1, got {level}")
 
 
-def bound_in_words(value: float, bounded: bool, digits: int = 1) -> str:
-    """A number, or "at least" a lower bound, which is rounded down so that it stays one.
+def summary(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
+    """Mean and 95 % interval over seeds of a column, and the paired difference to the ReLU arm, per group and arm.
 
-    Example:
-        >>> bound_in_words(54.96, False), bound_in_words(54.96, True), bound_in_words(57271.9, True, 0)
-        ('55.0', 'at least 54.9', 'at least 57,271')
+    Args:
+        frame: one row per run, with the columns of ``by``, "arm", "seed" and ``value``.
+
+    Returns:
+        Columns: by..., arm, n, mean, half_width, gain, gain_half_width (NaN for ReLU itself).
     """
-    if not bounded:
-        return f"{value:,.{digits}f}"
-    down = math.floor(round(value * 10**digits, 9)) / 10**digits  # 10 times 0.1 is a whole number
-    return f"at least {down:,.{digits}f}"
-
-
-def median_steps(steps: pd.Series) -> float:
-    """Median of the steps to 95 %; infinite where it is a run that never gets there.
-
-    Example:
-        >>> median_steps(pd.Series([100, 300, None]))
-        300.0
-    """
-    return float(pd.to_numeric(steps).fillna(np.inf).median()) if len(steps) else np.inf
+    rows = []
+    for group, part in frame.groupby(list(by), sort=False):
+        reference = part[part.arm == "ReLU"].set_index("seed")[value]
+        for arm, runs in part.groupby("arm", sort=False):
+            values = runs.set_index("seed")[value]
+            seeds = values.index.intersection(reference.index)
+            gain = paired_interval(values[seeds], reference[seeds]) if arm != "ReLU" else (np.nan, np.nan)
+            rows.append([*group, arm, len(values), *interval(values), *gain])
+    return pd.DataFrame(rows, columns=[*by, "arm", "n", "mean", "half_width", "gain", "gain_half_width"])

@@ -12,7 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+CODE = ("lib", "notebooks/paper")  # what results depend on
 PACKAGES = ("torch", "numpy", "scikit-learn")
 
 
@@ -35,7 +38,7 @@ def provenance(started: datetime, duration: float) -> dict[str, Any]:
 
 @functools.cache
 def code(*paths: str) -> dict[str, Any]:
-    """Return the commit and whether the paths (``lib`` if none is given) differ from it, as of the first call.
+    """Return the commit and whether the paths (the code that results depend on, if none is given) differ from it, as of the first call.
 
     "unknown" without git.
     """
@@ -47,7 +50,7 @@ def code(*paths: str) -> dict[str, Any]:
 
     with suppress(OSError, subprocess.SubprocessError):
         if Path(git("rev-parse", "--show-toplevel")).resolve() == REPOSITORY:
-            dirty = bool(git("status", "--porcelain", "--", *(paths or ("lib",))))
+            dirty = bool(git("status", "--porcelain", "--", *(paths or CODE)))
             return {"commit": git("rev-parse", "HEAD"), "dirty": dirty}
     return {"commit": "unknown", "dirty": None}
 

@@ -1,7 +1,7 @@
 """The store: one result, one record, under a name that is a hash of everything that changes the result.
 
 A record is ``<kind>/<key>.json``, with ``<key>.npz`` beside it if there are arrays: configuration, outcome
-and provenance. This module knows nothing of what it stores; :mod:`lib.configurations` says what an experiment
+and provenance. This module knows nothing of what it stores; :mod:`notebooks.paper.records.configuration` says what an experiment
 is.
 
 Numbers of an outcome are JSON. A number that is not finite (a restart that diverged) is stored as null and
@@ -24,13 +24,17 @@ from typing import Any
 
 import numpy as np
 
-from lib.configurations import config, datasets, key, key_of, plain, rebuild
 from lib.files import locked, write_atomically
-from lib.provenance import provenance
+
+from .configuration import config, datasets, key, key_of, plain, rebuild
+from .provenance import provenance
 
 __all__ = ["Outcome", "Record", "Store", "config", "key", "locked", "provenance", "rebuild"]
 
-ROOT = Path(__file__).resolve().parents[1] / "data" / "results"
+
+ROOT = Path(__file__).resolve().parents[3] / "data" / "results"
+
+
 FIELDS = {"key", "kind", "version", "config", "data", "numbers", "arrays", "provenance"}
 
 
@@ -75,7 +79,7 @@ class Store:
     Args:
         root: the folder; by default data/results of this repository.
         fingerprints: name of a dataset -> its sha256; by default ``lib.datasets.fingerprint``.
-        data_dir: the folder of the data, see ``lib.prepared.directory``.
+        data_dir: the folder of the data, see ``lib.datasets.prepared.directory``.
     """
 
     def __init__(
@@ -95,7 +99,7 @@ class Store:
         """Return the sha256 of a dataset; it is asked for once."""
         if name not in self._sha256:
             if self.fingerprints is None:
-                from lib.sources import fingerprint
+                from lib.datasets.catalogue import fingerprint
 
                 self._sha256[name] = fingerprint(name, self.data_dir)
             else:
@@ -106,13 +110,13 @@ class Store:
         """Whether a dataset has a fingerprint: its data are here, or were where committed results come from."""
         if self.fingerprints is not None:
             return True
-        from lib.sources import known
+        from lib.datasets.catalogue import known
 
         return known(name, self.data_dir)
 
     def has_other_data(self) -> bool:
         """Whether a dataset that it was asked for is here as another copy than that of the committed results."""
-        from lib.sources import recorded_fingerprint
+        from lib.datasets.catalogue import recorded_fingerprint
 
         return any(recorded_fingerprint(name) not in (None, sha256) for name, sha256 in self._sha256.items())
 
@@ -125,7 +129,7 @@ class Store:
         """
         if self.fingerprints is not None:
             return
-        from lib.sources import download_if_missing, fingerprint
+        from lib.datasets.catalogue import download_if_missing, fingerprint
 
         for name in datasets(experiment):
             download_if_missing(name, self.data_dir)

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from lib.configurations import rebuild
-from lib.provenance import hardware, packages, rounding
-from lib.results import Outcome, Record, Store
-from lib.workers import Pool
+from .configuration import rebuild
+from .provenance import hardware, packages, rounding
+from .store import Outcome, Record, Store
+from .workers import Pool
 
 TOLERANCE = 1e-3
+
+
 ABSOLUTE = 1e-6
 
 

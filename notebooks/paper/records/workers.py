@@ -24,9 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from lib.configurations import plain
-from lib.provenance import code, reset_peak_memory
-from lib.results import Outcome, Store, locked
+from lib.files import locked
+
+from .configuration import plain
+from .provenance import code, reset_peak_memory
+from .store import Outcome, Store
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -34,7 +36,11 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "passive",
 }
+
+
 RETRY_S = 2.0  # how long to leave an experiment alone that another sweep is computing
+
+
 REPORT_S = 0.25  # reports closer than this are dropped
 
 

@@ -8,11 +8,12 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from lib import splines
-from lib.collage_experiments import TILES
-from lib.figures import name_of, plus_minus
-from lib.intervals import Interval, interval, paired_interval
-from lib.reading import Collected
-from lib.sections.shortcuts import BY_HAND, LEARNED, RELU
+
+from ..figures.looks import plus_minus
+from ..records.frames import Collected
+from ..records.intervals import interval
+from .plan import BY_HAND, LEARNED, RELU
+from .tables import CHANCE, arm_name, bounds, names, normalisation, runs
 
 # Colour, marker and line of each arm.
 ARMS = {
@@ -22,63 +23,6 @@ ARMS = {
     BY_HAND["first"]: ("C4", "v", ":"),
     BY_HAND["second"]: ("C6", "P", ":"),
 }
-CHANCE = 0.1  # accuracy on a tile that a model ignores, with ten classes
-
-
-def runs(results: Collected, role: str) -> pd.DataFrame:
-    """The runs of a role ("final", "upper bound", "selection"); with the columns pair and spectral."""
-    frame = results.frame(kind="train_collage", role=role)
-    if len(frame):
-        pairs = list(zip(frame["first"], frame["second"], strict=True))
-        frame = frame.assign(pair=pairs, spectral=frame["network.spectral"])
-    return frame
-
-
-def names(pair: tuple[str, str]) -> dict[str, str]:
-    """What the tiles of a pair are called.
-
-    Example:
-        >>> names(("mnist", "cifar10"))["second"]
-        'CIFAR-10'
-    """
-    known = {"noisy_digits": "noisy digits", "digits": "clean digits"}
-    return {tile: known.get(data, name_of(data)) for tile, data in zip(TILES, pair, strict=True)}
-
-
-def arm_name(arm: str, pair: tuple[str, str]) -> str:
-    """An arm with the dataset in place of "first tile" or "second tile".
-
-    Example:
-        >>> arm_name("learned for the second tile", ("mnist", "cifar10"))
-        'learned for CIFAR-10'
-    """
-    for tile, name in names(pair).items():
-        arm = arm.replace(f"the {tile} tile", name)
-    return arm
-
-
-def normalisation(spectral: bool) -> str:
-    """How a panel is titled."""
-    return "with spectral normalisation" if spectral else "without normalisation"
-
-
-def bounds(upper: pd.DataFrame, pair: tuple[str, str], spectral: bool) -> dict[str, Interval]:
-    """The upper bound of each tile: accuracy after training on collages in which only this one predicts.
-
-    Early stopping by that tile's validation set, ReLU.
-    """
-    found = {}
-    for tile in TILES:
-        part = upper[(upper.pair == pair) & (upper.spectral == spectral) & (upper.unambiguous == tile)]
-        if len(part):
-            found[tile] = interval(part[f"by_{tile}_{tile}"])
-    return found
-
-
-def gain(final: pd.DataFrame, arm: str, number: str, reference: str = RELU) -> Interval:
-    """Difference of two arms in one of the runs' numbers, paired by seed; `final` is of one setting."""
-    a, b = (final[final.arm == name].set_index("seed")[number] for name in (arm, reference))
-    return paired_interval(a, b.loc[a.index])
 
 
 def comparison(final: pd.DataFrame, upper: pd.DataFrame) -> pd.DataFrame:

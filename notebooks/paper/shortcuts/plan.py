@@ -3,16 +3,23 @@
 from dataclasses import dataclass, replace
 from itertools import product
 
-from lib.collage_experiments import TILES, LearnCollage, TrainCollage
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
-from lib.results import Store
-from lib.sections.plans import Stages, check_profile, usable
 from lib.training import Optimiser
 
+from ..experiments.collage import TILES, LearnCollage, TrainCollage
+from ..experiments.protocol import Stages, check_profile, usable
+from ..records.store import Store
+
 RELU = "ReLU"
+
+
 LEARNED = {tile: f"learned for the {tile} tile" for tile in TILES}
+
+
 BY_HAND = {tile: f"by hand for the {tile} tile" for tile in TILES}
+
+
 UPPER = {tile: f"only the {tile} tile predicts" for tile in TILES}
 
 

@@ -3,11 +3,12 @@
 
 import pandas as pd
 
-from lib import figures, figures_shortcuts
-from lib.figures_shortcuts import names, normalisation
-from lib.findings import NOT_RUN, Finding, Read, judge
-from lib.intervals import interval, paired_interval
-from lib.sections.shortcuts import BY_HAND, LEARNED, RELU
+from ..figures import looks
+from ..records.intervals import interval, paired_interval
+from ..verdict import NOT_RUN, Finding, Read, judge
+from . import tables
+from .plan import BY_HAND, LEARNED, RELU
+from .tables import names, normalisation
 
 
 def of_collages(read: Read) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None:
@@ -15,7 +16,7 @@ def of_collages(read: Read) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] |
     results = read("shortcuts")
     if results.missing:
         return None
-    final, upper = figures_shortcuts.runs(results, "final"), figures_shortcuts.runs(results, "upper bound")
+    final, upper = tables.runs(results, "final"), tables.runs(results, "upper bound")
     pair = next((pair for pair in final.pair if pair[1] == "cifar10"), final.pair.iloc[0])
     return final[final.pair == pair], upper[upper.pair == pair], final[final.pair != pair]
 
@@ -29,7 +30,7 @@ def relu_takes_the_shortcut(read: Read) -> Finding:
         first, second = names(part.pair.iloc[0]).values()
         on_second = interval(part.last_second)
         words.append(
-            f"{normalisation(spectral)} {figures.plus_minus(*interval(part.last_first))} % on {first}, {figures.plus_minus(*on_second)} % on {second}"
+            f"{normalisation(spectral)} {looks.plus_minus(*interval(part.last_first))} % on {first}, {looks.plus_minus(*on_second)} % on {second}"
         )
         near.append(abs(on_second.mean - 0.1) <= 0.02)
     return judge("; ".join(words), near)
@@ -50,19 +51,19 @@ def steering(final: pd.DataFrame) -> tuple[list[str], list[bool], list[bool], li
                 words.append(f"{where}: every restart diverged")
                 better.append(False)
                 continue
-            gain = figures_shortcuts.gain(part, arm, f"by_{tile}_{tile}")
+            gain = tables.gain(part, arm, f"by_{tile}_{tile}")
             beside = []
             if (part.arm == BY_HAND[tile]).any():
-                hand = figures_shortcuts.gain(part, BY_HAND[tile], f"by_{tile}_{tile}")
-                beside.append(f"the best hand-made activation {figures.plus_minus(*hand)}")
-                over = figures_shortcuts.gain(part, arm, f"by_{tile}_{tile}", BY_HAND[tile])
+                hand = tables.gain(part, BY_HAND[tile], f"by_{tile}_{tile}")
+                beside.append(f"the best hand-made activation {looks.plus_minus(*hand)}")
+                over = tables.gain(part, arm, f"by_{tile}_{tile}", BY_HAND[tile])
                 by_hand.append(over.mean - over.half_width > 0)
             other = next(name for name in LEARNED.values() if name != arm)
             if (part.arm == other).any():  # does it steer, or raise both?
-                over = figures_shortcuts.gain(part, arm, f"by_{tile}_{tile}", other)
-                beside.append(f"against the one learned for the other tile {figures.plus_minus(*over)}")
+                over = tables.gain(part, arm, f"by_{tile}_{tile}", other)
+                beside.append(f"against the one learned for the other tile {looks.plus_minus(*over)}")
                 apart.append(over.mean - over.half_width > 0)
-            words.append(f"{where} {figures.plus_minus(*gain)} points" + (f" ({', '.join(beside)})" if beside else ""))
+            words.append(f"{where} {looks.plus_minus(*gain)} points" + (f" ({', '.join(beside)})" if beside else ""))
             better.append(gain.mean - gain.half_width > 0)
     return words, better, apart, by_hand
 
@@ -99,7 +100,7 @@ def ends_on_the_simple_tile(read: Read) -> Finding:
         below = paired_interval(bound.by_second_second, part.by_second_second)
         ahead = paired_interval(part.last_first, part.last_second)
         words.append(
-            f"{normalisation(spectral)} {figures.plus_minus(*below)} points below ReLU trained on collages in which only {second} predicts (not on plain {second}), and at the last step {figures.plus_minus(*ahead)} points more on {first} than on {second}"
+            f"{normalisation(spectral)} {looks.plus_minus(*below)} points below ReLU trained on collages in which only {second} predicts (not on plain {second}), and at the last step {looks.plus_minus(*ahead)} points more on {first} than on {second}"
         )
         passed += [below.mean - below.half_width > 0, ahead.mean - ahead.half_width > 0]
     return judge("; ".join(words), passed)

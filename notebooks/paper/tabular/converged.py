@@ -6,20 +6,27 @@ rows, on columns scaled by their range (as the paper) and by rank.
 
 from dataclasses import dataclass, replace
 
-from lib.baselines import Baseline
-from lib.experiments import Learn, Train
+from lib.datasets.catalogue import TABLES
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
-from lib.results import Store
-from lib.sections.plans import Stages, best_of, check_profile, tuned, usable, validation_accuracy
-from lib.sections.tabular import SPLIT, slower
-from lib.sections.tabular_plans import FOCUS, inputs, spline
-from lib.sources import TABLES
 from lib.training import Optimiser
 
+from ..experiments.baseline import Baseline
+from ..experiments.learn import Learn
+from ..experiments.protocol import Stages, best_of, check_profile, tuned, usable, validation_accuracy
+from ..experiments.train import Train
+from ..records.store import Store
+from .plan import FOCUS, SPLIT, inputs, slower, spline
+
 SECTION = "tables"
+
+
 RELU, TANH, INPUTS = "ReLU", "tanh", "learned inputs"
+
+
 HIDDEN = {"zeros": "learned from zeros", "relu": "learned from ReLU"}
+
+
 RANGE, RANK = "default", "quantile"  # scalings
 
 

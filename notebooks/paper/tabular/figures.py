@@ -1,4 +1,4 @@
-"""The figures of Section 3.3, from the tables of :mod:`lib.tabular`."""
+"""The figures of Section 3.3, from the tables of :mod:`notebooks.paper.tabular.tables`."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from lib.sections.tabular import ARMS, FROM_RELU, INPUTS, RANKED, ZEROS
-from lib.tabular import NEIGHBOURS, ORDER, TREES
+from .plan import ARMS, FROM_RELU, INPUTS, RANKED, ZEROS
+from .tables import NEIGHBOURS, ORDER, TREES
 
 # One look per arm: colour of the cycle, marker, line. The first three as on every page.
 LOOKS = {
@@ -23,14 +23,22 @@ LOOKS = {
     NEIGHBOURS: ("C6", "v", ":"),
     TREES: ("C7", "*", "-"),
 }
+
+
 LABELS = {
     "tanh": "tanh, tuned slope",
     ZEROS: "learned AF (zeros)",
     FROM_RELU: "learned AF (ReLU)",
     INPUTS: "learned IAFs",
 }
+
+
 SIZES = {"*": 11, "P": 8}
+
+
 LOWEST = 0.05  # the share of a panel's marks that the frame of a scatter plot leaves out below
+
+
 OUT_OF_FRAME = 0.1  # a mean of this much below the best of its panel is written at the panel's foot
 
 
@@ -89,7 +97,7 @@ def scatter(
     """Test accuracy against total variation ("tv") or training accuracy, one panel per dataset.
 
     Args:
-        points: from :func:`lib.tabular.evaluations`.
+        points: from :func:`notebooks.paper.tabular.tables.evaluations`.
         extra: baselines to mark: columns data, arm, train_accuracy, test_accuracy.
         best: per dataset the arm to mark with a line and its total variation: columns arm, tv.
     """
@@ -195,7 +203,7 @@ def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
     is written at the foot, and a wide interval is left out, which an open mark tells.
 
     Args:
-        tables: by dataset, from :func:`lib.tabular.by`. xlabel: "width" has a logarithmic axis.
+        tables: by dataset, from :func:`notebooks.paper.tabular.tables.by`. xlabel: "width" has a logarithmic axis.
     """
     figure, axes = plt.subplots(1, len(tables), figsize=(7, 3.3), squeeze=False)
     for ax, (data, table) in zip(axes[0], tables.items(), strict=True):
@@ -232,7 +240,7 @@ def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
 
 
 def average_by_depth(table: pd.DataFrame) -> Figure:
-    """What each arm gains at each depth over ReLU with one hidden layer, from :func:`lib.tabular.average_by_depth`."""
+    """What each arm gains at each depth over ReLU with one hidden layer, from :func:`notebooks.paper.tabular.tables.average_by_depth`."""
     figure, ax = plt.subplots(figsize=(7, 3.6))
     for i, arm in enumerate(arm for arm in ARMS if (table.arm == arm).any()):
         own, (colour, marker, line) = table[table.arm == arm], LOOKS[arm]
@@ -263,7 +271,7 @@ def control(table: pd.DataFrame) -> Figure:
     """Each table's accuracy with ReLU, with ReLU on columns by rank, and with learned inputs, as differences to ReLU.
 
     Args:
-        table: from :func:`lib.tabular.ranked`.
+        table: from :func:`notebooks.paper.tabular.tables.ranked`.
     """
     order = table.assign(learned=table.gain + table.beyond).sort_values("learned")
     figure, ax = plt.subplots(figsize=(7, 0.28 * len(order) + 1.2))

@@ -7,16 +7,16 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from lib.figures_tabular import LOOKS, label
-from lib.results import Record
-from lib.sections.tabular import INPUTS
+from ..records.store import Record
+from .figures import LOOKS, label
+from .plan import INPUTS
 
 
 def weight_space(found: dict[str, Record]) -> Figure:
     """Landscapes of Figures 7a and 7b: a column per network, rows for the loss and for the complexity.
 
     Args:
-        found: from :func:`lib.tabular.panels`. The colours of a row mean the same in every column; the two
+        found: from :func:`notebooks.paper.tabular.tables.panels`. The colours of a row mean the same in every column; the two
             rows of complexity share theirs.
     """
     networks = {arm: record.arrays for arm, record in found.items() if "plane_loss" in record.arrays}
@@ -58,7 +58,7 @@ def input_space(found: dict[str, Record]) -> Figure:
     """Slices of Figure 7c: a column per model, a row per slice; each scaled to its own range.
 
     Args:
-        found: from :func:`lib.tabular.panels`.
+        found: from :func:`notebooks.paper.tabular.tables.panels`.
     """
     count = min(len(record.arrays["slices"]) for record in found.values())
     figure, grid = plt.subplots(count, len(found), figsize=(7, 1.22 * count + 0.5), squeeze=False)

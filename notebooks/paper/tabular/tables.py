@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lib.intervals import interval, paired_interval
-from lib.reading import Collected
-from lib.results import Record
-from lib.sections.tabular import ARMS, INPUTS, ZEROS, best_depth
+from ..records.frames import Collected
+from ..records.intervals import interval, paired_interval
+from ..records.store import Record
+from .plan import ARMS, INPUTS, ZEROS, best_depth
 
 TREES, NEIGHBOURS = "boosted trees", "k-NN"
+
+
 ORDER = ("linear", NEIGHBOURS, *ARMS, TREES)
 
 
@@ -171,7 +173,7 @@ def alignment(found: dict[str, Record]) -> pd.DataFrame:
 
     Returns:
         Columns arm, n (slices on which no model is constant), mean, half_width, gain, gain_half_width (over
-        ReLU, paired by slice; NaN for ReLU): shares, see :func:`lib.planes.axis_aligned`.
+        ReLU, paired by slice; NaN for ReLU): shares, see :func:`notebooks.paper.experiments.panels.axis_aligned`.
     """
     shares = pd.DataFrame({arm: np.array(r.numbers["axis_aligned"], dtype=float) for arm, r in found.items()})
     shares, rows = shares.dropna(), []

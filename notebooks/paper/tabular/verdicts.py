@@ -1,12 +1,13 @@
 # ruff: noqa: E501 (words are easier to read on one line)
 """How the records of the tables decide C5 to C9. They speak of the tables whose comparison is complete."""
 
-
-from lib import figures, figures_tabular, tabular
-from lib.findings import NOT_RUN, Finding, Read, judge
-from lib.intervals import interval
-from lib.reading import Collected
-from lib.sections.tabular import FROM_RELU, INPUTS, ZEROS
+from ..figures import looks
+from ..records import intervals
+from ..records.frames import Collected
+from ..records.intervals import interval
+from ..verdict import NOT_RUN, Finding, Read, judge
+from . import figures, tables
+from .plan import FROM_RELU, INPUTS, ZEROS
 
 CONTROL = {"control", "ranks"}  # roles and kinds of what comes after all tables
 
@@ -14,57 +15,57 @@ CONTROL = {"control", "ranks"}  # roles and kinds of what comes after all tables
 def gap_to_trees(read: Read) -> Finding:
     """C5."""
     results = read("tabular")
-    table = tabular.comparison(results)
+    table = tables.comparison(results)
     if not len(table):
         return NOT_RUN
-    average, best = tabular.averages(table).set_index("arm"), tabular.best_learned(table)
+    average, best = tables.averages(table).set_index("arm"), tables.best_learned(table)
     means = table.pivot(index="data", columns="arm", values="mean")
-    gaps = (means[tabular.TREES] - means[best]).dropna()
+    gaps = (means[tables.TREES] - means[best]).dropna()
     gap = interval(gaps) if len(gaps) > 1 else (gaps.iloc[0], 0.0)
     words = "; ".join(
-        f"{figures_tabular.label(arm)} {figures.plus_minus(row.gain, row.half_width) if row.half_width == row.half_width else f'{100 * row.gain:+.1f}'}"
+        f"{figures.label(arm)} {looks.plus_minus(row.gain, row.half_width) if row.half_width == row.half_width else f'{100 * row.gain:+.1f}'}"
         for arm, row in average.iterrows() if arm != "ReLU"
     )  # fmt: skip
     ours = (
-        f"mean over {len(means)} tables{' (the others are not yet run)' if results.lacking - CONTROL else ''}, in points against ReLU: {words}. From the best learned arm by validation ({figures_tabular.label(best)}) to trees: "
-        f"{figures.plus_minus(*gap)} points; above trees on {int((gaps < 0).sum())} of {len(gaps)} tables"
+        f"mean over {len(means)} tables{' (the others are not yet run)' if results.lacking - CONTROL else ''}, in points against ReLU: {words}. From the best learned arm by validation ({figures.label(best)}) to trees: "
+        f"{looks.plus_minus(*gap)} points; above trees on {int((gaps < 0).sum())} of {len(gaps)} tables"
     )
-    control = tabular.ranked(results, table)
+    control = tables.ranked(results, table)
     if len(control) == len(means) > 1:
-        ours += f". A control, ReLU on columns that are replaced by their ranks, without learning: {figures.plus_minus(*interval(control.gain))}; learned IAFs over it: {figures.plus_minus(*interval(control.beyond))}"
-    hidden = [figures_tabular.label(arm) for arm in ("tanh", ZEROS, FROM_RELU) if arm in average.index and not average.gain[arm] > average.half_width[arm]]
+        ours += f". A control, ReLU on columns that are replaced by their ranks, without learning: {looks.plus_minus(*interval(control.gain))}; learned IAFs over it: {looks.plus_minus(*interval(control.beyond))}"
+    hidden = [figures.label(arm) for arm in ("tanh", ZEROS, FROM_RELU) if arm in average.index and not average.gain[arm] > average.half_width[arm]]
     learned_arms = table[table.arm.isin(["tanh", ZEROS, FROM_RELU, INPUTS])]
     for row in learned_arms[(learned_arms["mean"] - 0.5).abs() < 0.01].itertuples():  # of two classes of equal size
         rest = table[(table.arm == row.arm) & (table.data != row.data)].gain
         if len(rest) > 1:
-            ours += f". On {row.data} {figures_tabular.label(row.arm)} is at chance; without that table its mean is {figures.plus_minus(*interval(rest))}"
+            ours += f". On {row.data} {figures.label(row.arm)} is at chance; without that table its mean is {looks.plus_minus(*interval(rest))}"
     if hidden:
         ours += f". Not above ReLU with 95 % confidence, on average over the tables: {', '.join(hidden)}; the claim speaks of them too, the rule does not"
-    of_trees, learned = average.gain[tabular.TREES], average.loc[best]
+    of_trees, learned = average.gain[tables.TREES], average.loc[best]
     return judge(ours, [of_trees > 0, learned.gain - learned.half_width > 0, of_trees > 0 and gap[0] <= of_trees / 2])
 
 
 def another_complexity_for_each_table(read: Read) -> Finding:
     """C6."""
     results = read("tabular")
-    table = tabular.comparison(results)
+    table = tables.comparison(results)
     if table.empty or table.data.nunique() < 2:
         return NOT_RUN
-    best = tabular.best_complexities(results, list(table.data.unique()))
+    best = tables.best_complexities(results, list(table.data.unique()))
     ratios, alike = best.ratio, best.ratio[best.arm == INPUTS]
     ours = (
         f"over {len(ratios)} tables, the most accurate arm on validation rows has from {ratios.min():.2f} ({ratios.idxmin()}) to "
         f"{ratios.max():.2f} ({ratios.idxmax()}) times the total variation of ReLU"
     )
     if len(alike) > 1:
-        ours += f". That does not say that tables differ in what they need: on {len(alike)} of them {figures_tabular.label(INPUTS)} is the most accurate, and on these alone it is {alike.min():.1f} to {alike.max():.1f} times"
+        ours += f". That does not say that tables differ in what they need: on {len(alike)} of them {figures.label(INPUTS)} is the most accurate, and on these alone it is {alike.min():.1f} to {alike.max():.1f} times"
     return judge(ours, [ratios.max() > 2 * ratios.min()])
 
 
 def panels(results: Collected) -> dict:
     """Per table, the records of Figure 7's panels by arm, where ReLU's and a learned one are there."""
     names = dict.fromkeys(record.config["run_of"]["data"] for record in results.records if record.kind == "panels")
-    found = {data: tabular.panels(results, data) for data in names}
+    found = {data: tables.panels(results, data) for data in names}
     return {data: arms for data, arms in found.items() if "ReLU" in arms and (ZEROS in arms or INPUTS in arms)}
 
 
@@ -72,14 +73,14 @@ def boundaries_along_the_axes(read: Read) -> Finding:
     """C7."""
     words, larger = [], []
     for data, found in panels(read("tabular")).items():
-        shares = tabular.alignment(found).set_index("arm")
+        shares = tables.alignment(found).set_index("arm")
         for arm in (ZEROS, INPUTS):
             if arm in shares.index:
                 gain = shares.loc[arm, ["gain", "gain_half_width"]]
-                words.append(f"{data}, {figures_tabular.label(arm)} {gain.iloc[0]:+.2f} ± {gain.iloc[1]:.2f}")
+                words.append(f"{data}, {figures.label(arm)} {gain.iloc[0]:+.2f} ± {gain.iloc[1]:.2f}")
                 larger.append(gain.iloc[0] - gain.iloc[1] > 0)
-        if tabular.TREES in shares.index:
-            words[-1] += f" (trees {shares.gain[tabular.TREES]:+.2f})"
+        if tables.TREES in shares.index:
+            words[-1] += f" (trees {shares.gain[tables.TREES]:+.2f})"
     if not words:
         return NOT_RUN
     ours = "share of the gradient along an axis, over ReLU: " + "; ".join(words)
@@ -93,7 +94,7 @@ def ambient_complexity(read: Read) -> Finding:
     for data, found in panels(read("tabular")).items():
         arms = {arm: record.numbers for arm, record in found.items() if "tv_around" in record.numbers}
         by = {key: sorted(arms, key=lambda arm, key=key, arms=arms: arms[arm][key]) for key in ("tv_around", "test_accuracy")}
-        order = ", ".join(f"{figures_tabular.label(arm)} {arms[arm]['tv_around']:.2f} ({100 * arms[arm]['test_accuracy']:.1f} %)" for arm in by["tv_around"])
+        order = ", ".join(f"{figures.label(arm)} {arms[arm]['tv_around']:.2f} ({100 * arms[arm]['test_accuracy']:.1f} %)" for arm in by["tv_around"])
         words.append(f"{data}: {order}")
         same.append(by["tv_around"] == by["test_accuracy"])
         first += by["tv_around"][-1] == by["test_accuracy"][-1]
@@ -106,21 +107,21 @@ def ambient_complexity(read: Read) -> Finding:
 def other_widths_and_depths(read: Read) -> Finding:
     """C9."""
     results = read("tabular")
-    table, widths = tabular.comparison(results), results.frame(role="width")
+    table, widths = tables.comparison(results), results.frame(role="width")
     if table.empty or widths.empty or "width" in results.lacking:
         return NOT_RUN
-    best, words, above = tabular.best_learned(table), [], []
+    best, words, above = tables.best_learned(table), [], []
     for data in [data for data in table.data.unique() if (widths.data == data).any()]:
-        gains = figures.summary(tabular.width_runs(results, data), "test_accuracy", ["network.width"])
+        gains = intervals.summary(tables.width_runs(results, data), "test_accuracy", ["network.width"])
         gains = gains[gains.arm == best].sort_values("network.width")
         if len(gains):
             each = zip(gains["network.width"], gains.gain, gains.gain_half_width, strict=True)
-            words.append(f"{data} " + ", ".join(f"{figures.plus_minus(gain, half)} at width {width}" for width, gain, half in each))
+            words.append(f"{data} " + ", ".join(f"{looks.plus_minus(gain, half)} at width {width}" for width, gain, half in each))
             above += list(gains.gain > 0)
     depths = table.pivot(index="data", columns="arm", values="depth")[["ReLU", best]].dropna()
     fewer, tried = (depths[best] <= depths["ReLU"]).sum(), results.frame(role="final")["network.depth"].nunique()
     ours = (
-        f"{figures_tabular.label(best)} over ReLU: {'; '.join(words)} points. Best depth at most ReLU's on {fewer} of {len(depths)} tables, "
+        f"{figures.label(best)} over ReLU: {'; '.join(words)} points. Best depth at most ReLU's on {fewer} of {len(depths)} tables, "
         f"less on {int((depths[best] < depths['ReLU']).sum())}, more on {int((depths[best] > depths['ReLU']).sum())} (of two depths drawn at random from {tried}, one is at most the other in {100 * (tried + 1) / (2 * tried):.1f} % of the cases)"
     )
     return judge(ours, [*above, fewer > len(depths) / 2])

@@ -1,112 +1,17 @@
 """The scores, figures and tables of transfer across algorithmic tasks (Figures 14 and 28), from the records."""
 
-from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from lib.figures import curves, plus_minus
-from lib.intervals import Interval, interval
-from lib.sections.transfer_matrix import ALL, RELU, learned_on
-
-PAPER_SCORES = {"ReLU": 19.9, "task-specific": 54.0, "all tasks": 61.5}  # Figure 14, mean per column in %
-PAPER_SPREAD = (22.2, 80.5)  # least and greatest of the task-specific columns
-
-
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """The matrix of Figure 14.
-
-    Args:
-        score: tasks x activations, in [0, 1]: 1 is the best activation of that task.
-        easy: per task, whether the ReLU network solves it.
-        best: per task, the best test accuracy at the end, a fraction.
-    """
-
-    score: pd.DataFrame
-    easy: pd.Series
-    best: pd.Series
-
-    def of(self, tasks: list[str]) -> "Scores":
-        """The rows of these tasks, in this order."""
-        return Scores(self.score.loc[tasks], self.easy[tasks], self.best[tasks])
-
-    @property
-    def noise(self) -> list[str]:
-        """The tasks on which no network is above 10 % test accuracy: their scores compare noise."""
-        return list(self.best.index[self.best < 0.1])
-
-    @property
-    def specific(self) -> pd.DataFrame:
-        """The columns of the activations that were learned on one task each."""
-        return self.score.drop(columns=[RELU, ALL], errors="ignore")
-
-
-def transfer_scores(steps: pd.DataFrame, accuracy: pd.DataFrame, reference: str = RELU) -> Scores:
-    """Score each activation on each task as in Figure 14.
-
-    Easy tasks, solved with the reference: fraction of the best convergence speed, where the speed is 1 / steps and 0 if
-    never. Hard tasks: fraction of the best accuracy.
-
-    Args:
-        steps: tasks x activations, steps to 95 % test accuracy, NaN if never.
-        accuracy: tasks x activations, test accuracy at the end, fractions.
-        reference: the column that decides which tasks are easy.
-
-    Raises:
-        ValueError: tables that disagree, no reference, steps below 1, accuracies outside [0, 1] or missing.
-
-    Example:
-        >>> steps = pd.DataFrame({"ReLU": [100.0, np.nan], "g": [50.0, np.nan]}, ["easy", "hard"])
-        >>> accuracy = pd.DataFrame({"ReLU": [1.0, 0.1], "g": [1.0, 0.4]}, ["easy", "hard"])
-        >>> transfer_scores(steps, accuracy).score.to_numpy().tolist()
-        [[0.5, 1.0], [0.25, 1.0]]
-    """
-    if not (steps.index.equals(accuracy.index) and steps.columns.equals(accuracy.columns)):
-        raise ValueError(
-            f"steps and accuracy must have the same rows and columns, got {steps.shape} and {accuracy.shape}"
-        )
-    if reference not in steps:
-        raise ValueError(f"the reference must be a column, got {reference!r}")
-    if (steps < 1).any(axis=None):
-        raise ValueError(f"steps must be at least 1, got {steps.min(axis=None)}")
-    if not accuracy.ge(0).all(axis=None) or not accuracy.le(1).all(axis=None):
-        raise ValueError(f"accuracies must lie in [0, 1], got {accuracy.min(axis=None)} to {accuracy.max(axis=None)}")
-    easy = steps[reference].notna()
-    merit = (1 / steps).fillna(0.0).where(easy, accuracy)
-    best = merit.max(axis=1)
-    return Scores(merit.div(best.where(best > 0, 1.0), axis=0), easy, accuracy.max(axis=1))
-
-
-def matrix_scores(runs: pd.DataFrame) -> Scores:
-    """Scores from the runs with role "matrix": easy tasks first, the columns in the order of the rows."""
-    order = list(dict.fromkeys(runs.data))
-    columns = [arm for arm in [RELU, *map(learned_on, order), ALL] if (runs.arm == arm).any()]
-    runs = runs.assign(steps=pd.to_numeric(runs.test_steps_to_95))
-    steps, accuracy = (
-        runs.pivot(index="data", columns="arm", values=value).loc[order, columns].astype(float)
-        for value in ("steps", "test_accuracy_last")
-    )
-    scores = transfer_scores(steps, accuracy)
-    rows = sorted(order, key=lambda task: not scores.easy[task])
-    columns = [arm for arm in [RELU, *map(learned_on, rows), ALL] if arm in columns]
-    return replace(scores, score=scores.score[columns]).of(rows)
-
-
-def column_means(scores: Scores) -> dict[str, Interval]:
-    """Mean score over the tasks, with its 95 % interval over them: of ReLU, task-specific and all-tasks activations.
-
-    The mean of the task-specific ones is over all their columns and all tasks, as in the paper.
-    """
-    specific = scores.specific
-    means = {"ReLU": interval(scores.score[RELU])}
-    if specific.shape[1]:
-        means["task-specific"] = interval(specific.mean(axis=1))
-    if ALL in scores.score:
-        means["all tasks"] = interval(scores.score[ALL])
-    return means
+from ..figures.looks import name_of
+from ..figures.plots import curves
+from .matrix import ALL, RELU, learned_on
+from .tables import Scores, arm_name
 
 
 def own_activations(runs: pd.DataFrame, functions: dict[str, np.ndarray | None]) -> Figure:
@@ -162,24 +67,6 @@ def own_activations(runs: pd.DataFrame, functions: dict[str, np.ndarray | None])
     return figure
 
 
-def own_gains(runs: pd.DataFrame) -> pd.DataFrame:
-    """What a task's own activation gains over ReLU in test accuracy at the last step, paired by seed (Figure 28).
-
-    Returns:
-        The task as index, columns gain, half_width (NaN for one seed): fractions; tasks without own activation are left
-        out.
-    """
-    rows = {}
-    for task, part in runs.groupby("data", sort=False):
-        own, relu = (
-            part[part.arm == arm].set_index("seed").test_accuracy_last.astype(float) for arm in (learned_on(task), RELU)
-        )
-        if len(own):
-            difference = (own - relu[own.index]).to_numpy()
-            rows[task] = interval(difference) if len(own) > 1 else (difference[0], np.nan)
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["gain", "half_width"])
-
-
 def heat_map(scores: Scores) -> Figure:
     """Figure 14: tasks as rows, activations as columns, brightness by score; ReLU and "all tasks" at the right."""
     specific = list(scores.specific)
@@ -217,29 +104,60 @@ def heat_map(scores: Scores) -> Figure:
     return figure
 
 
-def means_in_words(scores: Scores) -> str:
-    """The :func:`column_means`, and those without the tasks whose scores compare noise, if there are some."""
+def image_changes(table: pd.DataFrame) -> Figure:
+    """Change of accuracy against ReLU: one panel per dataset, one marker per activation, with 95 % intervals."""
+    datasets = list(dict.fromkeys(table.data))
+    arms = [arm for arm in dict.fromkeys(table.arm) if arm != RELU]
+    size = (7, 1.5 + 0.4 * len(arms))
+    figure, axes = plt.subplots(1, len(datasets), figsize=size, sharex=True, sharey=True, squeeze=False)
+    for ax, data in zip(axes[0], datasets, strict=True):
+        ax.axvline(0, color="C0", linewidth=1.5)
+        for i, arm in enumerate(arms):
+            cell = table[(table.arm == arm) & (table.data == data)].iloc[0]
+            colour, marker = ("C1", "s") if arm == learned_on(data) else ("C3", "D") if arm == ALL else ("C2", "^")
+            ax.errorbar(
+                100 * cell.gain,
+                i,
+                xerr=100 * cell.gain_half_width,
+                color=colour,
+                marker=marker,
+                capsize=4,
+                markersize=7,
+            )
+        ax.set_title(f"on {name_of(data)}")
+        ax.grid(axis="x")
+        ax.margins(x=0.1, y=0.2)
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+    axes[0, 0].set_yticks(range(len(arms)), [arm_name(arm) for arm in arms])
+    axes[0, 0].invert_yaxis()
+    figure.supxlabel("change of test accuracy against ReLU (points)", fontsize=10.5)
+    return figure
 
-    def words(means: dict[str, Interval]) -> str:
-        return "; ".join(f"{name} {plus_minus(*mean)} %" for name, mean in means.items())
 
-    rest = [task for task in scores.score.index if task not in scores.noise]
-    if not scores.noise or len(rest) < 2:
-        return words(column_means(scores))
-    without = f"without the {len(scores.noise)} tasks on which no network is above 10 %"
-    return f"{words(column_means(scores))} ({without}: {words(column_means(scores.of(rest)))})"
+def pairs(table: pd.DataFrame) -> Figure:
+    """Figure 19: the accuracy of each architecture on two datasets, one panel per pair.
 
+    A line joins the depths of an activation; the number is beside the greatest.
 
-def score_table(scores: Scores) -> pd.DataFrame:
-    """Mean scores per column, the paper's beside ours."""
-    specific = scores.specific.mean()
-    rows = []
-    for name, found in column_means(scores).items():
-        spread = (
-            f" (columns from {100 * specific.min():.1f} to {100 * specific.max():.1f})"
-            if name == "task-specific"
-            else ""
-        )
-        paper = f"{PAPER_SCORES[name]}" + (f" (columns from {PAPER_SPREAD[0]} to {PAPER_SPREAD[1]})" if spread else "")
-        rows.append([name, paper, plus_minus(*found) + spread])
-    return pd.DataFrame(rows, columns=["activation", "mean score in the paper (%)", "ours (%)"])
+    Args:
+        table: from :func:`architectures`.
+    """
+    shown = list(combinations(table.columns, 2))
+    figure, axes = plt.subplots(1, len(shown), figsize=(7, 3.2), squeeze=False)
+    for ax, (a, b) in zip(axes[0], shown, strict=True):
+        learned = 100 * table.drop(RELU)
+        slope, offset = np.polyfit(learned[a], learned[b], 1)
+        ends = np.array([learned[a].min(), learned[a].max()])
+        ax.plot(ends, offset + slope * ends, color="0.5", linewidth=1)
+        for i, (arm, part) in enumerate(table.groupby(level="arm", sort=False)):
+            look = {"color": f"C{i}", "marker": "osD^v"[i], "s": 22}
+            part = part.sort_index()  # from the least depth to the greatest
+            ax.plot(100 * part[a], 100 * part[b], color=f"C{i}", linewidth=0.7, alpha=0.5)
+            ax.scatter(100 * part[a], 100 * part[b], label=arm_name(arm), **look)
+            depth, end = part.index[-1][1], (100 * part[a].iloc[-1], 100 * part[b].iloc[-1])
+            ax.annotate(str(depth), end, xytext=(4, 3), textcoords="offset points", fontsize=8, color=f"C{i}")
+        ax.set(xlabel=f"acc. on {name_of(a)} (%)", ylabel=f"acc. on {name_of(b)} (%)")
+        ax.grid()
+        ax.margins(0.12)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8.5)
+    return figure

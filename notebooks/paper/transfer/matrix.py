@@ -4,16 +4,18 @@ import itertools
 import statistics
 from dataclasses import dataclass, replace
 
-from lib import algorithmic
-from lib.experiments import Learn, Train
+from lib.datasets import algorithmic
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
-from lib.results import Record, Store
-from lib.sections.grokking import CONSTANT, SPLIT
-from lib.sections.grokking import PLANS as GROKKING
-from lib.sections.plans import Stages, validation_speed
 from lib.splines import is_constant
 from lib.training import Optimiser
+
+from ..experiments.learn import Learn
+from ..experiments.protocol import Stages, validation_speed
+from ..experiments.train import Train
+from ..grokking.plan import CONSTANT, SPLIT
+from ..grokking.plan import PLANS as GROKKING
+from ..records.store import Record, Store
 
 RELU, ALL = "ReLU", "learned on all"
 
@@ -45,6 +47,8 @@ class Matrix:
 
 
 SINES = tuple(Activation("sine", alpha=k, amplitude=0.1) for k in (20.0, 40.0, 80.0, 160.0))
+
+
 # What the paper profile costs, from measured times on an idle core:
 #   learning  240,000 inner steps per task and restart at width 128                360 core-minutes
 #             4.4 million inner steps per restart on all at once                   240 core-minutes

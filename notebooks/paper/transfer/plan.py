@@ -3,13 +3,15 @@
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 
-from lib.experiments import Learn, Train
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
-from lib.results import Store
-from lib.sections.plans import Stages, check_profile, usable, validation_accuracy
-from lib.sections.transfer_matrix import ALL, MATRICES, RELU, Matrix, controls, learned_on, matrix
 from lib.training import Optimiser
+
+from ..experiments.learn import Learn
+from ..experiments.protocol import Stages, check_profile, usable, validation_accuracy
+from ..experiments.train import Train
+from ..records.store import Store
+from .matrix import ALL, MATRICES, RELU, Matrix, controls, learned_on, matrix
 
 
 @dataclass(frozen=True)

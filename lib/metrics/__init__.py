@@ -1,0 +1,15 @@
+"""Measures: accuracy (scores), complexity, slices and planes (landscapes), how functions compare (similarity)."""
+
+from .complexity import (
+    CHUNK,
+    Complexity,
+    Model,
+    Paths,
+    fourier_complexity,
+    network_total_variation,
+    sample_paths,
+    total_variation,
+)
+from .scores import accuracy, nearest_class_accuracy, steps_to
+
+__all__ = ["CHUNK", "Complexity", "Model", "Paths", "accuracy", "fourier_complexity", "nearest_class_accuracy", "network_total_variation", "sample_paths", "steps_to", "total_variation"]

@@ -1,0 +1,87 @@
+"""Learn an activation: one restart of Algorithm 1 (Section 2.3)."""
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+
+from lib import metalearning
+from lib.metalearning import Settings, Task
+from lib.networks import Network
+
+from ..records.store import Outcome
+from .parts import LOSS_OF, load_parts
+
+
+@dataclass(frozen=True)
+class Learn:
+    """Run Algorithm 1 once: one restart of learning an activation (Section 2.3).
+
+    Args:
+        section, arm: what the run is for.
+        data: one dataset, or several that the episodes take in turn (Section 4).
+        task, network: as in :class:`Train`; the network is narrow.
+        settings: of Algorithm 1. seed: of its randomness.
+        split, validation: the rows that this split holds out for validation are not learned from, so that the
+            selection among restarts can use them; nor are test rows, except with the objective "given" on "test".
+        given: for the objective "given": "test" (Table 3's cheating variant), else "".
+        scaling: of the inputs, see :func:`load_parts`.
+    """
+
+    kind: ClassVar[str] = "learn"
+    version: ClassVar[int] = 1
+
+    section: str
+    arm: str
+    data: tuple[str, ...]
+    task: str
+    network: Network
+    settings: Settings
+    seed: int
+    split: int = 0
+    validation: float = 0.1
+    given: str = ""
+    scaling: str = field(default="default", metadata={"old": "default"})
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return self.data
+
+    @property
+    def cost(self) -> float:
+        return self.settings.planned_steps
+
+    @property
+    def label(self) -> str:
+        data = self.data[0] if len(self.data) == 1 else f"{len(self.data)} datasets"
+        return f"{self.arm}, {data}, seed {self.seed}"
+
+    @property
+    def loss(self) -> str:
+        """A sum over outputs where the tasks differ in how many they have, so that each counts as much."""
+        return "sse" if self.task == "one-hot" and len(self.data) > 1 else LOSS_OF[self.task]
+
+    def run(self, context) -> Outcome:
+        tasks = []
+        for name in self.data:
+            parts = load_parts(name, self.task, self.split, self.validation, context.data_dir, self.scaling)
+            network = replace(self.network, inputs=parts.inputs, outputs=parts.outputs)
+            given = (parts.test.x, parts.test.y) if self.given == "test" else None
+            tasks.append(Task(network, parts.train.x, parts.train.y, self.loss, given))
+        learned = metalearning.learn(
+            tasks,
+            self.settings,
+            seed=self.seed,
+            checkpoint=context.checkpoint_dir / "algorithm-1.safetensors",
+            report=context.report,
+        )
+        history = {f"history_{name}": np.array(values) for name, values in learned.history.items()}
+        numbers = {
+            "episodes": len(learned.history["outer"]),
+            "best_episode": learned.best_episode,
+            "diverged": learned.diverged,
+            "inner_steps": float(sum(learned.history["n_tr"])),
+        }
+        if learned.history["watch"]:
+            numbers["watch_loss"] = learned.history["watch"][learned.best_episode]
+        return Outcome(numbers, history | {f"psi_{name}": values.numpy() for name, values in learned.psi.items()})

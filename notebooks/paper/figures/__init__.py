@@ -1,0 +1,1 @@
+"""Plots that several pages share, how arms look, and how a page shows what it has."""

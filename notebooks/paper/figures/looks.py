@@ -1,0 +1,44 @@
+"""How arms and datasets look and are called, the same on every page."""
+
+
+# One look per arm, the same on every page: colour of the cycle, marker, line.
+ARMS = {
+    "ReLU": ("C0", "o", "-"),
+    "learned from ReLU": ("C1", "s", "--"),
+    "learned from zeros": ("C2", "^", "-"),
+    "layer-specific": ("C3", "D", "-."),
+}
+
+
+def look(arm: str) -> dict:
+    """Colour, marker and line style of an arm, as keyword arguments of ``plot``."""
+    colour, marker, line = ARMS[arm]
+    return {"color": colour, "marker": marker, "linestyle": line}
+
+
+def name_of(data: str) -> str:
+    """How a dataset is written in titles.
+
+    Example:
+        >>> name_of("fashion_mnist")
+        'Fashion-MNIST'
+    """
+    names = {
+        "mnist": "MNIST",
+        "fashion_mnist": "Fashion-MNIST",
+        "cifar10": "CIFAR-10",
+        "cifar10-full": "CIFAR-10 (all)",
+        "svhn": "SVHN",
+        "digits": "digits (8×8)",
+    }
+    return names.get(data, data)
+
+
+def plus_minus(mean: float, half_width: float, digits: int = 1, scale: float = 100) -> str:
+    """Mean and half width in one string.
+
+    Example:
+        >>> plus_minus(0.5312, 0.004)
+        '53.1 ± 0.4'
+    """
+    return f"{scale * mean:.{digits}f} ± {scale * half_width:.{digits}f}"

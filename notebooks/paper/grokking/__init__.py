@@ -1,0 +1,1 @@
+"""Algorithmic tasks and grokking (Section 3.5)."""

@@ -1,0 +1,48 @@
+"""The records of a section as data frames."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from .store import Record
+
+
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """What the store has of a section: records in the order of the stages, and the number of experiments without one.
+
+    `missing` counts up to the first stage that is not complete: what follows it is not known yet. `lacking` are the
+    roles of the runs that are missing there (for what has no role, the kinds).
+    """
+
+    records: list[Record]
+    missing: int
+    lacking: frozenset[str] = frozenset()
+    _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)  # per kind, made when asked for
+
+    def frame(self, kind: str = "train", **equal: str) -> pd.DataFrame:
+        """One row per record of a kind, with its configuration (nested keys joined by a dot), numbers, key and record.
+
+        Args:
+            equal: keep rows whose column has this value, e.g. ``role="final"``.
+        """
+        if kind not in self._frames:
+            records = [record for record in self.records if record.kind == kind]
+            rows = [_flat(r.config) | r.numbers | {"key": r.key, "record": r} for r in records]
+            self._frames[kind] = pd.DataFrame(rows)
+        frame = self._frames[kind]
+        for column, value in equal.items():
+            frame = frame[frame[column] == value] if len(frame) else frame
+        return frame.reset_index(drop=True)
+
+
+def _flat(config: dict, prefix: str = "") -> dict:
+    """The values of nested dictionaries, their keys joined by a dot.
+
+    >>> _flat({"a": 1, "b": {"c": {"d": 2}, "e": [3]}})
+    {'a': 1, 'b.c.d': 2, 'b.e': [3]}
+    """
+    flat = {}
+    for key, value in config.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat

@@ -1,0 +1,1 @@
+"""Shortcut learning (Section 3.4)."""

@@ -1,0 +1,1 @@
+"""Tables (Section 3.3)."""

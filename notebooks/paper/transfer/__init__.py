@@ -1,0 +1,1 @@
+"""Transfer of learned activations across tasks (Section 4)."""
