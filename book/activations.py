@@ -64,7 +64,14 @@ from lib.metrics.similarity import turning_points
 from notebooks.paper.figures import gallery
 from notebooks.paper.figures.display import provenance, say, show, table
 
-TITLES = {"grokking": "Grokking", "images": "Image classification", "regression": "Image regression", "tabular": "Tabular data, hidden", "inputs": "Tabular data, inputs", "transfer": "Several tasks, and single ones for transfer"}
+TITLES = {
+    "grokking": "Grokking",
+    "images": "Image classification",
+    "regression": "Image regression",
+    "tabular": "Tabular data, hidden",
+    "inputs": "Tabular data, inputs",
+    "transfer": "Several tasks, and single ones for transfer",
+}
 STARTS = {"zeros": "from zeros", "relu": "from ReLU", "inputs": "inputs"}
 COLOURS = {"zeros": "C2", "relu": "C1", "inputs": "C4"}  # as on the other pages
 MARK, STEPS = "†", "steps to 95 % test accuracy"
@@ -123,7 +130,9 @@ def escaped(data):
 
 
 marked = sum(map(bool, map(mark, index)))
-say(f"{marked} of the {len(index)} functions are marked with {MARK}: their gain is not above 0, or its interval holds 0, and networks do not reach 95 % test accuracy sooner with them.")
+say(
+    f"{marked} of the {len(index)} functions are marked with {MARK}: their gain is not above 0, or its interval holds 0, and networks do not reach 95 % test accuracy sooner with them."
+)
 if lost := activations.constants():
     words = ", ".join(f"{escaped(entry['data'])} ({entry['section']})" for entry in lost)
     say(f"Only a constant was learned, so that there is nothing to load, on {words}.")
@@ -135,12 +144,19 @@ for group, names in groups.items():
     ranges = sorted({f"[{index[name]['low']:g}, {index[name]['high']:g}]" for name in names})
     ranges = " and ".join(ranges)
     say(f"## {TITLES[group]}")
-    kind = "input activations, one thin line per column, that start as the identity" if group == "inputs" else "functions for hidden layers"
+    kind = (
+        "input activations, one thin line per column, that start as the identity"
+        if group == "inputs"
+        else "functions for hidden layers"
+    )
     turns = {}
     for name, (_, g, _) in zip(names, entries, strict=True):
         found = turns.setdefault(STARTS[start(name)], [])
         found += [turning_points(values) for values in g.values.reshape(-1, g.values.shape[-1])]
-    shapes = "; ".join(f"{words}: {min(found)} to {max(found)}, half of them at most {np.median(found):.0f}" for words, found in turns.items())
+    shapes = "; ".join(
+        f"{words}: {min(found)} to {max(found)}, half of them at most {np.median(found):.0f}"
+        for words, found in turns.items()
+    )
     show(
         lambda entries=entries: gallery.gallery(entries),
         alt=f"{TITLES[group]}: {len(names)} small plots of learned {kind}, over {ranges}, titled with the data, the start and the optimiser. Turning points of a function, {shapes}.",
@@ -148,13 +164,21 @@ for group, names in groups.items():
         name=f"fig-gallery-{group}",
     )
     rows = [
-        (f"`{name}`", f"{escaped(index[name]['data'])}, {index[name]['task']}", gain(name), reached(name), f"{index[name]['points']} in [{index[name]['low']:g}, {index[name]['high']:g}]")
+        (
+            f"`{name}`",
+            f"{escaped(index[name]['data'])}, {index[name]['task']}",
+            gain(name),
+            reached(name),
+            f"{index[name]['points']} in [{index[name]['low']:g}, {index[name]['high']:g}]",
+        )
         for name in names
     ]
     algorithmic = any(index[name]["steps"] for name in names)
     seeds = " or ".join(str(count) for count in sorted({index[name]["seeds"] for name in names}))
     table(
-        pd.DataFrame(rows, columns=["name", "learned on", "gain over ReLU (points)", STEPS, "points and range"]).drop(columns=[] if algorithmic else [STEPS]),
+        pd.DataFrame(rows, columns=["name", "learned on", "gain over ReLU (points)", STEPS, "points and range"]).drop(
+            columns=[] if algorithmic else [STEPS]
+        ),
         caption=f"{TITLES[group]}: the names to load, in the order of the plots. Gains are of {seeds} seed{'' if seeds == '1' else 's'}. {MARK}: not clearly above 0.",
         name=f"tab-gallery-{group}",
     )

@@ -60,7 +60,8 @@ if profile != "paper":
 # %% tags=["remove-input"]
 say(
     "\n".join(
-        f"- [{claim.name}](#claim-{claim.name.lower()}), **{findings[claim.name].label}**: {claim.statement}" for claim in claims.CLAIMS
+        f"- [{claim.name}](#claim-{claim.name.lower()}), **{findings[claim.name].label}**: {claim.statement}"
+        for claim in claims.CLAIMS
     )
 )
 

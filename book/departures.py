@@ -107,7 +107,12 @@ leads = []
 for section in ("images", "regression"):
     runs = sections.results(section, "paper", data_dir).frame(role="final")
     if len(runs):
-        lead = (runs.validation_accuracy - runs.test_accuracy).groupby([runs.data, runs["optimiser.name"], runs.arm]).mean().unstack()
+        lead = (
+            (runs.validation_accuracy - runs.test_accuracy)
+            .groupby([runs.data, runs["optimiser.name"], runs.arm])
+            .mean()
+            .unstack()
+        )
         leads.append(lead.drop(columns="ReLU").sub(lead["ReLU"], axis=0).stack())
 if leads:
     leads = 100 * pd.concat(leads)
@@ -134,6 +139,7 @@ if leads:
 # ### Length of the learning
 #
 # The paper does not say how many episodes and inner steps it takes. Ours are set by what a few hours on two processor cores allow:
+
 
 # %% tags=["remove-input"]
 def learning(name, plan):
@@ -183,8 +189,16 @@ say("The grid for images: " + "; ".join(f"{name} at {', '.join(rates)}" for name
 # [the claims page](claims.ipynb) too.
 
 # %% tags=["remove-input"]
-state = [f"[{section}](../notebooks/{section}.ipynb)" for section in sorted(SECTIONS) if sections.results(section, "paper", data_dir).missing]
-say(f"Sections whose planned records are not all there: {', '.join(state)}." if state else "All planned records are there.")
+state = [
+    f"[{section}](../notebooks/{section}.ipynb)"
+    for section in sorted(SECTIONS)
+    if sections.results(section, "paper", data_dir).missing
+]
+say(
+    f"Sections whose planned records are not all there: {', '.join(state)}."
+    if state
+    else "All planned records are there."
+)
 
 # %% [markdown]
 # ## Marked in the code

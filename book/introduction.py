@@ -125,9 +125,15 @@ shown = [verdict for verdict, number in found.items() if number]
 rows = []
 for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
     inside = claims.for_section(section)
-    cells = [", ".join(of_rule(claim.name) for claim in inside if findings[claim.name].verdict == verdict) for verdict in shown]
+    cells = [
+        ", ".join(of_rule(claim.name) for claim in inside if findings[claim.name].verdict == verdict)
+        for verdict in shown
+    ]
     rows.append((f"[{section}](../notebooks/{section}.ipynb)", *(cell or "–" for cell in cells)))
-table(pd.DataFrame(rows, columns=["notebook", *shown]), caption="Which claim has which verdict, from the committed records; in brackets how many conditions of its rule hold.")
+table(
+    pd.DataFrame(rows, columns=["notebook", *shown]),
+    caption="Which claim has which verdict, from the committed records; in brackets how many conditions of its rule hold.",
+)
 
 # %% [markdown]
 # ## How to read this book
@@ -145,20 +151,30 @@ table(pd.DataFrame(rows, columns=["notebook", *shown]), caption="Which claim has
 planned = {section: read(section) for section in reading.SECTIONS}
 done = [section for section, results in planned.items() if not results.missing]
 partly = [section for section, results in planned.items() if results.missing and results.records]
-others = [s for s in dict.fromkeys([*(c.section for c in claims.CLAIMS), *reading.SECTIONS]) if s not in done and s not in partly]
+others = [
+    s
+    for s in dict.fromkeys([*(c.section for c in claims.CLAIMS), *reading.SECTIONS])
+    if s not in done and s not in partly
+]
 
 
 def links(sections):
     return ", ".join(f"[{section}](../notebooks/{section}.ipynb)" for section in sections)
 
 
-absent = [name_of(name) for name in [*catalogue.IMAGES, *catalogue.TABLES] if catalogue.recorded_fingerprint(name) is None]
+absent = [
+    name_of(name) for name in [*catalogue.IMAGES, *catalogue.TABLES] if catalogue.recorded_fingerprint(name) is None
+]
 waiting = [name for name, finding in findings.items() if finding.verdict == NOT_RUN.verdict]
 lines = [
     f"- **Complete as planned**: {links(done)}." if done else "",
     f"- **In part**: {links(partly)}." if partly else "",
-    f"- **Not yet run at full scale**: {links(others)}. Their notebooks have the live part and say where the rest is missing." if others else "",
-    f"- **Data that were not at hand**: {', '.join(absent)}. What needs them is missing in all sections." if absent else "",
+    f"- **Not yet run at full scale**: {links(others)}. Their notebooks have the live part and say where the rest is missing."
+    if others
+    else "",
+    f"- **Data that were not at hand**: {', '.join(absent)}. What needs them is missing in all sections."
+    if absent
+    else "",
     f"- **Claims not yet run**: {', '.join(waiting)}." if waiting else "",
 ]
 say("\n".join(line for line in lines if line))
@@ -171,7 +187,9 @@ say(
     "[departures](departures.ipynb) gives the reasons. To compute anything again, see [reproduce](reproduce.md)."
 )
 if profile != "paper":
-    say("This copy of the book was built with the profile `smoke`: the notebooks show small runs. The claims above are still those of the committed records.")
+    say(
+        "This copy of the book was built with the profile `smoke`: the notebooks show small runs. The claims above are still those of the committed records."
+    )
 
 # %% tags=["remove-input"]
 provenance(profile, records=records.values())

@@ -66,6 +66,7 @@ from notebooks.paper.records.intervals import spearman
 # One $g$ is shared by all units of a network. Two variants have one per layer, or one per input column, applied to the raw input before the first
 # layer (*input activation functions*, which start as the identity).
 
+
 # %% tags=["hide-input"]
 def target(z):
     return torch.sin(20 * z)
@@ -73,7 +74,10 @@ def target(z):
 
 counts = (15, 50, 200)
 fine = torch.linspace(-1, 1, 4001, dtype=torch.float64)
-errors = {n: float((splines.interpolate(fine, target(splines.grid(n, -1, 1)), -1, 1) - target(fine)).abs().max()) for n in counts}
+errors = {
+    n: float((splines.interpolate(fine, target(splines.grid(n, -1, 1)), -1, 1) - target(fine)).abs().max())
+    for n in counts
+}
 control = np.array([0.1, -0.3, 0.5, 0.9, -0.2, 0.3, 0.6])
 show(
     lambda: method.interpolations(control, target, counts),
@@ -81,7 +85,10 @@ show(
     f"beyond the ends. Right: the sine of 20 z held by splines of {counts[0]}, {counts[1]} and {counts[2]} control points; the first cuts off the crests.",
     caption="Left: three ways to interpolate the same control values; the paper and this companion use straight lines, and the ablation compares. Right: the sine "
     "$\\sin 20z$ on splines of few and many points. Largest errors: "
-    + ", ".join(f"{error:.2f} with $n_c$ = {n}" if error >= 0.01 else f"{error:.4f} with $n_c$ = {n}" for n, error in errors.items())
+    + ", ".join(
+        f"{error:.2f} with $n_c$ = {n}" if error >= 0.01 else f"{error:.4f} with $n_c$ = {n}"
+        for n, error in errors.items()
+    )
     + ".",
     name="fig-splines",
 )
@@ -129,7 +136,10 @@ def block(first, last, source):
 
 STEPS = [
     (r"Initialise $\psi$ with zeros, or as a ReLU.", [line("init_psi")]),
-    (r"Let $n_{tr}$, the number of inner steps, grow from one episode to the next: cheap and easy at first.", [line("n_tr = min(")]),
+    (
+        r"Let $n_{tr}$, the number of inner steps, grow from one episode to the next: cheap and easy at first.",
+        [line("n_tr = min(")],
+    ),
     (r"Split the training data $T$ of this episode into $T'$ and $V$.", [line("draw_episode")]),
     (r"Draw fresh weights $\theta$.", [line("network.init(generator)")]),
     (
@@ -137,23 +147,42 @@ STEPS = [
         [line("inner_loop("), "", *block("with torch.no_grad()", "return theta", INNER)],
     ),
     (r"Evaluate the loss on $V$ after this training.", [line("loss = outer_loss")]),
-    (r"One gradient step on $\psi$, with learning rate $\eta$.", [line("torch.autograd.grad"), line("settings.outer.step(")]),
+    (
+        r"One gradient step on $\psi$, with learning rate $\eta$.",
+        [line("torch.autograd.grad"), line("settings.outer.step(")],
+    ),
     (r"Stop when the performance worsens.", [line("settings.patience * len(tasks)")]),
 ]
-say("\n".join(f"{i}. {words}\n\n   ```python\n" + "\n".join(f"   {code}" for code in lines) + "\n   ```\n" for i, (words, lines) in enumerate(STEPS, 1)))
+say(
+    "\n".join(
+        f"{i}. {words}\n\n   ```python\n" + "\n".join(f"   {code}" for code in lines) + "\n   ```\n"
+        for i, (words, lines) in enumerate(STEPS, 1)
+    )
+)
 
 # %% tags=["remove-input"]
 defaults = Settings()
 symbols = [
     (r"$\psi$", "`psi`", "values of the activation at the control points"),
     (r"$\theta$", "`theta`, `params`", "weights and biases"),
-    (r"$T'$, $V$", "`train_rows`, `outer_rows`", f"an episode's training and validation rows; {100 * defaults.validation:.0f} % are $V$ by default"),
+    (
+        r"$T'$, $V$",
+        "`train_rows`, `outer_rows`",
+        f"an episode's training and validation rows; {100 * defaults.validation:.0f} % are $V$ by default",
+    ),
     (r"$n_{tr}$, $n_{tr}^{max}$", "`n_tr`, `n_tr_max`", "inner steps, and their largest number"),
     (r"$t$", "`unroll`", f"inner steps that the outer gradient goes back through; {defaults.unroll} by default"),
     (r"$\eta$", "`outer.lr`", "learning rate of $\\psi$"),
-    (r"$n_c$, $[a, b]$", "`points`, `low`, `high`", f"control points and their range; {Activation().points} in [{Activation().low:g}, {Activation().high:g}] by default"),
+    (
+        r"$n_c$, $[a, b]$",
+        "`points`, `low`, `high`",
+        f"control points and their range; {Activation().points} in [{Activation().low:g}, {Activation().high:g}] by default",
+    ),
 ]
-table(pd.DataFrame(symbols, columns=["paper", "code", "meaning"]), caption="The paper's symbols and the names in the library.")
+table(
+    pd.DataFrame(symbols, columns=["paper", "code", "meaning"]),
+    caption="The paper's symbols and the names in the library.",
+)
 
 # %% [markdown]
 # The loop as it runs, one restart of the algorithm:
@@ -202,7 +231,9 @@ def outer_gradient(t, rate, episode):
     rows, held_out = episodes.draw_episode(task, settings, torch.arange(len(task.x)), generator)
     psi = {"hidden": small.init_psi("relu")["hidden"].requires_grad_()}
     theta = episodes.inner_loop(task, psi, small.init(generator), rows, n_tr, settings, generator)
-    return torch.autograd.grad(episodes.outer_loss(task, psi, theta, take(episodes.outer_source(task, settings), held_out)), psi["hidden"])[0]
+    return torch.autograd.grad(
+        episodes.outer_loss(task, psi, theta, take(episodes.outer_source(task, settings), held_out)), psi["hidden"]
+    )[0]
 
 
 cosines, lengths = {}, {}  # per rate: (episodes, tails)
@@ -267,6 +298,7 @@ show(
 # \qquad d(x_i) = f(x_i) - \text{the line from } f(x_a) \text{ to } f(x_z)
 # $$
 
+
 # %% tags=["hide-input"]
 def trained(activation, psi, optimiser=inner, steps=400):
     network = Network(parts.inputs, parts.outputs, 64, 1, activation)
@@ -276,7 +308,9 @@ def trained(activation, psi, optimiser=inner, steps=400):
 
 
 models = {"ReLU": trained(Activation("relu"), {}), "learned": trained(spline, psi)}
-pairs = metrics.sample_paths(parts.train.x, parts.train.labels, generator=torch.Generator().manual_seed(seed), paths=200)
+pairs = metrics.sample_paths(
+    parts.train.x, parts.train.labels, generator=torch.Generator().manual_seed(seed), paths=200
+)
 complexity = {
     name: metrics.total_variation(f, parts.train.x, None, generator=torch.Generator().manual_seed(seed), paths=pairs)
     for name, f in models.items()
@@ -285,7 +319,9 @@ complexity = {
 typical = sum((c.per_path / c.mean - 1).abs() for c in complexity.values()).argmin()
 ends = parts.train.x[pairs[typical]]
 walk = torch.lerp(ends[:1], ends[1:], torch.linspace(0, 1, 100)[:, None])
-panels = [(name, f(walk)[:, 0].detach().numpy(), float(complexity[name].per_path[typical])) for name, f in models.items()]
+panels = [
+    (name, f(walk)[:, 0].detach().numpy(), float(complexity[name].per_path[typical])) for name, f in models.items()
+]
 from_class, to_class = parts.train.labels[pairs[typical]].tolist()
 words = ", ".join(f"{name} {c.mean:.2f} ± {c.standard_error:.2f}" for name, c in complexity.items())
 show(
@@ -337,9 +373,14 @@ table(
 
 # %% tags=["hide-input"]
 alphas = 2.0 ** np.arange(-3, 3.5, 0.5)
-tanh_models = [trained(Activation("tanh", alpha=float(a)), {}, Optimiser("sgd", 0.1 / float(a)), steps=200) for a in alphas]
+tanh_models = [
+    trained(Activation("tanh", alpha=float(a)), {}, Optimiser("sgd", 0.1 / float(a)), steps=200) for a in alphas
+]
 values = [
-    [measure(f, parts.train.x, None, generator=torch.Generator().manual_seed(seed), paths=pairs).mean for f in tanh_models]
+    [
+        measure(f, parts.train.x, None, generator=torch.Generator().manual_seed(seed), paths=pairs).mean
+        for f in tanh_models
+    ]
     for measure in (metrics.total_variation, metrics.fourier_complexity)
 ]
 agreement = spearman(*values)

@@ -96,6 +96,7 @@ parts = split(x, y)
 # step at which the number named by `best` is highest: so that must be a score of which **more is better**, such as $R^2$, an accuracy, or minus a loss. Let `evaluate_at` begin with step 0: then there is a score even if training diverges early.
 # All randomness comes from a `torch.Generator`.
 
+
 # %%
 def r2(outputs, y):
     error = (outputs - y).square().mean()
@@ -145,9 +146,7 @@ def tune(network, rates=(0.003, 0.01, 0.03), **asked):
 
 
 def wide(activation):
-    return Network(
-        inputs=3, outputs=1, width=128, depth=1, activation=activation
-    )
+    return Network(inputs=3, outputs=1, width=128, depth=1, activation=activation)
 
 
 relu = wide(Activation("relu"))
@@ -183,9 +182,7 @@ restarts, reports = {}, {}  # reports: what each run said
 for init in ("zeros", "relu"):
     for s in (seed, seed + 1):
         said = reports[init, s] = []
-        restarts[init, s] = learn(
-            [task], settings(init), seed=s, report=said.append
-        )
+        restarts[init, s] = learn([task], settings(init), seed=s, report=said.append)
 print(*said[::10], sep="\n")  # with report=print, you see it live
 
 # %% [markdown]
@@ -235,7 +232,13 @@ words = ", ".join(f"{arm} {m.mean:.2f} ± {m.half_width:.2f}" for arm, m in mean
 def verdict(arm):
     """How the learned function compares, paired by seed."""
     gain = paired_interval(scores["learned"], scores[arm])
-    side = "above" if gain.mean > gain.half_width else "below" if gain.mean < -gain.half_width else "not clearly different from"
+    side = (
+        "above"
+        if gain.mean > gain.half_width
+        else "below"
+        if gain.mean < -gain.half_width
+        else "not clearly different from"
+    )
     return f"{side} {arm} ({gain.mean:+.2f} ± {gain.half_width:.2f} per seed)".replace("-", "−")
 
 
@@ -266,9 +269,7 @@ say(
 
 # %%
 g = best.module()
-model = torch.nn.Sequential(
-    torch.nn.Linear(3, 256), g, torch.nn.Linear(256, 1)
-)
+model = torch.nn.Sequential(torch.nn.Linear(3, 256), g, torch.nn.Linear(256, 1))
 splines.save(
     "mine.safetensors",
     best.psi,
@@ -317,9 +318,7 @@ asked = {
 
 
 def classifier(width, activation):
-    return Network(
-        inputs=3, outputs=2, width=width, depth=1, activation=activation
-    )
+    return Network(inputs=3, outputs=2, width=width, depth=1, activation=activation)
 
 
 relu = classifier(128, Activation("relu"))
@@ -351,9 +350,7 @@ columns = Activation("spline", points=40, low=-1, high=1)  # the inputs' range
 
 
 def with_inputs(width, h):
-    return Network(
-        inputs=3, outputs=1, width=width, depth=1, input_activation=h
-    )
+    return Network(inputs=3, outputs=1, width=width, depth=1, input_activation=h)
 
 
 relu = with_inputs(128, None)

@@ -62,7 +62,9 @@ else:
         "One turn times every row of a table once, one after the other; ratios are taken within a turn, and their median and quartiles over the turns."
     )
     if record["activation"]["repeats"] < 10:
-        say("This is a **preliminary** measurement: few turns, and other work on the machine at the same time. The quartiles show how far it can be off.")
+        say(
+            "This is a **preliminary** measurement: few turns, and other work on the machine at the same time. The quartiles show how far it can be off."
+        )
 
 # %% [markdown]
 # ## The activation
@@ -98,13 +100,20 @@ if record:
         [[label(name), *(ratio(t["rows"][name]) if name in t["rows"] else "—" for t in first)] for name in names],
         columns=["multiple of nn.GELU", *(t["work"] for t in first)],
     )
-    table(frame, caption="Cost at 4,096 × 256 values, 50 control points, as a multiple of nn.GELU doing the same work: median, and quartiles over the turns.")
+    table(
+        frame,
+        caption="Cost at 4,096 × 256 values, 50 control points, as a multiple of nn.GELU doing the same work: median, and quartiles over the turns.",
+    )
     both = [t for t in tables if t["work"] == "forward + backward"]
     frame = pd.DataFrame(
         [[label(name), *(f"{t['rows'][name]['ratio']:.2f}" for t in both)] for name in names],
         columns=["forward + backward", *(f"{t['batch']:,} × {t['width']}, n_c = {t['points']}" for t in both)],
     )
-    table(frame, caption="Forward and backward with both gradients, by size. Above 128 control points the table no longer fits the registers.")
+    table(
+        frame,
+        caption="Forward and backward with both gradients, by size. Above 128 control points the table no longer fits the registers.",
+    )
+
 
 # %% tags=["remove-input"]
 def activation_bars():
@@ -141,7 +150,14 @@ if record:
 # $t$ steps, are the second-order term. What is left are the matrix products, which no implementation avoids.
 
 # %% tags=["remove-input"]
-EPISODE = {"products": "matrix products alone", "ours": "this library", "ours, torch": "this library, no compiler", "plain": "autograd for every step", "higher": "higher", "torchopt": "torchopt"}
+EPISODE = {
+    "products": "matrix products alone",
+    "ours": "this library",
+    "ours, torch": "this library, no compiler",
+    "plain": "autograd for every step",
+    "higher": "higher",
+    "torchopt": "torchopt",
+}
 if record:
     say(
         "[higher](https://github.com/facebookresearch/higher) and [torchopt](https://github.com/metaopt/torchopt) are libraries that differentiate through the steps of an optimiser in PyTorch."
@@ -184,7 +200,12 @@ if record:
 # each path go through the first layer; its outputs are interpolated.
 
 # %% tags=["remove-input"]
-VERSIONS = {"plain": "one forward over all points, spline by indexing", "kernels": "the same with the kernels", "chunks": "in chunks that fit the cache", "short cut": "ends of the paths through the first layer, the rest in one kernel"}
+VERSIONS = {
+    "plain": "one forward over all points, spline by indexing",
+    "kernels": "the same with the kernels",
+    "chunks": "in chunks that fit the cache",
+    "short cut": "ends of the paths through the first layer, the rest in one kernel",
+}
 if record:
     table(
         pd.DataFrame([[VERSIONS.get(name, name), f"{row['ms']:.1f}", f"{row['ratio']:.1f}"] for name, row in record["complexity"].items()],
@@ -208,7 +229,9 @@ if record and "landscape" in record:
     )  # fmt: skip
     best = max(row[name]["ratio"] for row in record["landscape"] for name in batches)
     worst = min(row[name]["ratio"] for row in record["landscape"] for name in batches)
-    say(f"On one core a batch is between {worst:.2f} and {best:.2f} times as fast as its networks one by one. The landscapes of this book go network by network.")
+    say(
+        f"On one core a batch is between {worst:.2f} and {best:.2f} times as fast as its networks one by one. The landscapes of this book go network by network."
+    )
 
 # %% [markdown]
 # ## Replicas as one batch
@@ -225,12 +248,21 @@ gpu = json.loads(path.read_text()) if path.exists() else None
 def batches_of(measured, cell):
     """The table of one device."""
     head = ["an episode of 20 steps", "alone (ms)", *(f"batch of {n}" for n in measured["counts"])]
-    return pd.DataFrame([[name, f"{row['ms']:.0f}", *(cell(row[str(n)]) for n in measured["counts"])] for name, row in measured["tasks"].items()], columns=head)
+    return pd.DataFrame(
+        [
+            [name, f"{row['ms']:.0f}", *(cell(row[str(n)]) for n in measured["counts"])]
+            for name, row in measured["tasks"].items()
+        ],
+        columns=head,
+    )
 
 
 if record:
     batch = record["replicas"]
-    table(batches_of(batch, ratio), caption="Replicas of Algorithm 1 as one batch, on a CPU, one thread: how many times faster than alone a replica is. Below 1, the batch is slower.")
+    table(
+        batches_of(batch, ratio),
+        caption="Replicas of Algorithm 1 as one batch, on a CPU, one thread: how many times faster than alone a replica is. Below 1, the batch is slower.",
+    )
     largest = str(max(batch["counts"]))
     worst, best = (f(row[largest]["ratio"] for row in batch["tasks"].values()) for f in (min, max))
     say(f"On a CPU a batch of {largest} is {worst:.2f} to {best:.2f} times as fast as its replicas one by one.")
@@ -246,7 +278,11 @@ if gpu:
     cores = [f"{on_cpu[name]['ms'] / ms:.0f} ({name})" for name, ms in per_replica.items() if name in on_cpu]
     say(
         f"On the GPU a replica in a batch of {largest} takes {min(per_replica.values()):.1f} to {max(per_replica.values()):.1f} ms. "
-        + (f"Against the time per replica on the core above (another run, with another version of PyTorch) that is the work of so many cores: {'; '.join(cores)}." if cores else "")
+        + (
+            f"Against the time per replica on the core above (another run, with another version of PyTorch) that is the work of so many cores: {'; '.join(cores)}."
+            if cores
+            else ""
+        )
     )
 else:
     say("**Not measured on a GPU**: `make bench` measures it where there is one.")

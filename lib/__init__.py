@@ -1,5 +1,1 @@
 """The method: splines, networks, Algorithm 1 (metalearning), learned activations, measures, datasets, kernels."""
-
-
-
-

@@ -29,9 +29,7 @@ def watch_split(n: int, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
     return order[count:], order[:count]
 
 
-def draw_episode(
-    task: Task, settings: Settings, pool: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def draw_episode(task: Task, settings: Settings, pool: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """The episode's training rows T', and the rows of outer_source that the outer loss is on (at most a batch)."""
     order = pool[torch.randperm(len(pool), generator=generator)]
     count = min(max(1, round(settings.validation * len(order))), len(order) - 1)

@@ -21,9 +21,7 @@ from .files import write_atomically
 METHODS = ("linear", "nearest", "cubic")
 
 
-def interpolate(
-    x: Tensor, values: Tensor, low: float, high: float, method: str = "linear", dim: int = -1
-) -> Tensor:
+def interpolate(x: Tensor, values: Tensor, low: float, high: float, method: str = "linear", dim: int = -1) -> Tensor:
     """Value of the spline at x, twice differentiable (almost everywhere) in x and in the control values.
 
     Args:
@@ -72,9 +70,7 @@ def slope_product(
     return kernels.slope_product(x, values, grad, low, high, reuse)  # "nearest" uses the slopes of the linear spline
 
 
-def check(
-    x: Tensor, values: Tensor, low: float, high: float, method: str, dim: int = -1, columns: bool = True
-) -> None:
+def check(x: Tensor, values: Tensor, low: float, high: float, method: str, dim: int = -1, columns: bool = True) -> None:
     """Raise a ValueError that names the broken rule; see :func:`interpolate`. Without ``columns``, x is not read."""
     if not isinstance(values, Tensor):
         raise ValueError(f"values must be a torch.Tensor, got {type(values).__name__}: convert with torch.as_tensor")

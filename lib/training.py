@@ -53,9 +53,7 @@ class Optimiser:
             return new, {"steps": steps, "square": square}
         mean = [torch.lerp(m, g, 0.1) for m, g in zip(state["mean"], grads, strict=True)]
         rate, correction = self.lr / (1 - 0.9**steps), (1 - 0.999**steps) ** 0.5
-        new = [
-            p - rate * m / (_root(v) / correction + 1e-8) for p, m, v in zip(params, mean, square, strict=True)
-        ]
+        new = [p - rate * m / (_root(v) / correction + 1e-8) for p, m, v in zip(params, mean, square, strict=True)]
         return new, {"steps": steps, "mean": mean, "square": square}
 
 

@@ -103,9 +103,11 @@ losses = {method: run.history["outer"][-1] for method, run in learned.items()}
 show(
     lambda: interpolations({method: run.psi["hidden"] for method, run in learned.items()}, 3),
     alt="Three panels with the activation learned with linear, nearest-neighbour and cubic interpolation, control points as dots. "
-    + ", ".join(f"{method}: held-out loss {loss:.3f}" for method, loss in losses.items()) + ".",
+    + ", ".join(f"{method}: held-out loss {loss:.3f}" for method, loss in losses.items())
+    + ".",
     caption="Learned on this page from zeros (small, live), dots are control points. Held-out loss of the last episode: "
-    + ", ".join(f"{method} {loss:.3f}" for method, loss in losses.items()) + ".",
+    + ", ".join(f"{method} {loss:.3f}" for method, loss in losses.items())
+    + ".",
     name="fig-live-ablations",
 )
 
@@ -120,7 +122,9 @@ if profile == "paper" and results.missing:
     state = f"{len(done)} of {len(ARMS) + 1} arms are done" if done else "**not yet run**"
     say(f"The full-scale results of this section: {state}.")
 if done:
-    where = "Full scale, from the committed records" if profile == "paper" else "**Small, computed live** (profile smoke)"
+    where = (
+        "Full scale, from the committed records" if profile == "paper" else "**Small, computed live** (profile smoke)"
+    )
     say(
         f"{where}: {looks.name_of(finals.data.iloc[0])} regression, one hidden layer of {finals['network.width'].iloc[0]} units, "
         f"{finals.steps.iloc[0]:,} steps of {finals['optimiser.name'].iloc[0]} (learning rate {finals['optimiser.lr'].iloc[0]:g}) on batches of {finals.batch.iloc[0]:,}, {finals.seed.nunique()} seeds."
@@ -151,13 +155,19 @@ if done:
         rows.insert(1, ("average over restarts", all_restarts.groupby("seed", as_index=False).test_accuracy.mean()))
     # The other arms are the best of fewer restarts; so is the default that they are compared with.
     restarts = learning[learning.arm == DEFAULT].set_index("key").seed
-    merit = everything[(everything.role == "selection") & everything.learned.isin(restarts.index)].set_index("learned").validation_accuracy
+    merit = (
+        everything[(everything.role == "selection") & everything.learned.isin(restarts.index)]
+        .set_index("learned")
+        .validation_accuracy
+    )
     few = set(restarts[restarts < FEWER].index)
     of_few = merit[merit.index.isin(few)]
     EQUAL = f"default, best of {len(few)} restarts"
     if DEFAULT in done and len(of_few):
         rows.insert(2, (EQUAL, all_restarts[all_restarts.learned == of_few.idxmax()]))
-    summary = pd.DataFrame([(arm, *interval(part.test_accuracy)) for arm, part in rows], columns=["arm", "mean", "half_width"])
+    summary = pd.DataFrame(
+        [(arm, *interval(part.test_accuracy)) for arm, part in rows], columns=["arm", "mean", "half_width"]
+    )
     reference = summary.set_index("arm")["mean"]
     words = "; ".join(f"{r.arm} {looks.plus_minus(r.mean, r.half_width)}" for r in summary.itertuples())
     show(
@@ -165,16 +175,34 @@ if done:
         alt=f"Test accuracy in percent per arm of the ablation, with 95 % intervals over seeds: {words}.",
         caption=f"Test accuracy of each variant; bars are 95 % intervals over {finals.seed.nunique()} seeds. "
         f"ReLU reaches {100 * reference['ReLU']:.1f} %"
-        + (f", the default method, with the best of {all_restarts.learned.nunique()} restarts, {100 * reference[DEFAULT]:.1f} %" if DEFAULT in reference else "")
-        + (f", with the best of {len(few)}, which the other variants have, {100 * reference[EQUAL]:.1f} %; {int((reference > reference[EQUAL]).sum())} rows are above that." if EQUAL in reference else "."),
+        + (
+            f", the default method, with the best of {all_restarts.learned.nunique()} restarts, {100 * reference[DEFAULT]:.1f} %"
+            if DEFAULT in reference
+            else ""
+        )
+        + (
+            f", with the best of {len(few)}, which the other variants have, {100 * reference[EQUAL]:.1f} %; {int((reference > reference[EQUAL]).sum())} rows are above that."
+            if EQUAL in reference
+            else "."
+        ),
         name="fig-ablations",
         data=summary,
     )
     by_seed = {arm: part.set_index("seed").test_accuracy.sort_index() for arm, part in rows}
-    to_default = {arm: paired_interval(own, by_seed[EQUAL]) for arm, own in by_seed.items() if EQUAL in by_seed and arm != EQUAL}
+    to_default = {
+        arm: paired_interval(own, by_seed[EQUAL]) for arm, own in by_seed.items() if EQUAL in by_seed and arm != EQUAL
+    }
     table(
         pd.DataFrame(
-            [(r.arm, PAPER.get(r.arm, "—"), looks.plus_minus(r.mean, r.half_width), looks.plus_minus(*to_default[r.arm]) if r.arm in to_default else "") for r in summary.itertuples()],
+            [
+                (
+                    r.arm,
+                    PAPER.get(r.arm, "—"),
+                    looks.plus_minus(r.mean, r.half_width),
+                    looks.plus_minus(*to_default[r.arm]) if r.arm in to_default else "",
+                )
+                for r in summary.itertuples()
+            ],
             columns=["arm", "paper (%)", "ours (%)", f"difference to the {EQUAL} (points)"],
         ),
         caption="The paper's Tables 1 to 3 beside ours. Its ± is a standard deviation over 10 seeds, ours a 95 % interval; differences are paired by seed. "
@@ -188,7 +216,11 @@ if done:
             f"In test accuracy the best of {len(of_restart)} restarts is {'**below**' if lower else 'above'} the best of {len(few)}. "
             f"Restarts are chosen by the validation accuracy of one training: restart {restarts[best] + 1} has {100 * merit[best]:.1f} % there and {of_restart[best]:.1f} % in test over all seeds, "
             f"restart {restarts[smaller] + 1}, the best of the first {len(few)}, {100 * merit[smaller]:.1f} and {of_restart[smaller]:.1f} %. "
-            + ("So more restarts do not always help: which of two similar ones is chosen is partly chance." if lower else "")
+            + (
+                "So more restarts do not always help: which of two similar ones is chosen is partly chance."
+                if lower
+                else ""
+            )
         )
     if len(of_restart) > 1:
         say(
@@ -199,14 +231,24 @@ if done:
     for arm, (mean, half) in to_default.items():
         if arm in ("ReLU", DEFAULT, "average over restarts"):
             continue
-        groups["worse than the default" if mean + half < 0 else "better" if mean - half > 0 else "not told apart from it"].append(arm)
-    say("With these learned functions (the intervals are over seeds only): " + "; ".join(f"{title}: {', '.join(arms)}" for title, arms in groups.items() if arms) + ".")
+        groups[
+            "worse than the default" if mean + half < 0 else "better" if mean - half > 0 else "not told apart from it"
+        ].append(arm)
+    say(
+        "With these learned functions (the intervals are over seeds only): "
+        + "; ".join(f"{title}: {', '.join(arms)}" for title, arms in groups.items() if arms)
+        + "."
+    )
     if "first order (t = 0)" in to_default:
         mean, half = to_default["first order (t = 0)"]
         say(
             "The paper's text has first order alone worse than unrolling a few steps. Here the difference of first order to $t = 5$ is "
             f"{looks.plus_minus(mean, half)} points, so it is **{'seen' if mean + half < 0 else 'not seen'}** on this task"
-            + (f", but restarts differ by up to {of_restart.max() - of_restart.min():.1f}" if 100 * abs(mean) < of_restart.max() - of_restart.min() else "")
+            + (
+                f", but restarts differ by up to {of_restart.max() - of_restart.min():.1f}"
+                if 100 * abs(mean) < of_restart.max() - of_restart.min()
+                else ""
+            )
             + ". A possible reason: Adam on $\\psi$ takes steps of the same "
             "size whatever the length of the gradient. It was not tested."
         )
@@ -222,7 +264,9 @@ if shown:
     first = next(iter(of_method.values()))
     linear = of_method.get("linear", first).numpy()
     alike = "; ".join(
-        f"{method} {max(abs(np.corrcoef(linear, turned)[0, 1]) for turned in (psi.numpy(), psi.numpy()[::-1])):.2f}" for method, psi in of_method.items() if method != "linear"
+        f"{method} {max(abs(np.corrcoef(linear, turned)[0, 1]) for turned in (psi.numpy(), psi.numpy()[::-1])):.2f}"
+        for method, psi in of_method.items()
+        if method != "linear"
     )
     show(
         lambda: interpolations(of_method, 5),

@@ -102,6 +102,7 @@ learned = metalearning.learn(
 # %% [markdown]
 # The learned function is now fixed, and used in a fresh, wider network; a ReLU network with the same initial weights is trained in the same way.
 
+
 # %%
 def curves(activation, psi, steps=1500):
     """Train a fresh network; the history of its training and test accuracy."""
@@ -155,6 +156,7 @@ if results.missing:
 
 # %% [markdown]
 # ### Training curves
+
 
 # %% tags=["hide-input"]
 def median_words(steps, last):
@@ -230,7 +232,11 @@ if complete:
         chosen = set(finals[(finals.data == name) & (finals.learned != "")].learned)
         panels, rows = [], []
         for run in learning[learning.data.map(lambda data, name=name: list(data) == [name])].itertuples():
-            psi, settings, spline_of = run.record.arrays["psi_hidden"], run.record.config["settings"], run.record.config["network"]["activation"]
+            psi, settings, spline_of = (
+                run.record.arrays["psi_hidden"],
+                run.record.config["settings"],
+                run.record.config["network"]["activation"],
+            )
             low, high, points = spline_of["low"], spline_of["high"], spline_of["points"]
             try:
                 found = grokking_tables.frequency_of(psi, low, high)
@@ -238,10 +244,25 @@ if complete:
             except ValueError:  # a line: nothing was learned
                 words = "no oscillation"
             trained = selection[(selection.data == name) & (selection.learned == run.key)]
-            merit = f"{100 * trained.record.iloc[0].arrays['validation_accuracy'].mean():.1f}" if len(trained) else "diverged"
+            merit = (
+                f"{100 * trained.record.iloc[0].arrays['validation_accuracy'].mean():.1f}"
+                if len(trained)
+                else "diverged"
+            )
             title = f"restart {run.seed}" + (", selected" if run.key in chosen else "")
             panels.append((f"{title}: {words}", psi, run.key in chosen))
-            rows.append([title, points, settings["unroll"], settings["outer"]["lr"], run.episodes, run.best_episode, words, merit])
+            rows.append(
+                [
+                    title,
+                    points,
+                    settings["unroll"],
+                    settings["outer"]["lr"],
+                    run.episodes,
+                    run.best_episode,
+                    words,
+                    merit,
+                ]
+            )
         show(
             lambda panels=panels, low=low, high=high: grokking_figures.functions(panels, low, high),
             alt=f"Functions learned from zeros on {name}, one row per restart, the whole range at the left and the middle enlarged at the right. "
@@ -250,8 +271,20 @@ if complete:
             caption=f"Functions learned from zeros on {name}, with their dominant frequency and the part of their power in that spectral peak. Dots: control points.",
             name="fig-functions-" + name.replace(" ", "-").replace("+", "-plus-"),
         )
-        columns = ["restart", "$n_c$", "$t$", r"$\eta$", "episodes", "kept at", "dominant frequency", "mean validation accuracy (%)"]
-        table(pd.DataFrame(rows, columns=columns), caption=f"The restarts on {name}: settings, episodes, the one whose function was kept, its frequency, and the number that selects.")
+        columns = [
+            "restart",
+            "$n_c$",
+            "$t$",
+            r"$\eta$",
+            "episodes",
+            "kept at",
+            "dominant frequency",
+            "mean validation accuracy (%)",
+        ]
+        table(
+            pd.DataFrame(rows, columns=columns),
+            caption=f"The restarts on {name}: settings, episodes, the one whose function was kept, its frequency, and the number that selects.",
+        )
 
 # %% [markdown]
 # ### Other widths, less training data
@@ -268,7 +301,10 @@ if len(setting) and "sweep" not in results.lacking:
     neither = (setting["learned from zeros"] == setting["ReLU"]).sum()  # both infinite
     words = "; ".join(
         f"width {row.width:.0f}, {100 * row.pairs:.0f} % of the pairs: "
-        + ", ".join(f"{arm} {median:,.0f}" if isfinite(median) else f"{arm} not" for arm, median in (("ReLU", row.ReLU), ("learned", row._4)))
+        + ", ".join(
+            f"{arm} {median:,.0f}" if isfinite(median) else f"{arm} not"
+            for arm, median in (("ReLU", row.ReLU), ("learned", row._4))
+        )
         for row in setting[["width", "pairs", "ReLU", "learned from zeros"]].itertuples()
     )
     show(
@@ -299,8 +335,20 @@ if len(others) and "modulus" not in results.lacking:
     for name in sorted(used.data.unique(), key=lambda name: int(name.split()[-1])):
         runs = used[used.data == name]
         steps = {arm: median_words(part.test_steps_to_95, int(part.steps.max())) for arm, part in runs.groupby("arm")}
-        ends = {arm: f"{100 * part.test_accuracy_last.min():.0f} to {100 * part.test_accuracy_last.max():.0f}" for arm, part in runs.groupby("arm")}
-        row = [name, steps.get("ReLU"), steps.get("learned from zeros", "diverged"), ends.get("ReLU"), ends.get("learned from zeros", "—"), "—", "—", "—"]
+        ends = {
+            arm: f"{100 * part.test_accuracy_last.min():.0f} to {100 * part.test_accuracy_last.max():.0f}"
+            for arm, part in runs.groupby("arm")
+        }
+        row = [
+            name,
+            steps.get("ReLU"),
+            steps.get("learned from zeros", "diverged"),
+            ends.get("ReLU"),
+            ends.get("learned from zeros", "—"),
+            "—",
+            "—",
+            "—",
+        ]
         if name in learned_by:
             record = by_key[learned_by[name]].record
             spline_of = record.config["network"]["activation"]
@@ -314,12 +362,15 @@ if len(others) and "modulus" not in results.lacking:
                 frequency, power = "no oscillation", "—"
             row[6:] = [frequency + limit, power]
             row[5] = f"{record.numbers['best_episode']} of {record.numbers['episodes']}"
-            panels.append((f"{name}: {frequency} cycles per unit{limit}{grokking_tables.hardly_learned(record)}", psi, True))
+            panels.append(
+                (f"{name}: {frequency} cycles per unit{limit}{grokking_tables.hardly_learned(record)}", psi, True)
+            )
         rows.append(row)
     show(
         lambda: grokking_figures.functions(panels, low, high),
         alt="Learned functions for addition with several moduli, one row each, the whole range at the left and the middle enlarged at the right. "
-        + "; ".join(title for title, _, _ in panels) + ".",
+        + "; ".join(title for title, _, _ in panels)
+        + ".",
         caption="Functions learned from zeros for addition with several moduli, the selected restart of each (the paper's Figure 12). Dots: control points; “limit”: the highest frequency that they can show. "
         "Restarts on one modulus can differ by more than moduli do: see C15 below.",
         name="fig-moduli",
@@ -357,7 +408,9 @@ say(claims.section("grokking", sections.reader(profile, data_dir, grokking=resul
 # %% tags=["remove-input"]
 if results.records:
     hours = sum(record.provenance["duration_s"] for record in results.records) / 3600
-    say(f"`make results SECTION=grokking` computes what is missing. The {len(results.records)} records behind this page took {hours:.2f} core-hours.")
+    say(
+        f"`make results SECTION=grokking` computes what is missing. The {len(results.records)} records behind this page took {hours:.2f} core-hours."
+    )
 
 # %% tags=["remove-input"]
 provenance(profile, records=results.records)

@@ -82,6 +82,7 @@ learned = {
     for init in ("relu", "zeros")
 }
 
+
 # %% tags=["hide-input"]
 def live_figure():
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8))
@@ -133,7 +134,10 @@ for arm, (activation, psi) in arms.items():
                  evaluate_at=range(0, 301, 20), monitor=monitor, generator=torch.Generator().manual_seed(seed))  # fmt: skip
     at = done.history["step"].index(done.best_step)
     rows.append((arm, f"{100 * done.history['test_accuracy'][at]:.1f}", done.best_step))
-table(pd.DataFrame(rows, columns=["activation", "test accuracy (%)", "best step"]), caption="The live run: one seed, digits, 64 hidden units. It shows the mechanism, not the claim.")
+table(
+    pd.DataFrame(rows, columns=["activation", "test accuracy (%)", "best step"]),
+    caption="The live run: one seed, digits, 64 hidden units. It shows the mechanism, not the claim.",
+)
 
 # %% [markdown]
 # ## Results
@@ -215,7 +219,10 @@ if profile == "paper":
     if len(relu) and (zeros.role == "other restart").any():
         reference = relu.set_index("seed").test_accuracy.sort_index()
         best = zeros[zeros.role == "final"].set_index("seed").test_accuracy.sort_index()
-        gains = [paired_interval(own[reference.index], reference) for own in (best, zeros.groupby("seed").test_accuracy.mean())]
+        gains = [
+            paired_interval(own[reference.index], reference)
+            for own in (best, zeros.groupby("seed").test_accuracy.mean())
+        ]
         restarts = zeros.groupby("learned").test_accuracy.mean()
         apart, gap = restarts.max() - restarts.min(), gains[0].mean
         say(

@@ -106,6 +106,7 @@ show(
 # %% [markdown]
 # Each activation is then fixed, and a fresh network is trained on the ambiguous collages:
 
+
 # %%
 def follow(activation, psi):
     """Accuracy on both tiles during training."""
@@ -139,11 +140,19 @@ def live_figure():
         right.plot(x[-1], y[-1], marker, color=colour, markersize=7, fillstyle="none", markeredgewidth=2)
     left.set(xlabel="pre-activation $z$", ylabel="$g(z)$", title="activation")
     right.axhline(10, color="gray", linestyle=":", linewidth=1, label="chance")
-    right.set(xlabel="accuracy on clean digits (%)", ylabel="accuracy on noisy digits (%)", title="training", ylim=(0, 35))
+    right.set(
+        xlabel="accuracy on clean digits (%)", ylabel="accuracy on noisy digits (%)", title="training", ylim=(0, 35)
+    )
     for ax in (left, right):
         ax.grid()
     handles = [ax.get_legend_handles_labels() for ax in (left, right)]
-    figure.legend(sum((h[0] for h in handles), []), sum((h[1] for h in handles), []), loc="outside lower center", ncols=4, fontsize=9)
+    figure.legend(
+        sum((h[0] for h in handles), []),
+        sum((h[1] for h in handles), []),
+        loc="outside lower center",
+        ncols=4,
+        fontsize=9,
+    )
     return figure
 
 
@@ -171,11 +180,17 @@ final, upper = shortcuts_tables.runs(results, "final"), shortcuts_tables.runs(re
 learning = results.frame("learn_collage")
 complete = bool(not results.missing and len(final))
 pairs = list(dict.fromkeys(final.pair)) if complete else []
-where = "from the committed records, scaled down as follows" if profile == "paper" else "**small, computed live** (profile smoke)"
+where = (
+    "from the committed records, scaled down as follows"
+    if profile == "paper"
+    else "**small, computed live** (profile smoke)"
+)
 if complete:
     wording = ", ".join(" above ".join(shortcuts_tables.names(pair).values()) for pair in pairs)
     rows = "grey tiles of half the resolution" if final.half.all() else "tiles at their full resolution"
-    lengths = ", ".join(f"{n:,} steps {shortcuts_tables.normalisation(s)}" for s, n in final.groupby("spectral").steps.first().items())
+    lengths = ", ".join(
+        f"{n:,} steps {shortcuts_tables.normalisation(s)}" for s, n in final.groupby("spectral").steps.first().items()
+    )
     say(
         f"These results are {where}: {wording} ({rows}); one hidden layer of {final['network.width'].iloc[0]} units, SGD with "
         f"learning rate {final['optimiser.lr'].iloc[0]:g} and batch {final.batch.iloc[0]:,}, {lengths}; {final.seed.nunique()} seeds, each "
@@ -188,6 +203,7 @@ else:
 # ### Training in the plane of the two accuracies (Figures 9, 25 and 26)
 #
 # Each path starts near chance on both tiles. A path that goes right learns the first tile, one that goes up the second.
+
 
 # %% tags=["hide-input"]
 def words(pair, number, arms):
@@ -214,7 +230,10 @@ for pair in pairs:
         f"step the accuracy on {tile['second']} is, in %: {ends}.",
         name=f"fig-trajectories-{pair[1].replace('_', '-')}",
         data=pd.concat(
-            pd.DataFrame({"arm": r.arm, "spectral": r.spectral, "seed": r.seed} | {k: r.record.arrays[k] for k in ("step", "test_first", "test_second")})
+            pd.DataFrame(
+                {"arm": r.arm, "spectral": r.spectral, "seed": r.seed}
+                | {k: r.record.arrays[k] for k in ("step", "test_first", "test_second")}
+            )
             for r in final[final.pair == pair].itertuples()
         ),
     )
@@ -258,7 +277,12 @@ if complete:
         if (part.arm == arm).any()
     }
     rows = [
-        [" / ".join(shortcuts_tables.names(pair).values()), shortcuts_tables.normalisation(spectral), shortcuts_tables.arm_name(arm, pair), looks.plus_minus(*gain)]
+        [
+            " / ".join(shortcuts_tables.names(pair).values()),
+            shortcuts_tables.normalisation(spectral),
+            shortcuts_tables.arm_name(arm, pair),
+            looks.plus_minus(*gain),
+        ]
         for (pair, spectral, _, arm), gain in gains.items()
     ]
     table(
@@ -280,7 +304,9 @@ if complete:
                 for tile, arm in LEARNED.items():
                     other = next(name for name in LEARNED.values() if name != arm)
                     if {arm, other} <= set(part.arm):
-                        over = shortcuts_tables.gain(part, arm, f"by_{tile}_{tile}" if when == "by" else f"last_{tile}", other)
+                        over = shortcuts_tables.gain(
+                            part, arm, f"by_{tile}_{tile}" if when == "by" else f"last_{tile}", other
+                        )
                         sides.append((when, np.sign(over.mean) * (abs(over.mean) > over.half_width)))
         count = {(when, side): sides.count((when, side)) for when in ("by", "last") for side in (1, -1)}
         n = len(sides) // 2
@@ -294,7 +320,9 @@ if complete:
         + "; ".join(
             f"{' / '.join(shortcuts_tables.names(r.pair).values())} {shortcuts_tables.normalisation(r.spectral)}, {shortcuts_tables.arm_name(r.arm, r.pair)}: {name}"
             + (f" (slope {alpha:g})" if name == "sine" else "")
-            for r, name, alpha in zip(hand.itertuples(), hand["network.activation.name"], hand["network.activation.alpha"], strict=True)
+            for r, name, alpha in zip(
+                hand.itertuples(), hand["network.activation.name"], hand["network.activation.alpha"], strict=True
+            )
         )
         + "."
     )
@@ -312,10 +340,15 @@ if complete:
         for pair, spectral, arm, key in zip(used.pair, used.spectral, used.arm, used.learned, strict=True)
         if known[key].config["settings"]["init"] == "zeros"
     ]
-    starts = f"They started from it, except from zeros: {', '.join(from_zeros)}" if from_zeros else "They started from it"
+    starts = (
+        f"They started from it, except from zeros: {', '.join(from_zeros)}" if from_zeros else "They started from it"
+    )
     apart = "; ".join(
         f"{' / '.join(shortcuts_tables.names(pair).values())} {shortcuts_tables.normalisation(spectral)}, "
-        + ", ".join(f"{arm} {activation_distance(splines.grid(len(psi), low, high), torch.as_tensor(psi), torch.relu).distance:.2f}" for arm, psi in curves)
+        + ", ".join(
+            f"{arm} {activation_distance(splines.grid(len(psi), low, high), torch.as_tensor(psi), torch.relu).distance:.2f}"
+            for arm, psi in curves
+        )
         for pair, spectral, curves, low, high in panels
     )
     show(

@@ -114,6 +114,7 @@ show(
 # %% [markdown]
 # Now two networks on the same table, one with these input activations and one without, and what they compute over two of the columns.
 
+
 # %%
 def fit(network, psi):
     """Test accuracy, and the trained network as a function."""
@@ -135,10 +136,13 @@ def along(f, points):
     return np.array([panels.axis_aligned(landscapes.axis_slice(f, *place, points)[1][:, :, 0]) for place in places])
 
 
-fine, coarse = ({arm: along(f, points) for arm, (_, f) in models.items()} for points in (panels.COARSE, panels.COARSE // 2))
+fine, coarse = (
+    {arm: along(f, points) for arm, (_, f) in models.items()} for points in (panels.COARSE, panels.COARSE // 2)
+)
 typical = int(np.argmin(np.abs(fine["ReLU"] - fine["ReLU"].mean())))  # the slice where ReLU's share is about its mean
 point, columns = places[typical]
 slices = {arm: landscapes.axis_slice(f, point, columns)[1][:, :, 0] for arm, (_, f) in models.items()}
+
 
 # %% tags=["hide-input"]
 def draw():
@@ -179,6 +183,7 @@ say(
 # A learned function per column has many free values, and every row is a training row in some episode. So the loss on an episode's own $\mathcal{V}$ can fall
 # while nothing improves on rows that no episode has seen: {term}`meta-overfitting`. That is why stopping goes by watched rows here.
 
+
 # %% tags=["hide-input"]
 def draw():
     figure, axes = plt.subplots(1, 2, figsize=(7, 3), sharex=True)
@@ -193,7 +198,10 @@ def draw():
     return figure
 
 
-ends = {data: (found.history["outer"][-1], found.history["watch"][-1], found.history["watch"][0]) for data, (_, _, found) in live.items()}
+ends = {
+    data: (found.history["outer"][-1], found.history["watch"][-1], found.history["watch"][0])
+    for data, (_, _, found) in live.items()
+}
 show(
     draw,
     alt=f"Loss against episode for two tables. On diabetes the loss on the episode's validation rows ends at {ends['diabetes'][0]:.2f} while the loss on watched rows, "
@@ -215,8 +223,12 @@ if profile == "smoke":
         "works. It is no evidence for or against the paper.\n```"
     )
 elif len(names) < len(wanted):
-    state = "None of the tables is computed yet" if not names else f"{len(names)} of the {len(wanted)} tables are computed"
-    say(f"```{{note}}\n{state}; the others are **not yet run**. `make results SECTION=tabular` computes them, one table after the other.\n```")
+    state = (
+        "None of the tables is computed yet" if not names else f"{len(names)} of the {len(wanted)} tables are computed"
+    )
+    say(
+        f"```{{note}}\n{state}; the others are **not yet run**. `make results SECTION=tabular` computes them, one table after the other.\n```"
+    )
 seeds = int(main[main.arm == "ReLU"].n.min()) if names else 0
 if names:
     runs, learning = results.frame(role="final"), results.frame("learn")
@@ -236,7 +248,9 @@ if names:
     average = tabular_tables.averages(main)
     by_arm = average.set_index("arm")
     best = tabular_tables.best_learned(main)  # by validation rows
-    summary = "; ".join(f"{plots.label(row.arm)} {100 * row.gain:+.1f}" for row in average.itertuples() if row.arm != "ReLU")
+    summary = "; ".join(
+        f"{plots.label(row.arm)} {100 * row.gain:+.1f}" for row in average.itertuples() if row.arm != "ReLU"
+    )
     several = "" if len(names) == 1 else ", with the 95 % interval over datasets"
     show(
         lambda: plots.gains(main, average),
@@ -260,7 +274,11 @@ for data in names:
         losses = f"its restarts ended at a loss of {watched.min():.2f} to {watched.max():.2f} nats on watched rows, and a coin has {np.log(2):.2f}"
         say(
             f"On {data}, {plots.label(row.arm)} is {-100 * row.gain:.1f} points behind ReLU. "
-            + (f"The learning did not get off the ground there: {losses}; early stopping then ends it." if watched.min() > 0.95 * np.log(2) else f"The learning did get somewhere there: {losses}.")
+            + (
+                f"The learning did not get off the ground there: {losses}; early stopping then ends it."
+                if watched.min() > 0.95 * np.log(2)
+                else f"The learning did get somewhere there: {losses}."
+            )
             + f" Without this table the mean would be {100 * rest:+.1f} points."
         )
 
@@ -279,9 +297,16 @@ if names:
     cells = main.assign(
         cell=[looks.plus_minus(r.mean, r.half_width) if r.n > 1 else f"{100 * r.mean:.1f}" for r in main.itertuples()],
     )
-    shown = cells.pivot(index="data", columns="arm", values="cell").reindex(index=names, columns=list(tabular_tables.ORDER)).fillna("diverged")
+    shown = (
+        cells.pivot(index="data", columns="arm", values="cell")
+        .reindex(index=names, columns=list(tabular_tables.ORDER))
+        .fillna("diverged")
+    )
     depths = main.pivot(index="data", columns="arm", values="depth").reindex(names)
-    shown["layers (ReLU / IAFs)"] = [f"{depths['ReLU'][d]:.0f} / {depths[INPUTS][d]:.0f}" if INPUTS in depths and depths[INPUTS][d] > 0 else "" for d in names]
+    shown["layers (ReLU / IAFs)"] = [
+        f"{depths['ReLU'][d]:.0f} / {depths[INPUTS][d]:.0f}" if INPUTS in depths and depths[INPUTS][d] > 0 else ""
+        for d in names
+    ]
     table(
         shown.rename(columns=plots.label).rename_axis("table").reset_index(),
         caption=f"Test accuracy in %, ± half width of the 95 % interval over {seeds} seeds (initial weights and batches; trees: search). Linear and k-NN have no randomness. "
@@ -340,8 +365,14 @@ if len(measured) > 3:
         data=measured.drop(columns="record"),
     )
     slopes = measured[measured.seed == measured.seed.min()].set_index("alpha")
-    three = {alpha: slopes.record[alpha] for alpha in (slopes.index.min(), slopes.index[len(slopes) // 2], slopes.index.max())}
-    words = "; ".join(f"slope {alpha:g}: {', '.join(f'{v:.2f}' for v in record.arrays['variations'])}" for alpha, record in three.items())
+    three = {
+        alpha: slopes.record[alpha]
+        for alpha in (slopes.index.min(), slopes.index[len(slopes) // 2], slopes.index.max())
+    }
+    words = "; ".join(
+        f"slope {alpha:g}: {', '.join(f'{v:.2f}' for v in record.arrays['variations'])}"
+        for alpha, record in three.items()
+    )
     show(
         lambda: plots.example_paths({alpha: record.arrays["outputs"] for alpha, record in three.items()}),
         alt=f"Outputs of three networks along the same four paths between training rows of different classes. Total variation of each path: {words}.",
@@ -355,7 +386,11 @@ else:
 
 # %% tags=["remove-input"]
 focus = [data for data in PLANS[profile].focus if data in names]
-by_width = {data: tabular_tables.by(results, "network.width", data) for data in focus if len(tabular_tables.panels(results, data))}
+by_width = {
+    data: tabular_tables.by(results, "network.width", data)
+    for data in focus
+    if len(tabular_tables.panels(results, data))
+}
 if focus:
     by_depth = {data: tabular_tables.by(results, "network.depth", data) for data in focus}
     fewer = [int(row.depth <= depths["ReLU"][row.data]) for row in main[main.arm == best].itertuples()]
@@ -375,7 +410,10 @@ if focus:
             if len(deepest) else ""
         )  # fmt: skip
         top = averages.loc[averages.groupby("arm", sort=False)["mean"].idxmax()]
-        words = "; ".join(f"{plots.label(row.arm)} {row.depth} ({100 * row.mean:+.1f} ± {100 * row.half_width:.1f})" for row in top.itertuples())
+        words = "; ".join(
+            f"{plots.label(row.arm)} {row.depth} ({100 * row.mean:+.1f} ± {100 * row.half_width:.1f})"
+            for row in top.itertuples()
+        )
         show(
             lambda: plots.average_by_depth(averages),
             alt=f"Difference in test accuracy to ReLU with one hidden layer against the number of hidden layers, mean over {averages.n.max()} tables, a line per arm. Best depth and its difference: {words}.",
@@ -386,7 +424,9 @@ if focus:
         )
 if by_width:
     wide = {data: found.pivot(index="value", columns="arm", values="mean") for data, found in by_width.items()}
-    above = f"Above ReLU with {plots.label(best)}: " + ", ".join(f"{data} at {int((m[best] > m['ReLU']).sum())} of {len(m)} widths" for data, m in wide.items() if best in m)
+    above = f"Above ReLU with {plots.label(best)}: " + ", ".join(
+        f"{data} at {int((m[best] > m['ReLU']).sum())} of {len(m)} widths" for data, m in wide.items() if best in m
+    )
     show(
         lambda: plots.lines(by_width, "width"),
         alt=f"Test accuracy against the width of the network for ReLU and learned activations on {', '.join(by_width)}. {above}.",
@@ -455,10 +495,20 @@ for data, found in pictured.items():
 # %% tags=["remove-input"]
 tried = tabular_tables.variants(results)
 if len(tried):
-    tried = tried.assign(accuracy=[looks.plus_minus(r.mean, r.half_width) for r in tried.itertuples()], validation=[f"{100 * v:.1f}" for v in tried.validation])
+    tried = tried.assign(
+        accuracy=[looks.plus_minus(r.mean, r.half_width) for r in tried.itertuples()],
+        validation=[f"{100 * v:.1f}" for v in tried.validation],
+    )
     top = tried.loc[tried["mean"].idxmax()]
     table(
-        tried[["arm", "n", "validation", "accuracy"]].rename(columns={"arm": "how the activations were learned", "n": "seeds", "validation": "validation (%)", "accuracy": "test (%)"}),
+        tried[["arm", "n", "validation", "accuracy"]].rename(
+            columns={
+                "arm": "how the activations were learned",
+                "n": "seeds",
+                "validation": "validation (%)",
+                "accuracy": "test (%)",
+            }
+        ),
         caption=f"{wanted[0]}: other ways to learn the activations, each one restart, used in a network of {PLANS[profile].middle} hidden layers; mean ± 95 % interval over seeds.",
     )
     trees = main[(main.data == wanted[0]) & (main.arm == tabular_tables.TREES)]["mean"]
@@ -542,7 +592,10 @@ if profile == "paper" and catalogue.MANIFEST.exists():
     notes = pd.read_json(catalogue.MANIFEST, orient="index").note
     rows = [[name, notes[name]] for name in wanted if name in notes.index]
     if rows:
-        table(pd.DataFrame(rows, columns=["table", "rows"]), caption="The copies of the tables that the records were computed from.")
+        table(
+            pd.DataFrame(rows, columns=["table", "rows"]),
+            caption="The copies of the tables that the records were computed from.",
+        )
 
 # %% [markdown]
 # ## Compute it yourself
@@ -550,7 +603,9 @@ if profile == "paper" and catalogue.MANIFEST.exists():
 # %% tags=["remove-input"]
 hours = sum(record.provenance["duration_s"] for record in results.records) / 3600
 if profile == "paper" and results.records:
-    say(f"`make results SECTION=tabular` computes what is missing. The {len(results.records)} records that are here took {hours:.1f} core-hours.")
+    say(
+        f"`make results SECTION=tabular` computes what is missing. The {len(results.records)} records that are here took {hours:.1f} core-hours."
+    )
 else:
     say("`make results SECTION=tabular` computes the full-scale records.")
 

@@ -87,6 +87,7 @@ learned = metalearning.learn(
 # %% [markdown]
 # Now the other task, which the learning never saw:
 
+
 # %%
 def curves(activation, psi, steps=1500):
     """Train a fresh network on the other task; the history of its training and test accuracy."""
@@ -127,7 +128,11 @@ plan = PLANS[profile]
 cells, finals, deep = results.frame(role="matrix"), results.frame(role="final"), results.frame(role="depth")
 matrix_done = len(cells) > 0 and results.lacking <= transfer_verdicts.LATER
 images_done = transfer_tables.table_complete(finals, plan.images)
-where = "from the committed records, scaled down as follows" if profile == "paper" else "**small, computed live** (profile smoke)"
+where = (
+    "from the committed records, scaled down as follows"
+    if profile == "paper"
+    else "**small, computed live** (profile smoke)"
+)
 if results.missing:
     say(f"**Not yet run**: {results.missing} or more records of this section are missing in profile {profile}.")
 
@@ -187,7 +192,9 @@ if matrix_done:
             f"(median of the {len(apart)} tasks on which several learned something), at most {100 * gap.max():.0f} ({most}: {100 * apart['worst'][most]:.0f} and {100 * apart['best'][most]:.0f} %)."
         )
     if len(joint):
-        say(f"Of the restarts for all tasks, the worst has {100 * joint['worst'].iloc[0]:.0f} % and the best {100 * joint['best'].iloc[0]:.0f} % held-out accuracy at the end of these runs, on average over the tasks.")
+        say(
+            f"Of the restarts for all tasks, the worst has {100 * joint['worst'].iloc[0]:.0f} % and the best {100 * joint['best'].iloc[0]:.0f} % held-out accuracy at the end of these runs, on average over the tasks."
+        )
     show(
         lambda: transfer_figures.heat_map(scores),
         alt=f"Heat map of the scores, {n} tasks as rows and {scores.score.shape[1]} activations as columns: those learned on each task, ReLU, and the one learned on all tasks. "
@@ -218,7 +225,11 @@ if matrix_done:
         )
     by_key = {record.key: record for record in results.records}
     specific, functions = scores.specific, dict.fromkeys(scores.score.index)
-    functions |= {row.data: by_key[row.learned].arrays["psi_hidden"] for row in cells.itertuples() if row.arm == learned_on(row.data)}
+    functions |= {
+        row.data: by_key[row.learned].arrays["psi_hidden"]
+        for row in cells.itertuples()
+        if row.arm == learned_on(row.data)
+    }
     others = results.frame(role="own") if "own" not in results.lacking else cells.iloc[:0]
     own = pd.concat([cells[(cells.arm == "ReLU") | (cells.arm == cells.data.map(learned_on))], others])
     gains, seeds = transfer_tables.own_gains(own), own.seed.nunique()
@@ -227,19 +238,30 @@ if matrix_done:
         own_scores = transfer_tables.own_scores(scores)
         sure = gains[gains.gain.abs() > gains.half_width]
         with_own = own[own.data.isin(gains.index)]
-        relu, mine = (100 * part.test_accuracy_last.mean() for part in (with_own[with_own.arm == "ReLU"], with_own[with_own.arm != "ReLU"]))
+        relu, mine = (
+            100 * part.test_accuracy_last.mean()
+            for part in (with_own[with_own.arm == "ReLU"], with_own[with_own.arm != "ReLU"])
+        )
         reached = with_own.groupby(["data", "arm"]).test_accuracy_last.mean().unstack()
         works = reached.drop(columns="ReLU").max(axis=1)[own_scores.index] >= 0.1
         good, bad = own_scores[works], own_scores[~works]
         say(
             f"Used on the task that it was learned on, an activation scores {100 * own_scores.own.mean():.1f} % on average, on the other tasks {100 * own_scores.others.mean():.1f} %."
-            + (f" With {len(good)} of the {len(own_scores)} activations, networks reach 10 % test accuracy on the activation's own task; these score {100 * good.own.mean():.1f} and {100 * good.others.mean():.1f} %." if len(bad) and len(good) else "")
+            + (
+                f" With {len(good)} of the {len(own_scores)} activations, networks reach 10 % test accuracy on the activation's own task; these score {100 * good.own.mean():.1f} and {100 * good.others.mean():.1f} %."
+                if len(bad) and len(good)
+                else ""
+            )
         )
         if own_scores["all"].notna().all() and len(own_scores) > 1:
             ahead = paired_interval(own_scores.own, own_scores["all"])
             say(
                 f"On these tasks the activation for all of them scores {100 * own_scores['all'].mean():.1f} %; the tasks' own are {plus_minus(*ahead)} points from it, paired by task, "
-                + ("so that learning on the very task is not shown to be better." if ahead.mean - ahead.half_width <= 0 else "so that learning on the very task is better.")
+                + (
+                    "so that learning on the very task is not shown to be better."
+                    if ahead.mean - ahead.half_width <= 0
+                    else "so that learning on the very task is better."
+                )
             )
         if len(bad) and len(good):
             say(
@@ -251,16 +273,26 @@ if matrix_done:
             say(
                 f"With its own activation, a task's test accuracy after {own.steps.iloc[0]:,} steps is above ReLU's with 95 % confidence ({seeds} seeds) on {(sure.gain > 0).sum()} of {len(gains)} tasks and below it on "
                 f"{(sure.gain < 0).sum()}; the largest gain is {100 * gains.gain.max():.0f} points ({gains.gain.idxmax()})."
-                + (f" On {low} of the {len(gains)} tasks test accuracy stays below 10 % with both, so that a gain there is of little use." if low else "")
+                + (
+                    f" On {low} of the {len(gains)} tasks test accuracy stays below 10 % with both, so that a gain there is of little use."
+                    if low
+                    else ""
+                )
             )
     figure_count = -(-len(functions) // 12)
     for part in range(figure_count):
-        some = dict(list(functions.items())[part * len(functions) // figure_count : (part + 1) * len(functions) // figure_count])
+        some = dict(
+            list(functions.items())[part * len(functions) // figure_count : (part + 1) * len(functions) // figure_count]
+        )
         turns = [turning_points(torch.from_numpy(psi)) for psi in some.values() if psi is not None]
         show(
             lambda some=some: transfer_figures.own_activations(own, some),
             alt=f"Small panels, one for each of {len(some)} tasks: test and training accuracy over training steps with ReLU and with the activation learned on the task, and below it that function, "
-            + (f"an irregular oscillation that turns {min(turns)} to {max(turns)} times. " if turns else "which is constant. ")
+            + (
+                f"an irregular oscillation that turns {min(turns)} to {max(turns)} times. "
+                if turns
+                else "which is constant. "
+            )
             + f"{means}.",
             caption=f"Each task with ReLU and with its own activation: accuracy over steps on test pairs (thick) and on training pairs (dotted), {f'mean of {seeds} seeds with 95 % bands' if seeds > 1 else 'one seed'}, "
             "and below it the function on $[-1, 1]$ (the paper's Figure 28"
@@ -274,7 +306,12 @@ if matrix_done:
         table(
             pd.DataFrame(
                 [
-                    [name, f"{100 * row.mean:.1f}", row.tasks, "—" if pd.isna(row.ahead) else plus_minus(row.ahead, row.half_width)]
+                    [
+                        name,
+                        f"{100 * row.mean:.1f}",
+                        row.tasks,
+                        "—" if pd.isna(row.ahead) else plus_minus(row.ahead, row.half_width),
+                    ]
                     for name, row in zip(compared.index, compared.itertuples(), strict=True)
                 ],
                 columns=["activation", "mean test accuracy (%)", "tasks", "ahead of the sine (points)"],
@@ -286,7 +323,11 @@ if matrix_done:
         words = transfer_tables.sines_in_words(compared)
         say(f"Is it the learning, or would any oscillation do? {words[:1].upper()}{words[1:]}.")
 else:
-    say("The matrix over the algorithmic tasks is **not yet run**. In the paper the mean scores are: " + "; ".join(f"{k} {v} %" for k, v in transfer_tables.PAPER_SCORES.items()) + ".")
+    say(
+        "The matrix over the algorithmic tasks is **not yet run**. In the paper the mean scores are: "
+        + "; ".join(f"{k} {v} %" for k, v in transfer_tables.PAPER_SCORES.items())
+        + "."
+    )
 
 # %% [markdown]
 # ### Across image datasets
@@ -321,7 +362,10 @@ else:
     say("The image datasets are **not yet run**; the paper's numbers follow.")
     names = [name_of(data) for data in transfer_tables.PAPER_DATASETS]
     rows = [[arm, *row[:4], f"{row[4]:+.1f} ± {row[5]}"] for arm, row in transfer_tables.PAPER_TABLE.items()]
-    table(pd.DataFrame(rows, columns=["activation", *names, "mean change"]), caption="The paper's Table 4: accuracy of image regression (%). Ours is not yet run.")
+    table(
+        pd.DataFrame(rows, columns=["activation", *names, "mean change"]),
+        caption="The paper's Table 4: accuracy of image regression (%). Ours is not yet run.",
+    )
 
 # %% [markdown]
 # The paper's Figure 19 asks whether what helps on one dataset helps on another. Each marker is an architecture: an activation, in a network of one to four hidden layers; a thin line joins the depths of an activation, in their order, up to the one whose number is written.
@@ -334,9 +378,7 @@ if images_done and len(deep) and not results.missing:
     correlations = transfer_tables.pair_correlations(accuracies)
 
     def in_words(which):
-        return "; ".join(
-            f"{name_of(a)} and {name_of(b)} {found[which]}" for (a, b), found in correlations.items()
-        )
+        return "; ".join(f"{name_of(a)} and {name_of(b)} {found[which]}" for (a, b), found in correlations.items())
 
     n = len(accuracies.drop("ReLU"))
     show(
@@ -385,7 +427,9 @@ say(
 # %% tags=["remove-input"]
 if results.records:
     hours = sum(record.provenance["duration_s"] for record in results.records) / 3600
-    say(f"`make results SECTION=transfer` computes what is missing. The {len(results.records)} records behind this page took {hours:.2f} core-hours.")
+    say(
+        f"`make results SECTION=transfer` computes what is missing. The {len(results.records)} records behind this page took {hours:.2f} core-hours."
+    )
 else:
     say("`make results SECTION=transfer` computes this section, about twelve hours on one core (an estimate).")
 

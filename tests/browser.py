@@ -115,9 +115,7 @@ class Browser:
 
     async def _call(self, method, parameters):
         self.count += 1
-        await self.socket.write_message(
-            json.dumps({"id": self.count, "method": method, "params": parameters})
-        )
+        await self.socket.write_message(json.dumps({"id": self.count, "method": method, "params": parameters}))
         while True:
             message = await self._read()
             if message.get("id") == self.count:

@@ -108,9 +108,7 @@ class Surroundings:
         import torch
 
         numbers = {"threads": torch.get_num_threads(), "pid": os.getpid(), "data_dir": str(context.data_dir)}
-        return Outcome(
-            numbers | {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")}
-        )
+        return Outcome(numbers | {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")})
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,9 @@ def test_export_writes_the_activations_of_the_final_runs(tmp_path):
     assert {path.stem for path in tmp_path.glob("*.safetensors")} == set(names)
 
     finals = results.frame(role="final", data=entry["data"]).set_index("seed")
-    own, relu = (finals[finals[column] == value].test_accuracy_max for column, value in (("learned", learned), ("arm", "ReLU")))
+    own, relu = (
+        finals[finals[column] == value].test_accuracy_max for column, value in (("learned", learned), ("arm", "ReLU"))
+    )
     gains = own - relu
     assert entry["seeds"] == len(gains) and entry["gain"] == pytest.approx(gains.mean(), abs=1e-5)
 
@@ -55,7 +57,9 @@ def test_export_writes_the_activations_of_the_final_runs(tmp_path):
 def test_where_every_restart_gave_a_constant_nothing_is_exported_and_it_is_said(tmp_path):
     def learned(key, data, psi):
         config = {"arm": "learned", "data": [data], "task": "one-hot", "settings": {"inner": {"name": "sgd"}}}
-        return SimpleNamespace(key=key, kind="learn", config=config, arrays={"psi_hidden": np.array(psi, np.float32)}, numbers={})
+        return SimpleNamespace(
+            key=key, kind="learn", config=config, arrays={"psi_hidden": np.array(psi, np.float32)}, numbers={}
+        )
 
     records = [learned("a", "flat", [0, 0]), learned("b", "flat", [2, 2]), learned("c", "unused", [0, 1])]
     assert release.export({"grokking": Collected(records, 0)}, tmp_path) == []

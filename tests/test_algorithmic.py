@@ -33,9 +33,7 @@ def test_polynomials_match_plain_integers(operation, modulus):
     pairs, results, size = examples(f"{operation} mod {modulus}")
     assert size == modulus and pairs.dtype == results.dtype == np.int64
     assert pairs.tolist() == [[a, b] for a in range(modulus) for b in range(modulus)]
-    assert results.tolist() == [
-        ORACLES[operation](a, b) % modulus for a in range(modulus) for b in range(modulus)
-    ]
+    assert results.tolist() == [ORACLES[operation](a, b) % modulus for a in range(modulus) for b in range(modulus)]
 
 
 @pytest.mark.parametrize("degree", [3, 4, 5])
@@ -46,9 +44,7 @@ def test_composition_tables_satisfy_the_group_axioms(degree):
     assert table.shape == (size, size) == (len(list(itertools.permutations(range(degree)))),) * 2
     assert table.min() == 0 and table.max() == size - 1  # closure
     assert (table[0] == everything).all() and (table[:, 0] == everything).all()  # identity
-    assert (table[everything, inverses(degree)] == 0).all() and (
-        table[inverses(degree), everything] == 0
-    ).all()
+    assert (table[everything, inverses(degree)] == 0).all() and (table[inverses(degree), everything] == 0).all()
     for a in everything:  # associativity, all triples: (a.b).c against a.(b.c)
         assert (table[table[a]] == table[a][table]).all()
     assert (table != table.T).any()  # not commutative

@@ -177,11 +177,7 @@ def test_a_figure_has_two_images_an_alt_a_caption_a_number_and_its_data(built, p
     (link,) = figure.select(".themed-images a")
     assert link["href"] == images[0]["src"] and link.find_all("img") == images
     caption = figure.find("figcaption")
-    assert (
-        "Fig. 1" in caption.get_text()
-        and caption.find(class_="math")
-        and caption.find("a", class_="internal")
-    )
+    assert "Fig. 1" in caption.get_text() and caption.find(class_="math") and caption.find("a", class_="internal")
     data = figure.find("a", class_="download")
     assert (built[0] / "_build/html-smoke/notebooks" / data["href"]).read_text() == "x\n0\n1\n"
 
@@ -203,9 +199,7 @@ def test_set_up_parameters_stderr_and_removed_input_are_not_on_the_page(page):
 
 
 def test_the_page_ends_with_its_provenance_and_says_the_profile_on_top(page):
-    rows = dict(
-        (cell.get_text() for cell in row.find_all("td")) for row in page.select("#provenance tbody tr")
-    )
+    rows = dict((cell.get_text() for cell in row.find_all("td")) for row in page.select("#provenance tbody tr"))
     assert list(rows) == ["Commit", "Profile", "Records read", "Computed on", "Packages", "Hardware", "Execution time"]
     assert rows["Profile"] == "smoke" and re.fullmatch(r"\d+\.\d s", rows["Execution time"])
     assert rows["Records read"] == "1" and rows["Computed on"] == "1 on a processor, torch 9.9"
@@ -339,7 +333,12 @@ def test_a_build_that_is_ended_leaves_no_process_and_no_file(copy, tmp_path, end
     (tmp_path / "tmp").mkdir()
     started = tmp_path / "started"
     cell = f"import os, subprocess, time\nchild = subprocess.Popen(['sleep', '60'])\nopen({str(started)!r}, 'w').write("
-    edit(copy, "notebooks/page.py", "print(len(colours)", f"{cell}f'{{os.getpid()}} {{child.pid}} ')\ntime.sleep(60)\nprint(len(colours)")
+    edit(
+        copy,
+        "notebooks/page.py",
+        "print(len(colours)",
+        f"{cell}f'{{os.getpid()}} {{child.pid}} ')\ntime.sleep(60)\nprint(len(colours)",
+    )
     before = published(copy)
     code = "import pathlib, sys; from book.press import build as book; book.ROOT = pathlib.Path(sys.argv[1]); "
     code += "sys.exit(book.main(['--profile', 'smoke', '-p', 'seed=7']))"
@@ -420,7 +419,9 @@ def test_the_previous_book_stays_if_it_cannot_be_replaced(tmp_path):
     ],
 )
 def test_the_command_refuses_what_it_would_not_do(arguments, message):
-    run = subprocess.run([sys.executable, "-m", "book.press.build", *arguments], cwd=ROOT, capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-m", "book.press.build", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
     assert run.returncode and message in run.stderr and "Traceback" not in run.stderr
 
 
@@ -440,9 +441,7 @@ DRAWN = {"kind": "figure", "alt": "A straight line that rises to the right.", "c
 
 def executed(outputs=(), source="x", count=1, metadata=None):
     """An executed notebook of one code cell."""
-    cell = nbformat.v4.new_code_cell(
-        source, execution_count=count, outputs=list(outputs), metadata=metadata or {}
-    )
+    cell = nbformat.v4.new_code_cell(source, execution_count=count, outputs=list(outputs), metadata=metadata or {})
     return nbformat.v4.new_notebook(cells=[cell])
 
 
@@ -508,11 +507,21 @@ def reading(built, tmp_path_factory):
     """A book whose page reads data, a file and a module; not to be changed."""
     root = tmp_path_factory.mktemp("reading") / "book"
     shutil.copytree(built[0], root)
-    for name in ("data/results/one/a.json", "data/results/two/a.json", "book/notes.txt", "notebooks/helper/__init__.py"):
+    for name in (
+        "data/results/one/a.json",
+        "data/results/two/a.json",
+        "book/notes.txt",
+        "notebooks/helper/__init__.py",
+    ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("0")
     (root / "requirements.lock").write_text("torch")
-    edit(root, "notebooks/page.py", "print(len(colours)", f"sys.path.insert(0, {str(root)!r})\n" + READING.format(root=root))
+    edit(
+        root,
+        "notebooks/page.py",
+        "print(len(colours)",
+        f"sys.path.insert(0, {str(root)!r})\n" + READING.format(root=root),
+    )
     time.sleep(0.01)  # what changed since the start of an execution is not trusted
     result = execute.execute(root, "notebooks/page", PARAMETERS, root / "_build")
     assert not result.problems and not result.reused
@@ -635,10 +644,15 @@ def test_missing_and_additional_pages_and_colab_buttons_are_found(site):
 def test_each_figure_and_table_of_the_paper_has_its_line_and_each_line_leads_to_a_section():
     text = (ROOT / "book" / "figures.md").read_text(encoding="utf-8")
     lines = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith(("| Figure", "| Table"))]
-    assert lines == [f"Figure\N{NO-BREAK SPACE}{n}" for n in range(1, 31)] + [f"Table\N{NO-BREAK SPACE}{n}" for n in range(1, 5)]
+    assert lines == [f"Figure\N{NO-BREAK SPACE}{n}" for n in range(1, 31)] + [
+        f"Table\N{NO-BREAK SPACE}{n}" for n in range(1, 5)
+    ]
     for page, anchor in re.findall(r"\]\(([^)#]+)\.ipynb#([^)]+)\)", text):
         source = (ROOT / "book" / f"{page}.py").read_text(encoding="utf-8")
-        headings = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^# #+ (.+)$", source, re.MULTILINE)}
+        headings = {
+            re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+            for title in re.findall(r"^# #+ (.+)$", source, re.MULTILINE)
+        }
         assert anchor in headings, f"{page} has no section {anchor}"
 
 
@@ -671,7 +685,5 @@ def test_every_page_of_the_real_book_has_its_place_in_the_toc():
     assert {path.relative_to(ROOT).with_suffix("").as_posix() for path in pairs.scripts(ROOT)} <= toc
     sections = {"images", "regression", "tabular", "shortcuts", "grokking", "transfer", "ablations"}
     assert {f"notebooks/{section}" for section in sections} <= toc
-    matrix = yaml.safe_load((ROOT / ".github/workflows/notebooks.yml").read_text())["jobs"]["notebooks"][
-        "strategy"
-    ]
+    matrix = yaml.safe_load((ROOT / ".github/workflows/notebooks.yml").read_text())["jobs"]["notebooks"]["strategy"]
     assert set(matrix["matrix"]["notebook"]) == sections

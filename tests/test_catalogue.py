@@ -65,8 +65,7 @@ def test_without_the_data_the_manifest_answers(tmp_path, manifest):
     entries = json.loads(manifest.read_text())
     assert list(entries) == ["a+b mod 27", "cifar10", "credit", "digits", "wine"]
     assert (
-        entries["cifar10"]["note"]
-        == "40 training and 20 test images of 32x32x3; the official training set has 50,000"
+        entries["cifar10"]["note"] == "40 training and 20 test images of 32x32x3; the official training set has 50,000"
     )
     assert entries["credit"]["note"] == "50 rows x 2 columns; the official table has 16,714 rows"
     assert entries["a+b mod 27"]["note"] == "all 729 pairs of operands"
@@ -118,13 +117,14 @@ def test_a_missing_copy_is_downloaded_under_the_name_of_its_file(tmp_path, monke
 def test_the_committed_manifest_has_the_copies_of_cifar10():
     # The first hash is in the names of the stored results: it is of the first 20,000 images of the file of all.
     assert catalogue.recorded_fingerprint("cifar10").startswith("ee15e60c3856")
-    assert catalogue.recorded_rows("cifar10") == (20_000, 50_000) and catalogue.recorded_rows("cifar10-full") == (50_000, 50_000)
+    assert catalogue.recorded_rows("cifar10") == (20_000, 50_000) and catalogue.recorded_rows("cifar10-full") == (
+        50_000,
+        50_000,
+    )
 
 
 def test_fingerprints_of_data_that_are_nowhere(tmp_path, manifest):
-    with pytest.raises(
-        ValueError, match="no fingerprint of 'svhn': .*svhn.npz is missing and .*datasets.json has no"
-    ):
+    with pytest.raises(ValueError, match="no fingerprint of 'svhn': .*svhn.npz is missing and .*datasets.json has no"):
         catalogue.fingerprint("svhn", tmp_path)
     with pytest.raises(ValueError, match="unknown dataset 'svhm'"):
         catalogue.fingerprint("svhm", tmp_path)
@@ -142,11 +142,7 @@ def test_a_damaged_manifest_is_reported(tmp_path, manifest, content):
 
 
 def test_availability(tmp_path):
-    assert (
-        catalogue.available("digits")
-        and catalogue.available("a.b S5")
-        and not catalogue.available("svhn", tmp_path)
-    )
+    assert catalogue.available("digits") and catalogue.available("a.b S5") and not catalogue.available("svhn", tmp_path)
     write_images(tmp_path, "svhn")
     assert catalogue.available("svhn", tmp_path)
 
@@ -167,7 +163,12 @@ def test_availability_of_what_is_unknown(tmp_path):
 def test_datasets_of_new_records_enter_the_manifest_if_their_copy_is_here(tmp_path, manifest):
     write_images(tmp_path, "svhn")
     write_images(tmp_path, "mnist")
-    shas = {"svhn": catalogue.fingerprint("svhn", tmp_path), "mnist": "of another copy", "digits": catalogue.fingerprint("digits"), "cifar10": "not here"}
+    shas = {
+        "svhn": catalogue.fingerprint("svhn", tmp_path),
+        "mnist": "of another copy",
+        "digits": catalogue.fingerprint("digits"),
+        "cifar10": "not here",
+    }
     store = SimpleNamespace(records=lambda: [SimpleNamespace(data={name: sha}) for name, sha in shas.items()])
     assert enter_new(store, tmp_path) == ["svhn"] and list(json.loads(manifest.read_text())) == ["svhn"]
     assert enter_new(store, tmp_path) == []

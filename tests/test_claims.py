@@ -56,7 +56,11 @@ def test_a_claim_is_read_with_its_history_and_the_rule_to_come(tmp_path):
         ('paper = "Figure 2a"', "paper = 2", "paper must be a text that is not empty, got 2"),
         ('paper = "Figure 2a"', 'paper = "Figure 2a"\nnotes = "x"', r"missing or unknown: \['notes'\]"),
         ('name = "C1"', 'name = "C7"', r"claim 1 \(C7\): no code decides"),
-        ('written = "before"', 'written = "early"', "written must be one of before, narrowed, changed, after trials, got 'early'"),
+        (
+            'written = "before"',
+            'written = "early"',
+            "written must be one of before, narrowed, changed, after trials, got 'early'",
+        ),
         ('commit = "0123abc"', 'commit = "HEAD"', "history 1: commit must be the hash of one, got 'HEAD'"),
         ("date = 2026-11-24", 'date = "2026-11-24"', "date must be a value of its kind, got '2026-11-24'"),
         ('committed = ""', 'committed = "soon"', "next: committed must be the hash of a commit or empty, got 'soon'"),

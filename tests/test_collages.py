@@ -89,13 +89,7 @@ def test_grey_tiles_are_repeated_and_padded_and_the_smaller_dataset_is_reused(tm
     assert both.shape == (64, 32, 3) and both.x_train.shape[1] == 64 * 32 * 3
     assert len(both.validation_first[1]) == len(both.test_second[1]) == 20
     tiles = both.x_train.reshape(-1, 2, 32, 32, 3)  # (n, tile, height, width, channel)
-    assert (
-        tiles[:, 0, :7].max()
-        == tiles[:, 0, 25:].max()
-        == tiles[:, 0, :, :7].max()
-        == tiles[:, 0, :, 25:].max()
-        == 0
-    )
+    assert tiles[:, 0, :7].max() == tiles[:, 0, 25:].max() == tiles[:, 0, :, :7].max() == tiles[:, 0, :, 25:].max() == 0
     assert (tiles[:, 0] == tiles[:, 0, ..., :1]).all() and not (tiles[:, 1] == tiles[:, 1, ..., :1]).all()
     mnist = load("mnist", tmp_path)
     inner = tiles[:, 0, 7:25, 7:25, 0].reshape(-1, 324)
@@ -159,9 +153,7 @@ def test_sizes_out_of_range_are_refused(size):
 
 def test_too_few_training_images_are_refused(tmp_path):
     write_images(tmp_path, "mnist")
-    write_images(
-        tmp_path, "fashion_mnist", x_train=np.zeros((20, 28, 28), np.uint8), y_train=np.zeros(20, np.uint8)
-    )
+    write_images(tmp_path, "fashion_mnist", x_train=np.zeros((20, 28, 28), np.uint8), y_train=np.zeros(20, np.uint8))
     with pytest.raises(ValueError, match="20 images are held out for validation, of only 20"):
         collage("mnist", "fashion_mnist", seed=0, data_dir=tmp_path)
 

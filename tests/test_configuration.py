@@ -77,9 +77,7 @@ def test_plain_makes_infinite_numbers_none_or_refuses_them():
         plain(values, "numbers")
 
 
-@pytest.mark.parametrize(
-    "value", [torch.tensor(1.0), {1, 2}, b"x", 1j, object(), Fixed], ids=lambda v: str(type(v))
-)
+@pytest.mark.parametrize("value", [torch.tensor(1.0), {1, 2}, b"x", 1j, object(), Fixed], ids=lambda v: str(type(v)))
 def test_plain_refuses_other_types(value):
     with pytest.raises(ValueError, match=r"numbers\.a must be of JSON types"):
         plain({"a": value}, "numbers")
@@ -297,7 +295,9 @@ def test_a_late_field_that_is_written_out_at_its_old_value_is_refused():
 
 
 def test_dataclasses_in_a_union_must_differ_whatever_late_fields_they_have():
-    late = make_dataclass("Late", [("name", str), ("rate", float, field(default=1.0, metadata={"old": 1.0}))], frozen=True)
+    late = make_dataclass(
+        "Late", [("name", str), ("rate", float, field(default=1.0, metadata={"old": 1.0}))], frozen=True
+    )
     attributes = {"kind": "ambiguous", "version": 1}
     cls = make_dataclass("Ambiguous", [("one", Fixed | late)], frozen=True, namespace=attributes)
     with pytest.raises(ValueError, match=r"must have different fields, got Ambiguous\.one"):

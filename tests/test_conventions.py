@@ -28,7 +28,11 @@ def put(store, experiment, **numbers):
     """A record made up: it arrives, and is middling, unless told otherwise."""
     numbers = {"diverged": False, "validation_accuracy": 0.5, "test_steps_to_95": 9} | numbers
     curve = np.full(3, numbers["validation_accuracy"])
-    arrays = {"psi_hidden": np.zeros(PLAN.points, np.float32)} if isinstance(experiment, Learn) else {"validation_accuracy": curve}
+    arrays = (
+        {"psi_hidden": np.zeros(PLAN.points, np.float32)}
+        if isinstance(experiment, Learn)
+        else {"validation_accuracy": curve}
+    )
     store.put(experiment, Outcome(numbers, arrays), datetime.now(UTC), 1.0)
 
 
@@ -64,16 +68,24 @@ def test_every_arm_is_compared_under_each_reading_of_the_paper_with_all_seeds(st
         assert {convention(run) for run in finals(runs, arm)} >= GIVEN
     for run in runs:
         if isinstance(run, Train):
-            assert (run.validation > 0) == ("trial" in run.role or run.role == "figure 13" and run.network.width == PLAN.width)
+            assert (run.validation > 0) == (
+                "trial" in run.role or run.role == "figure 13" and run.network.width == PLAN.width
+            )
             assert run.learned == "" or run.network.activation.points == PLAN.points
     for learn in (run for run in runs if isinstance(run, Learn)):
-        used = [run for run in runs if isinstance(run, Train) and run.learned == store.key(learn) and run.role == "trial"]
+        used = [
+            run for run in runs if isinstance(run, Train) and run.learned == store.key(learn) and run.role == "trial"
+        ]
         assert {convention(run) for run in used} == {(learn.network.initialisation, learn.settings.inner.lr)}
 
 
 def test_runs_are_longer_only_where_one_of_the_seeds_did_not_arrive(store):
     def late(run):
-        return {"test_steps_to_95": None} if isinstance(run, Train) and run.network.initialisation == "he" and run.seed == 2 else {}
+        return (
+            {"test_steps_to_95": None}
+            if isinstance(run, Train) and run.network.initialisation == "he" and run.seed == 2
+            else {}
+        )
 
     runs = walk(store, late)
     longer = finals(runs, RELU, PLAN.steps)

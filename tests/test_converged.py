@@ -38,7 +38,11 @@ def walk(section, store, numbers=lambda experiment: {}, profile="smoke"):
 
 
 def of(runs, kind, **equal):
-    return [run for run in runs if isinstance(run, kind) and all(getattr(run, name) == value for name, value in equal.items())]
+    return [
+        run
+        for run in runs
+        if isinstance(run, kind) and all(getattr(run, name) == value for name, value in equal.items())
+    ]
 
 
 @pytest.mark.parametrize("section", NEW)
@@ -112,7 +116,14 @@ def test_the_arms_of_a_table_with_both_scalings_and_their_depth(store):
 
     runs, plan = walk("tables", store, numbers), TABLES["smoke"]
     finals = of(runs, Train, role="final")
-    arms = {(RELU, RANGE), (RELU, RANK), (INPUTS, RANGE), (INPUTS, RANK), (TANH, RANGE), *((arm, RANGE) for arm in HIDDEN.values())}
+    arms = {
+        (RELU, RANGE),
+        (RELU, RANK),
+        (INPUTS, RANGE),
+        (INPUTS, RANK),
+        (TANH, RANGE),
+        *((arm, RANGE) for arm in HIDDEN.values()),
+    }
     assert {(run.arm, run.scaling) for run in finals} == arms
     assert {run.network.depth for run in finals} == {max(plan.depths)} and len(finals) == len(arms) * len(plan.seeds)
     assert all(run.complexity == (run.role == "final") and run.patience == plan.patience for run in of(runs, Train))
@@ -129,7 +140,9 @@ def test_settings_of_the_regression_plans(store):
             for run in of(runs, Train, data=setting.data, role="final")
             if (run.network.depth, run.optimiser.name) == (setting.depth, setting.optimiser)
         ]
-        assert {run.arm for run in mine} == {RELU, *STARTS.values()} and {run.patience for run in mine} == {setting.patience}
+        assert {run.arm for run in mine} == {RELU, *STARTS.values()} and {run.patience for run in mine} == {
+            setting.patience
+        }
         assert all(len(of(mine, Train, arm=arm)) == 5 for arm in (RELU, *STARTS.values()))
     deep = PLANS["deep"]["paper"].settings
     assert {s.depth for s in deep} == {3, 4} and {s.scaling for s in deep if s.data == "cifar10-full"} == {"standard"}

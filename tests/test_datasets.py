@@ -185,9 +185,7 @@ def test_targets():
     assert one_hot.dtype == torch.float32 and one_hot.argmax(1).equal(y) and (one_hot.sum(1) == 1).all()
 
 
-@pytest.mark.parametrize(
-    ("task", "shape"), [("classification", (0,)), ("regression", (0, 1)), ("one-hot", (0, 4))]
-)
+@pytest.mark.parametrize(("task", "shape"), [("classification", (0,)), ("regression", (0, 1)), ("one-hot", (0, 4))])
 def test_targets_of_nothing(task, shape):
     assert targets(torch.empty(0, dtype=torch.int64), 4, task).shape == shape
 

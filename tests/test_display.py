@@ -104,7 +104,9 @@ def test_provenance_lists_the_records_once(capsys):
     def record(key, cpu):
         return SimpleNamespace(key=key, provenance={"hardware": {"cpu": cpu}, "packages": {"torch": "9.9"}})
 
-    display.provenance("smoke", [record("run-0", "A"), record("run-0", "A"), record("run-1", "B"), record("run-2", "A")])
+    display.provenance(
+        "smoke", [record("run-0", "A"), record("run-0", "A"), record("run-1", "B"), record("run-2", "A")]
+    )
     shown = capsys.readouterr().out
     assert "| Records read | 3 |" in shown and "| Profile | smoke |" in shown
     assert "| Computed on | 2 on A, torch 9.9; 1 on B, torch 9.9 |" in shown

@@ -120,12 +120,8 @@ def check_prepared(path, train, test):
     assert {file.name for file in path.parent.iterdir()} == {path.name, path.name + ".sha256"}
 
 
-@pytest.mark.parametrize(
-    ("name", "source"), [("mnist", catalogue.MNIST), ("fashion_mnist", catalogue.FashionMNIST)]
-)
-def test_idx_files_become_a_prepared_file_that_is_used_from_then_on(
-    server, monkeypatch, tmp_path, name, source
-):
+@pytest.mark.parametrize(("name", "source"), [("mnist", catalogue.MNIST), ("fashion_mnist", catalogue.FashionMNIST)])
+def test_idx_files_become_a_prepared_file_that_is_used_from_then_on(server, monkeypatch, tmp_path, name, source):
     train, test = serve_mnist(server, monkeypatch, source)
     first = datasets.load(name, tmp_path)
     check_prepared(tmp_path / "images" / f"{name}.npz", train, test)
@@ -250,9 +246,7 @@ def test_an_openml_table_becomes_a_prepared_file(server, monkeypatch, tmp_path):
 )
 def test_an_openml_table_of_another_form_is_refused(server, monkeypatch, tmp_path, arff, message):
     serve_openml(server, monkeypatch, arff)
-    with pytest.raises(
-        ValueError, match=f"task 361060 is not in the form expected of 'electricity': .*{message}"
-    ):
+    with pytest.raises(ValueError, match=f"task 361060 is not in the form expected of 'electricity': .*{message}"):
         datasets.load("electricity", tmp_path, seed=0)
     assert list((tmp_path / "tabular").iterdir()) == []
 
@@ -263,9 +257,7 @@ def out_of_reach(monkeypatch, name, address):
     elif name == "mnist":
         monkeypatch.setattr(catalogue.MNIST, "mirrors", [address + "/one/", address + "/two/"])
     elif name == "svhn":
-        monkeypatch.setattr(
-            catalogue.SVHN, "split_list", {"train": [f"{address}/train.mat", "train.mat", None]}
-        )
+        monkeypatch.setattr(catalogue.SVHN, "split_list", {"train": [f"{address}/train.mat", "train.mat", None]})
     else:
         monkeypatch.setattr(catalogue.CIFAR10, "url", f"{address}/cifar.tar.gz")
 
@@ -350,7 +342,9 @@ def test_a_well_formed_page_that_is_not_openmls_is_reported(server, monkeypatch,
     monkeypatch.setattr(time, "sleep", lambda _: None)
     server.pages.update(dict.fromkeys(server.pages, b"<html/>"))
     server.status = status
-    with pytest.raises(ConnectionError, match="the answer is not one of OpenML's.*asks for a login.*put the prepared file"):
+    with pytest.raises(
+        ConnectionError, match="the answer is not one of OpenML's.*asks for a login.*put the prepared file"
+    ):
         datasets.load("electricity", tmp_path, seed=0)
 
 
@@ -391,7 +385,9 @@ def test_a_full_disk_is_not_taken_for_a_missing_network(server, monkeypatch, tmp
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(catalogue.mnist, "download_and_extract_archive", full)
-    with pytest.raises(OSError, match="mnist.npz is missing and its download cannot be written.*No space left") as caught:
+    with pytest.raises(
+        OSError, match="mnist.npz is missing and its download cannot be written.*No space left"
+    ) as caught:
         datasets.load("mnist", tmp_path)
     assert not isinstance(caught.value, ConnectionError)
     assert list((tmp_path / "images").iterdir()) == []

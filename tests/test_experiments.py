@@ -27,8 +27,12 @@ from notebooks.paper.records import store as results
 
 SPLINE = Activation("spline", points=15, low=-3, high=3)
 QUICK = Settings(episodes=3, n_tr_start=5, n_tr_step=1, unroll=2, inner=Optimiser("sgd", 0.1))
-DIGITS = Train("t", "final", "ReLU", "digits", "classification", Network(1, 1, 12), Optimiser("sgd", 0.3), 60, 1, 0, evaluations=4)
-MODULAR = replace(DIGITS, data="a+b mod 13", task="one-hot", optimiser=Optimiser("sgd", 1.0), validation=0.0, complexity=False)
+DIGITS = Train(
+    "t", "final", "ReLU", "digits", "classification", Network(1, 1, 12), Optimiser("sgd", 0.3), 60, 1, 0, evaluations=4
+)
+MODULAR = replace(
+    DIGITS, data="a+b mod 13", task="one-hot", optimiser=Optimiser("sgd", 1.0), validation=0.0, complexity=False
+)
 LEARN = Learn("t", "learned", ("digits",), "classification", Network(1, 1, 8, 1, SPLINE), QUICK, seed=1)
 LEARN_MODULAR = replace(LEARN, data=("a+b mod 13",), task="one-hot")
 
@@ -48,7 +52,9 @@ def rows_of(x):
 # --- splits -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name, task", [("digits", "classification"), ("breast_cancer", "binary"), ("a+b mod 13", "one-hot")])
+@pytest.mark.parametrize(
+    "name, task", [("digits", "classification"), ("breast_cancer", "binary"), ("a+b mod 13", "one-hot")]
+)
 @pytest.mark.parametrize("split", [0, 5])
 def test_parts_are_disjoint_and_complete(name, task, split):
     parts, data = load_parts(name, task, split, 0.2), datasets.load(name, seed=split)
@@ -62,7 +68,9 @@ def test_parts_are_disjoint_and_complete(name, task, split):
     assert rows_of(whole.test.x) == test and sorted(rows_of(whole.train.x)) == sorted(train + validation)
 
 
-@pytest.mark.parametrize("name, task", [("digits", "regression"), ("breast_cancer", "binary"), ("a+b mod 13", "one-hot")])
+@pytest.mark.parametrize(
+    "name, task", [("digits", "regression"), ("breast_cancer", "binary"), ("a+b mod 13", "one-hot")]
+)
 def test_a_split_is_reproducible_and_moves_with_its_seed(name, task):
     first, second, other = (load_parts(name, task, split, 0.2) for split in (3, 3, 4))
     assert torch.equal(first.train.x, second.train.x) and torch.equal(first.validation.y, second.validation.y)
@@ -191,17 +199,23 @@ def test_schedule_refuses(evaluations):
 
 @pytest.mark.parametrize("data, task", [("breast_cancer", "binary"), ("digits", "classification")])
 def test_scalings_equal_scikit_learn_and_scipy_by_the_training_rows(data, task):
-    plain, standard, quantile = (load_parts(data, task, 3, 0.2, scaling=scaling) for scaling in experiments_parts.SCALINGS)
+    plain, standard, quantile = (
+        load_parts(data, task, 3, 0.2, scaling=scaling) for scaling in experiments_parts.SCALINGS
+    )
     x = plain.train.x.double().numpy()
     varied = x.std(axis=0) > 0
     scaler = StandardScaler().fit(x)
     for name in ("train", "validation", "test"):
         rows, as_standard, as_ranks = (getattr(parts, name) for parts in (plain, standard, quantile))
         factor = np.sqrt((len(x) - 1) / len(x))  # of the unbiased standard deviation
-        np.testing.assert_allclose(as_standard.x[:, varied], factor * scaler.transform(rows.x)[:, varied], rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(
+            as_standard.x[:, varied], factor * scaler.transform(rows.x)[:, varied], rtol=1e-3, atol=1e-4
+        )
         assert not as_standard.x[:, ~varied].any()
         for column in (0, 20):
-            expected = [2 * percentileofscore(x[:, column], value, "mean") / 100 - 1 for value in rows.x[:, column].double()]
+            expected = [
+                2 * percentileofscore(x[:, column], value, "mean") / 100 - 1 for value in rows.x[:, column].double()
+            ]
             np.testing.assert_allclose(as_ranks.x[:, column], expected, atol=1e-6)
         assert torch.equal(as_ranks.y, rows.y) and torch.equal(as_standard.labels, rows.labels)
         assert as_ranks.x.abs().max() <= 1
@@ -234,7 +248,15 @@ def test_train_on_digits(context):
     assert history["validation_accuracy"].max() > 0.5 > history["validation_accuracy"][0]
     best = int(np.argmax(history["validation_accuracy"]))
     assert numbers["best_step"] == history["step"][best]
-    for name in ("train_loss", "validation_loss", "test_loss", "train_accuracy", "validation_accuracy", "test_accuracy", "tv"):
+    for name in (
+        "train_loss",
+        "validation_loss",
+        "test_loss",
+        "train_accuracy",
+        "validation_accuracy",
+        "test_accuracy",
+        "tv",
+    ):
         assert numbers[name] == history[name][best]
     assert numbers["test_accuracy_max"] == history["test_accuracy"].max()
     assert numbers["train_accuracy_last"] == history["train_accuracy"][-1]
@@ -342,7 +364,9 @@ def test_learning_goes_on_from_the_checkpoint_in_its_folder(context):
     messages = []
     context.report = messages.append
     whole = LEARN.run(context)
-    assert [path.name for path in context.checkpoint_dir.iterdir()] == ["algorithm-1.safetensors"] and len(messages) == 3
+    assert [path.name for path in context.checkpoint_dir.iterdir()] == ["algorithm-1.safetensors"] and len(
+        messages
+    ) == 3
     again = LEARN.run(context)
     assert len(messages) == 3 and np.array_equal(again.arrays["psi_hidden"], whole.arrays["psi_hidden"])
 
@@ -362,8 +386,12 @@ def test_several_datasets_and_input_activations(context):
 
 
 def test_a_diverged_restart_is_recorded(context):
-    outcome = replace(LEARN, settings=replace(QUICK, init="relu", n_tr_start=30, inner=Optimiser("sgd", 1e25))).run(context)
-    assert outcome.numbers["diverged"] is True and outcome.numbers["episodes"] == 0 and "watch_loss" not in outcome.numbers
+    outcome = replace(LEARN, settings=replace(QUICK, init="relu", n_tr_start=30, inner=Optimiser("sgd", 1e25))).run(
+        context
+    )
+    assert (
+        outcome.numbers["diverged"] is True and outcome.numbers["episodes"] == 0 and "watch_loss" not in outcome.numbers
+    )
     assert np.isfinite(outcome.arrays["psi_hidden"]).all()
 
 

@@ -113,7 +113,9 @@ def other_tables():
 def tables():
     """Of each table that figures and pages are made from: its columns, rows, sums of numbers, a hash of its words."""
     found = {
-        f"{section}, {name}": table for section in ("images", "regression") for name, table in image_tables(section).items()
+        f"{section}, {name}": table
+        for section in ("images", "regression")
+        for name, table in image_tables(section).items()
     }
     found |= {f"tabular, {name}": table for name, table in tabular_tables().items()} | other_tables()
     return {name: digest(table) for name, table in found.items()}
@@ -164,7 +166,10 @@ def test_the_tables_behind_the_figures_are_those_that_were_frozen():
             sorted(frozen["sums"]),
         ), name
         for column, (total, count) in table["sums"].items():
-            assert (total, count) == (pytest.approx(frozen["sums"][column][0], rel=1e-6, abs=1e-9), frozen["sums"][column][1])
+            assert (total, count) == (
+                pytest.approx(frozen["sums"][column][0], rel=1e-6, abs=1e-9),
+                frozen["sums"][column][1],
+            )
 
 
 def test_a_changed_number_a_lost_row_and_another_word_are_seen():

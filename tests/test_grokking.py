@@ -10,7 +10,11 @@ from notebooks.paper.grokking import tables as grokking_tables
 
 def test_the_delay_is_a_bound_where_the_test_pairs_are_never_learned():
     def grokking(arm, train, test):
-        arrays = {"step": np.array([0, 10, 100, 1000]), "train_accuracy": np.array(train), "test_accuracy": np.array(test)}
+        arrays = {
+            "step": np.array([0, 10, 100, 1000]),
+            "train_accuracy": np.array(train),
+            "test_accuracy": np.array(test),
+        }
         return {"seed": 1, "arm": arm, "steps": 1000, "record": SimpleNamespace(arrays=arrays)}
 
     runs = pd.DataFrame([
@@ -18,7 +22,9 @@ def test_the_delay_is_a_bound_where_the_test_pairs_are_never_learned():
         grokking("learned from zeros", [0, 1, 1, 1], [0, 0, 1, 1]),
     ])  # fmt: skip
     found = grokking_tables.delays(runs)
-    assert found.ratio.tolist() == [10, 10] and found.gap.tolist() == [900, 90] and found.bound.tolist() == [True, False]
+    assert (
+        found.ratio.tolist() == [10, 10] and found.gap.tolist() == [900, 90] and found.bound.tolist() == [True, False]
+    )
     row = grokking_tables.steps_table(runs).iloc[0].tolist()
     assert row == [1, "100", "not within 1,000", "at least 10.0", "10", "100", "10.0", "at least 10.0"]
     assert "from at least 900 to 90, by at least 10." in grokking_tables.delay_words(runs)

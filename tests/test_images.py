@@ -52,7 +52,9 @@ def test_finals_are_those_of_finished_comparisons():
 
 
 def test_the_tuned_optimiser_is_the_best_on_validation_rows():
-    rows = [run("tuning", "mnist", optimiser=o, accuracy=a) for o, a in ((SGD, 0.4), (ADAM, 0.6), (("adam", 0.01), 0.5))]
+    rows = [
+        run("tuning", "mnist", optimiser=o, accuracy=a) for o, a in ((SGD, 0.4), (ADAM, 0.6), (("adam", 0.01), 0.5))
+    ]
     results = Given(rows + finals("mnist", SGD) + finals("mnist", ADAM))
     assert set(images_tables.tuned(results)["optimiser.lr"]) == {0.001}
     edges = images_tables.at_the_edge(results.frame(role="final"), results.frame(role="tuning"))
@@ -66,7 +68,10 @@ def test_the_tuned_optimiser_is_the_best_on_validation_rows():
 
 
 def test_a_rate_between_others_is_not_at_the_edge():
-    rows = [run("tuning", "mnist", optimiser=("adam", lr), accuracy=a) for lr, a in ((0.001, 0.4), (0.003, 0.6), (0.01, 0.5))]
+    rows = [
+        run("tuning", "mnist", optimiser=("adam", lr), accuracy=a)
+        for lr, a in ((0.001, 0.4), (0.003, 0.6), (0.01, 0.5))
+    ]
     used = pd.DataFrame(finals("mnist", ("adam", 0.003)))
     assert list(images_tables.at_the_edge(used, Given(rows).frame())) == []
     assert list(images_tables.at_the_edge(used, Given(rows[:2]).frame())) == [("mnist", "adam", 0.003)]
@@ -107,10 +112,17 @@ def test_depths_compare_the_same_seeds():
 
 def test_each_activation_is_compared_at_the_depth_that_validation_rows_choose():
     rows = [run("tuning", "mnist", optimiser=ADAM)]
-    for arm, validation, test in ((ARMS[0], (0.5, 0.7, 0.6), 0.6), (ARMS[1], (0.5, 0.6, 0.8), 0.65), (ARMS[2], (0.9, 0.6, 0.7), 0.5)):
+    for arm, validation, test in (
+        (ARMS[0], (0.5, 0.7, 0.6), 0.6),
+        (ARMS[1], (0.5, 0.6, 0.8), 0.65),
+        (ARMS[2], (0.9, 0.6, 0.7), 0.5),
+    ):
         for depth, merit in zip((1, 2, 3), validation, strict=True):
             role = "final" if depth == 1 else "depth"
-            rows += [run(role, "mnist", arm, ADAM, seed, merit, depth) | {"test_accuracy": test + depth / 100 + seed / 1000} for seed in (1, 2)]
+            rows += [
+                run(role, "mnist", arm, ADAM, seed, merit, depth) | {"test_accuracy": test + depth / 100 + seed / 1000}
+                for seed in (1, 2)
+            ]
     rows += [run("depth", "mnist", "layer-specific", ADAM, seed, 0.99, 2) for seed in (1, 2)]
     table = images_tables.at_best_depth(Given(rows)).set_index("arm")
     assert table.depth.to_dict() == {ARMS[0]: 2, ARMS[1]: 3, ARMS[2]: 1}
@@ -118,17 +130,43 @@ def test_each_activation_is_compared_at_the_depth_that_validation_rows_choose():
 
 
 def test_markers_are_late_evaluations_with_some_variation():
-    arrays = {"step": np.array([0, 5, 10, 100]), "tv": np.array([1.0, 1.0, 0.0, 2.0]), "test_accuracy": np.array([0.1, 0.2, 0.3, 0.4]), "train_accuracy": np.array([0.5, 0.6, 0.7, 0.8])}
-    runs = pd.DataFrame([{"data": "mnist", "arm": "ReLU", "learned": "", "optimiser.name": "sgd", "optimiser.lr": 0.2, "steps": 100, "record": SimpleNamespace(arrays=arrays)}])
+    arrays = {
+        "step": np.array([0, 5, 10, 100]),
+        "tv": np.array([1.0, 1.0, 0.0, 2.0]),
+        "test_accuracy": np.array([0.1, 0.2, 0.3, 0.4]),
+        "train_accuracy": np.array([0.5, 0.6, 0.7, 0.8]),
+    }
+    runs = pd.DataFrame(
+        [
+            {
+                "data": "mnist",
+                "arm": "ReLU",
+                "learned": "",
+                "optimiser.name": "sgd",
+                "optimiser.lr": 0.2,
+                "steps": 100,
+                "record": SimpleNamespace(arrays=arrays),
+            }
+        ]
+    )
     points = images_tables.markers(runs)
     assert not images_tables.nearly_constant(points).any()
-    assert images_tables.nearly_constant(pd.DataFrame({"data": list("aaabbb"), "tv": [1, 10, 0.01, 40, 10, 1]})).tolist() == [False, False, True, False, False, False]
-    assert points[["tv", "train_accuracy", "test_accuracy"]].to_numpy().tolist() == [[2.0, 0.8, 0.4]]  # from step 10 on; a TV of 0 has no logarithm
+    assert images_tables.nearly_constant(
+        pd.DataFrame({"data": list("aaabbb"), "tv": [1, 10, 0.01, 40, 10, 1]})
+    ).tolist() == [False, False, True, False, False, False]
+    assert points[["tv", "train_accuracy", "test_accuracy"]].to_numpy().tolist() == [
+        [2.0, 0.8, 0.4]
+    ]  # from step 10 on; a TV of 0 has no logarithm
 
 
 def test_the_correlation_over_markers_counts_every_moment_of_a_run():
     def course(seed, offset):  # a run in which both rise, above one in which all is a little different
-        arrays = {"step": np.array([10, 50, 100]), "tv": np.array([1.0, 2.0, 3.0]) + offset, "test_accuracy": np.array([0.1, 0.2, 0.3]) - offset, "train_accuracy": np.ones(3)}
+        arrays = {
+            "step": np.array([10, 50, 100]),
+            "tv": np.array([1.0, 2.0, 3.0]) + offset,
+            "test_accuracy": np.array([0.1, 0.2, 0.3]) - offset,
+            "train_accuracy": np.ones(3),
+        }
         return {"data": "mnist", "arm": "ReLU", "learned": str(seed), "optimiser.name": "sgd", "optimiser.lr": 0.2, "steps": 100,
                 "tv": 3.0 + offset, "test_accuracy": 0.3 - offset, "record": SimpleNamespace(arrays=arrays)}  # fmt: skip
 
@@ -138,15 +176,32 @@ def test_the_correlation_over_markers_counts_every_moment_of_a_run():
 
 
 def test_the_gap_between_training_and_test_is_per_dataset_and_arm():
-    runs = pd.DataFrame({"data": ["a", "a", "a", "b", "b"], "arm": ["x", "x", "y", "x", "x"], "train_accuracy": [1.0, 1.0, 0.5, 0.9, 0.7], "test_accuracy": [0.8, 0.6, 0.5, 0.9, 0.7]})
+    runs = pd.DataFrame(
+        {
+            "data": ["a", "a", "a", "b", "b"],
+            "arm": ["x", "x", "y", "x", "x"],
+            "train_accuracy": [1.0, 1.0, 0.5, 0.9, 0.7],
+            "test_accuracy": [0.8, 0.6, 0.5, 0.9, 0.7],
+        }
+    )
     found = images_tables.gaps(pd.concat([runs, runs[runs.arm == "y"]])).set_index(["data", "arm"])
     assert found["mean"].round(12).to_dict() == {("a", "x"): 0.3, ("a", "y"): 0.0, ("b", "x"): 0.0}
-    assert found.half_width["a", "x"] == pytest.approx(0.1 * 12.706, rel=1e-3)  # t of one degree of freedom; SD 0.1 sqrt 2
+    assert found.half_width["a", "x"] == pytest.approx(
+        0.1 * 12.706, rel=1e-3
+    )  # t of one degree of freedom; SD 0.1 sqrt 2
 
 
 @pytest.mark.parametrize(("x", "scale"), [("tv", "log"), ("train_accuracy", "linear")])
 def test_scatter_has_a_panel_per_dataset(x, scale):
-    points = pd.DataFrame({"data": ["mnist", "mnist", "cifar10"], "arm": "ReLU", "tv": [1.0, 30.0, 4.0], "train_accuracy": [0.5, 0.6, 0.3], "test_accuracy": [0.4, 0.5, 0.2]})
+    points = pd.DataFrame(
+        {
+            "data": ["mnist", "mnist", "cifar10"],
+            "arm": "ReLU",
+            "tv": [1.0, 30.0, 4.0],
+            "train_accuracy": [0.5, 0.6, 0.3],
+            "test_accuracy": [0.4, 0.5, 0.2],
+        }
+    )
     axes = plots.scatter(points, x, ["mnist", "cifar10"]).axes
     assert [ax.get_title() for ax in axes] == ["MNIST", "CIFAR-10"] and {ax.get_xscale() for ax in axes} == {scale}
     assert axes[0].get_ylim()[0] < 40 and axes[0].get_ylim()[1] > 50  # no marker is cut off
@@ -158,9 +213,16 @@ def test_scatter_has_a_panel_per_dataset(x, scale):
 def test_each_layer_has_its_panel():
     runs = Given([run("depth", "mnist", "layer-specific") | {"learned": "a"}] * 2)
     config = {"network": {"activation": {"low": -5.0, "high": 5.0}}}
-    object.__setattr__(runs, "records", [SimpleNamespace(key="a", config=config, arrays={"psi_hidden": np.array([[0.0, 1.0], [2.0, 3.0]])})])
+    object.__setattr__(
+        runs,
+        "records",
+        [SimpleNamespace(key="a", config=config, arrays={"psi_hidden": np.array([[0.0, 1.0], [2.0, 3.0]])})],
+    )
     panels = images_tables.layer_functions(runs)
-    assert [(title, list(psi)) for title, _, psi, _, _ in panels] == [("MNIST\nlayer-specific, 1", [0, 1]), ("MNIST\nlayer-specific, 2", [2, 3])]
+    assert [(title, list(psi)) for title, _, psi, _, _ in panels] == [
+        ("MNIST\nlayer-specific, 1", [0, 1]),
+        ("MNIST\nlayer-specific, 2", [2, 3]),
+    ]
     assert images_tables.layer_functions(Given([run("final", "mnist")])) == []
 
 
@@ -169,7 +231,9 @@ def test_tuned_runs_are_the_selecting_and_the_final_ones_of_the_tuned_optimiser(
     rows += finals("mnist", SGD) + finals("mnist", ADAM) + [run("selection", "mnist", ARMS[1]), run("depth", "mnist")]
     rows += [run("tuning", "cifar10")] + finals("cifar10", ADAM, arms=ARMS[:2])  # an arm diverged: no correlation
     left = images_tables.tuned_runs(Given([row | {"learned": row["arm"] * (row["arm"] != "ReLU")} for row in rows]))
-    assert left.role.value_counts().to_dict() == {"final": 6, "selection": 1} and set(left["optimiser.name"]) == {"adam"}
+    assert left.role.value_counts().to_dict() == {"final": 6, "selection": 1} and set(left["optimiser.name"]) == {
+        "adam"
+    }
 
 
 def test_plain_gradient_descent_is_shown_for_the_datasets_that_have_it():
@@ -216,14 +280,19 @@ def test_svhn_decides_c4_once_its_records_are_there(lift, expected):
             rows.append(curves("svhn", arm, seed, [0, 1, 2], np.array([0, 0.2, 0.4]) + more + seed**2 / 1000))
     finding = images_verdicts.different_accuracy_at_equal_complexity(lambda section: Given(rows))
     assert finding.verdict == expected
-    without = images_verdicts.different_accuracy_at_equal_complexity(lambda section: Given(rows[:1] + finals("mnist", ADAM)))
+    without = images_verdicts.different_accuracy_at_equal_complexity(
+        lambda section: Given(rows[:1] + finals("mnist", ADAM))
+    )
     assert without.verdict == NOT_RUN.verdict and "data not available here" in without.ours
 
 
 def test_a_function_that_is_constant_where_it_is_used_has_no_distance():
     def record(psi, density):
         limits = {"network": {"activation": {"low": -1.0, "high": 1.0}}}
-        return SimpleNamespace(arrays={"psi_hidden": np.array(psi, np.float32), "pre_activations": np.array(density, np.float32)}, config=limits)
+        return SimpleNamespace(
+            arrays={"psi_hidden": np.array(psi, np.float32), "pre_activations": np.array(density, np.float32)},
+            config=limits,
+        )
 
     flat = record([0, 0, 0, 1, 2], [1, 1, 1, 0, 0])
     assert np.isnan(images_tables.distances(flat, flat)).all()  # ReLU is constant there too

@@ -92,8 +92,14 @@ def test_the_interval_of_clusters_covers_the_truth_where_that_of_single_values_d
         (lambda: spearman([1, 2, 3, 4], [1, 2, 3, 4, 5]), "a and b must be paired, got 4 and 5 values"),
         (lambda: spearman([1, 2, 3, 4], [2, 2, 2, 2]), "b must hold different values, got the constant 2.0"),
         (lambda: spearman([1, 1, 1, 1], [1, 2, 3, 4]), "a must hold different values, got the constant 1.0"),
-        (lambda: clustered_spearman([1, 2, 3, 4], [1, 2, 4, 3], [0, 0, 1, 1]), "at least 3 for 4 values, got 4 values in 2"),
-        (lambda: clustered_spearman([1, 2, 3, 4], [1, 2, 4, 3], [0, 1, 2]), "at least 3 for 4 values, got 3 values in 3"),
+        (
+            lambda: clustered_spearman([1, 2, 3, 4], [1, 2, 4, 3], [0, 0, 1, 1]),
+            "at least 3 for 4 values, got 4 values in 2",
+        ),
+        (
+            lambda: clustered_spearman([1, 2, 3, 4], [1, 2, 4, 3], [0, 1, 2]),
+            "at least 3 for 4 values, got 3 values in 3",
+        ),
         (lambda: spearman([1, 2, 3, 4], [1, 2, 3, 5], 1.0), "level must lie between 0 and 1, got 1.0"),
     ],
 )

@@ -114,9 +114,7 @@ def test_all_primitives_equal_the_hat_basis(backend, dtype, points, count):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize(
-    "shape, points", [((5, 3), 9), ((40, 37), 50), ((2, 3, 7), 17), ((9, 1), 4), ((300, 2), 200)]
-)
+@pytest.mark.parametrize("shape, points", [((5, 3), 9), ((40, 37), 50), ((2, 3, 7), 17), ((9, 1), 4), ((300, 2), 200)])
 def test_columns_equal_shared_splines(backend, dtype, shape, points):
     z, psi, r = inputs(*shape, points=points, columns=True, dtype=dtype)
     z, psi, r = z.requires_grad_(), psi.requires_grad_(), r.requires_grad_()
@@ -406,7 +404,9 @@ def test_along_paths_equals_the_network_point_by_point(backend, dtype, width, po
             kernels.along_paths(torch.zeros(2, 1, 1), torch.zeros(2), torch.zeros(1, 1), torch.zeros(1), 3, LOW, HIGH)
         return
     g = torch.Generator().manual_seed(width)
-    ends, weights, bias = (3 * torch.randn(*size, generator=g, dtype=dtype) for size in ((2, 7, width), (7, width), (7,)))
+    ends, weights, bias = (
+        3 * torch.randn(*size, generator=g, dtype=dtype) for size in ((2, 7, width), (7, width), (7,))
+    )
     psi = torch.randn(points, generator=g, dtype=dtype)
     found = kernels.along_paths(ends, psi, weights, bias, 11, LOW, HIGH)
     a, b, w, c, values = (x.double().numpy() for x in (*ends, weights, bias, psi))
@@ -419,7 +419,9 @@ def test_along_paths_equals_the_network_point_by_point(backend, dtype, width, po
 
 
 @pytest.mark.parametrize(
-    "changed", [{"psi": (2, 3)}, {"weights": (4, 6)}, {"bias": (1,)}, {"points": 1}], ids=lambda changed: next(iter(changed))
+    "changed",
+    [{"psi": (2, 3)}, {"weights": (4, 6)}, {"bias": (1,)}, {"points": 1}],
+    ids=lambda changed: next(iter(changed)),
 )
 def test_along_paths_refuses_shapes_that_do_not_fit(changed):
     if native.library() is None:

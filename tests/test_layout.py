@@ -115,7 +115,11 @@ def test_everything_imports_only_what_stands_left_of_it():
         ("notebooks.paper.records.pack", "from lib.datasets import catalogue", "know nothing of each other"),
         ("notebooks.paper.records.sweep", "from ..images import plan", "records must not import images"),
         ("notebooks.paper.records.sweep", "from .. import sections", "records must not import sections"),
-        ("notebooks.paper.experiments.train", "from ..figures.looks import ARMS", "experiments must not import figures"),
+        (
+            "notebooks.paper.experiments.train",
+            "from ..figures.looks import ARMS",
+            "experiments must not import figures",
+        ),
         ("notebooks.paper.images.tables", "from . import figures", "tables must not import figures"),
         ("notebooks.paper.images.plan", "from .verdicts import judge", "plan must not import verdicts"),
         ("notebooks.paper.images.tables", "from ..transfer import figures", "only its plan and its tables"),

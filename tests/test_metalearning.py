@@ -58,7 +58,10 @@ def problem(network, loss, dtype=torch.float64, pairs=False, n=40, seed=0):
         y = torch.randint(2, (n, 1), generator=g).to(dtype)
     else:
         y = torch.randn(n, network.outputs, generator=g, dtype=torch.float64).to(dtype)
-    psi = {k: (v + 0.3 * torch.randn(v.shape, generator=g, dtype=torch.float64)).to(dtype) for k, v in network.init_psi("relu").items()}
+    psi = {
+        k: (v + 0.3 * torch.randn(v.shape, generator=g, dtype=torch.float64)).to(dtype)
+        for k, v in network.init_psi("relu").items()
+    }
     theta = [p.to(dtype) for p in network.init(g, torch.float64)]
     return Task(network, x, y, loss), psi, theta, torch.arange(n - 10), (x[n - 10 :], y[n - 10 :])
 
@@ -99,16 +102,21 @@ def test_hypergradient_of_one_hot_pairs_equals_brute_force(optimiser, loss, unro
     task, psi, theta, rows, data = problem(network, loss, pairs=True)
     settings = Settings(unroll=unroll, inner=OPTIMISERS[optimiser], batch=16)
     result = hypergradient(inner_loop, task, psi, theta, rows, data, 8, settings)
-    torch.testing.assert_close(result, hypergradient(inner_loop_plain, task, psi, theta, rows, data, 8, settings), rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(
+        result, hypergradient(inner_loop_plain, task, psi, theta, rows, data, 8, settings), rtol=1e-6, atol=1e-9
+    )
     dense = torch.zeros(len(task.x), 10, dtype=torch.float64).scatter_(1, task.x, 1.0)
-    expected = hypergradient(inner_loop_plain, replace(task, x=dense), psi, theta, rows, (dense[-10:], data[1]), 8, settings)
+    expected = hypergradient(
+        inner_loop_plain, replace(task, x=dense), psi, theta, rows, (dense[-10:], data[1]), 8, settings
+    )
     torch.testing.assert_close(result, expected, rtol=1e-6, atol=1e-9)
 
 
 def test_unrolling_more_than_there_is_unrolls_everything():
     task, psi, theta, rows, data = problem(NETWORKS["shared"], "mse")
     few, many = (
-        hypergradient(inner_loop, task, psi, theta, rows, data, 3, Settings(unroll=unroll, inner=OPTIMISERS["sgd"])) for unroll in (3, 50)
+        hypergradient(inner_loop, task, psi, theta, rows, data, 3, Settings(unroll=unroll, inner=OPTIMISERS["sgd"]))
+        for unroll in (3, 50)
     )
     torch.testing.assert_close(few, many, rtol=0, atol=0)
 
@@ -147,7 +155,9 @@ def test_full_unroll_equals_finite_differences_of_training(name, optimiser):
 
     here = torch.cat([psi[name].flatten() for name in names])
     directions = torch.randn(8, len(here), generator=generator(4), dtype=torch.float64)
-    expected = torch.stack([(trained_loss(here + step * d) - trained_loss(here - step * d)) / (2 * step) for d in directions])
+    expected = torch.stack(
+        [(trained_loss(here + step * d) - trained_loss(here - step * d)) / (2 * step) for d in directions]
+    )
     torch.testing.assert_close(directions @ gradient, expected, rtol=1e-4, atol=1e-6)
     assert gradient.norm() > 1e-2
 
@@ -188,7 +198,9 @@ def rows_of(x):
 def spy(monkeypatch):
     """Record what each episode draws, starts from and measures."""
     seen = {"train": [], "outer": [], "theta": [], "task": [], "psi": [], "n_tr": [], "watched": []}
-    originals = {name: getattr(metalearning, name) for name in ("draw_episode", "inner_loop", "outer_loss", "watch_loss")}
+    originals = {
+        name: getattr(metalearning, name) for name in ("draw_episode", "inner_loop", "outer_loss", "watch_loss")
+    }
 
     def inner(task, psi, theta, rows, n_tr, settings, g):
         seen["train"].append(set(rows.tolist()))
@@ -236,7 +248,9 @@ def test_a_random_start_is_a_small_smooth_function_of_the_seed_alone(spy):
     assert torch.equal(spy["psi"][0]["hidden"], settings.start(3)(z).float())
     starts = torch.stack([settings.start(seed)(z) for seed in range(2000)])
     assert float(starts.std()) == pytest.approx(0.2, rel=0.03)
-    assert float(torch.corrcoef(starts.T)[4, 5]) == pytest.approx(math.exp(-0.5), abs=0.05)  # neighbours, one length apart
+    assert float(torch.corrcoef(starts.T)[4, 5]) == pytest.approx(
+        math.exp(-0.5), abs=0.05
+    )  # neighbours, one length apart
 
 
 def test_the_outer_step_is_a_clipped_gradient_step(spy):
@@ -307,7 +321,11 @@ def test_the_outer_loss_uses_at_most_a_batch():
 
 
 def test_several_tasks_take_turns_and_share_psi(spy):
-    tasks = [small_task(), small_task(Network(4, 1, 7, 2, SPLINE), n=50, seed=1), small_task(Network(2, 1, 3, 1, SPLINE), n=40, seed=2)]
+    tasks = [
+        small_task(),
+        small_task(Network(4, 1, 7, 2, SPLINE), n=50, seed=1),
+        small_task(Network(2, 1, 3, 1, SPLINE), n=40, seed=2),
+    ]
     learned = learn(tasks, QUICK, seed=3)
     assert [tasks.index(task) for task in spy["task"]] == [0, 1, 2, 0, 1, 2, 0, 1]
     assert all(set(psi) == {"hidden"} and psi["hidden"].shape == (9,) for psi in spy["psi"])
@@ -378,14 +396,22 @@ def test_same_seed_same_result_and_no_global_randomness():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("change", [dict(objective="test"), dict(validation=0.0), dict(validation=1.0), dict(watch=1.0), dict(watch=-0.1)])
+@pytest.mark.parametrize(
+    "change", [dict(objective="test"), dict(validation=0.0), dict(validation=1.0), dict(watch=1.0), dict(watch=-0.1)]
+)
 def test_settings_refuse_fractions_and_objectives(change):
-    message = "objective must be one of .* got 'test'" if "objective" in change else r"validation must be in \(0, 1\) and watch in"
+    message = (
+        "objective must be one of .* got 'test'"
+        if "objective" in change
+        else r"validation must be in \(0, 1\) and watch in"
+    )
     with pytest.raises(ValueError, match=message):
         Settings(**change)
 
 
-@pytest.mark.parametrize("change", [dict(episodes=0), dict(n_tr_start=0), dict(batch=0), dict(patience=0), dict(unroll=-1)])
+@pytest.mark.parametrize(
+    "change", [dict(episodes=0), dict(n_tr_start=0), dict(batch=0), dict(patience=0), dict(unroll=-1)]
+)
 def test_settings_refuse_counts(change):
     (name, value), *_ = change.items()
     with pytest.raises(ValueError, match=f"at least 1 and unroll at least 0: .*{name}={value}"):
@@ -393,7 +419,9 @@ def test_settings_refuse_counts(change):
 
 
 def test_learn_refuses_what_it_cannot_do():
-    with pytest.raises(ValueError, match="nothing to learn: the network has neither a spline in a hidden layer nor input activations"):
+    with pytest.raises(
+        ValueError, match="nothing to learn: the network has neither a spline in a hidden layer nor input activations"
+    ):
         learn([small_task(Network(3, 1, 5, 1, Activation("relu")))], QUICK, seed=0)
     with pytest.raises(ValueError, match="objective 'given' needs a task with given rows"):
         learn([small_task(given=True), small_task()], replace(QUICK, objective="given"), seed=0)
@@ -414,7 +442,9 @@ def mean_test_loss(task, psi, n_tr=100):
     test, losses = (data.x_test, datasets.targets(data.y_test, 10, "regression")), []
     for seed in range(3):
         settings = Settings(unroll=0, inner=Optimiser("sgd", 0.1))
-        theta = inner_loop(task, psi, task.network.init(generator(seed)), torch.arange(len(task.x)), n_tr, settings, generator(seed))
+        theta = inner_loop(
+            task, psi, task.network.init(generator(seed)), torch.arange(len(task.x)), n_tr, settings, generator(seed)
+        )
         losses.append(outer_loss(task, psi, theta, test).item())
     return sum(losses) / 3
 
@@ -422,7 +452,9 @@ def mean_test_loss(task, psi, n_tr=100):
 @pytest.mark.parametrize("init", ["relu", "zeros"])
 def test_a_learned_activation_beats_its_start_on_digits(init):
     task = digits_task()
-    settings = Settings(init, episodes=50, n_tr_start=40, n_tr_step=2, inner=Optimiser("sgd", 0.1), outer=Optimiser("adam", 0.05))
+    settings = Settings(
+        init, episodes=50, n_tr_start=40, n_tr_step=2, inner=Optimiser("sgd", 0.1), outer=Optimiser("adam", 0.05)
+    )
     learned = learn([task], settings, seed=1)
     assert not learned.diverged and learned.best_episode > 10
     watch = learned.history["watch"]
@@ -467,7 +499,9 @@ def long_settings(outer):
 def test_a_killed_run_resumes_to_the_identical_result(tmp_path, outer, kill_at):
     path = tmp_path / "checkpoint.safetensors"
     code = KILLED.format(root=str(ROOT), tests=str(ROOT / "tests"), path=str(path), outer=outer)
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
     for line in process.stdout:
         if line.startswith(f"episode {kill_at}/"):
             break
@@ -488,8 +522,13 @@ def test_a_killed_run_resumes_to_the_identical_result(tmp_path, outer, kill_at):
     assert resumed.history == whole.history and resumed.best_episode == whole.best_episode
 
 
-@pytest.mark.parametrize("outer", [Optimiser("sgd", 0.1), Optimiser("sgd", 0.1, 0.9), Optimiser("rmsprop", 0.01), Optimiser("adam", 0.02)])
-@pytest.mark.parametrize("network", [Network(3, 1, 5, 1, SPLINE), Network(3, 1, 5, 2, replace(SPLINE, layerwise=True), input_activation=INPUT)])
+@pytest.mark.parametrize(
+    "outer", [Optimiser("sgd", 0.1), Optimiser("sgd", 0.1, 0.9), Optimiser("rmsprop", 0.01), Optimiser("adam", 0.02)]
+)
+@pytest.mark.parametrize(
+    "network",
+    [Network(3, 1, 5, 1, SPLINE), Network(3, 1, 5, 2, replace(SPLINE, layerwise=True), input_activation=INPUT)],
+)
 def test_stopping_after_any_episode_changes_nothing(tmp_path, outer, network):
     class Stop(Exception):
         pass
@@ -558,14 +597,26 @@ def damage(path, how):
 
 @pytest.mark.parametrize(
     "how",
-    ["cut 0", "cut 7", "cut 100", "cut 700", "other text", "no metadata", "not JSON", "incomplete state", "a list for a state"]
+    [
+        "cut 0",
+        "cut 7",
+        "cut 100",
+        "cut 700",
+        "other text",
+        "no metadata",
+        "not JSON",
+        "incomplete state",
+        "a list for a state",
+    ]
     + ["psi.hidden", "best.hidden", "outer.mean.0"],
 )
 def test_a_damaged_checkpoint_is_an_error_that_names_the_file(tmp_path, how):
     path = tmp_path / "checkpoint.safetensors"
     learn([small_task()], QUICK, seed=3, checkpoint=path)
     damage(path, how)
-    with pytest.raises(ValueError, match="checkpoint.safetensors is not a usable checkpoint .*; delete it to start again"):
+    with pytest.raises(
+        ValueError, match="checkpoint.safetensors is not a usable checkpoint .*; delete it to start again"
+    ):
         learn([small_task()], QUICK, seed=3, checkpoint=path)
 
 
@@ -618,11 +669,20 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         (lambda: learn([one_row_task(depth=0, rows=5)], Settings(), seed=0), "neither a spline in a hidden layer"),
         (lambda: learn([on_meta(), small_task()], QUICK, seed=0), "tasks must be on one device, got meta and cpu"),
         (lambda: learn(small_task(), QUICK, seed=0), r"must be a list of tasks, got one Task: write \[task\]"),
-        (lambda: learn([small_task()], replace(QUICK, watch=0.999), seed=0), r"at least 2 rows, .* got 0 of 60 \(watch=0.999\)"),
-        (lambda: learn([double_task()], QUICK, seed=0), r"x must be torch.float32 like the weights, got torch.float64: convert with .float\(\)"),
+        (
+            lambda: learn([small_task()], replace(QUICK, watch=0.999), seed=0),
+            r"at least 2 rows, .* got 0 of 60 \(watch=0.999\)",
+        ),
+        (
+            lambda: learn([double_task()], QUICK, seed=0),
+            r"x must be torch.float32 like the weights, got torch.float64: convert with .float\(\)",
+        ),
         (lambda: learn([double_task(given=True)], QUICK, seed=0), "x must be torch.float32 like the weights"),
         (lambda: replace(small_task(), y=torch.zeros(60)), r"y must be \(n, outputs\), here \(60, 1\), .* got \(60,\)"),
-        (lambda: replace(small_task(), given=(torch.ones(7, 3), torch.full((7, 1), torch.nan))), "given: y must be finite, got 7 infinite or NaN of 7"),
+        (
+            lambda: replace(small_task(), given=(torch.ones(7, 3), torch.full((7, 1), torch.nan))),
+            "given: y must be finite, got 7 infinite or NaN of 7",
+        ),
         (lambda: Settings(clip=-1.0), "clip positive, got 10 and -1.0"),
         (lambda: Settings(n_tr_step=-5), "n_tr_step must be at least 0"),
         (lambda: Settings(length=0.0), "deviation and length must be positive, got 0.1 and 0.0"),
@@ -692,4 +752,6 @@ def test_modules_that_there_are_not():
 
 
 def one_row_task(depth=1, rows=1):
-    return Task(Network(3, 1, 4, depth, Activation("spline", points=5)), torch.rand(rows, 3), torch.rand(rows, 1), "mse")
+    return Task(
+        Network(3, 1, 4, depth, Activation("spline", points=5)), torch.rand(rows, 3), torch.rand(rows, 1), "mse"
+    )

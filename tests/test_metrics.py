@@ -231,9 +231,7 @@ def test_one_hot_pairs_have_the_variation_of_their_vectors():
     network = Network(inputs=10, outputs=5, width=16, activation=Activation("sine", alpha=6.0))
     params, psi = random_network(network)
     found = metrics.network_total_variation(network, params, psi, pairs, y, generator=seeded())
-    expected = metrics.total_variation(
-        lambda x: network.forward(params, psi, x), vectors, y, generator=seeded()
-    )
+    expected = metrics.total_variation(lambda x: network.forward(params, psi, x), vectors, y, generator=seeded())
     assert found.mean == pytest.approx(expected.mean, rel=1e-5)
 
 

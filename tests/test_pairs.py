@@ -99,9 +99,7 @@ def test_pairs_out_of_step_are_found(repository, change, message):
 
 
 def test_an_edited_script_is_found(repository):
-    (repository / "notebooks" / "page.py").write_text(
-        SCRIPT.replace("seed = 0", "seed = 1"), encoding="utf-8"
-    )
+    (repository / "notebooks" / "page.py").write_text(SCRIPT.replace("seed = 0", "seed = 1"), encoding="utf-8")
     assert "cell 1 differs" in pairs.differences(repository)[0]
 
 

@@ -35,10 +35,29 @@ MINE = ("images", "regression", "grokking")
 @pytest.fixture
 def tiny(monkeypatch):
     """Plans of seconds, with several restarts and, for tuning, several optimisers."""
-    common = {"seeds": (1, 2), "width": 8, "restarts": ((9, 1, 0.1), (11, 2, 0.1)), "learning_width": 6, "learning": QUICK}
+    common = {
+        "seeds": (1, 2),
+        "width": 8,
+        "restarts": ((9, 1, 0.1), (11, 2, 0.1)),
+        "learning_width": 6,
+        "learning": QUICK,
+    }
     images = replace(IMAGES["smoke"], steps=25, optimisers=(SGD, Optimiser("sgd", 0.02), ADAM), **common)
     monkeypatch.setitem(IMAGES, "smoke", images)
-    monkeypatch.setitem(GROKKING, "smoke", replace(GROKKING["smoke"], task="a+b mod 5", moduli=("a+b mod 7",), steps=300, sweep_steps=300, constant=QUICK, constant_restarts=common["restarts"], **common))
+    monkeypatch.setitem(
+        GROKKING,
+        "smoke",
+        replace(
+            GROKKING["smoke"],
+            task="a+b mod 5",
+            moduli=("a+b mod 7",),
+            steps=300,
+            sweep_steps=300,
+            constant=QUICK,
+            constant_restarts=common["restarts"],
+            **common,
+        ),
+    )
 
 
 @pytest.fixture
@@ -49,16 +68,23 @@ def store(tmp_path):
 def put(store, experiment, **numbers):
     """A record made up: middling, unless told otherwise."""
     if isinstance(experiment, Learn):
-        outcome = Outcome({"diverged": False} | numbers, {"psi_hidden": np.zeros(experiment.network.activation.points, np.float32)})
+        outcome = Outcome(
+            {"diverged": False} | numbers, {"psi_hidden": np.zeros(experiment.network.activation.points, np.float32)}
+        )
     else:
         value = numbers.get("validation_accuracy", 0.5)
-        outcome = Outcome({"validation_accuracy": value, "test_accuracy": 0.5} | numbers, {"validation_accuracy": np.full(3, value)})
+        outcome = Outcome(
+            {"validation_accuracy": value, "test_accuracy": 0.5} | numbers, {"validation_accuracy": np.full(3, value)}
+        )
     store.put(experiment, outcome, datetime.now(UTC), 1.0)
 
 
 def main(stages):
     """The stages of the main comparison: without the controls of the regression section."""
-    kept = [[run for run in stage if not isinstance(run, Draw) and "control" not in getattr(run, "role", "")] for stage in stages]
+    kept = [
+        [run for run in stage if not isinstance(run, Draw) and "control" not in getattr(run, "role", "")]
+        for stage in stages
+    ]
     return [stage for stage in kept if stage]
 
 
@@ -82,7 +108,15 @@ def finals_of(stages):
 @pytest.mark.parametrize("section", MINE)
 def test_a_small_plan_runs_and_is_read_back(tiny, tmp_path, monkeypatch, section):
     for plans in (IMAGES, GROKKING):
-        monkeypatch.setitem(plans, "smoke", replace(plans["smoke"], restarts=((9, 1, 0.1),), **({"constant_restarts": ((9, 1, 0.1),)} if plans is GROKKING else {})))
+        monkeypatch.setitem(
+            plans,
+            "smoke",
+            replace(
+                plans["smoke"],
+                restarts=((9, 1, 0.1),),
+                **({"constant_restarts": ((9, 1, 0.1),)} if plans is GROKKING else {}),
+            ),
+        )
     store = Store(tmp_path / "records")
     empty = collect(section, "smoke", store)
     assert empty.records == [] and empty.missing > 0 and len(empty.frame()) == 0 and len(empty.frame(role="final")) == 0
@@ -93,12 +127,16 @@ def test_a_small_plan_runs_and_is_read_back(tiny, tmp_path, monkeypatch, section
     assert sweep.run_here(SECTIONS[section]("smoke", store), store).done == ()
 
     runs, learned = found.frame(), found.frame("learn")
-    assert set(runs.section) == {section} and {"key", "record", "network.width", "optimiser.lr", "seed", "arm"} <= set(runs)
+    assert set(runs.section) == {section} and {"key", "record", "network.width", "optimiser.lr", "seed", "arm"} <= set(
+        runs
+    )
     assert {"test_accuracy", "train_accuracy", "best_step"} <= set(runs) and not runs.diverged.any()
     assert {"settings.outer.lr", "settings.init", "watch_loss", "best_episode"} <= set(learned)
     final = found.frame(role="final")
     assert len(final) and set(final.role) == {"final"} and set(final.seed) == {1, 2}
-    assert (final.groupby(["data", "arm", "optimiser.name", "optimiser.lr"]).size() == 2).all()  # every arm has every seed
+    assert (
+        final.groupby(["data", "arm", "optimiser.name", "optimiser.lr"]).size() == 2
+    ).all()  # every arm has every seed
     assert list(found.frame(role="final", arm="ReLU").index) == list(range(len(found.frame(role="final", arm="ReLU"))))
     used = set(final.learned) - {""}
     assert used and used <= set(learned.key)
@@ -154,7 +192,9 @@ def test_records_of_a_page_are_gone_when_its_process_ends():
 
 def test_a_reader_reads_each_section_once(monkeypatch):
     calls, known = [], Collected([], 7)
-    monkeypatch.setattr(sections, "results", lambda section, *arguments: calls.append(section) or Collected([], len(calls)))
+    monkeypatch.setattr(
+        sections, "results", lambda section, *arguments: calls.append(section) or Collected([], len(calls))
+    )
     read = sections.reader("smoke", images=known)
     assert read("images") is known and read("grokking").missing == 1 and read("grokking").missing == 1
     assert calls == ["grokking"]
@@ -179,7 +219,9 @@ def test_tuning_takes_the_best_optimiser_on_validation_rows(tiny, store, best, o
     assert list(dict.fromkeys(run.settings.inner for run in stages[1])) == chosen
     finals = finals_of(stages)
     for arm in ARMS:
-        assert [(run.optimiser, run.seed) for run in finals if run.arm == arm] == [(o, s) for o in chosen for s in (1, 2)]
+        assert [(run.optimiser, run.seed) for run in finals if run.arm == arm] == [
+            (o, s) for o in chosen for s in (1, 2)
+        ]
     only = finals_of(walk("images", store, numbers))
     assert {run.optimiser for run in only} == {best} and len(only) == len(ARMS) * 2
 
@@ -219,7 +261,9 @@ def test_selection_is_by_rows_that_nothing_was_learned_from(tiny, store, section
 
 @pytest.mark.parametrize("section", MINE)
 def test_diverged_restarts_are_left_out(tiny, store, section):
-    stages = walk(section, store, lambda run: {"diverged": run.network.activation.points == 9} if isinstance(run, Learn) else {})
+    stages = walk(
+        section, store, lambda run: {"diverged": run.network.activation.points == 9} if isinstance(run, Learn) else {}
+    )
     for stage in main(stages)[2:]:
         assert {run.network.activation.points for run in stage if isinstance(run, Train) and run.learned} <= {11}
     assert any(run.learned for run in finals_of(stages))
@@ -259,7 +303,9 @@ def test_plans_of_the_profiles(store, section, profile):
 @pytest.mark.parametrize("section", ["images", "regression"])
 def test_every_activation_meets_every_depth_on_every_dataset(store, section):
     plan = IMAGES["paper"]
-    runs = [run for stage in walk(section, store, profile="paper") for run in stage if getattr(run, "role", "") == "depth"]
+    runs = [
+        run for stage in walk(section, store, profile="paper") for run in stage if getattr(run, "role", "") == "depth"
+    ]
     expected = {
         (data, arm, depth, seed)
         for data in (*plan.datasets, *plan.more)
@@ -274,7 +320,11 @@ def test_the_paper_profile_has_the_papers_settings():
     assert grokking.task == "a+b mod 27" and (grokking.width, grokking.lr, grokking.steps) == (256, 1.0, 60_000)
     assert IMAGES["paper"].datasets == ("mnist", "fashion_mnist")
     assert {o.name for o in IMAGES["paper"].optimisers} == {"sgd", "rmsprop", "adam"}
-    assert all(1 <= unroll <= 50 and 50 <= points <= 400 for plan in (grokking, IMAGES["paper"]) for points, unroll, _ in plan.restarts)
+    assert all(
+        1 <= unroll <= 50 and 50 <= points <= 400
+        for plan in (grokking, IMAGES["paper"])
+        for points, unroll, _ in plan.restarts
+    )
 
 
 @pytest.mark.parametrize("section", sorted(SECTIONS))
@@ -291,9 +341,16 @@ def test_frames_flatten_nested_configurations(store):
     found = Collected([store.get(run), store.get(replace(run, seed=2, arm="other"))], 0)
     frame = found.frame()
     assert frame.test_accuracy.tolist() == [0.25, 0.75] and frame["network.width"].tolist() == [12, 12]
-    assert frame["network.activation.name"].tolist() == ["relu", "relu"] and frame["optimiser.lr"].tolist() == [0.2, 0.2]
+    assert frame["network.activation.name"].tolist() == ["relu", "relu"] and frame["optimiser.lr"].tolist() == [
+        0.2,
+        0.2,
+    ]
     assert frame.record[1].config["seed"] == 2
-    assert found.frame(arm="other").index.tolist() == [0] and len(found.frame(arm="none")) == 0 and len(found.frame("learn")) == 0
+    assert (
+        found.frame(arm="other").index.tolist() == [0]
+        and len(found.frame(arm="none")) == 0
+        and len(found.frame("learn")) == 0
+    )
 
 
 # --- controls ---------------------------------------------------------------------------------------------------------
@@ -323,7 +380,12 @@ def test_controls_are_chosen_by_validation_rows_and_use_the_tuned_optimiser(tiny
 
 def test_the_best_plain_sgd_comes_second_where_there_is_one_and_it_is_not_the_best(store):
     merits = {SGD: 0.6, Optimiser("sgd", 0.02): 0.7, ADAM: 0.8, Optimiser("rmsprop", 0.01): 0.5}
-    of = {optimiser: Train("images", "tuning", ARMS[0], "digits", "classification", Network(1, 1, 8, 1), optimiser, 25, 0, 0) for optimiser in merits}
+    of = {
+        optimiser: Train(
+            "images", "tuning", ARMS[0], "digits", "classification", Network(1, 1, 8, 1), optimiser, 25, 0, 0
+        )
+        for optimiser in merits
+    }
     for optimiser, run in of.items():
         put(store, run, validation_accuracy=merits[optimiser])
 
@@ -352,8 +414,14 @@ def test_the_main_comparison_does_not_wait_for_controls(tiny, store):
 
 def test_a_random_spline_has_the_given_correlation_length():
     """Over many draws: variance 1 everywhere, and the correlation of neighbours that the length says."""
-    values = np.array([Draw("regression", RANDOM, 11, -5.0, 5.0, 2.0, seed).run(None).arrays["psi_hidden"] for seed in range(4000)])
+    values = np.array(
+        [Draw("regression", RANDOM, 11, -5.0, 5.0, 2.0, seed).run(None).arrays["psi_hidden"] for seed in range(4000)]
+    )
     np.testing.assert_allclose(values.std(axis=0), 1, atol=0.05)
-    np.testing.assert_allclose([np.corrcoef(values[:, 4], values[:, 4 + k])[0, 1] for k in (1, 2, 4)], np.exp(-np.array([1, 2, 4]) ** 2 / 8), atol=0.05)
+    np.testing.assert_allclose(
+        [np.corrcoef(values[:, 4], values[:, 4 + k])[0, 1] for k in (1, 2, 4)],
+        np.exp(-(np.array([1, 2, 4]) ** 2) / 8),
+        atol=0.05,
+    )
     one, again = (Draw("regression", RANDOM, 50, -5.0, 5.0, 2.4, 7).run(None).arrays["psi_hidden"] for _ in range(2))
     assert one.dtype == np.float32 and (one == again).all()

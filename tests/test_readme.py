@@ -152,9 +152,7 @@ def test_the_headline_is_drawn_with_both_arms(small):
 def test_the_headline_says_how_far_runs_get_that_never_reach_95_percent(small):
     shown = grokking_headline.headline(small, True)
     shown.runs["test_steps_to_95"] = None
-    assert shown.sentence() == (
-        "The highest test accuracy is 100 % with the learned activation, and 20 % with ReLU."
-    )
+    assert shown.sentence() == ("The highest test accuracy is 100 % with the learned activation, and 20 % with ReLU.")
 
 
 # The departures that are marked in the sources.

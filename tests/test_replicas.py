@@ -62,8 +62,12 @@ def test_optimisers_objectives_and_several_tasks(inner, objective):
     for n in (40, 30):
         task, _, _, _, given = problem(NETWORKS["shared"], "mse", DOUBLE, n=n, seed=n)
         tasks.append(replace(task, given=given))
-    settings = replace(SETTINGS, inner=inner, objective=objective, init="relu", watch=0.0 if objective == "given" else 0.2)
-    for seed, replica in zip(SEEDS, learn_replicas([there(task) for task in tasks], settings, seeds=SEEDS), strict=True):
+    settings = replace(
+        SETTINGS, inner=inner, objective=objective, init="relu", watch=0.0 if objective == "given" else 0.2
+    )
+    for seed, replica in zip(
+        SEEDS, learn_replicas([there(task) for task in tasks], settings, seeds=SEEDS), strict=True
+    ):
         assert_same(replica, learn(tasks, settings, seed=seed))
 
 
@@ -167,8 +171,14 @@ def test_training_without_splines_keeps_the_last_step_and_a_divergence_apart():
         (lambda task, psi: run(task, {}, seeds=[]), "one row per seed"),
         (lambda task, psi: run(task, {"hidden": psi["hidden"][None]}, evaluate_at=[3, 2]), "increasing steps"),
         (lambda task, psi: run(task, {"hidden": psi["hidden"][None]}, best="other"), "one of the monitored"),
-        (lambda task, psi: run(task, {"hidden": psi["hidden"][None]}, data=(task.x, task.y[:, 0])), r"y must be \(n, outputs\)"),
-        (lambda task, psi: run(task, {"hidden": psi["hidden"][None]}, data=(task.x.float(), task.y.float())), "x must be torch.float64 like the weights"),
+        (
+            lambda task, psi: run(task, {"hidden": psi["hidden"][None]}, data=(task.x, task.y[:, 0])),
+            r"y must be \(n, outputs\)",
+        ),
+        (
+            lambda task, psi: run(task, {"hidden": psi["hidden"][None]}, data=(task.x.float(), task.y.float())),
+            "x must be torch.float64 like the weights",
+        ),
     ],
 )
 def test_arguments_that_do_not_fit(call, rule):

@@ -7,7 +7,9 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-ENTRIES = re.split(r"\n(?=[a-zA-Z0-9])", "\n".join(line for line in LOCK.splitlines() if not line.lstrip().startswith("#")))
+ENTRIES = re.split(
+    r"\n(?=[a-zA-Z0-9])", "\n".join(line for line in LOCK.splitlines() if not line.lstrip().startswith("#"))
+)
 
 
 def requirement(entry):

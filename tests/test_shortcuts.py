@@ -76,8 +76,7 @@ def test_halving_is_the_mean_over_pixels_and_colours():
     images = np.random.default_rng(0).integers(0, 256, (3, 4, 6, 3), dtype=np.uint8)
     halved = halve(images)
     expected = [
-        [[image[2 * i : 2 * i + 2, 2 * j : 2 * j + 2].mean() for j in range(3)] for i in range(2)]
-        for image in images
+        [[image[2 * i : 2 * i + 2, 2 * j : 2 * j + 2].mean() for j in range(3)] for i in range(2)] for image in images
     ]
     assert halved.dtype == np.uint8
     np.testing.assert_allclose(halved, expected, atol=0.5 + 1e-9)
@@ -93,9 +92,7 @@ def test_half_collages_are_the_same_collages_halved():
     whole, half = (collage("digits", "noisy_digits", seed=3, half=half) for half in (False, True))
     assert half.shape == (8, 4) and half.y_train.equal(whole.y_train)
     pixels = 16 * whole.x_train.numpy().reshape(-1, 16, 8)
-    np.testing.assert_array_equal(
-        16 * half.x_train.numpy().reshape(-1, 8, 4), halve(np.rint(pixels).astype(np.uint8))
-    )
+    np.testing.assert_array_equal(16 * half.x_train.numpy().reshape(-1, 8, 4), halve(np.rint(pixels).astype(np.uint8)))
 
 
 @pytest.mark.parametrize("tile", ["first", "second"])
@@ -233,9 +230,7 @@ def test_the_section_is_complete_and_compares_the_same_seeds(smoke):
     for tile, arm in LEARNED.items():
         used = set(final[final.arm == arm].learned)
         learnt = {
-            record.key
-            for record in smoke.records
-            if record.kind == "learn_collage" and record.config["tile"] == tile
+            record.key for record in smoke.records if record.kind == "learn_collage" and record.config["tile"] == tile
         }
         assert used <= learnt and len(used) == 1
 
@@ -322,7 +317,8 @@ def test_the_claims_are_settled_from_the_records(smoke):
     assert findings["C10"].verdict == ("reproduced" if near else "not reproduced")
     assert f"{second.mean():.1f} ±" in findings["C10"].ours
     assert (
-        findings["C11"].ours.count("points") == 2 and "points more on clean digits than on noisy digits" in findings["C12"].ours
+        findings["C11"].ours.count("points") == 2
+        and "points more on clean digits than on noisy digits" in findings["C12"].ours
     )
 
 

@@ -69,9 +69,7 @@ def test_the_distance_does_not_depend_on_scales_and_stays_below_1():
 
 
 def test_gelu_is_nearer_to_silu_than_to_relu_and_tanh():
-    distances = [
-        activation_distance(GRID, F.gelu(GRID), g).distance for g in (F.silu, torch.relu, torch.tanh)
-    ]
+    distances = [activation_distance(GRID, F.gelu(GRID), g).distance for g in (F.silu, torch.relu, torch.tanh)]
     assert distances == sorted(distances) and distances[0] < 0.02 < distances[1] < distances[2]
 
 

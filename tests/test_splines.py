@@ -13,7 +13,13 @@ from torch import nn
 from lib.splines import METHODS, Spline, grid, initial_values, interpolate, load, load_activation, save, slope_product
 
 LOW, HIGH = -1.5, 2.0
-METADATA = {"low": LOW, "high": HIGH, "method": "cubic", "learned_on": "digits, regression", "record": "learn-0123456789ab"}
+METADATA = {
+    "low": LOW,
+    "high": HIGH,
+    "method": "cubic",
+    "learned_on": "digits, regression",
+    "record": "learn-0123456789ab",
+}
 
 
 def draw(*shape, seed=0, dtype=torch.float64):
@@ -36,7 +42,9 @@ def off_knots(n_points, rows=3, columns=4, seed=0):
 def test_linear_equals_numpy(dtype, tolerance, n_points, low, high):
     values, knots = draw(n_points, dtype=dtype), grid(n_points, low, high).to(dtype)
     width = high - low
-    x = torch.cat([knots, draw(300, seed=1, dtype=dtype) * width + low, torch.tensor([low, high, -1e9, 1e9], dtype=dtype)])
+    x = torch.cat(
+        [knots, draw(300, seed=1, dtype=dtype) * width + low, torch.tensor([low, high, -1e9, 1e9], dtype=dtype)]
+    )
     expected = np.interp(x.double(), np.linspace(low, high, n_points), values.double())
     result = interpolate(x, values, low, high)
     assert result.dtype == dtype and result.shape == x.shape
@@ -56,7 +64,9 @@ def test_one_spline_per_column(method):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_control_values_are_met_and_ends_are_kept(method, dtype):
     values = draw(12, dtype=dtype)
-    torch.testing.assert_close(interpolate(grid(12, LOW, HIGH).to(dtype), values, LOW, HIGH, method), values, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        interpolate(grid(12, LOW, HIGH).to(dtype), values, LOW, HIGH, method), values, rtol=1e-5, atol=1e-5
+    )
     outside = torch.tensor([LOW - 1e-3, -1e30, -float("inf"), HIGH + 1e-3, 1e30, float("inf")], dtype=dtype)
     expected = values[[0, 0, 0, -1, -1, -1]]
     torch.testing.assert_close(interpolate(outside, values, LOW, HIGH, method), expected)
@@ -68,7 +78,9 @@ def test_empty_zero_dimensional_and_nan(method):
     assert interpolate(torch.empty(0, 3, dtype=torch.float64), values, LOW, HIGH, method).shape == (0, 3)
     assert interpolate(torch.empty(0, 2, dtype=torch.float64), draw(2, 5), LOW, HIGH, method).shape == (0, 2)
     single = interpolate(torch.tensor(0.3, dtype=torch.float64), values, LOW, HIGH, method)
-    torch.testing.assert_close(single, interpolate(torch.full((1,), 0.3).double(), values, LOW, HIGH, method)[0], rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        single, interpolate(torch.full((1,), 0.3).double(), values, LOW, HIGH, method)[0], rtol=1e-6, atol=1e-6
+    )
     assert single.shape == ()
     result = interpolate(torch.tensor([0.3, float("nan")], dtype=torch.float64), values, LOW, HIGH, method)
     assert result[0].isfinite() and result[1].isnan()
@@ -231,7 +243,9 @@ def model_with(method, columns):
 
 MADE = {
     "traced": lambda model, x: torch.jit.trace(model, x),
-    "exported": lambda model, x: torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("n")},)).module(),
+    "exported": lambda model, x: torch.export.export(
+        model, (x,), dynamic_shapes=({0: torch.export.Dim("n")},)
+    ).module(),
     "compiled": lambda model, x: torch.compile(model, backend="eager", fullgraph=True),
 }
 
@@ -247,7 +261,9 @@ def test_module_in_a_model_that_is_traced_exported_or_compiled(made, method, col
     for inputs in (x, other, torch.full((2, 3), 1e9)):
         torch.testing.assert_close(copy(inputs), model(inputs), rtol=1e-5, atol=1e-5)
     leaves = [other.clone().requires_grad_() for _ in range(2)]
-    grads = [torch.autograd.grad(f(leaf).square().sum(), leaf)[0] for f, leaf in zip((copy, model), leaves, strict=True)]
+    grads = [
+        torch.autograd.grad(f(leaf).square().sum(), leaf)[0] for f, leaf in zip((copy, model), leaves, strict=True)
+    ]
     torch.testing.assert_close(*grads, rtol=1e-4, atol=1e-4)
 
 
@@ -291,7 +307,10 @@ def test_module_with_another_float_than_psi():
         (lambda: interpolate(draw(3), draw(5), float("nan"), 1), "must be finite with low < high"),
         (lambda: interpolate(draw(3), draw(1), 0, 1), r"n_c at least 2, got shape \(1,\)"),
         (lambda: interpolate(draw(3), draw(2, 2, 5), 0, 1), r"got shape \(2, 2, 5\)"),
-        (lambda: interpolate(draw(3), draw(2, 5), 0, 1), r"2 splines need inputs with as many columns, got shape \(3,\)"),
+        (
+            lambda: interpolate(draw(3), draw(2, 5), 0, 1),
+            r"2 splines need inputs with as many columns, got shape \(3,\)",
+        ),
         (lambda: interpolate(torch.tensor(1.0), torch.ones(2, 5), 0, 1), r"2 splines need inputs .* got shape \(\)"),
         (lambda: interpolate(draw(3), draw(5, dtype=torch.float32), 0, 1), "must both be float32 or both float64"),
         (lambda: slope_product(draw(3), draw(5), draw(3), 1, 0, "cubic"), r"low < high, got \[1, 0\]"),
@@ -358,7 +377,10 @@ BAD_FILES = {
     "text for a number": (dict(metadata=METADATA | {"low": "-1"}), "metadata low must be float, got '-1'"),
     "truth value for a number": (dict(metadata=METADATA | {"high": True}), "metadata high must be float, got True"),
     "number for a text": (dict(metadata=METADATA | {"record": 7}), "metadata record must be str, got 7"),
-    "unknown method": (dict(metadata=METADATA | {"method": "quintic"}), "x.safetensors.*method must be one of .* 'quintic'"),
+    "unknown method": (
+        dict(metadata=METADATA | {"method": "quintic"}),
+        "x.safetensors.*method must be one of .* 'quintic'",
+    ),
     "empty range": (dict(metadata=METADATA | {"high": LOW}), "x.safetensors.*low < high"),
     "range not finite": (dict(metadata=METADATA | {"high": float("nan")}), "x.safetensors.*must be finite"),
     "no tensor": (dict(tensors={}), r"tensors must be named 'hidden' or 'input', got \[\]"),
@@ -394,7 +416,9 @@ def test_load_refuses_damaged_and_foreign_files(tmp_path):
         load(tmp_path / "missing.safetensors")
 
 
-@pytest.mark.parametrize("name", sorted(set(BAD_FILES) - {"no metadata", "metadata of another form", "metadata not JSON"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(BAD_FILES) - {"no metadata", "metadata of another form", "metadata not JSON"})
+)
 def test_save_refuses_what_load_would(tmp_path, name):
     change, message = BAD_FILES[name]
     path = tmp_path / ("x.npz" if name == "wrong suffix" else "x.safetensors")

@@ -293,9 +293,7 @@ def test_two_processes_that_write_the_same_record_leave_a_valid_one(store):
                 seen.add(record.numbers["value"])
         record = store.get(Small(1))
     assert [writer.exitcode for writer in writers] == [0, 0] and len(seen) > 1
-    assert (
-        record.numbers["value"] in (1059, 2059) and (record.arrays["values"] == record.numbers["value"]).all()
-    )
+    assert record.numbers["value"] in (1059, 2059) and (record.arrays["values"] == record.numbers["value"]).all()
     assert len(list(store.root.rglob("*.*"))) == 2
 
 

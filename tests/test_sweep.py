@@ -89,9 +89,7 @@ def test_run_here_computes_what_is_missing(store, log, capsys):
     first = run_here([experiments[:1]], store)
     assert first.done == (store.key(experiments[0]),) and first.skipped == ()
     second = run_here([experiments], store)
-    assert (
-        second.done == (store.key(experiments[1]),) and second.skipped == first.done and second.failed == {}
-    )
+    assert second.done == (store.key(experiments[1]),) and second.skipped == first.done and second.failed == {}
     assert runs(log) == {1: 1, 2: 1} and store.get(experiments[1]).numbers == {"square": 4}
     assert capsys.readouterr().out == ""
 
@@ -142,9 +140,7 @@ def test_run_computes_each_once_and_skips_what_is_there(store, log, capsys):
     assert runs(log) == {1: 1, 2: 1, 3: 1} and all(store.has(one) for one in experiments)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "stage 1: 2 to compute"
-    assert (
-        lines[1].startswith("stage 1 [1/2] small-") and ", about " in lines[1] and lines[1].endswith("left")
-    )
+    assert lines[1].startswith("stage 1 [1/2] small-") and ", about " in lines[1] and lines[1].endswith("left")
     assert lines[2].startswith("stage 1 [2/2] small-") and len(lines) == 3
     assert run([experiments], store).done == () and capsys.readouterr().out == ""
 
@@ -390,9 +386,7 @@ def test_command_refuses_what_it_does_not_know(command, arguments, message, caps
 def test_command_verifies(command, capsys, store):
     assert command("verify") == 1  # nothing to verify is no success
     run_here([[Labelled(1), Labelled(2), Squares(())]], store)
-    assert (
-        command("verify", "--sample", "2", "--at-most-minutes", "5", "--seed", "3", "--processes", "1") == 0
-    )
+    assert command("verify", "--sample", "2", "--at-most-minutes", "5", "--seed", "3", "--processes", "1") == 0
     assert capsys.readouterr().out.splitlines()[-1] == "2 of 2 agree"
     store.put(Labelled(1), Outcome({"square": 1.5}), datetime.now(UTC), 1.0)
     assert command("verify", "--processes", "1") == 1

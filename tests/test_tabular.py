@@ -91,10 +91,15 @@ def test_a_column_counts_as_crowded_by_its_rows_between_two_control_points():
 
 
 def test_a_caption_counts_the_marks_that_a_scatter_plot_does_not_show():
-    points = pd.DataFrame({"data": "a", "tv": [0.0, *range(1, 40)], "test_accuracy": np.linspace(0.9, 0.5, 40), "train_accuracy": 1.0})
+    points = pd.DataFrame(
+        {"data": "a", "tv": [0.0, *range(1, 40)], "test_accuracy": np.linspace(0.9, 0.5, 40), "train_accuracy": 1.0}
+    )
     extra = pd.DataFrame({"data": ["a", "a", "b"], "test_accuracy": [0.4, 0.8, 0.0]})
     assert plots.not_shown(points, "tv", ["a"]) == " Outside the frames: 3 of 40 marks."
-    assert plots.not_shown(points, "train_accuracy", ["a"], extra) == " Outside the frames: 2 of 40 marks and 1 of 2 baselines."
+    assert (
+        plots.not_shown(points, "train_accuracy", ["a"], extra)
+        == " Outside the frames: 2 of 40 marks and 1 of 2 baselines."
+    )
     assert plots.not_shown(points.assign(test_accuracy=0.5), "train_accuracy", ["a"]) == ""
 
 
@@ -114,7 +119,9 @@ def test_tables_without_the_control_are_left_out(smoke):
     runs = [r for r in smoke.collected.records if r.config.get("role") == "control"]
     without = records_frames.Collected([r for r in smoke.collected.records if r not in runs], 1, frozenset({"control"}))
     assert tabular_tables.ranked(without, table).empty and len(tabular_tables.comparison(without)) == len(table)
-    part = records_frames.Collected([r for r in smoke.collected.records if r not in runs[-1:]], 1, frozenset({"control"}))
+    part = records_frames.Collected(
+        [r for r in smoke.collected.records if r not in runs[-1:]], 1, frozenset({"control"})
+    )
     assert tabular_tables.ranked(part, table).empty  # a seed is missing
 
 
@@ -288,13 +295,18 @@ def test_paths_of_a_linear_model_are_straight(tmp_path):
     assert outcome.numbers["tv"] == pytest.approx(0, abs=1e-4)
     assert outcome.numbers["fourier"] == pytest.approx(1.28, abs=0.02)
     assert outcome.arrays["outputs"].shape == (3, 100) and np.abs(np.diff(outcome.arrays["outputs"], 2)).max() < 1e-5
-    assert outcome.numbers["test_accuracy"] == run.run(SimpleNamespace(store=store, data_dir=None)).numbers["test_accuracy"]
+    assert (
+        outcome.numbers["test_accuracy"]
+        == run.run(SimpleNamespace(store=store, data_dir=None)).numbers["test_accuracy"]
+    )
 
 
 def test_both_measures_grow_with_the_slope(smoke):
     measured = tabular_tables.measures(smoke.collected)
     assert list(measured.alpha) == list(PLANS["smoke"].measured[0]) and (measured[["tv", "fourier"]] > 0).all(axis=None)
-    assert list(measured.seed) == [1] * len(measured) and all(r.arrays["outputs"].shape == (4, 100) for r in measured.record)
+    assert list(measured.seed) == [1] * len(measured) and all(
+        r.arrays["outputs"].shape == (4, 100) for r in measured.record
+    )
 
 
 # --- claims ---
@@ -308,7 +320,9 @@ def comparison_of(accuracies, validation=None):
             gain = value - accuracies["ReLU"][i]
             depth = 0 if arm == tabular_tables.TREES else 2
             rows.append([f"table {i}", arm, depth, 5, value, 0.01, gain, 0.01, (validation or accuracies)[arm][i]])
-    return pd.DataFrame(rows, columns=["data", "arm", "depth", "n", "mean", "half_width", "gain", "gain_half_width", "validation"])
+    return pd.DataFrame(
+        rows, columns=["data", "arm", "depth", "n", "mean", "half_width", "gain", "gain_half_width", "validation"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -338,7 +352,9 @@ def test_claims_of_the_tables_are_settled_by_the_small_profile(smoke):
     assert list(findings) == ["C5", "C6", "C7", "C8", "C9"]
     assert findings.pop("C6") == verdict.NOT_RUN
     assert all(found.verdict in ("reproduced", "in part", "not reproduced") for found in findings.values())
-    around = {arm: r.numbers for arm, r in tabular_tables.panels(smoke.collected, DATA).items() if "tv_around" in r.numbers}
+    around = {
+        arm: r.numbers for arm, r in tabular_tables.panels(smoke.collected, DATA).items() if "tv_around" in r.numbers
+    }
     order = [sorted(around, key=lambda arm: around[arm][key]) for key in ("tv_around", "test_accuracy")]
     assert findings["C8"].verdict == ("reproduced" if order[0] == order[1] else "not reproduced")
 
@@ -379,11 +395,24 @@ def test_the_average_over_tables_is_paired_with_relu_of_one_layer():
         for arm, gain in (("ReLU", 0.0), (ZEROS, 0.02)):
             for depth in (1, 2):
                 seeds = (1, 2, 3) if depth == 1 else (1,)  # more seeds at the depth that was chosen do not count
-                rows += [{"data": data, "seed": s, "arm": arm, "network.depth": depth, "test_accuracy": level + gain * depth * (1 + (data == "b")) + (s > 1)} for s in seeds]
+                rows += [
+                    {
+                        "data": data,
+                        "seed": s,
+                        "arm": arm,
+                        "network.depth": depth,
+                        "test_accuracy": level + gain * depth * (1 + (data == "b")) + (s > 1),
+                    }
+                    for s in seeds
+                ]
     given = SimpleNamespace(frame=lambda role: pd.DataFrame(rows))
     found = tabular_tables.average_by_depth(given, ["a", "b"]).set_index(["arm", "depth"])
     assert found["mean"].round(12).to_dict() == {("ReLU", 1): 0.0, ("ReLU", 2): 0.0, (ZEROS, 1): 0.03, (ZEROS, 2): 0.06}
-    assert found.half_width[ZEROS, 1] == pytest.approx(0.01 * 12.706, rel=1e-3) and set(found.n) == {2} and set(found.failed) == {0}
+    assert (
+        found.half_width[ZEROS, 1] == pytest.approx(0.01 * 12.706, rel=1e-3)
+        and set(found.n) == {2}
+        and set(found.failed) == {0}
+    )
     assert tabular_tables.average_by_depth(given, ["a"]).empty
     axes = plots.average_by_depth(found.reset_index()).axes
     assert len(axes) == 1 and axes[0].get_xticks().tolist() == [1, 2]

@@ -138,7 +138,10 @@ SCHEDULES = {
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_window_average_equals_the_mean_of_the_last_iterates(name, dtype):
     evaluate_at = SCHEDULES[name]
-    iterates = [[draw(3, 2, seed=step, dtype=dtype), draw(4, seed=1000 + step, dtype=dtype)] for step in range(evaluate_at[-1] + 1)]
+    iterates = [
+        [draw(3, 2, seed=step, dtype=dtype), draw(4, seed=1000 + step, dtype=dtype)]
+        for step in range(evaluate_at[-1] + 1)
+    ]
     average = WindowAverage(iterates[0], evaluate_at)
     for step, params in enumerate(iterates):
         result = average.update(step, params)
@@ -177,11 +180,19 @@ def problem(n=40):
     return x, y
 
 
-def run(*, network=None, psi=None, data=None, optimiser=OPTIMISERS["sgd"][0], evaluate_at=(0, 20, 60), seed=5, **options):
+def run(
+    *, network=None, psi=None, data=None, optimiser=OPTIMISERS["sgd"][0], evaluate_at=(0, 20, 60), seed=5, **options
+):
     network = network or Network(6, 3, 8, 2, Activation("tanh"))
     options = {"loss": "cross_entropy", "monitor": lambda params: {"number": 0.0}, "best": None} | options
     return train(
-        network, psi or {}, data or problem(), optimiser=optimiser, evaluate_at=evaluate_at, generator=generator(seed), **options
+        network,
+        psi or {},
+        data or problem(),
+        optimiser=optimiser,
+        evaluate_at=evaluate_at,
+        generator=generator(seed),
+        **options,
     )
 
 
@@ -191,7 +202,9 @@ def test_training_equals_a_plain_loop(name, batch):
     ours, make = OPTIMISERS[name]
     x, y = problem()
     seen = []
-    done = run(optimiser=ours, batch=batch, snapshots=True, monitor=lambda params: seen.append(params) or {"n": len(seen)})
+    done = run(
+        optimiser=ours, batch=batch, snapshots=True, monitor=lambda params: seen.append(params) or {"n": len(seen)}
+    )
 
     g = generator(5)
     initial = Network(6, 3, 8, 2, Activation("tanh")).init(g)
@@ -246,7 +259,12 @@ def test_one_hot_pairs_train_as_dense_inputs_do():
 
 @pytest.mark.parametrize(
     "values, best",
-    [([0.2, 0.5, 0.9, 0.7, 0.8], 2), ([0.9, 0.5, 0.1, 0.2, 0.3], 0), ([0.1, 0.9, 0.3, 0.9, 0.2], 1), ([1, 2, 3, 4, 5], 4)],
+    [
+        ([0.2, 0.5, 0.9, 0.7, 0.8], 2),
+        ([0.9, 0.5, 0.1, 0.2, 0.3], 0),
+        ([0.1, 0.9, 0.3, 0.9, 0.2], 1),
+        ([1, 2, 3, 4, 5], 4),
+    ],
 )
 def test_early_stopping_keeps_the_best_step_and_the_first_of_equals(values, best):
     seen, steps = [], (0, 20, 40, 60, 80)
@@ -274,13 +292,20 @@ def test_early_stopping_keeps_the_best_step_and_the_first_of_equals(values, best
 )
 def test_patience_ends_training_that_gets_no_better(patience, values, steps, best, stopped):
     left = iter(values)
-    done = run(monitor=lambda params: {"validation_accuracy": next(left)}, evaluate_at=(0, 20, 40, 60, 80), best="validation_accuracy", patience=patience)
+    done = run(
+        monitor=lambda params: {"validation_accuracy": next(left)},
+        evaluate_at=(0, 20, 40, 60, 80),
+        best="validation_accuracy",
+        patience=patience,
+    )
     assert (done.history["step"][-1], done.best_step, done.stopped) == (steps, best, stopped)
 
 
 @pytest.mark.parametrize("patience, best", [(-1, "number"), (3, None)])
 def test_patience_needs_something_to_wait_for(patience, best):
-    with pytest.raises(ValueError, match=f"patience must be at least 0, and 0 if no number is the best, got {patience}"):
+    with pytest.raises(
+        ValueError, match=f"patience must be at least 0, and 0 if no number is the best, got {patience}"
+    ):
         run(patience=patience, best=best)
 
 
@@ -304,7 +329,9 @@ def test_early_stopping_helps_where_training_overfits():
 @pytest.mark.parametrize("loss, data", [("mse", (draw(40, 6), draw(40, 3, seed=1))), ("cross_entropy", problem())])
 def test_divergence_is_flagged_and_keeps_what_was_before(loss, data):
     network = Network(6, 3, 8)  # ReLU: nothing bounds it
-    done = run(network=network, data=data, loss=loss, optimiser=Optimiser("sgd", 1e20), evaluate_at=(0, 30, 60), snapshots=True)
+    done = run(
+        network=network, data=data, loss=loss, optimiser=Optimiser("sgd", 1e20), evaluate_at=(0, 30, 60), snapshots=True
+    )
     assert done.diverged and done.history == {"step": [0], "number": [0.0]} and done.best_step == 0
     assert done.snapshots.shape == (1, sum(p.numel() for p in done.params))
     initial = network.init(generator(5))
@@ -346,29 +373,84 @@ BAD_DATA = {
     "a list": (X.tolist(), LABELS, "cross_entropy", "x must be a torch.Tensor, got list: convert with torch.as_tensor"),
     "an array": (X, LABELS.numpy(), "cross_entropy", "y must be a torch.Tensor, got ndarray"),
     "two devices": (X, LABELS.to("meta"), "cross_entropy", "one device, got cpu and meta"),
-    "integers that are no pairs": (X.long(), LABELS, "cross_entropy", r"one-hot pairs: int64, \(n, 2\), .* got torch.int64 \(40, 6\): convert numbers with x.float"),
+    "integers that are no pairs": (
+        X.long(),
+        LABELS,
+        "cross_entropy",
+        r"one-hot pairs: int64, \(n, 2\), .* got torch.int64 \(40, 6\): convert numbers with x.float",
+    ),
     "small integers": (X[:, :2].int(), LABELS, "cross_entropy", "got torch.int32"),
-    "pairs out of range": (torch.full((40, 2), 6), LABELS, "cross_entropy", "from 0 to inputs - 1, here 5; got values from 6 to 6"),
+    "pairs out of range": (
+        torch.full((40, 2), 6),
+        LABELS,
+        "cross_entropy",
+        "from 0 to inputs - 1, here 5; got values from 6 to 6",
+    ),
     "negative pairs": (torch.full((40, 2), -1), LABELS, "cross_entropy", "got values from -1 to -1"),
-    "other columns": (X[:, :5], LABELS, "cross_entropy", r"\(n, 6\) for a network with inputs=6, got torch.float32 \(40, 5\)"),
+    "other columns": (
+        X[:, :5],
+        LABELS,
+        "cross_entropy",
+        r"\(n, 6\) for a network with inputs=6, got torch.float32 \(40, 5\)",
+    ),
     "no columns": (X[:, 0], LABELS, "cross_entropy", r"got torch.float32 \(40,\)"),
     "half": (X.half(), LABELS, "cross_entropy", "x must be float32 or float64, .* got torch.float16"),
     "other rows": (X[:30], LABELS, "cross_entropy", r"one row per example, got \(30, 6\) and \(40,\)"),
     "no rows": (X, torch.tensor(1), "cross_entropy", r"got \(40, 6\) and \(\)"),
     "labels from 1": (X, LABELS + 1, "cross_entropy", "from 0 to outputs - 1, here 2, .* got labels from 1 to 3"),
     "negative labels": (X, LABELS - 1, "cross_entropy", "got labels from -1 to 1"),
-    "float labels": (X, LABELS.float(), "cross_entropy", r"y must be int64 labels, \(n,\), .* got torch.float32 \(40,\)"),
+    "float labels": (
+        X,
+        LABELS.float(),
+        "cross_entropy",
+        r"y must be int64 labels, \(n,\), .* got torch.float32 \(40,\)",
+    ),
     "one-hot labels": (X, torch.eye(3)[LABELS], "cross_entropy", r"got torch.float32 \(40, 3\)"),
-    "a flat target": (X, X[:, 0], "mse", r"y must be \(n, outputs\), here \(40, 3\), .* got \(40,\): reshape with y\[:, None\]"),
+    "a flat target": (
+        X,
+        X[:, 0],
+        "mse",
+        r"y must be \(n, outputs\), here \(40, 3\), .* got \(40,\): reshape with y\[:, None\]",
+    ),
     "a target that would be broadcast": (X, X[:, :1], "mse", r"here \(40, 3\), for the loss 'mse', got \(40, 1\)"),
-    "a target of another precision": (X, X[:, :3].double(), "mse", "y must be torch.float32 as x .* got torch.float64: convert"),
+    "a target of another precision": (
+        X,
+        X[:, :3].double(),
+        "mse",
+        "y must be torch.float32 as x .* got torch.float64: convert",
+    ),
     "an integer target": (X, X[:, :3].long(), "mse", "got torch.int64: convert with y.to"),
-    "integer targets of pairs": (LABELS[:, None].expand(40, 2), LABELS[:, None].expand(40, 3), "mse", "y must be float32 or float64 .* got torch.int64"),
-    "integer logistic labels": (X, torch.ones(40, 3).long(), "logistic", "y must be torch.float32 as x for the loss 'logistic', got torch.int64"),
-    "logistic labels of -1 and 1": (X, 2 * BIT.expand(40, 3) - 1, "logistic", "y must be 0 or 1 for the loss 'logistic', got -1"),
-    "NaN": (X.where(X != X[3, 2], torch.nan), LABELS, "cross_entropy", "x must be finite, got 1 infinite or NaN of 240 values"),
+    "integer targets of pairs": (
+        LABELS[:, None].expand(40, 2),
+        LABELS[:, None].expand(40, 3),
+        "mse",
+        "y must be float32 or float64 .* got torch.int64",
+    ),
+    "integer logistic labels": (
+        X,
+        torch.ones(40, 3).long(),
+        "logistic",
+        "y must be torch.float32 as x for the loss 'logistic', got torch.int64",
+    ),
+    "logistic labels of -1 and 1": (
+        X,
+        2 * BIT.expand(40, 3) - 1,
+        "logistic",
+        "y must be 0 or 1 for the loss 'logistic', got -1",
+    ),
+    "NaN": (
+        X.where(X != X[3, 2], torch.nan),
+        LABELS,
+        "cross_entropy",
+        "x must be finite, got 1 infinite or NaN of 240 values",
+    ),
     "infinite": (X, X[:, :3] / 0, "mse", "y must be finite, got 120 infinite or NaN of 120 values"),
-    "float64": (X.double(), LABELS, "cross_entropy", r"x must be torch.float32 like the weights, got torch.float64: convert with .float\(\)"),
+    "float64": (
+        X.double(),
+        LABELS,
+        "cross_entropy",
+        r"x must be torch.float32 like the weights, got torch.float64: convert with .float\(\)",
+    ),
 }
 
 
@@ -380,8 +462,13 @@ def test_data_that_do_not_fit_are_refused(name):
 
 
 def test_pairs_are_refused_by_input_activations():
-    with pytest.raises(ValueError, match=r"input activations need floating-point x, got torch.int64: convert numbers with x.float\(\)"):
-        run(network=Network(6, 3, 8, input_activation=Activation("spline")), data=(LABELS[:, None].expand(40, 2), LABELS))
+    with pytest.raises(
+        ValueError, match=r"input activations need floating-point x, got torch.int64: convert numbers with x.float\(\)"
+    ):
+        run(
+            network=Network(6, 3, 8, input_activation=Activation("spline")),
+            data=(LABELS[:, None].expand(40, 2), LABELS),
+        )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -394,7 +481,9 @@ def test_data_that_fit_are_accepted(dtype):
         check_data(Network(6, 1), inputs[:0], x[:0, :1], "mse")
 
 
-@pytest.mark.parametrize("psi", [{}, {"hidden": torch.zeros(7)}, {"hidden": torch.zeros(9), "input": torch.zeros(2, 9)}])
+@pytest.mark.parametrize(
+    "psi", [{}, {"hidden": torch.zeros(7)}, {"hidden": torch.zeros(9), "input": torch.zeros(2, 9)}]
+)
 def test_psi_must_be_the_networks(psi):
     network = Network(2, 1, width=4, activation=Activation("spline", points=9))
     with pytest.raises(ValueError, match="psi must have the network's names and shapes"):

@@ -163,10 +163,23 @@ def test_paired_changes_of_equal_differences_have_no_width():
 
 def own_runs():
     """Two tasks with two seeds; nothing was learned on q."""
-    arrays = {"step": np.array([0, 1, 10, 100]), "train_accuracy": np.linspace(0, 1, 4), "test_accuracy": np.linspace(0, 0.5, 4)}
-    cells = [("p", RELU, 1, 0.1), ("p", RELU, 2, 0.3), ("p", learned_on("p"), 1, 0.5), ("p", learned_on("p"), 2, 0.9), ("q", RELU, 1, 0.2), ("q", RELU, 2, 0.2)]
+    arrays = {
+        "step": np.array([0, 1, 10, 100]),
+        "train_accuracy": np.linspace(0, 1, 4),
+        "test_accuracy": np.linspace(0, 0.5, 4),
+    }
+    cells = [
+        ("p", RELU, 1, 0.1),
+        ("p", RELU, 2, 0.3),
+        ("p", learned_on("p"), 1, 0.5),
+        ("p", learned_on("p"), 2, 0.9),
+        ("q", RELU, 1, 0.2),
+        ("q", RELU, 2, 0.2),
+    ]
     record = SimpleNamespace(arrays=arrays)
-    return pd.DataFrame([{"data": d, "arm": a, "seed": s, "test_accuracy_last": v, "record": record} for d, a, s, v in cells])
+    return pd.DataFrame(
+        [{"data": d, "arm": a, "seed": s, "test_accuracy_last": v, "record": record} for d, a, s, v in cells]
+    )
 
 
 def test_gains_of_own_activations_are_paired_by_seed():
@@ -181,13 +194,25 @@ def test_own_activations_show_training_beside_test_and_where_nothing_was_learned
     figure = transfer_figures.own_activations(own_runs(), {"p": np.array([0.0, 1.0, 0.0]), "q": None})
     above, _, below, none = figure.axes
     drawn = {line.get_label(): line.get_ydata()[-1] for line in above.lines}
-    assert drawn == {"ReLU": 50, "ReLU, training pairs": 100, "learned on the task": 50, "learned on the task, training pairs": 100}
-    assert below.lines[0].get_xdata().tolist() == [-1, 0, 1] and not none.lines and none.texts[0].get_text() == "nothing was learned"
+    assert drawn == {
+        "ReLU": 50,
+        "ReLU, training pairs": 100,
+        "learned on the task": 50,
+        "learned on the task, training pairs": 100,
+    }
+    assert (
+        below.lines[0].get_xdata().tolist() == [-1, 0, 1]
+        and not none.lines
+        and none.texts[0].get_text() == "nothing was learned"
+    )
     plt.close(figure)
 
 
 def test_own_scores_stand_beside_the_others_and_the_one_for_all():
-    score = pd.DataFrame({RELU: [0, 0, 0.5], learned_on("p"): [1, 0.2, 0.4], learned_on("r"): [0, 1, 0.5], ALL: [0.9, 0.8, 1.0]}, list("pqr"))
+    score = pd.DataFrame(
+        {RELU: [0, 0, 0.5], learned_on("p"): [1, 0.2, 0.4], learned_on("r"): [0, 1, 0.5], ALL: [0.9, 0.8, 1.0]},
+        list("pqr"),
+    )
     scores = transfer_tables.Scores(score, pd.Series(False, list("pqr")), pd.Series(1.0, list("pqr")))
     found = transfer_tables.own_scores(scores)
     assert found.T.to_dict("list") == {"p": [1, pytest.approx(0.3), 0.9], "r": [0.5, 0.5, 1.0]}
@@ -200,9 +225,19 @@ def test_the_control_is_chosen_on_held_out_pairs_for_all_tasks_and_for_each():
         record = SimpleNamespace(arrays={"validation_accuracy": np.array([0.0, 2 * held_out])})
         return {"data": task, "arm": arm, "record": record, "test_accuracy_last": test}
 
-    table = pd.DataFrame([runs("p", "slow", 0.5, 0.1), runs("p", "fast", 0.4, 0.9), runs("q", "slow", 0.1, 0.3), runs("q", "fast", 0.4, 0.2)])
+    table = pd.DataFrame(
+        [
+            runs("p", "slow", 0.5, 0.1),
+            runs("p", "fast", 0.4, 0.9),
+            runs("q", "slow", 0.1, 0.3),
+            runs("q", "fast", 0.4, 0.2),
+        ]
+    )
     found, shared = transfer_tables.sines(table, table)
-    assert shared == "fast" and found.T.to_dict() == {"p": {"chosen": 0.1, "shared": 0.9}, "q": {"chosen": 0.2, "shared": 0.2}}
+    assert shared == "fast" and found.T.to_dict() == {
+        "p": {"chosen": 0.1, "shared": 0.9},
+        "q": {"chosen": 0.2, "shared": 0.2},
+    }
 
 
 def test_what_was_learned_stands_beside_the_sine_that_was_chosen_in_the_same_way():
@@ -215,7 +250,9 @@ def test_what_was_learned_stands_beside_the_sine_that_was_chosen_in_the_same_way
         for task, tests in {"p": (0.1, 0.6, 0.5), "q": (0.2, 0.8, 0.9)}.items()
         for arm, test in zip((RELU, ALL, learned_on("p")), tests, strict=True)
     ])  # fmt: skip
-    control = pd.DataFrame([cell("p", "a", 0.5, 0.9), cell("q", "a", 0.5, 0.2), cell("p", "b", 1.0, 0.1), cell("q", "b", 0.9, 0.3)])
+    control = pd.DataFrame(
+        [cell("p", "a", 0.5, 0.9), cell("q", "a", 0.5, 0.2), cell("p", "b", 1.0, 0.1), cell("q", "b", 0.9, 0.3)]
+    )
     alone = transfer_tables.against_sines(cells, control, control)[0].loc["learned on the task"]
     assert alone["mean"] == 0.5 and np.isnan(alone.ahead)  # one task has no interval
     cells = pd.concat([cells, pd.DataFrame([cell("q", learned_on("q"), 1.0), cell("p", learned_on("q"), 0.0)])])
@@ -223,20 +260,30 @@ def test_what_was_learned_stands_beside_the_sine_that_was_chosen_in_the_same_way
     assert shared == "a" and compared["mean"].tolist() == pytest.approx([0.15, 0.5, 0.7, 0.7, 0.75])
     assert compared.ahead.dropna().tolist() == pytest.approx([0.2, 0.05])
     words = transfer_tables.sines_in_words(compared)
-    assert words.startswith("what was learned on all tasks is not told apart from the sine (70 against 50 % mean test accuracy")
+    assert words.startswith(
+        "what was learned on all tasks is not told apart from the sine (70 against 50 % mean test accuracy"
+    )
     compared.loc["learned on the task", ["ahead", "half_width"]] = -0.2, 0.1
     assert "what was learned on the task is below the sine" in transfer_tables.sines_in_words(compared)
 
 
 def test_restarts_of_one_arm_are_compared_at_the_end_and_a_single_one_is_left_out():
     def run(arm, learned, *accuracies):
-        return {"arm": arm, "learned": learned, "record": SimpleNamespace(arrays={"validation_accuracy": np.array(accuracies)})}
+        return {
+            "arm": arm,
+            "learned": learned,
+            "record": SimpleNamespace(arrays={"validation_accuracy": np.array(accuracies)}),
+        }
 
-    table = pd.DataFrame([run("p", "a", 0.9, 0.5), run("q", "b", 0.1, 0.3), run("p", "c", 0.0, 0.75), run("p", "d", 0.2, 0.6)])
+    table = pd.DataFrame(
+        [run("p", "a", 0.9, 0.5), run("q", "b", 0.1, 0.3), run("p", "c", 0.0, 0.75), run("p", "d", 0.2, 0.6)]
+    )
     apart = transfer_tables.restarts_apart(table)
     assert apart.to_dict("index") == {"p": {"best": 0.75, "worst": 0.5}}
     joint = pd.DataFrame([run(ALL, "a", 0.5), run(ALL, "a", 0.25), run(ALL, "b", 0.25), run(ALL, "b", 1.0)])
-    assert transfer_tables.restarts_apart(joint).to_dict("index") == {ALL: {"best": 0.625, "worst": 0.375}}  # means over tasks
+    assert transfer_tables.restarts_apart(joint).to_dict("index") == {
+        ALL: {"best": 0.625, "worst": 0.375}
+    }  # means over tasks
 
 
 def test_a_restart_that_diverged_or_is_constant_learned_nothing():
@@ -300,7 +347,10 @@ def test_every_activation_meets_every_task_with_equal_steps(store, profile):
     assert {run.steps for run in runs if run.role == "matrix"} == {plan.matrix.steps}
     own = [run for run in runs if run.role == "own"]
     assert {run.arm for run in own} == {RELU, *map(learned_on, plan.matrix.tasks)}
-    assert len(set(own)) == len(own) == 2 * n * len(plan.matrix.own_seeds) and plan.matrix.seed not in plan.matrix.own_seeds
+    assert (
+        len(set(own)) == len(own) == 2 * n * len(plan.matrix.own_seeds)
+        and plan.matrix.seed not in plan.matrix.own_seeds
+    )
     assert all(replace(run, role="matrix", seed=plan.matrix.seed) in runs for run in own)
     finals = [run for run in runs if run.role == "final"]
     k = len(plan.images.datasets)
@@ -320,9 +370,16 @@ def test_the_paper_profile_learns_on_each_task_and_on_all_of_them(store):
     learning = [run for stage in stages for run in stage if isinstance(run, Learn) and run.task == "one-hot"]
     expected = [((task,), seed) for task in tasks for seed in range(4)] + [(tasks, seed) for seed in range(4)]
     assert len(set(learning)) == len(learning) and [(run.data, run.seed) for run in learning] == expected
-    selected = [run for stage in stages for run in stage if isinstance(run, Train) and run.role == "selection" and run.task == "one-hot"]
+    selected = [
+        run
+        for stage in stages
+        for run in stage
+        if isinstance(run, Train) and run.role == "selection" and run.task == "one-hot"
+    ]
     arms = Counter((run.arm, run.data) for run in selected)
-    assert arms == {(arm, task): 4 for task in tasks for arm in (learned_on(task), ALL)} and all(run.validation > 0 for run in selected)
+    assert arms == {(arm, task): 4 for task in tasks for arm in (learned_on(task), ALL)} and all(
+        run.validation > 0 for run in selected
+    )
     cells = [run for stage in stages for run in stage if isinstance(run, Train) and run.role == "matrix"]
     for run in [*cells, *learning]:  # all pairs at once where there are few, else batches
         names = run.data if isinstance(run, Learn) else (run.data,)
@@ -340,7 +397,10 @@ def test_a_diverged_activation_has_no_column(store):
     runs = [run for stage in stages for run in stage if isinstance(run, Train)]
     columns = {run.arm for run in runs if run.role == "matrix"}
     assert columns == {RELU, ALL} | {learned_on(task) for task in PLANS["smoke"].matrix.tasks}
-    assert lost not in {run.arm for run in runs} and {run.arm for run in stages[-3]} == {RELU, learned_on("noisy_digits")}
+    assert lost not in {run.arm for run in runs} and {run.arm for run in stages[-3]} == {
+        RELU,
+        learned_on("noisy_digits"),
+    }
 
 
 def test_an_activation_that_learned_nothing_has_no_column(store):
@@ -368,19 +428,34 @@ def test_the_restart_that_learns_earliest_is_used(store):
         SECTIONS["transfer"]("smoke", store),
         diverged=((second, 1),),
         constant=((third, 1),),
-        merit={first: [[0, 0, 1], [0, 0.9, 0.9]], second: [[0, 0, 1], [1, 1, 1]], third: [[0, 0, 1], [1, 1, 1]], ALL: jointly},
+        merit={
+            first: [[0, 0, 1], [0, 0.9, 0.9]],
+            second: [[0, 0, 1], [1, 1, 1]],
+            third: [[0, 0, 1], [1, 1, 1]],
+            ALL: jointly,
+        },
     )
     everything = [run for stage in stages for run in stage]
     sources = {store.key(run): run.seed for run in everything if isinstance(run, Learn)}
-    used = {run.arm: sources[run.learned] for run in everything if isinstance(run, Train) and run.role in ("matrix", "own") and run.learned}
+    used = {
+        run.arm: sources[run.learned]
+        for run in everything
+        if isinstance(run, Train) and run.role in ("matrix", "own") and run.learned
+    }
     assert used == {first: 1, second: 0, third: 0, ALL: 1}
-    selected = {(run.arm, sources[run.learned]) for run in everything if isinstance(run, Train) and run.role == "selection" and run.task == "one-hot"}
+    selected = {
+        (run.arm, sources[run.learned])
+        for run in everything
+        if isinstance(run, Train) and run.role == "selection" and run.task == "one-hot"
+    }
     assert selected == {(first, 0), (first, 1), (second, 0), (third, 0), (ALL, 0), (ALL, 1)}
 
 
 def test_other_depths_repeat_the_final_runs_but_for_their_depth(store):
     plan = PLANS["paper"].images
-    runs = [run for stage in fill(store, SECTIONS["transfer"]("paper", store)) for run in stage if isinstance(run, Train)]
+    runs = [
+        run for stage in fill(store, SECTIONS["transfer"]("paper", store)) for run in stage if isinstance(run, Train)
+    ]
     finals = {(run.arm, run.data, run.seed): run for run in runs if run.role == "final"}
     deep = [run for run in runs if run.role == "depth"]
     assert len(deep) == len(set(deep)) == 4 * 3 * len(plan.depths) * len(plan.depth_seeds)
@@ -415,7 +490,9 @@ def settle(name, frame, missing=0):
 
 def curve(luck, highest, last):
     """A run that gets ``luck`` right before it is trained, and ``highest`` when its training pairs are fitted."""
-    return SimpleNamespace(arrays={"train_accuracy": np.array([0.1, 1.0, 1.0]), "test_accuracy": np.array([luck, highest, last])})
+    return SimpleNamespace(
+        arrays={"train_accuracy": np.array([0.1, 1.0, 1.0]), "test_accuracy": np.array([luck, highest, last])}
+    )
 
 
 def grokking_runs(relu, learned, data="a+b mod 27", highest=1.0, last=1.0, relu_highest=1.0, relu_last=1.0):
@@ -471,7 +548,9 @@ def test_c16_counts_the_runs_of_every_setting():
     elsewhere = {"role": "modulus", "data": "a+b mod 13"}
     fallen = main[main.arm == "ReLU"].assign(record=[curve(0.0, 0.26, 0.0)], **elsewhere)
     found = settle("C16", pd.concat([main, fallen], ignore_index=True))
-    assert found.verdict == "in part" and "26.0 points with ReLU (a+b mod 13, 80 % of the pairs, width 256)" in found.ours
+    assert (
+        found.verdict == "in part" and "26.0 points with ReLU (a+b mod 13, 80 % of the pairs, width 256)" in found.ours
+    )
     lucky = fallen.assign(record=[curve(0.26, 0.01, 0.0)])  # never generalised: chance, before it was trained
     assert settle("C16", pd.concat([main, lucky], ignore_index=True)).verdict == "reproduced"
     stays = main.assign(record=[curve(0.0, 1.0, 1.0)] * len(main))
@@ -482,8 +561,16 @@ def test_c16_counts_the_runs_of_every_setting():
 @pytest.mark.parametrize(
     ("steps", "end", "words"),
     [
-        ([None, None], 0.7, "None of the 2 ReLU runs on a+b mod 27 reaches 95 % before its last step; so it is not tested that"),
-        ([None, 60_000], 0.7, "before its last step; one does at its last step, with width 256; so it is not tested that ReLU"),
+        (
+            [None, None],
+            0.7,
+            "None of the 2 ReLU runs on a+b mod 27 reaches 95 % before its last step; so it is not tested that",
+        ),
+        (
+            [None, 60_000],
+            0.7,
+            "before its last step; one does at its last step, with width 256; so it is not tested that ReLU",
+        ),
         ([None, 59_000], 1.0, ""),
         ([None, None], 0.01, "None of the 2 ReLU runs"),
     ],
@@ -492,7 +579,9 @@ def test_c16_says_what_relu_does_not_show(steps, end, words):
     runs = grokking_runs(steps, [1], last=0.8, relu_highest=end, relu_last=end).assign(**{"network.width": 256})
     found = settle("C16", runs)
     assert found.verdict == "reproduced" and words in found.ours
-    assert ("is not tested" in found.ours) == (steps[1] != 59_000) and ("neither of the two" in found.ours) == (end == 0.7)
+    assert ("is not tested" in found.ours) == (steps[1] != 59_000) and ("neither of the two" in found.ours) == (
+        end == 0.7
+    )
     ends = [curve(0.0, end, end) for end in (0.03, 0.3, 0.7, 1.0)]
     runs = grokking_runs([None] * 4, [1], last=0.8).assign(**{"network.width": 256})
     runs.loc[runs.arm == "ReLU", "record"] = pd.Series(ends, runs.index[runs.arm == "ReLU"])
@@ -505,7 +594,9 @@ def test_c13_says_how_far_relu_gets_with_other_widths():
     runs["record"] = record
     other = SimpleNamespace(arrays={"step": np.array([0, 20_000]), "test_accuracy": np.array([0.0, 0.8])})
     sweep = runs.assign(role="sweep", steps=20_000, record=other, **{"network.width": 128})
-    fewer = sweep.assign(validation=0.25, record=SimpleNamespace(arrays={"step": np.array([0]), "test_accuracy": np.array([0.0])}))
+    fewer = sweep.assign(
+        validation=0.25, record=SimpleNamespace(arrays={"step": np.array([0]), "test_accuracy": np.array([0.0])})
+    )
     words = "after 20,000 steps its test accuracy is on average 80 % at width 128, 60 % at width 256"
     assert words in settle("C13", pd.concat([runs, sweep, fewer], ignore_index=True)).ours
     assert "on average" not in settle("C13", runs).ours
@@ -554,7 +645,10 @@ def sweep_runs(settings):
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({(32, 0.0): (None, 100), (64, 0.0): (200, 100), (64, 0.5): (None, None)}, "reproduced"),  # the last does not count
+        (
+            {(32, 0.0): (None, 100), (64, 0.0): (200, 100), (64, 0.5): (None, None)},
+            "reproduced",
+        ),  # the last does not count
         ({(32, 0.0): (None, 100), (64, 0.0): (100, 200)}, "in part"),
         ({(32, 0.0): (100, None), (64, 0.0): (100, 100)}, "not reproduced"),
         ({(32, 0.0): (None, None)}, "not reproduced"),

@@ -98,7 +98,9 @@ def learn_record(task, frequency, seed=0, kept=100, points=200):
 def c15(*records):
     """The finding on C15 when the first restart of each task is used."""
     used = [record for record in records if record.key.endswith(", 0")]
-    frame = pd.DataFrame({"role": "modulus", "learned": [r.key for r in used], "data": [r.config["data"][0] for r in used]})
+    frame = pd.DataFrame(
+        {"role": "modulus", "learned": [r.key for r in used], "data": [r.config["data"][0] for r in used]}
+    )
     results = SimpleNamespace(missing=0, records=records, frame=lambda: frame)
     return grokking_verdicts.frequency_depends_on_the_modulus(lambda section: results)
 

@@ -72,7 +72,9 @@ def test_arrays_of_other_shapes_and_names_do_not_agree_nor_does_an_empty_record(
     assert check.problem == (
         "arrays.more: none in the record, now float64 (1,)\narrays.psi: float64 (3,) in the record, now float64 (2,)"
     )
-    assert "nothing to compare" in compare(put(store, Small(2), {"diverged": False}), Outcome({"diverged": False})).problem
+    assert (
+        "nothing to compare" in compare(put(store, Small(2), {"diverged": False}), Outcome({"diverged": False})).problem
+    )
 
 
 def test_a_check_says_what_differs_and_by_how_much(store):
@@ -105,7 +107,9 @@ def test_the_sample_is_of_records_computed_as_here_if_there_are_any(store, monke
     elsewhere.append(put(store, Small(3), {}).key)
     monkeypatch.undo()
     assert {record.key for record in choose(store, KINDS, 9, seed=0)} == set(elsewhere)
-    assert "0 of 4 records were computed as here" in (printed := capsys.readouterr().out) and "will not agree" in printed
+    assert (
+        "0 of 4 records were computed as here" in (printed := capsys.readouterr().out) and "will not agree" in printed
+    )
     monkeypatch.setattr(provenance, "hardware", lambda: {**hardware(), "cores": 999})  # changes no rounding
     here = [put(store, Small(value), {}).key for value in (4, 5)]
     assert {record.key for record in choose(store, KINDS, 9, seed=0)} == set(here)

@@ -104,13 +104,7 @@ def execute_all(
         try:
             for count, future in enumerate(as_completed(waiting), 1):
                 result = results[future.result().name] = future.result()
-                state = (
-                    "FAILED"
-                    if result.problems
-                    else "unchanged"
-                    if result.reused
-                    else f"{result.seconds:.1f} s"
-                )
+                state = "FAILED" if result.problems else "unchanged" if result.reused else f"{result.seconds:.1f} s"
                 say(f"  [{count:2d}/{len(scripts)}] {result.name:<26} {state:>10}")
                 for note in result.notes:
                     say(f"          note: {note}")
@@ -129,9 +123,7 @@ def commit() -> dict:
     return provenance.code("lib", "notebooks", "book")
 
 
-def stage(
-    root: Path, folder: Path, pages: list[str], executed: list[Executed], profile: str
-) -> dict[str, int]:
+def stage(root: Path, folder: Path, pages: list[str], executed: list[Executed], profile: str) -> dict[str, int]:
     """Lay out what jupyter-book reads, each page at its path in the repository; returns the figures of each."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -152,9 +144,7 @@ def stage(
         target = folder / f"{result.name}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
         notebook = nbformat.read(result.path, as_version=4)
-        made, figures[result.name] = page(
-            notebook, target.stem, target.parent / "_figures", result.seconds, sources
-        )
+        made, figures[result.name] = page(notebook, target.stem, target.parent / "_figures", result.seconds, sources)
         nbformat.write(made, target)
     return figures
 
@@ -276,13 +266,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--only", action="append", metavar="PAGE", help="execute this page only (implies --execute-only)"
     )
-    parser.add_argument(
-        "--execute-only", action="store_true", help="execute and check the notebooks, render nothing"
-    )
+    parser.add_argument("--execute-only", action="store_true", help="execute and check the notebooks, render nothing")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="notebooks at a time")
-    parser.add_argument(
-        "--serve", type=int, nargs="?", const=8000, metavar="PORT", help="serve the book afterwards"
-    )
+    parser.add_argument("--serve", type=int, nargs="?", const=8000, metavar="PORT", help="serve the book afterwards")
     options = parser.parse_args(arguments)
     given = dict(item.partition("=")[::2] for item in options.parameter)
     if "profile" in given:

@@ -31,16 +31,12 @@ def problems(site: Path, figures: dict[str, int], colab: dict[str, str] | None =
         colab: address that the page's Colab button must open, for the pages that have one.
     """
     soups = {
-        path.relative_to(site).with_suffix("").as_posix(): BeautifulSoup(
-            path.read_text("utf-8"), "html.parser"
-        )
+        path.relative_to(site).with_suffix("").as_posix(): BeautifulSoup(path.read_text("utf-8"), "html.parser")
         for path in sorted(site.rglob("*.html"))
         if "_static" not in path.relative_to(site).parts
     }
     found = [f"{name}: page is missing" for name in sorted({*figures, "index"} - set(soups))]
-    found += [
-        f"{name}: page is not in _toc.yml" for name in sorted(set(soups) - set(figures) - MADE_BY_SPHINX)
-    ]
+    found += [f"{name}: page is not in _toc.yml" for name in sorted(set(soups) - set(figures) - MADE_BY_SPHINX)]
     anchors = {name: {tag["id"] for tag in soup.find_all(id=True)} for name, soup in soups.items()}
     for name, soup in soups.items():
         page = [*_images(soup), *_network(soup), *_links(site, name, soup, anchors)]
@@ -71,19 +67,12 @@ def _images(soup: BeautifulSoup) -> list[str]:
 
 def _network(soup: BeautifulSoup) -> list[str]:
     """Whatever the page would load from another host."""
-    loads = [
-        (tag.name, tag["src"])
-        for tag in soup.find_all(["script", "img", "iframe", "video", "source"], src=True)
-    ]
-    loads += [
-        ("link", tag["href"]) for tag in soup.find_all("link", href=True) if LOADING_LINKS & set(tag["rel"])
-    ]
+    loads = [(tag.name, tag["src"]) for tag in soup.find_all(["script", "img", "iframe", "video", "source"], src=True)]
+    loads += [("link", tag["href"]) for tag in soup.find_all("link", href=True) if LOADING_LINKS & set(tag["rel"])]
     found = [f"loads {kind} {address} from another host" for kind, address in loads if REMOTE.match(address)]
     for script in soup.find_all("script", src=False):
         if match := REMOTE_CODE.search(script.get_text()):
-            found.append(
-                f"has a script that loads from another host: {script.get_text()[match.start() :][:80]}"
-            )
+            found.append(f"has a script that loads from another host: {script.get_text()[match.start() :][:80]}")
     return found
 
 

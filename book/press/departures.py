@@ -75,9 +75,7 @@ def collect(root: Path = ROOT) -> list[Departure]:
     """All departures marked in the method and in the experiments, by path and line."""
     paths = sorted(path for folder in FOLDERS for path in (root / folder).rglob("*.py"))
     return [
-        found
-        for path in paths
-        for found in marked(path.read_text(encoding="utf-8"), path.relative_to(root).as_posix())
+        found for path in paths for found in marked(path.read_text(encoding="utf-8"), path.relative_to(root).as_posix())
     ]
 
 

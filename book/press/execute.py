@@ -165,16 +165,12 @@ def unknown_parameters(notebook: Path, parameters: dict) -> str | None:
     unknown = sorted(set(parameters) - set(known))
     if not unknown:
         return None
-    return (
-        f"unknown parameter {', '.join(unknown)}; its parameters cell declares {', '.join(known) or 'none'}"
-    )
+    return f"unknown parameter {', '.join(unknown)}; its parameters cell declares {', '.join(known) or 'none'}"
 
 
 def check(executed: NotebookNode, needs_figure: bool = False) -> list[str]:
     """What forbids publishing an executed notebook: exceptions, cells not run, missing figures or alts."""
-    problems = (
-        ["papermill recorded an exception"] if executed.metadata.get("papermill", {}).get("exception") else []
-    )
+    problems = ["papermill recorded an exception"] if executed.metadata.get("papermill", {}).get("exception") else []
     last, figures = 0, 0
     for index, cell in enumerate(executed.cells):
         if cell.cell_type != "code" or not cell.source.strip():
@@ -193,9 +189,7 @@ def check(executed: NotebookNode, needs_figure: bool = False) -> list[str]:
         figures += len(drawn)
         if count is not None and len(drawn) < (wanted := figures_promised(cell.source)):
             problems.append(f"cell {index} calls show {wanted} times and gave {len(drawn)} figures")
-        problems += [
-            f"cell {index} alt text {bad}" for figure in drawn if (bad := alt_problem(figure["alt"]))
-        ]
+        problems += [f"cell {index} alt text {bad}" for figure in drawn if (bad := alt_problem(figure["alt"]))]
         problems += [f"cell {index} {bad}" for output in cell.outputs if (bad := _bare_image(cell, output))]
     if needs_figure and not figures and not problems:
         problems.append("has no figure")
@@ -220,9 +214,7 @@ def stderr_notes(executed: NotebookNode) -> list[str]:
     """First lines of what cells wrote to stderr, which the pages do not show."""
     notes = []
     for index, cell in enumerate(executed.cells):
-        text = "".join(
-            output.text for output in cell.get("outputs", []) if output.get("name") == "stderr"
-        ).strip()
+        text = "".join(output.text for output in cell.get("outputs", []) if output.get("name") == "stderr").strip()
         if text:
             notes.append(f"cell {index} wrote to stderr: {text.splitlines()[0][:160]}")
     return notes

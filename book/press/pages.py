@@ -18,9 +18,7 @@ HIDDEN_INPUT = {"remove-input", "remove-cell"}
 FENCE = "``````"
 
 
-def page(
-    executed: NotebookNode, stem: str, images: Path, seconds: float, commit: str
-) -> tuple[NotebookNode, int]:
+def page(executed: NotebookNode, stem: str, images: Path, seconds: float, commit: str) -> tuple[NotebookNode, int]:
     """The page of an executed notebook, and how many figures it has.
 
     Args:
@@ -74,9 +72,7 @@ def _figure(output: NotebookNode, stem: str, images: Path) -> str:
     options = {"dark": f"{images.name}/{stem}-dark.png", "alt": what["alt"], "width": f"{what['width']}px"}
     if what["name"]:
         options["name"] = what["name"]
-    return _directive(
-        "themed-figure", f"{images.name}/{stem}-light.png", options, f"{what['caption']}\n{legend}"
-    )
+    return _directive("themed-figure", f"{images.name}/{stem}-light.png", options, f"{what['caption']}\n{legend}")
 
 
 def _text(what: dict, last: dict[str, str]) -> str:

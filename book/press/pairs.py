@@ -37,9 +37,7 @@ def notebook(script: Path) -> NotebookNode:
     if made.metadata.get("kernelspec", {}).get("name") != "python3":
         raise ValueError(f"the header of {script} must name the kernelspec python3")
     jupytext_filter = made.metadata.get("jupytext", {}).get("cell_metadata_filter")
-    made.metadata = NotebookNode(
-        kernelspec=made.metadata.kernelspec, language_info=NotebookNode(name="python")
-    )
+    made.metadata = NotebookNode(kernelspec=made.metadata.kernelspec, language_info=NotebookNode(name="python"))
     if jupytext_filter:
         made.metadata["jupytext"] = NotebookNode(cell_metadata_filter=jupytext_filter)
     made.nbformat, made.nbformat_minor = 4, 5

@@ -43,7 +43,6 @@ def enter_new(store: Store, data_dir: str | Path | None = None) -> list[str]:
     return new
 
 
-
 SECTIONS = ("images", "regression", "tabular", "grokking", "transfer")
 
 

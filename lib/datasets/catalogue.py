@@ -223,9 +223,7 @@ def fingerprint(name: str, data_dir: str | os.PathLike | None = None) -> str:
     file = path(name, data_dir)
     if not available(name, data_dir):
         if (recorded := recorded_fingerprint(name)) is None:
-            raise ValueError(
-                f"no fingerprint of {name!r}: {file} is missing and {MANIFEST} has no entry for it"
-            )
+            raise ValueError(f"no fingerprint of {name!r}: {file} is missing and {MANIFEST} has no entry for it")
         return recorded
     key = (name, prepared.stamp(file) if file else None)
     if key not in _DIGESTS:

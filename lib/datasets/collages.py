@@ -82,18 +82,14 @@ def collage(
     names = (first, second)
     known = [*catalogue.IMAGES, *catalogue.EMBEDDED_IMAGES]
     if first == second or first not in known or second not in known:
-        raise ValueError(
-            f"a collage needs two different datasets of {', '.join(known)}; got {first!r} and {second!r}"
-        )
+        raise ValueError(f"a collage needs two different datasets of {', '.join(known)}; got {first!r} and {second!r}")
     train, test = _matched_tiles(names, half, data_dir)
     rng = np.random.default_rng(seed)
     count = min(len(part.labels) for part in test)
     kept, held_out = [], []
     for part in train:
         if len(part.labels) <= count:
-            raise ValueError(
-                f"{count} images are held out for validation, of only {len(part.labels)} for training"
-            )
+            raise ValueError(f"{count} images are held out for validation, of only {len(part.labels)} for training")
         order = rng.permutation(len(part.labels))
         held_out.append(part.take(order[:count]))
         kept.append(part.take(order[count:]))
@@ -171,9 +167,7 @@ def _matched_tiles(
     shapes = [arrays[0].shape[1:] for arrays, _ in loaded]
     size = max((shape[:2] for shape in shapes), key=lambda size: size[0] * size[1])
     shape = (*size, 3) if any(len(shape) == 3 for shape in shapes) else size
-    train, test = (
-        [_Tiles(fit(arrays[i], shape), arrays[i + 1], white) for arrays, white in loaded] for i in (0, 2)
-    )
+    train, test = ([_Tiles(fit(arrays[i], shape), arrays[i + 1], white) for arrays, white in loaded] for i in (0, 2))
     if half:
         train, test = ([_Tiles(halve(p.images), p.labels, p.white) for p in part] for part in (train, test))
     return train, test
@@ -208,9 +202,7 @@ def _random_class(parts: list[_Tiles], predictive: int, count: int, rng: np.rand
 def _combine(parts: list[_Tiles], indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     """Collages x (n, d) float32 of the chosen tiles, and the classes of both tiles (n, 2) int64."""
     half = parts[0].images[0].size
-    x = np.empty(
-        (len(indices), 2 * half), dtype=np.float32
-    )  # filled in place: it can be more than a gigabyte
+    x = np.empty((len(indices), 2 * half), dtype=np.float32)  # filled in place: it can be more than a gigabyte
     for side, part in enumerate(parts):
         chosen = part.images[indices[:, side]].reshape(len(indices), half)
         np.divide(chosen, np.float32(part.white), out=x[:, side * half : (side + 1) * half])

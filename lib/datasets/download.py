@@ -101,19 +101,13 @@ def table(name: str, task: int, path: Path) -> None:
 
     with _workplace(path, [openml.config.server]) as (folder, _), _openml_settings(openml, folder):
         description = openml.tasks.get_task(task, download_data=True)
-        columns, labels, _, _ = description.get_dataset(download_data=True).get_data(
-            target=description.target_name
-        )
+        columns, labels, _, _ = description.get_dataset(download_data=True).get_data(target=description.target_name)
     classes = sorted(labels.unique(), key=str)
     frame = pd.DataFrame({str(key): columns[key].to_numpy() for key in columns.columns})
     frame["target"] = np.asarray(labels == classes[-1], dtype=np.int64)
-    problem = (
-        prepared.table_problem(frame) if len(classes) == 2 else f"it has {len(classes)} classes instead of 2"
-    )
+    problem = prepared.table_problem(frame) if len(classes) == 2 else f"it has {len(classes)} classes instead of 2"
     if problem:
-        raise ValueError(
-            f"the table of OpenML's task {task} is not in the form expected of {name!r}: {problem}"
-        )
+        raise ValueError(f"the table of OpenML's task {task} is not in the form expected of {name!r}: {problem}")
     _write(path, frame.to_parquet(index=False))
 
 
@@ -138,9 +132,7 @@ def _workplace(path: Path, addresses: list[str]) -> Iterator[tuple[str, str]]:
     """A folder to download into, deleted afterwards, and the address that answered; failures become clear."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(
-            dir=path.parent, prefix=f".{path.name}-", ignore_cleanup_errors=True
-        )
+        folder = tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-", ignore_cleanup_errors=True)
     except OSError as error:
         raise OSError(
             f"{path} is missing and cannot be downloaded, because its directory cannot be written ({error}). "

@@ -120,9 +120,7 @@ def _read_images(file: tuple[str, int, int], size: tuple[int, ...]) -> tuple[np.
             raise _refuse(path, f"{name} must be uint8, got {array.dtype}")
         expected = ("n", *size) if name.startswith("x") else ("n",)
         if array.ndim != len(expected) or array.shape[1:] != expected[1:] or len(array) == 0:
-            raise _refuse(
-                path, f"{name} must have shape ({', '.join(map(str, expected))}), got {array.shape}"
-            )
+            raise _refuse(path, f"{name} must have shape ({', '.join(map(str, expected))}), got {array.shape}")
         array.flags.writeable = False
     for part in ("train", "test"):
         images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
@@ -140,9 +138,7 @@ def _read_table(file: tuple[str, int, int]) -> tuple[np.ndarray, np.ndarray]:
     try:
         frame = pd.read_parquet(path)
     except Exception as error:  # which of many kinds depends on where the damage is
-        raise _refuse(
-            path, f"it is damaged or not a parquet file ({error or type(error).__name__})"
-        ) from error
+        raise _refuse(path, f"it is damaged or not a parquet file ({error or type(error).__name__})") from error
     problem = table_problem(frame)
     if problem:
         raise _refuse(path, problem)

@@ -12,4 +12,16 @@ from .complexity import (
 )
 from .scores import accuracy, nearest_class_accuracy, steps_to
 
-__all__ = ["CHUNK", "Complexity", "Model", "Paths", "accuracy", "fourier_complexity", "nearest_class_accuracy", "network_total_variation", "sample_paths", "steps_to", "total_variation"]
+__all__ = [
+    "CHUNK",
+    "Complexity",
+    "Model",
+    "Paths",
+    "accuracy",
+    "fourier_complexity",
+    "nearest_class_accuracy",
+    "network_total_variation",
+    "sample_paths",
+    "steps_to",
+    "total_variation",
+]

@@ -52,9 +52,7 @@ def slice_2d(f: Model, a: Tensor, b: Tensor, c: Tensor, resolution: int = 100) -
     return t, _evaluate(f, points.flatten(0, 1)).unflatten(0, (resolution, resolution))
 
 
-def axis_slice(
-    f: Model, point: Tensor, columns: tuple[int, int], resolution: int = 200
-) -> tuple[Tensor, Tensor]:
+def axis_slice(f: Model, point: Tensor, columns: tuple[int, int], resolution: int = 200) -> tuple[Tensor, Tensor]:
     """A model over two input columns in [-1, 1], the others fixed at one training point (Figure 7c).
 
     Args:

@@ -166,7 +166,8 @@ def _next(table: Any, where: str) -> NextRule:
     if not re.fullmatch("|[0-9a-f]{7,40}", values["committed"]):
         raise ValueError(f"{where}: committed must be the hash of a commit or empty, got {values['committed']!r}")
     asked = tuple(
-        Asked(**_checked(Asked, row, f"{where}, condition {i}", {})) for i, row in enumerate(values["conditions"], start=1)
+        Asked(**_checked(Asked, row, f"{where}, condition {i}", {}))
+        for i, row in enumerate(values["conditions"], start=1)
     )
     if not asked or len({one.name for one in asked}) < len(asked):
         raise ValueError(f"{where}: conditions must be at least one, each with a name of its own")
@@ -174,7 +175,12 @@ def _next(table: Any, where: str) -> NextRule:
 
 
 def _checked(
-    kind: type, table: Any, where: str, types: dict[str, Any], without: set[str] = frozenset(), may_be_empty: set[str] = frozenset()
+    kind: type,
+    table: Any,
+    where: str,
+    types: dict[str, Any],
+    without: set[str] = frozenset(),
+    may_be_empty: set[str] = frozenset(),
 ) -> dict[str, Any]:
     """The values of a table that must have the fields of a dataclass; texts with single spaces."""
     names = {field.name for field in fields(kind)} - without
@@ -184,7 +190,9 @@ def _checked(
     values = {name: " ".join(value.split()) if isinstance(value, str) else value for name, value in table.items()}
     for name, value in values.items():
         if not isinstance(value, types.get(name, str)) or value == "" and name not in may_be_empty:
-            raise ValueError(f"{where}: {name} must be a {'value of its kind' if name in types else 'text that is not empty'}, got {value!r}")
+            raise ValueError(
+                f"{where}: {name} must be a {'value of its kind' if name in types else 'text that is not empty'}, got {value!r}"
+            )
     return values
 
 
@@ -227,9 +235,20 @@ def past_and_next(claim: Claim) -> str:
     lines = [f"- {row.date}: {row.change} Seen by then: {row.seen}." for row in claim.history]
     folded = [_folded("History of the rule", "\n".join(lines))]
     if (after := claim.next) is not None:
-        fixed = f"[{after.committed[:9]}]({commits}/{after.committed})" if after.committed else "the commit that brought it here"
+        fixed = (
+            f"[{after.committed[:9]}]({commits}/{after.committed})"
+            if after.committed
+            else "the commit that brought it here"
+        )
         points = [f"- *{asked.name}*: {asked.test}." for asked in after.conditions]
-        words = [after.rule, "\n".join(points), after.combined, f"**Runs**: {after.runs}", f"**Seen when it was written**: {after.seen}", f"**Fixed by** {fixed}."]
+        words = [
+            after.rule,
+            "\n".join(points),
+            after.combined,
+            f"**Runs**: {after.runs}",
+            f"**Seen when it was written**: {after.seen}",
+            f"**Fixed by** {fixed}.",
+        ]
         folded.append(_folded("The rule to come", "\n\n".join(words)))
     return "\n\n".join(folded)
 

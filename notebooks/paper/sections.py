@@ -42,10 +42,7 @@ SECTIONS: dict[str, Callable[[str, Store], Stages]] = {
 }
 
 
-KINDS = {
-    cls.kind: cls
-    for cls in (Train, Learn, Draw, Baseline, Panels, Paths, Ranks, TrainCollage, LearnCollage)
-}
+KINDS = {cls.kind: cls for cls in (Train, Learn, Draw, Baseline, Panels, Paths, Ranks, TrainCollage, LearnCollage)}
 
 
 NO_DATA = os.devnull  # a data directory that has no files: a store's keys are then those of the committed manifest

@@ -130,8 +130,7 @@ class TrainCollage:
 
         def monitor(params):
             return {
-                name: metrics.accuracy(network.forward(params, psi, inputs), y)
-                for name, (inputs, y) in sets.items()
+                name: metrics.accuracy(network.forward(params, psi, inputs), y) for name, (inputs, y) in sets.items()
             }
 
         done = train(

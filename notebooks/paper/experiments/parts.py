@@ -45,9 +45,7 @@ class Parts:
     outputs: int
 
 
-def load_parts(
-    name: str, task: str, split: int, validation: float, data_dir=None, scaling: str = "default"
-) -> Parts:
+def load_parts(name: str, task: str, split: int, validation: float, data_dir=None, scaling: str = "default") -> Parts:
     """Load a dataset, split it and scale its inputs.
 
     Args:

@@ -1,6 +1,5 @@
 """How arms and datasets look and are called, the same on every page."""
 
-
 # One look per arm, the same on every page: colour of the cycle, marker, line.
 ARMS = {
     "ReLU": ("C0", "o", "-"),

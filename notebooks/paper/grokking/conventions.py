@@ -108,8 +108,15 @@ PLANS = {
         trials=(11, 12, 13),
         restarts=4,
         learning=Settings(
-            episodes=240, n_tr_start=800, n_tr_step=3, n_tr_max=1500, unroll=10, outer=Optimiser("adam", 0.003),
-            validation=0.1, watch=0.0, patience=60,
+            episodes=240,
+            n_tr_start=800,
+            n_tr_step=3,
+            n_tr_max=1500,
+            unroll=10,
+            outer=Optimiser("adam", 0.003),
+            validation=0.1,
+            watch=0.0,
+            patience=60,
         ),  # fmt: skip
         learning_width=128,
         points=200,

@@ -171,6 +171,4 @@ def _accuracies(ax: Axes, history: dict[str, list[float]], arm: str) -> None:
     for part, line in (("train", ":"), ("test", "-")):
         accuracy = 100 * np.array(history[f"{part}_accuracy"])
         short = "ReLU" if arm == "ReLU" else "learned"
-        ax.plot(
-            step[step > 0], accuracy[step > 0], color=looks.ARMS[arm][0], linestyle=line, label=f"{short}, {part}"
-        )
+        ax.plot(step[step > 0], accuracy[step > 0], color=looks.ARMS[arm][0], linestyle=line, label=f"{short}, {part}")

@@ -72,9 +72,7 @@ class Headline:
         relu, learned = (self.reached(name) for name in ARMS)
         if pd.to_numeric(self.runs.test_steps_to_95).isna().all():
             relu, learned = (f"{100 * self.arm(name).test_accuracy_max.mean():.0f} %" for name in ARMS)
-            return (
-                f"The highest test accuracy is {learned} with the learned activation, and {relu} with ReLU."
-            )
+            return f"The highest test accuracy is {learned} with the learned activation, and {relu} with ReLU."
         return f"With the learned activation, 95 % test accuracy is reached {learned}; with ReLU, {relu}."
 
     def scale(self) -> str:

@@ -43,9 +43,7 @@ class Plan:
 
 # With episodes of 2,000 steps from the start, a+b mod 27 takes a third of the time to learn (one trial: 80 episodes,
 # then 99 % test accuracy at 3,000 steps). The growing ones of the main task stay: its results were there first.
-CONSTANT = Settings(
-    episodes=120, n_tr_start=2000, n_tr_step=0, n_tr_max=2000, validation=0.1, watch=0.0, patience=120
-)
+CONSTANT = Settings(episodes=120, n_tr_start=2000, n_tr_step=0, n_tr_max=2000, validation=0.1, watch=0.0, patience=120)
 
 
 PLANS = {
@@ -56,9 +54,7 @@ PLANS = {
         lr=2.0,
         seeds=(1, 2),
         restarts=((60, 10, 0.006),),
-        learning=Settings(
-            episodes=140, n_tr_start=150, n_tr_step=1, validation=0.15, watch=0.0, patience=140
-        ),
+        learning=Settings(episodes=140, n_tr_start=150, n_tr_step=1, validation=0.15, watch=0.0, patience=140),
         learning_width=64,
         widths=(64,),
         held_out=(0.25,),

@@ -121,7 +121,10 @@ def settings_table(results: Collected) -> pd.DataFrame:
         runs = pd.concat([runs, finals[(finals.data == runs.data[0]) & finals.seed.isin(runs.seed)]])
     steps = pd.to_numeric(runs.test_steps_to_95)
     runs = runs.assign(
-        width=runs["network.width"], pairs=0.8 * (1 - runs.validation), steps_to_95=steps.where(steps <= last, np.inf), last=last
+        width=runs["network.width"],
+        pairs=0.8 * (1 - runs.validation),
+        steps_to_95=steps.where(steps <= last, np.inf),
+        last=last,
     )
     medians = runs.pivot_table(index=["width", "pairs", "last"], columns="arm", values="steps_to_95", aggfunc="median")
     return medians.reset_index()

@@ -39,7 +39,11 @@ def faster_on_addition(read: Read) -> Finding:
     ours = (
         f"ratio of median steps {bound_in_words(ratio, bounded)}: learned {median:,.0f}, "
         f"ReLU {f'not within {last:,}' if bounded else f'{of_relu:,.0f}'} (95 % is reached by {reached})"
-        + (f". In the paper ReLU gets there; here it depends on what the paper leaves open, the reduction of the loss and the initialisation (a trial, see the page), which is being measured{_by_width(results)}" if bounded else "")
+        + (
+            f". In the paper ReLU gets there; here it depends on what the paper leaves open, the reduction of the loss and the initialisation (a trial, see the page), which is being measured{_by_width(results)}"
+            if bounded
+            else ""
+        )
     )
     return Finding(ours, "reproduced" if ratio >= 5 else "in part" if ratio >= 2 else "not reproduced")
 
@@ -85,7 +89,9 @@ def frequency_depends_on_the_modulus(read: Read) -> Finding:
     if results.missing:
         return NOT_RUN
     runs, records = results.frame(), {record.key: record for record in results.records}
-    runs = runs[runs.role.isin(["final", "modulus"]) & (runs.learned != "") & runs.data.str.startswith("a+b mod ")].drop_duplicates("data")
+    runs = runs[
+        runs.role.isin(["final", "modulus"]) & (runs.learned != "") & runs.data.str.startswith("a+b mod ")
+    ].drop_duplicates("data")
     learned = dict(zip(runs.data, runs.learned, strict=True))
     found = {data: learned_frequency(records[key]) for data, key in learned.items()}
     at_limit = {data: set_by_control_points(records[key]) for data, key in learned.items()}
@@ -97,7 +103,9 @@ def frequency_depends_on_the_modulus(read: Read) -> Finding:
     if len(found) < 2:
         return Finding(f"{words} (one modulus does not settle it)" if words else "—", "not yet run")
     spreads = restart_spreads(results, list(found))
-    free = [f.frequency for data, f in found.items() if not at_limit[data] and not hardly_learned(records[learned[data]])]
+    free = [
+        f.frequency for data, f in found.items() if not at_limit[data] and not hardly_learned(records[learned[data]])
+    ]
     apart = max(free) / min(free) if free else 1.0
     if spreads:
         of, spread = max(spreads.items(), key=lambda item: item[1])

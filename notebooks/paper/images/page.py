@@ -20,18 +20,30 @@ from .plan import ARMS, BY_HAND, INITS, LAYERS, LONGER, PLANS, RANDOM
 def scope(results: Collected, profile: str) -> None:
     """What was run, and what is missing."""
     finals, learning = tables.finals(results), results.frame("learn")
-    where = "from the committed records, scaled down as follows" if profile == "paper" else "**small, computed live** (profile smoke)"
+    where = (
+        "from the committed records, scaled down as follows"
+        if profile == "paper"
+        else "**small, computed live** (profile smoke)"
+    )
     if len(finals):
-        sizes = ", ".join(f"{looks.name_of(run.data)} ({_rows(run.data)}{run.steps:,} steps on batches of {run.batch:,})" for run in finals.drop_duplicates("data").itertuples())
+        sizes = ", ".join(
+            f"{looks.name_of(run.data)} ({_rows(run.data)}{run.steps:,} steps on batches of {run.batch:,})"
+            for run in finals.drop_duplicates("data").itertuples()
+        )
         say(
             f"These results are {where}: {sizes}; one hidden layer of {finals['network.width'].iloc[0]} units, "
             f"{finals.seed.nunique()} seeds, {learning.seed.nunique()} restart(s) of the learning."
         )
     if results.missing:
-        say(f"**Not yet run** in part: {results.missing} or more records of this section are missing in profile {profile}.")
+        say(
+            f"**Not yet run** in part: {results.missing} or more records of this section are missing in profile {profile}."
+        )
     for data in PLANS[profile].more:
         if data not in set(finals.data):
-            say(f"{looks.name_of(data)}: **not run**" + (" yet." if catalogue.known(data) else ": data not available here."))
+            say(
+                f"{looks.name_of(data)}: **not run**"
+                + (" yet." if catalogue.known(data) else ": data not available here.")
+            )
 
 
 def _rows(data: str) -> str:
@@ -45,9 +57,14 @@ def optimisers(results: Collected) -> None:
     finals, tuning = tables.finals(results), results.frame(role="tuning")
     if finals.empty:
         return
-    table(tables.tuning_table(tuning), caption="ReLU: validation accuracy (%) per optimiser and learning rate, one seed. The best of each column is used.")
+    table(
+        tables.tuning_table(tuning),
+        caption="ReLU: validation accuracy (%) per optimiser and learning rate, one seed. The best of each column is used.",
+    )
     for data, name, rate in tables.at_the_edge(finals, tuning):
-        say(f"On {looks.name_of(data)} the best rate of {name}, {rate:g}, is at the edge of what was tried: a better one may lie beyond.")
+        say(
+            f"On {looks.name_of(data)} the best rate of {name}, {rate:g}, is at the edge of what was tried: a better one may lie beyond."
+        )
 
 
 def accuracies(section: str, results: Collected) -> None:
@@ -110,26 +127,41 @@ def functions(section: str, results: Collected) -> None:
     if tables.finals(results).empty:
         return
     panels, distances = tables.functions(results)
-    near = distances.assign(gelu=pd.to_numeric(distances["distance to GELU"], errors="coerce")).groupby("activation").gelu.agg(["min", "max"])
+    near = (
+        distances.assign(gelu=pd.to_numeric(distances["distance to GELU"], errors="coerce"))
+        .groupby("activation")
+        .gelu.agg(["min", "max"])
+    )
     words = "; ".join(f"{arm} {row['min']:.2f} to {row['max']:.2f}" for arm, row in near.dropna().iterrows())
     constant = [title.replace("\n", ", ") for title, _, psi, _, _ in panels if is_constant(psi)]
     layers = tables.layer_functions(results)
     shapes = {
         "learned from ReLU": "Those learned from ReLU keep the shape of a hinge, more or less bent",
-        "learned from zeros": "those learned from zeros go up and down" + (f", but for a constant ({'; '.join(constant)})" if constant else ""),
+        "learned from zeros": "those learned from zeros go up and down"
+        + (f", but for a constant ({'; '.join(constant)})" if constant else ""),
     }
-    shapes |= {"layer-specific": "the layer-specific ones start from a ReLU too and have one function for each of two layers"} if layers else {}
+    shapes |= (
+        {"layer-specific": "the layer-specific ones start from a ReLU too and have one function for each of two layers"}
+        if layers
+        else {}
+    )
     show(
         lambda: plots.learned_functions(panels + layers, "gelu", tables.used_ranges(results)),
         alt="Small panels of the learned activation functions on the range from -5 to 5, with GELU dotted beside those learned from ReLU: one panel per dataset, optimiser and initial function. "
         f"{'; '.join(shapes.values())}. Distance from GELU: {words}.",
         caption="The learned functions that the final runs use, with GELU dotted beside those learned from ReLU"
-        + (", and the layer-specific ones of networks with two hidden layers, numbered from the input" if layers else "")
+        + (
+            ", and the layer-specific ones of networks with two hidden layers, numbered from the input"
+            if layers
+            else ""
+        )
         + f". Grey: where 95 % of the trained network's pre-activations are{' (not for layer-specific ones)' if layers else ''}; distances are weighted by them. Scale and offset carry no meaning: the next layer's weights absorb them. Distance from GELU (table below): {words}.",
         name=f"fig-functions-{section}",
     )
     for title in constant:
-        say(f"**{title}: the function that was learned is constant**, so nothing was learned there, and its networks predict one and the same value.")
+        say(
+            f"**{title}: the function that was learned is constant**, so nothing was learned there, and its networks predict one and the same value."
+        )
     table(
         distances,
         caption="Distance of each learned function from GELU and from ReLU after the best scale, shift and input scale, weighted by where the "
@@ -139,15 +171,27 @@ def functions(section: str, results: Collected) -> None:
     both = distances[["distance to GELU", "distance to ReLU"]].apply(pd.to_numeric, errors="coerce").dropna()
     nearer = both["distance to ReLU"] - both["distance to GELU"]
     others = int((nearer <= 0).sum())
-    rest = f"; the other{'s are' if others > 1 else ' is'} as near to it as to ReLU, to within {max(-nearer.min(), 0.001):.3f}" if others else ""
+    rest = (
+        f"; the other{'s are' if others > 1 else ' is'} as near to it as to ReLU, to within {max(-nearer.min(), 0.001):.3f}"
+        if others
+        else ""
+    )
     far = both["distance to GELU"][both["distance to GELU"] > 0.15]
     rounded = int(((both["distance to GELU"] <= 0.15) & (nearer > 0.01)).sum())
     say(
         f"ReLU itself is at most {pd.to_numeric(distances['ReLU to GELU'], errors='coerce').max():.3f} from GELU by this measure, because a large input scale makes a GELU as sharp as a ReLU: the scaled GELUs "
         "contain ReLU as their limit. So to be nearer to GELU than to ReLU is nearly automatic, and **weak evidence** for a resemblance: what is not exactly a ReLU fits the larger family about as well or better. Of the "
         f"{len(both)} functions here, those learned from zeros counted too, {(nearer > 0).sum()} are nearer to GELU{rest}."
-        + (f" At distances of {far.min():.2f} to {far.max():.2f}, where 1 is no better than a constant, {len(far)} of them cannot be said to resemble either." if len(far) else "")
-        + (f" Near a GELU, and nearer to it than to ReLU by more than 0.01, are {rounded}: their bend is rounded, which does not make them a GELU." if rounded else "")
+        + (
+            f" At distances of {far.min():.2f} to {far.max():.2f}, where 1 is no better than a constant, {len(far)} of them cannot be said to resemble either."
+            if len(far)
+            else ""
+        )
+        + (
+            f" Near a GELU, and nearer to it than to ReLU by more than 0.01, are {rounded}: their bend is rounded, which does not make them a GELU."
+            if rounded
+            else ""
+        )
     )
 
 
@@ -185,7 +229,8 @@ def complexity(section: str, results: Collected) -> None:
     )
     ahead = tables.gaps(tables.tuned(results))
     words = "; ".join(
-        f"{looks.name_of(data)}, " + ", ".join(f"{row.arm} {looks.plus_minus(row.mean, row.half_width)}" for row in part.itertuples())
+        f"{looks.name_of(data)}, "
+        + ", ".join(f"{row.arm} {looks.plus_minus(row.mean, row.half_width)}" for row in part.itertuples())
         for data, part in ahead.groupby("data", sort=False)
     )
     show(
@@ -197,7 +242,9 @@ def complexity(section: str, results: Collected) -> None:
     )
     apart = [data for data, c in throughout.items() if abs(c.value - correlations[data].value) > 0.2]
     for data in apart:
-        say(f"On {looks.name_of(data)} they are far apart: {correlations[data].value:+.2f} at the best steps, {throughout[data].value:+.2f} over all markers.")
+        say(
+            f"On {looks.name_of(data)} they are far apart: {correlations[data].value:+.2f} at the best steps, {throughout[data].value:+.2f} over all markers."
+        )
 
 
 def gains(results: Collected, data: str) -> None:
@@ -226,7 +273,7 @@ def gains(results: Collected, data: str) -> None:
             "The paper takes the depth that is best for each activation. With the depth that validation rows choose the differences are "
             + ", ".join(f"{row.arm} {_signed(row)} points" for row in deep.itertuples())
             + f": {' and '.join(sure) if sure else 'none'} above ReLU with 95 % confidence."
-    )
+        )
 
 
 def baselines(results: Collected, deep: pd.DataFrame) -> None:
@@ -241,7 +288,9 @@ def baselines(results: Collected, deep: pd.DataFrame) -> None:
     if len(runs):
         best = tables.chosen(results.frame(role="tuning")).loc["fashion_mnist", "optimiser.name"]
         names = sorted(runs["optimiser.name"].unique(), key=lambda name: name != best)
-        ours = " and ".join(f"{100 * runs[runs['optimiser.name'] == name].test_accuracy.mean():.1f} % with {name}" for name in names)
+        ours = " and ".join(
+            f"{100 * runs[runs['optimiser.name'] == name].test_accuracy.mean():.1f} % with {name}" for name in names
+        )
         words.append(f"with one hidden layer on Fashion-MNIST {ours} (the paper: 53.1 %, Table 1)")
     if len(deep):
         deep = deep[deep.arm == "ReLU"]
@@ -249,13 +298,18 @@ def baselines(results: Collected, deep: pd.DataFrame) -> None:
         found = deep.groupby("data", sort=False).test_accuracy.mean()
         words.append(
             f"with {deep['network.depth'].iloc[0]} hidden layers in [transfer](transfer.ipynb), trained with {deep['optimiser.name'].iloc[0]}, "
-            + ", ".join(f"{looks.name_of(data)} {100 * mean:.1f} % (the paper: {paper[data]}, Table 4)" for data, mean in found.items())
+            + ", ".join(
+                f"{looks.name_of(data)} {100 * mean:.1f} % (the paper: {paper[data]}, Table 4)"
+                for data, mean in found.items()
+            )
         )
     at_depth = tables.by_depth(results)
     at_depth = at_depth[(at_depth.arm == "ReLU") & (at_depth.data == "cifar10")] if len(at_depth) else at_depth
     if len(deep) and len(at_depth):
         row = at_depth.sort_values("depth").iloc[-1]
-        words.append(f"with {row.depth} hidden layers on this page, with more steps and smaller batches than in transfer, CIFAR-10 {100 * row['mean']:.1f} %")
+        words.append(
+            f"with {row.depth} hidden layers on this page, with more steps and smaller batches than in transfer, CIFAR-10 {100 * row['mean']:.1f} %"
+        )
     if words:
         say(
             f"**Our ReLU is not the paper's baseline.** It reaches {'; '.join(words)}. The likely reason is the optimiser: the paper tunes it but does not list it, and here it moves the accuracy more than the activation "
@@ -281,7 +335,8 @@ def depths(section: str, results: Collected) -> None:
         return
     best = {data: part.sort_values("depth") for data, part in tables.best_depths(deep).groupby("data", sort=False)}
     words = "; ".join(
-        f"{looks.name_of(data)}, " + ", ".join(f"{r.arm} {100 * r.mean:.1f} ({r.depth})" for r in part.itertuples()) for data, part in best.items()
+        f"{looks.name_of(data)}, " + ", ".join(f"{r.arm} {100 * r.mean:.1f} ({r.depth})" for r in part.itertuples())
+        for data, part in best.items()
     )
     show(
         lambda: plots.by_depth(deep, list(deep.data.unique())),
@@ -292,18 +347,21 @@ def depths(section: str, results: Collected) -> None:
     )
     compared = tables.at_best_depth(results)
     if len(compared):
-        cells = [
-            [looks.name_of(r.data), r.arm, r.depth, *_with_gain(r)]
-            for r in compared.itertuples()
-        ]
+        cells = [[looks.name_of(r.data), r.arm, r.depth, *_with_gain(r)] for r in compared.itertuples()]
         table(
-            pd.DataFrame(cells, columns=["dataset", "activation", "hidden layers", "test accuracy (%)", "difference to ReLU"]),
+            pd.DataFrame(
+                cells, columns=["dataset", "activation", "hidden layers", "test accuracy (%)", "difference to ReLU"]
+            ),
             caption=f"Each activation at the depth that validation rows choose for it, against ReLU at its own; {compared.n.min()} seeds, mean ± 95 % interval, differences paired by seed.",
             name=f"tab-depth-{section}",
         )
         gains = compared.dropna()
         better = [f"{r.arm} on {looks.name_of(r.data)}" for r in gains.itertuples() if r.gain > r.gain_half_width]
-        below = [f"{r.arm} on {looks.name_of(r.data)} ({_signed(r)})" for r in gains.itertuples() if -r.gain > r.gain_half_width]
+        below = [
+            f"{r.arm} on {looks.name_of(r.data)} ({_signed(r)})"
+            for r in gains.itertuples()
+            if -r.gain > r.gain_half_width
+        ]
         shallow = intervals.summary(tables.tuned(results), "test_accuracy", ["data"]).dropna()
         deeper = compared[(compared.arm == "ReLU") & (compared.depth > 1)].data
         lost = shallow[(shallow.gain > shallow.gain_half_width) & shallow.data.isin(deeper)]
@@ -325,7 +383,9 @@ def depths(section: str, results: Collected) -> None:
     for row in own.itertuples():
         same = deep[(deep.data == row.data) & (deep.depth == row.depth)].set_index("arm")["mean"]
         others = ", ".join(f"{arm} {100 * same[arm]:.1f}" for arm in ARMS if arm in same)
-        say(f"On {looks.name_of(row.data)} with {row.depth} hidden layers, one activation learned for each layer reaches {100 * row.mean:.1f} % ({others}).")
+        say(
+            f"On {looks.name_of(row.data)} with {row.depth} hidden layers, one activation learned for each layer reaches {100 * row.mean:.1f} % ({others})."
+        )
 
 
 def _seconds(runs: pd.DataFrame) -> float:
@@ -341,10 +401,7 @@ def controls(section: str, results: Collected) -> None:
         return
     known, tried = both.data.unique(), results.frame(role="control trial")
     compared = intervals.summary(both, "test_accuracy", ["data"])
-    cells = [
-        [looks.name_of(r.data), r.arm, r.n, *_with_gain(r)]
-        for r in compared.itertuples()
-    ]
+    cells = [[looks.name_of(r.data), r.arm, r.n, *_with_gain(r)] for r in compared.itertuples()]
     counts = tried[tried.data.isin(known)].groupby("arm").size() // len(known)
     longer = int((both.steps.groupby(both.data).max() / both.steps.groupby(both.data).min()).max())
     table(
@@ -354,14 +411,20 @@ def controls(section: str, results: Collected) -> None:
         name=f"tab-controls-{section}",
     )
     learning, relu, spent = results.frame("learn"), both[both.arm == "ReLU"], []
-    learning = learning[learning.arm.isin(ARMS)].rename(columns={"settings.inner.name": "name", "settings.inner.lr": "lr"})
+    learning = learning[learning.arm.isin(ARMS)].rename(
+        columns={"settings.inner.name": "name", "settings.inner.lr": "lr"}
+    )
     for data, trained in relu.groupby("data", sort=False):
         name, lr = trained[["optimiser.name", "optimiser.lr"]].iloc[0]
         same = learning[(learning.data.str[0] == data) & (learning.name == name) & (learning.lr == lr)]
         one = _seconds(trained) / len(trained)
         longest = both[(both.data == data) & (both.arm == LONGER)]
-        control = max(_seconds(longest) / len(longest), *(_seconds(part) for _, part in tried[tried.data == data].groupby("arm")))
-        spent.append(f"{_seconds(same) / one:.0f} times as long as one training with ReLU on {looks.name_of(data)} ({len(same)} restarts; the costliest of the controls: {control / one:.0f} times)")
+        control = max(
+            _seconds(longest) / len(longest), *(_seconds(part) for _, part in tried[tried.data == data].groupby("arm"))
+        )
+        spent.append(
+            f"{_seconds(same) / one:.0f} times as long as one training with ReLU on {looks.name_of(data)} ({len(same)} restarts; the costliest of the controls: {control / one:.0f} times)"
+        )
     say(f"The learning took {', '.join(spent)}.")
     best = both[both.arm == LONGER].best_step.astype(int)
     if len(best):
@@ -372,9 +435,15 @@ def controls(section: str, results: Collected) -> None:
         )
     for row in tables.over_controls(both).itertuples():
         name = tried[(tried.data == row.data) & (tried.arm == BY_HAND)].sort_values("validation_accuracy").iloc[-1]
-        hand = name["network.activation.name"] + (f" (slope {name['network.activation.alpha']:g})" if name["network.activation.name"] == "sine" else "")
+        hand = name["network.activation.name"] + (
+            f" (slope {name['network.activation.alpha']:g})" if name["network.activation.name"] == "sine" else ""
+        )
         say(
             f"On {looks.name_of(row.data)} the hand-made activation that was chosen is {hand}. Against the best control by validation rows ({row.control}), the best learned activation "
             f"({row.learned}) is at {looks.plus_minus(row.gain, row.half_width)} points. "
-            + ("The gain of this function survives the controls; the interval is over seeds of the one that was chosen, not over learning it again." if row.gain > row.half_width else "**Its gain over ReLU does not survive the controls.**")
+            + (
+                "The gain of this function survives the controls; the interval is over seeds of the one that was chosen, not over learning it again."
+                if row.gain > row.half_width
+                else "**Its gain over ReLU does not survive the controls.**"
+            )
         )

@@ -49,7 +49,9 @@ def classification_is_equal(read: Read) -> Finding:
     records, near = {record.key: record for record in results.records}, {}
     for row in runs[runs.arm == "learned from ReLU"].drop_duplicates("learned").itertuples():
         near[looks.name_of(row.data)] = tables.distances(records[row.learned], row.record)
-    distances = ", ".join(f"{name} {gelu:.3f} (from ReLU {relu:.3f}; ReLU itself {own:.3f})" for name, (gelu, relu, own) in near.items())
+    distances = ", ".join(
+        f"{name} {gelu:.3f} (from ReLU {relu:.3f}; ReLU itself {own:.3f})" for name, (gelu, relu, own) in near.items()
+    )
     like = [gelu <= 0.15 and gelu < relu for gelu, relu, _ in near.values()]
     deep = _at_best_depth(results)
     ours = f"{_gains(summary)}{deep}. Distance from GELU: {distances}. To be nearer to GELU than to ReLU is nearly automatic, as the page on the section says, so these conditions are weak"
@@ -97,21 +99,27 @@ def complexity_goes_with_regression(read: Read) -> Finding:
         for found in (correlations, chosen)
     )
     of_regression = {data: c for (section, data), c in correlations.items() if section == "regression"}
-    both = {data: (c, correlations["images", data]) for data, c in of_regression.items() if ("images", data) in correlations}
+    both = {
+        data: (c, correlations["images", data]) for data, c in of_regression.items() if ("images", data) in correlations
+    }
     lower = sum(c.value < other.value for c, other in both.values())
     words += f". On {lower} of {len(both)} datasets the correlation is lower for regression than for classification, the reverse of the paper's"
     if chosen:
         words += f". Only ReLU has runs with optimisers and rates that were tried and not chosen, and regression has runs with plain gradient descent too. Over the selecting and the final runs with the tuned optimiser alone: {without}"
     goes = [c.low > 0 and c.value > other.value for c, other in both.values()]
     flat = [abs(c.value) < 0.3 for (section, _), c in correlations.items() if section == "images"]
-    return judge(f"rank correlation, with intervals over activations and optimisers (bootstrap): {words}", goes + flat + missing)
+    return judge(
+        f"rank correlation, with intervals over activations and optimisers (bootstrap): {words}", goes + flat + missing
+    )
 
 
 def different_accuracy_at_equal_complexity(read: Read) -> Finding:
     """C4."""
     equal = tables.at_equal_complexity(read("regression"), "svhn")
     if equal.empty:
-        return Finding("not run yet" if catalogue.known("svhn") else "not run: data not available here (SVHN)", NOT_RUN.verdict)
+        return Finding(
+            "not run yet" if catalogue.known("svhn") else "not run: data not available here (SVHN)", NOT_RUN.verdict
+        )
     summary = intervals.summary(equal, "test_accuracy", ["data"])
     apart = any(abs(row.gain) > row.gain_half_width for row in summary.dropna().itertuples())
     return judge(f"at equal total variation: {_gains(summary)}", [apart])

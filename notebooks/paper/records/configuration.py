@@ -54,15 +54,10 @@ def plain(value: Any, where: str = "value", *, finite: bool = True, classes: Any
         for name in value:
             if type(name) is not str:
                 raise ValueError(f"{where} must have strings as keys, got {name!r}")
-        return {
-            name: plain(item, f"{where}.{name}", finite=finite, classes=classes)
-            for name, item in value.items()
-        }
+        return {name: plain(item, f"{where}.{name}", finite=finite, classes=classes) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item, f"{where}[{i}]", finite=finite, classes=classes) for i, item in enumerate(value)]
-    raise ValueError(
-        f"{where} must be of JSON types, dataclasses and NumPy values, got {type(value).__name__}"
-    )
+    raise ValueError(f"{where} must be of JSON types, dataclasses and NumPy values, got {type(value).__name__}")
 
 
 def _plain_fields(value: Any, where: str, finite: bool, classes: Any) -> dict[str, Any]:
@@ -86,9 +81,7 @@ def config(experiment: Any) -> dict[str, Any]:
     cls = type(experiment)
     kind, version = getattr(cls, "kind", None), getattr(cls, "version", None)
     if {"kind", "version"} & {field.name for field in dataclasses.fields(cls)}:
-        raise ValueError(
-            f"kind and version of {cls.__name__} must be class attributes (ClassVar), got fields"
-        )
+        raise ValueError(f"kind and version of {cls.__name__} must be class attributes (ClassVar), got fields")
     if type(kind) is not str or not re.fullmatch(r"[a-z][a-z0-9_-]*", kind):
         raise ValueError(f"kind of {cls.__name__} must be lower-case letters, digits, - and _, got {kind!r}")
     if type(version) is not int:

@@ -262,9 +262,7 @@ def _npz(arrays: dict[str, Any]) -> bytes:
         for name in sorted(arrays):
             array = np.asarray(arrays[name])
             if array.dtype.hasobject:
-                raise ValueError(
-                    f"arrays must hold numbers or strings, got {name!r} of the type {array.dtype}"
-                )
+                raise ValueError(f"arrays must hold numbers or strings, got {name!r} of the type {array.dtype}")
             member = io.BytesIO()
             np.lib.format.write_array(member, array, allow_pickle=False)
             info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))

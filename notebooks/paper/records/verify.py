@@ -43,9 +43,7 @@ class Check:
         return not self.problem
 
 
-def choose(
-    store: Store, kinds: dict[str, type], sample: int, *, seed: int, minutes: float = math.inf
-) -> list[Record]:
+def choose(store: Store, kinds: dict[str, type], sample: int, *, seed: int, minutes: float = math.inf) -> list[Record]:
     """Return up to ``sample`` random records of the present versions that took at most ``minutes`` in all.
 
     Where some of them were computed on a processor and with packages like those here, only these are chosen from.

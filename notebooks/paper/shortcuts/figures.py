@@ -125,9 +125,7 @@ def reliance(final: pd.DataFrame, upper: pd.DataFrame, pair: tuple[str, str], ti
         limits = bounds(upper, pair, spectral)
         if tile in limits:
             ax.axhline(100 * limits[tile].mean, color="gray", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
-            ax.text(
-                len(arms) - 0.5, 100 * limits[tile].mean, "upper bound", ha="right", va="bottom", fontsize=8.5
-            )
+            ax.text(len(arms) - 0.5, 100 * limits[tile].mean, "upper bound", ha="right", va="bottom", fontsize=8.5)
         ax.axhline(100 * CHANCE, color="gray", linewidth=1, linestyle=":", zorder=0)
         ax.text(len(arms) - 0.5, 100 * CHANCE, "chance", ha="right", va="top", fontsize=8.5)
         labels = [arm_name(arm, pair).replace(" for ", " for\n") for arm in arms]

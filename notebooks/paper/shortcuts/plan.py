@@ -127,9 +127,7 @@ def shortcuts(profile: str, store: Store) -> Stages:
         network = Network(1, 1, plan.width, 1, activation, spectral=spectral)
         inner, outer = Optimiser("sgd", plan.lr[spectral]), Optimiser("adam", eta)
         algorithm = replace(plan.learning, init=init, unroll=unroll, outer=outer, inner=inner)
-        return LearnCollage(
-            "shortcuts", LEARNED[tile], first, second, tile, network, algorithm, seed, half=plan.half
-        )
+        return LearnCollage("shortcuts", LEARNED[tile], first, second, tile, network, algorithm, seed, half=plan.half)
 
     restarts = {
         (setting, tile): [learn(setting, tile, seed, *restart) for seed, restart in enumerate(plan.restarts)]

@@ -33,7 +33,11 @@ def gap_to_trees(read: Read) -> Finding:
     control = tables.ranked(results, table)
     if len(control) == len(means) > 1:
         ours += f". A control, ReLU on columns that are replaced by their ranks, without learning: {looks.plus_minus(*interval(control.gain))}; learned IAFs over it: {looks.plus_minus(*interval(control.beyond))}"
-    hidden = [figures.label(arm) for arm in ("tanh", ZEROS, FROM_RELU) if arm in average.index and not average.gain[arm] > average.half_width[arm]]
+    hidden = [
+        figures.label(arm)
+        for arm in ("tanh", ZEROS, FROM_RELU)
+        if arm in average.index and not average.gain[arm] > average.half_width[arm]
+    ]
     learned_arms = table[table.arm.isin(["tanh", ZEROS, FROM_RELU, INPUTS])]
     for row in learned_arms[(learned_arms["mean"] - 0.5).abs() < 0.01].itertuples():  # of two classes of equal size
         rest = table[(table.arm == row.arm) & (table.data != row.data)].gain
@@ -93,8 +97,14 @@ def ambient_complexity(read: Read) -> Finding:
     words, same, first = [], [], 0
     for data, found in panels(read("tabular")).items():
         arms = {arm: record.numbers for arm, record in found.items() if "tv_around" in record.numbers}
-        by = {key: sorted(arms, key=lambda arm, key=key, arms=arms: arms[arm][key]) for key in ("tv_around", "test_accuracy")}
-        order = ", ".join(f"{figures.label(arm)} {arms[arm]['tv_around']:.2f} ({100 * arms[arm]['test_accuracy']:.1f} %)" for arm in by["tv_around"])
+        by = {
+            key: sorted(arms, key=lambda arm, key=key, arms=arms: arms[arm][key])
+            for key in ("tv_around", "test_accuracy")
+        }
+        order = ", ".join(
+            f"{figures.label(arm)} {arms[arm]['tv_around']:.2f} ({100 * arms[arm]['test_accuracy']:.1f} %)"
+            for arm in by["tv_around"]
+        )
         words.append(f"{data}: {order}")
         same.append(by["tv_around"] == by["test_accuracy"])
         first += by["tv_around"][-1] == by["test_accuracy"][-1]
@@ -116,7 +126,9 @@ def other_widths_and_depths(read: Read) -> Finding:
         gains = gains[gains.arm == best].sort_values("network.width")
         if len(gains):
             each = zip(gains["network.width"], gains.gain, gains.gain_half_width, strict=True)
-            words.append(f"{data} " + ", ".join(f"{looks.plus_minus(gain, half)} at width {width}" for width, gain, half in each))
+            words.append(
+                f"{data} " + ", ".join(f"{looks.plus_minus(gain, half)} at width {width}" for width, gain, half in each)
+            )
             above += list(gains.gain > 0)
     depths = table.pivot(index="data", columns="arm", values="depth")[["ReLU", best]].dropna()
     fewer, tried = (depths[best] <= depths["ReLU"]).sum(), results.frame(role="final")["network.depth"].nunique()
