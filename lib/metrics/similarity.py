@@ -117,22 +117,26 @@ def turning_points(values: Tensor) -> int:
     return int((rising[1:] != rising[:-1]).sum())
 
 
-def dominant_frequency(grid: Tensor, values: Tensor) -> Frequency:
+def dominant_frequency(grid: Tensor, values: Tensor, density: Tensor | None = None) -> Frequency:
     """The strongest frequency of a sine-like function, and how much of the function it is (claim C15).
 
-    The straight line that fits best is removed, a Hann window applied, and the spectrum's highest peak
+    The straight line that fits best is removed, a window applied, and the spectrum's highest peak
     refined by a parabola through the logarithms of the peak and its neighbours. Sharpness is the power
-    within two bins of the peak over the power at all frequencies.
+    within two bins of the peak (more where a narrow density makes the peak of a sine itself wider) over all power.
 
     Args:
         grid: inputs (n,), evenly spaced, at least 16, such as the control points of a spline.
         values: the function there (n,).
+        density: how often each input occurs (n,), such as the histogram of the pre-activations: what is fitted is
+            weighted by it and the window is its square root, so that each input counts by its density. By default
+            all inputs are alike and the window is Hann's.
 
     Returns:
         ``Frequency``; frequencies from 1 / (width of the grid) to 1 / (2 x spacing) can be found.
 
     Raises:
-        ValueError: shapes that disagree, a grid that is not even, values that are not finite or on a line.
+        ValueError: shapes that disagree, a grid that is not even, values that are not finite or on a line, a density
+            below 0 or not positive at 4 inputs or more.
 
     >>> x = torch.linspace(-1, 1, 201)
     >>> found = dominant_frequency(x, 0.1 * torch.sin(2 * torch.pi * 12.3 * x))
@@ -149,11 +153,16 @@ def dominant_frequency(grid: Tensor, values: Tensor) -> Frequency:
         raise ValueError(f"grid must be evenly spaced and increasing, got {got}")
     if not values.isfinite().all():
         raise ValueError("values must be finite, got a NaN or an infinity")
+    if density is None:
+        root, window = torch.ones_like(grid), torch.hann_window(len(grid), periodic=True, dtype=torch.float64)
+    else:
+        if density.shape != grid.shape or not density.min() >= 0 or (density > 0).sum() < 4:
+            raise ValueError(f"density must be {len(grid)} numbers from 0 on, at least 4 above it, got {density}")
+        root = window = (density.double() / density.max()).sqrt()
     line = torch.stack([torch.ones_like(grid), torch.linspace(-1, 1, len(grid), dtype=torch.float64)], dim=1)
-    rest = values - line @ torch.linalg.lstsq(line, values[:, None]).solution[:, 0]
-    if rest.abs().max() <= 1e-6 * values.abs().max():
+    rest = values - line @ torch.linalg.lstsq(line * root[:, None], (values * root)[:, None]).solution[:, 0]
+    if (rest * window).abs().max() <= 1e-6 * (values * root).abs().max():
         raise ValueError("values must not lie on a straight line: a line has no frequency")
-    window = torch.hann_window(len(grid), periodic=True, dtype=torch.float64)
     power = torch.fft.rfft(rest * window).abs() ** 2  # (n // 2 + 1,); bin k is k cycles per n * spacing
     peak = 1 + power[1:].argmax().item()
     offset = 0.0
@@ -162,5 +171,8 @@ def dominant_frequency(grid: Tensor, values: Tensor) -> Frequency:
         curvature = left - 2 * top + right
         offset = 0.5 * (left - right) / curvature if curvature < 0 else 0.0
         offset = max(-0.5, min(0.5, offset))
-    near = power[max(0, peak - 2) : peak + 3].sum()
+    own = torch.fft.rfft(window).abs() ** 2  # what a sine's peak looks like, from its middle on
+    share = own.cumsum(0) - own[0] / 2
+    reach = max(2, int((share < 0.99 * share[-1]).sum()))  # bins; 2 for Hann's window
+    near = power[max(0, peak - reach) : peak + reach + 1].sum()
     return Frequency((peak + offset) / (len(grid) * spacing.item()), (near / power.sum()).item())
