@@ -22,8 +22,6 @@ from .splines import Spline, smooth_random
 from .training import Optimiser, check_data, check_precision, take
 
 LARGEST_SEED = 2**43  # times the 1,000,003 of an episode's randomness it is still a seed of torch
-
-
 OBJECTIVES = ("validation", "training", "given")
 
 

@@ -23,8 +23,6 @@ from .networks import Activation, Params, Psi
 from .training import Optimiser
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # of Adam, that the baseline is tried with
-
-
 LOSSES = {"mse": F.mse_loss, "cross_entropy": F.cross_entropy, "logistic": F.binary_cross_entropy_with_logits}
 
 

@@ -18,17 +18,10 @@ from torch.nn import functional as F
 from . import kernels, splines
 
 Params = list[Tensor]
-
-
 Psi = dict[str, Tensor]
 
-
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sine", "spline")
-
-
 LOSSES = ("mse", "sse", "cross_entropy", "logistic")
-
-
 INITIALISATIONS = ("default", "glorot", "he")
 
 

@@ -378,7 +378,7 @@ def test_panels_of_trees_are_the_trees(smoke):
     assert shares[tabular_tables.TREES] > 0.9 > shares["ReLU"]
     parts = load_parts(DATA, "binary", 0, 0.1)
     of = record.config["run_of"]
-    f = panels.baselines.fit(of["model"], smoke_settings(smoke, of), parts, of["seed"])
+    f = panels.baseline.fit(of["model"], smoke_settings(smoke, of), parts, of["seed"])
     ((point, columns), *_) = slice_places(parts, 4, 0)
     values = axis_slice(f, point, columns, record.arrays["slices"].shape[1])[1][:, :, 0]
     np.testing.assert_allclose(record.arrays["slice_ends"][0], [values.min(), values.max()])

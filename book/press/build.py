@@ -36,18 +36,12 @@ from .execute import LIBRARY, PRESS, Executed, execute
 from .pages import page
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
 BANNERS = {
     "paper": "Profile <strong>paper</strong>: results at full scale are read from the stored records.",
     "smoke": "Profile <strong>smoke</strong>: computed small, to show that everything runs. "
     "The numbers are not those of the paper's scale.",
 }
-
-
 FOLDERS_TO_STAGE = ("book/_static",)
-
-
 FILES_TO_STAGE = ("_toc.yml", "book/references.bib")
 
 

@@ -11,14 +11,8 @@ from bs4 import BeautifulSoup
 from notebooks.paper.figures.display import alt_problem
 
 MADE_BY_SPHINX = {"index", "genindex", "search", "py-modindex"}
-
-
 REMOTE = re.compile(r"^(https?:)?//", re.IGNORECASE)
-
-
 REMOTE_CODE = re.compile(r"""(?:\bsrc\s*=|\bimport\s*\(?|\bfrom|\bfetch\(|Url\s*[:=])\s*["'](?:https?:)?//""")
-
-
 LOADING_LINKS = {"stylesheet", "preload", "modulepreload", "prefetch", "icon", "shortcut", "manifest"}
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
 FOLDERS = ("lib", "notebooks/paper")
 START = re.compile(r"^\s*(#\s*)?NOTE\[DIFF\]:\s*(\S.*)$")
 

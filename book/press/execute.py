@@ -30,17 +30,9 @@ from notebooks.paper.figures.display import MIME, alt_problem
 from . import pairs
 
 LIBRARY = Path(__file__).resolve().parents[2]  # the folder that `import lib` needs on the path: the repository's root
-
-
 PRESS = LIBRARY / "book" / "press"
-
-
 CELL_TIMEOUT = 1800  # seconds; a cell that takes longer hangs
-
-
 FIGURES_EXPECTED = "notebooks/"  # pages in this folder must have at least one figure
-
-
 _running: set[subprocess.Popen] = set()
 
 

@@ -10,11 +10,7 @@ from nbformat import NotebookNode, v4
 from notebooks.paper.figures.display import MIME, markdown_rows
 
 HIDDEN = {"parameters", "injected-parameters", "set-up"}  # tags of cells that are not on the page
-
-
 HIDDEN_INPUT = {"remove-input", "remove-cell"}
-
-
 FENCE = "``````"
 
 

@@ -17,8 +17,6 @@ from nbformat import NotebookNode
 from lib.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
 FOLDERS = ("notebooks", "book")
 
 

@@ -18,8 +18,6 @@ from notebooks.paper.grokking.headline import CONVENTION, Headline, headline
 from notebooks.paper.verdict import Read
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
 PICTURES = {theme: f"book/_static/headline-{theme}.png" for theme in ("light", "dark")}
 
 

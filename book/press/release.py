@@ -44,8 +44,6 @@ def enter_new(store: Store, data_dir: str | Path | None = None) -> list[str]:
 
 
 SECTIONS = ("images", "regression", "tabular", "grokking", "transfer")
-
-
 ROLES = ("final", "modulus", "matrix", "own")  # of the runs that use an activation after it was selected
 
 

@@ -24,10 +24,7 @@ __all__ = [
     "targets",
 ]
 
-
 TRAINING_ROWS = 10_000  # most training rows of a table
-
-
 TEST_ROWS = 50_000  # most test rows of a table
 
 

@@ -20,17 +20,11 @@ POLYNOMIALS = {
     "a^2+ab+b^2+a": lambda a, b: a**2 + a * b + b**2 + a,
     "a^3+ab": lambda a, b: a**3 + a * b,
 }
-
-
 PRODUCTS = ("a.b", "a.b.a", "a.b.a^-1")
-
 
 # The order of Figure 27: one row with modulus 27 and S4, one with modulus 53 and S5.
 _ROWS = (("mod 27", POLYNOMIALS), ("S4", PRODUCTS), ("mod 53", POLYNOMIALS), ("S5", PRODUCTS))
-
-
 TASKS = tuple(f"{operation} {domain}" for domain, operations in _ROWS for operation in operations)
-
 
 _NAME = re.compile(r"(?P<operation>\S.*) (?:mod (?P<modulus>[0-9]{1,4})|S(?P<degree>[0-9]))")
 

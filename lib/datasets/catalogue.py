@@ -17,8 +17,6 @@ from ..files import write_atomically
 from . import algorithmic, download, prepared
 
 MANIFEST = prepared.ROOT / "data" / "results" / "datasets.json"
-
-
 _DIGESTS: dict[tuple, str] = {}  # by name and by path, modification time and size of the file
 
 
@@ -52,8 +50,6 @@ IMAGES = {
     "cifar10": ImageSet((32, 32, 3), official=50_000, first=20_000),
     "cifar10-full": ImageSet((32, 32, 3), official=50_000, file="cifar10", whole=True),
 }
-
-
 # Suite 337 of OpenML (Section 3.3): the task and the number of rows of the official table.
 TABLES = {
     "credit": (361055, 16_714),
@@ -73,11 +69,7 @@ TABLES = {
     "california": (361277, 20_634),
     "heloc": (361278, 10_000),
 }
-
-
 EMBEDDED_IMAGES = ("digits", "noisy_digits")
-
-
 EMBEDDED_TABLES = ("breast_cancer", "wine", "diabetes")
 
 

@@ -30,14 +30,8 @@ from ..files import cache_folder, write_atomically
 from . import prepared
 
 PATIENCE = 8.0  # seconds until a server that does not answer counts as out of reach
-
-
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # what this computer, not the network, refuses
-
-
 STALL = 30.0  # seconds until a download that does not move is given up
-
-
 SLOWEST = 5_000  # bytes per second of waiting: below it a download is given up, for the largest would take half a day
 
 

@@ -14,11 +14,7 @@ import numpy as np
 import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
 VARIABLE = "SIMPLICITY_DATA"
-
-
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 
 

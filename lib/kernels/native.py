@@ -16,11 +16,7 @@ import tempfile
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("kernels.cpp")
-
-
 BASE_FLAGS = ["-O3", "-std=c++17", "-shared", "-fPIC", "-w", "-fno-trapping-math", "-fno-math-errno"]
-
-
 FLAG_SETS = (["-march=native"], [])  # the second for compilers that do not know the first
 
 

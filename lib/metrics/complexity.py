@@ -16,11 +16,7 @@ from .. import kernels
 from ..networks import Network, Params, Psi
 
 Model = Callable[[Tensor], Tensor]
-
-
 Paths = int | Tensor  # how many to draw, or their end points (paths, 2)
-
-
 CHUNK = 2000  # points per evaluation: their activations stay in the processor's cache
 
 

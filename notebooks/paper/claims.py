@@ -21,8 +21,6 @@ from .transfer import verdicts as transfer_verdicts
 from .verdict import NOT_RUN, Finding, Read
 
 FILE = Path(__file__).with_suffix(".toml")
-
-
 WRITTEN = {  # when a rule was written, in words that follow a number
     "before": "are as they were before the full-scale results of their section were read",
     "narrowed": "were narrowed afterwards, to the runs that count",

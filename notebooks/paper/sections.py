@@ -40,8 +40,6 @@ SECTIONS: dict[str, Callable[[str, Store], Stages]] = {
     "shortcuts": shortcuts,
     "ablations": ablations,
 }
-
-
 KINDS = {cls.kind: cls for cls in (Train, Learn, Draw, Baseline, Panels, Paths, Ranks, TrainCollage, LearnCollage)}
 
 

@@ -13,7 +13,6 @@ from ..records.store import Store
 
 DEFAULT = "default: linear, validation loss"
 
-
 # What each arm changes: of the activation, and of Algorithm 1's settings.
 ARMS: dict[str, tuple[dict, dict]] = {
     DEFAULT: ({}, {}),

@@ -20,14 +20,8 @@ from ..records.store import Outcome
 from .parts import Parts, Rows, load_parts
 
 MODELS = ("linear", "k-NN", "boosted trees")
-
-
 MOST_TREES = 1000  # early stopping ends most runs long before
-
-
 PATIENCE = 20  # trees without a lower loss on validation rows
-
-
 Scores = Callable[[Tensor], Tensor]  # points (n, d) to scores (n, 1), positive for class 1
 
 

@@ -22,8 +22,6 @@ from ..records.store import Outcome
 from .parts import learned_psi, schedule
 
 TILES = ("first", "second")
-
-
 MONITORED = 10_000  # training collages that the training accuracy is measured on
 
 

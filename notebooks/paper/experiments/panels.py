@@ -22,20 +22,10 @@ from .parts import LOSS_OF, Parts, load_parts
 from .train import Train
 
 LOSS_ROWS = 2000  # training rows that a loss landscape is measured on
-
-
 PATHS = 50  # of the total variation at each point of a landscape
-
-
 ZOOM = 0.5  # how far the random plane reaches from the solution, relative to the norm of its weights
-
-
 SAMPLE, COARSE = 40, 100  # slices, and points along their sides, that the alignment is measured on
-
-
 NEAR_AXIS = math.radians(10)
-
-
 SMOOTH = 2.0  # standard deviation in points of the Gaussian before the alignment is measured
 
 

@@ -10,11 +10,7 @@ from lib import datasets, metrics
 from lib.networks import Psi
 
 MONITORED_ROWS = 10_000  # training rows that the training accuracy is measured on
-
-
 SCALINGS = ("default", "standard", "quantile")
-
-
 LOSS_OF = {"classification": "cross_entropy", "binary": "logistic", "regression": "mse", "one-hot": "mse"}
 
 

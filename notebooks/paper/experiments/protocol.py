@@ -10,11 +10,7 @@ from .learn import Learn
 from .train import Train
 
 PROFILES = ("smoke", "paper")
-
-
 WIDENINGS = 3  # how often a grid of rates is extended beyond its edge
-
-
 Stages = Iterator[list]
 
 

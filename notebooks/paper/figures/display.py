@@ -24,18 +24,11 @@ from matplotlib.text import Text
 from ..records import provenance as sources
 
 MIME = "application/vnd.companion+json"
-
-
 PIXELS_PER_INCH = 96  # of the page
-
-
 SHARPNESS = 2  # image pixels for each pixel of the page
-
 
 # Okabe and Ito's palette, each colour with at least 3:1 contrast to the background of its theme.
 LIGHT = ("#0072b2", "#c75000", "#008060", "#b0559a", "#8a6d00", "#2b8cbe", "#5f4fa2", "#a01c2c")
-
-
 DARK = ("#56b4e9", "#f0883e", "#2fc79a", "#dc8fc4", "#e6c84b", "#9ad1f0", "#b3a5f0", "#ff8a8a")
 
 

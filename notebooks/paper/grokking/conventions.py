@@ -20,23 +20,12 @@ from ..records.store import Store
 from .plan import SPLIT
 
 Convention = tuple[str, float]  # initialisation, rate for the mean over examples and outputs
-
-
 Function = tuple[Activation, str]  # with the key of the record that it is in, or ""
-
-
 Functions = dict[Convention, Function]
 
-
 RELU, SINE, NOT_LEARNED = "ReLU", "by hand: a sine", "random, not learned"
-
-
 STARTS = {"random": "learned from random", "zeros": "learned from zeros", "relu": "learned from ReLU"}
-
-
 TUNED = ", at its best rate"
-
-
 HARDLY = 0.1  # validation accuracy; a function with which no trial gets there has no final runs
 
 

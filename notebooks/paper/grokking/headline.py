@@ -14,11 +14,7 @@ from ..records.frames import Collected
 from . import tables
 
 TASK = "a+b mod 27"
-
-
 ARMS = ("ReLU", "learned from zeros")
-
-
 # Beside the figure until the runs under other conventions are recorded; the figures of ReLU are of a trial, no record.
 CONVENTION = (
     "This holds for learning rate 1.0, a squared error that is the mean over outputs, and PyTorch's initialisation; "

@@ -44,8 +44,6 @@ class Plan:
 # With episodes of 2,000 steps from the start, a+b mod 27 takes a third of the time to learn (one trial: 80 episodes,
 # then 99 % test accuracy at 3,000 steps). The growing ones of the main task stay: its results were there first.
 CONSTANT = Settings(episodes=120, n_tr_start=2000, n_tr_step=0, n_tr_max=2000, validation=0.1, watch=0.0, patience=120)
-
-
 PLANS = {
     "smoke": Plan(
         task="a+b mod 17",
@@ -84,11 +82,7 @@ PLANS = {
         constant_restarts=((200, 10, 0.01), (200, 10, 0.01), (200, 20, 0.003), (400, 20, 0.003)),
     ),
 }
-
-
 SPLIT = 0  # the 80/20 split of a task is one and the same for learning and for every final run
-
-
 RELU, LEARNED = "ReLU", "learned from zeros"
 
 

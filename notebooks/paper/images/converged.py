@@ -17,14 +17,8 @@ from ..experiments.train import Train
 from ..records.store import Store
 
 RELU = "ReLU"
-
-
 STARTS = {"zeros": "learned from zeros", "relu": "learned from ReLU"}
-
-
 SPLIT = 0  # one for all: what the activations were not learned from, the runs are stopped and chosen by
-
-
 ADAM, SGD = (3e-4, 1e-3, 3e-3), (0.05, 0.2, 0.5)
 
 
@@ -66,8 +60,6 @@ class Plan:
 
 
 RESTARTS = ((50, 5, 0.02), (100, 10, 0.01), (50, 10, 0.01), (100, 5, 0.02))
-
-
 # NOTE[DIFF]: batches of 1,024 in place of 4,096, for all arms.
 SHALLOW = Plan(
     settings=tuple(
@@ -90,8 +82,6 @@ SHALLOW = Plan(
     learning=Settings(episodes=300, n_tr_start=50, n_tr_step=3, n_tr_max=500, batch=1024, patience=40),
     learning_width=32,
 )
-
-
 DEEP = replace(
     SHALLOW,
     settings=(
@@ -101,8 +91,6 @@ DEEP = replace(
         *(Setting(data, 4, "sgd", SGD, 0, 2) for data in ("fashion_mnist", "mnist")),
     ),
 )
-
-
 SMOKE = replace(
     SHALLOW,
     settings=(Setting("digits", 1, "adam", ADAM, 2, 2), Setting("digits", 2, "sgd", SGD, 0, 1, "standard")),
@@ -115,8 +103,6 @@ SMOKE = replace(
     learning=Settings(episodes=2, n_tr_start=5, n_tr_step=1),
     learning_width=8,
 )
-
-
 PLANS = {"shallow": {"smoke": SMOKE, "paper": SHALLOW}, "deep": {"smoke": SMOKE, "paper": DEEP}}
 
 

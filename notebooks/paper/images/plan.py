@@ -45,8 +45,6 @@ HAND_MADE = (
     *(Activation(name) for name in ("gelu", "silu", "tanh")),
     *(Activation("sine", alpha=alpha) for alpha in (1.0, 3.0)),
 )
-
-
 PLANS = {
     "smoke": Plan(
         datasets=("digits",),
@@ -91,17 +89,9 @@ PLANS = {
         more=("cifar10", "svhn"),
     ),
 }
-
-
 BY_HAND, RANDOM, LONGER = "best by hand", "best random spline", "ReLU, longer"
-
-
 ARMS = ("ReLU", "learned from ReLU", "learned from zeros")
-
-
 INITS = {"relu": ARMS[1], "zeros": ARMS[2]}
-
-
 LAYERS = "layer-specific"
 
 

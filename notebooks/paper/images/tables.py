@@ -17,8 +17,6 @@ from ..records.store import Record
 from .plan import ARMS, BY_HAND, LAYERS, LONGER, RANDOM
 
 MAIN = ("tuning", "selection", "final")  # roles of the main comparison
-
-
 CONTROLS = (BY_HAND, RANDOM, LONGER)
 
 

@@ -31,10 +31,7 @@ from .provenance import provenance
 
 __all__ = ["Outcome", "Record", "Store", "config", "key", "locked", "provenance", "rebuild"]
 
-
 ROOT = Path(__file__).resolve().parents[3] / "data" / "results"
-
-
 FIELDS = {"key", "kind", "version", "config", "data", "numbers", "arrays", "provenance"}
 
 

@@ -20,8 +20,6 @@ from .store import Outcome, Record, Store
 from .workers import Pool
 
 TOLERANCE = 1e-3
-
-
 ABSOLUTE = 1e-6
 
 

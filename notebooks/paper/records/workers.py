@@ -36,11 +36,7 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "passive",
 }
-
-
 RETRY_S = 2.0  # how long to leave an experiment alone that another sweep is computing
-
-
 REPORT_S = 0.25  # reports closer than this are dropped
 
 

@@ -12,14 +12,8 @@ from ..experiments.protocol import Stages, check_profile, usable
 from ..records.store import Store
 
 RELU = "ReLU"
-
-
 LEARNED = {tile: f"learned for the {tile} tile" for tile in TILES}
-
-
 BY_HAND = {tile: f"by hand for the {tile} tile" for tile in TILES}
-
-
 UPPER = {tile: f"only the {tile} tile predicts" for tile in TILES}
 
 

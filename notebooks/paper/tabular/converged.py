@@ -19,14 +19,8 @@ from ..records.store import Store
 from .plan import FOCUS, SPLIT, inputs, slower, spline
 
 SECTION = "tables"
-
-
 RELU, TANH, INPUTS = "ReLU", "tanh", "learned inputs"
-
-
 HIDDEN = {"zeros": "learned from zeros", "relu": "learned from ReLU"}
-
-
 RANGE, RANK = "default", "quantile"  # scalings
 
 

@@ -23,22 +23,14 @@ LOOKS = {
     NEIGHBOURS: ("C6", "v", ":"),
     TREES: ("C7", "*", "-"),
 }
-
-
 LABELS = {
     "tanh": "tanh, tuned slope",
     ZEROS: "learned AF (zeros)",
     FROM_RELU: "learned AF (ReLU)",
     INPUTS: "learned IAFs",
 }
-
-
 SIZES = {"*": 11, "P": 8}
-
-
 LOWEST = 0.05  # the share of a panel's marks that the frame of a scatter plot leaves out below
-
-
 OUT_OF_FRAME = 0.1  # a mean of this much below the best of its panel is written at the panel's foot
 
 

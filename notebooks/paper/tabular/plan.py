@@ -98,17 +98,9 @@ LEARNING = Settings(
     outer=Optimiser("adam", 0.02),
     patience=25,
 )
-
-
 FOCUS = ("electricity", "MagicTelescope", "covertype")
-
-
 HIDDEN = Network(1, 1, 64, 2)  # the inputs and outputs are set from the data
-
-
 MEDIUM = replace(HIDDEN, input_activation=inputs(100))
-
-
 VARIANTS = (
     Variant("as in the comparison", MEDIUM, LEARNING),
     Variant("20 control points", replace(MEDIUM, input_activation=inputs(20)), LEARNING),
@@ -125,8 +117,6 @@ VARIANTS = (
     Variant("hidden, range [-2, 2]", replace(HIDDEN, activation=spline(100, 2.0)), LEARNING),
     Variant("hidden, 400 control points", replace(HIDDEN, activation=spline(400)), LEARNING),
 )
-
-
 PLANS = {
     "smoke": Plan(
         datasets=("breast_cancer",),
@@ -180,14 +170,8 @@ PLANS = {
 
 
 SECTION, SPLIT = "tabular", 0
-
-
 ZEROS, FROM_RELU, INPUTS = "learned from zeros", "learned from ReLU", "learned inputs"
-
-
 ARMS = ("ReLU", "tanh", FROM_RELU, ZEROS, INPUTS)
-
-
 RANKED = "ReLU, columns by rank"  # a control
 
 

@@ -11,8 +11,6 @@ from ..records.store import Record
 from .plan import ARMS, INPUTS, ZEROS, best_depth
 
 TREES, NEIGHBOURS = "boosted trees", "k-NN"
-
-
 ORDER = ("linear", NEIGHBOURS, *ARMS, TREES)
 
 

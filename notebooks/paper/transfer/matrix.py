@@ -47,8 +47,6 @@ class Matrix:
 
 
 SINES = tuple(Activation("sine", alpha=k, amplitude=0.1) for k in (20.0, 40.0, 80.0, 160.0))
-
-
 # What the paper profile costs, from measured times on an idle core:
 #   learning  240,000 inner steps per task and restart at width 128                360 core-minutes
 #             4.4 million inner steps per restart on all at once                   240 core-minutes

@@ -12,8 +12,6 @@ from .matrix import ALL, RELU, learned_on, learned_something
 from .plan import Images
 
 PAPER_SCORES = {"ReLU": 19.9, "task-specific": 54.0, "all tasks": 61.5}  # Figure 14, mean per column in %
-
-
 PAPER_SPREAD = (22.2, 80.5)  # least and greatest of the task-specific columns
 
 
@@ -261,8 +259,6 @@ PAPER_TABLE = {  # Table 4: accuracy in % on mnist, fashion_mnist, svhn, cifar10
     "learned on cifar10": (57.6, 74.5, 41.0, 22.6, -3.5, 11.0),
     ALL: (76.2, 72.8, 45.0, 17.4, 0.4, 1.5),
 }
-
-
 PAPER_DATASETS = ("mnist", "fashion_mnist", "svhn", "cifar10")
 
 
