@@ -6,7 +6,7 @@ import json
 import math
 import operator
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -330,7 +330,8 @@ def check_seed(seed: int) -> int:
 @contextmanager
 def ordinary_torch(device: torch.device):
     """Gradients on, no autocast, the CPU as default device: whatever the caller's modes, the numbers are the same."""
-    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
+    elsewhere = torch.get_default_device().type != "cpu"  # the mode below costs time at each operation
+    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu") if elsewhere else nullcontext():
         with torch.autocast(device.type, enabled=False):
             yield
 

@@ -18,7 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from . import splines
 from .episodes import episode_generator, inner_loop, watch_loss, watch_split
-from .metalearning import Learned, Settings, Task, learn
+from .metalearning import Learned, Settings, Task, learn, ordinary_torch
 from .networks import Activation, Params, Psi
 from .training import Optimiser
 
@@ -249,7 +249,7 @@ def learn_activation(
     if restarts < 1 or not starts:
         raise ValueError(f"restarts and starts must be at least 1, got {restarts} and {starts}")
     devices = [x.device] if isinstance(x, Tensor) and x.is_cuda else []
-    with torch.random.fork_rng(devices=devices), torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
+    with torch.random.fork_rng(devices=devices), ordinary_torch(x.device if devices else torch.device("cpu")):
         network = ModuleNetwork(make_model, Activation("spline", points=points), channels)
         task = Task(network, x, y, loss)
         rows, held = watch_split(len(x), 0.2, seed)
