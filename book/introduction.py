@@ -106,7 +106,7 @@ say(f"{grokking_headline.CONVENTION} ([The records so far](../notebooks/grokking
 # %% tags=["remove-input"]
 findings = claims.settled(read)
 found = claims.counts(findings.values())
-few = sum(2 * sum(finding.conditions) < len(finding.conditions) for finding in findings.values() if finding.held)
+few = sum(2 * sum(finding.holds) < len(finding.holds) for finding in findings.values() if finding.held)
 say(
     f"We test {len(claims.CLAIMS)} claims of the paper, each by a rule. {claims.WHEN} So far: "
     + ", ".join(f"**{number} {verdict}**" for verdict, number in found.items() if number)

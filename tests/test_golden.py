@@ -50,7 +50,7 @@ def plans():
 
 def verdicts():
     return {
-        name: {"label": finding.label, "conditions": list(finding.conditions)}
+        name: {"label": finding.label, "conditions": list(finding.holds)}
         for name, finding in claims.settled(read).items()
     }
 

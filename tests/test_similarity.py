@@ -165,7 +165,9 @@ def test_a_density_makes_the_frequency_that_of_where_the_inputs_are():
     x = torch.linspace(-1, 1, 401, dtype=torch.float64)
     inside = 0.1 * torch.sin(2 * torch.pi * 12.3 * x)
     values = torch.where(x.abs() < 0.4, inside, torch.sin(2 * torch.pi * 60 * x)) + 3 * x - 1
-    assert dominant_frequency(x, values).frequency == pytest.approx(60, abs=0.5)  # larger, but hardly any input is there
+    assert dominant_frequency(x, values).frequency == pytest.approx(
+        60, abs=0.5
+    )  # larger, but hardly any input is there
     found = dominant_frequency(x, values, torch.exp(-0.5 * (x / 0.1) ** 2))
     assert found.frequency == pytest.approx(12.3, abs=0.3) and found.sharpness > 0.95
 
@@ -177,7 +179,9 @@ def test_a_line_where_the_inputs_are_has_no_frequency():
         dominant_frequency(x, values, (x.abs() < 0.3).double())
 
 
-@pytest.mark.parametrize("density", [torch.ones(5), -torch.ones(401), torch.full((401,), float("nan")), torch.eye(401)[0]])
+@pytest.mark.parametrize(
+    "density", [torch.ones(5), -torch.ones(401), torch.full((401,), float("nan")), torch.eye(401)[0]]
+)
 def test_a_density_of_another_form_is_refused(density):
     x = torch.linspace(-1, 1, 401)
     with pytest.raises(ValueError, match="density must be 401 numbers from 0 on, at least 4 above it"):

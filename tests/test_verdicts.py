@@ -16,7 +16,7 @@ from notebooks.paper.records import frames
 from notebooks.paper.records.store import Store
 from notebooks.paper.shortcuts import verdicts as shortcuts_verdicts
 from notebooks.paper.shortcuts.plan import LEARNED, RELU
-from notebooks.paper.verdict import verdict
+from notebooks.paper.verdict import above, at_least, below, judge, lost, verdict
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,17 @@ from notebooks.paper.verdict import verdict
 )
 def test_a_verdict_needs_a_condition_that_holds(passed, expected):
     assert verdict(passed) == expected
+
+
+def test_conditions_compare_the_end_of_an_interval_or_the_value():
+    sure, unsure = (above("gain", "mnist", 0.02, half, unit="points") for half in (0.01, 0.03))
+    assert (sure.value, sure.low, sure.high, sure.threshold, sure.holds) == (2.0, 1.0, 3.0, 0.0, True)
+    assert not unsure.holds and not above("gain", "", float("nan"), float("nan")).holds
+    assert at_least("", "", 5.0, 5.0).holds and not below("", "", 5.0, 5.0).holds
+    missing = lost("gain", "svhn")
+    assert not missing.holds and np.isnan(missing.value)
+    finding = judge("", [sure, unsure, missing])
+    assert (finding.holds, finding.label) == ((True, False, False), "in part (1 of 3 conditions)")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +83,7 @@ def test_an_activation_whose_learning_diverged_is_a_condition_that_fails(monkeyp
 def test_what_diverged_or_is_missing_fails_a_condition_of_the_image_claims(arms, lacking, failed):
     summary = pd.DataFrame({"data": "mnist", "arm": list(images_verdicts.tables.ARMS[:arms])})
     results = frames.Collected([], len(lacking), frozenset(lacking))
-    assert images_verdicts._incomplete(results, summary) == [False] * failed
+    assert [condition.holds for condition in images_verdicts._incomplete(results, summary)] == [False] * failed
 
 
 def test_other_data_do_not_hide_the_committed_records(tmp_path, monkeypatch):
@@ -107,10 +118,10 @@ def c15(*records):
 
 def test_c15_wants_frequencies_that_differ_by_more_than_those_of_restarts():
     clear = [learn_record("a+b mod 13", 5), learn_record("a+b mod 29", 12)]
-    assert c15(*clear).conditions == (True, True, True)
+    assert c15(*clear).holds == (True, True, True)
     assert c15(*clear, learn_record("a+b mod 29", 11, seed=1)).verdict == "reproduced"
     found = c15(*clear, learn_record("a+b mod 29", 30, seed=1))
-    assert found.conditions == (True, True, False) and "restarts on one modulus by up to 2.5" in found.ours
+    assert found.holds == (True, True, False) and "restarts on one modulus by up to 2.5" in found.ours
     assert found.label == "in part (2 of 3 conditions)"
     assert c15(*clear, learn_record("a+b mod 29", 30, seed=1, kept=2)).verdict == "reproduced"  # hardly learned
 
@@ -119,4 +130,4 @@ def test_c15_does_not_count_a_zigzag_between_control_points_as_a_sine():
     zigzag = learn_record("a+b mod 41", 49.75)  # 199 intervals on 2 units: at most 49.75 cycles per unit
     assert grokking_tables.highest_frequency(zigzag) == 49.75
     found = c15(learn_record("a+b mod 13", 5), learn_record("a+b mod 29", 12), zigzag)
-    assert found.conditions == (True, True, False, True) and found.ours.count("control points allow") == 1
+    assert found.holds == (True, True, False, True) and found.ours.count("control points allow") == 1

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from ..records.frames import Collected
-from ..verdict import NOT_RUN, Finding, Read, judge
+from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, at_least, judge
 from .plan import LEARNED, RELU
 from .tables import (
     bound_in_words,
@@ -45,7 +45,8 @@ def faster_on_addition(read: Read) -> Finding:
             else ""
         )
     )
-    return Finding(ours, "reproduced" if ratio >= 5 else "in part" if ratio >= 2 else "not reproduced")
+    sooner = at_least("times sooner", "a+b mod 27", ratio, 5.0, high=np.inf if bounded else NAN, unit="times")
+    return Finding(ours, "reproduced" if ratio >= 5 else "in part" if ratio >= 2 else "not reproduced", (sooner,))
 
 
 def _by_width(results: Collected) -> str:
@@ -78,8 +79,20 @@ def sooner_in_every_setting(read: Read) -> Finding:
         f"width {row.width}, {100 * row.pairs:.0f} % of the pairs: {steps(row[LEARNED], row['last'])} (ReLU {steps(row[RELU], row['last'])})"
         for _, row in table.astype({"width": int}).astype({"width": object, "last": object}).iterrows()
     )
-    sooner = list(settled[LEARNED] < settled[RELU])
-    ours = f"in {sum(sooner)} of the {len(sooner)} settings where one of them gets there; in {len(table) - len(sooner)} of all {len(table)} neither does; median steps to 95 %: {words}"
+    sooner = [
+        Condition(
+            "sooner",
+            f"width {row['width']:.0f}, {100 * row['pairs']:.0f} % of the pairs",
+            min(row[RELU], row["last"]) / row[LEARNED],
+            NAN,
+            NAN if np.isfinite(row[RELU]) else np.inf,
+            1.0,
+            bool(row[LEARNED] < row[RELU]),
+            "times",
+        )  # fmt: skip
+        for _, row in settled.iterrows()
+    ]
+    ours = f"in {sum(one.holds for one in sooner)} of the {len(sooner)} settings where one of them gets there; in {len(table) - len(sooner)} of all {len(table)} neither does; median steps to 95 %: {words}"
     return judge(ours, sooner)
 
 
@@ -110,8 +123,21 @@ def frequency_depends_on_the_modulus(read: Read) -> Finding:
     if spreads:
         of, spread = max(spreads.items(), key=lambda item: item[1])
         words += f". Between moduli the frequency differs by a factor of up to {apart:.1f} (without those that the control points set), between restarts on one modulus by up to {spread:.1f} ({of})"
-    sine_like = [f.sharpness > 0.5 and not at_limit[data] for data, f in found.items()]
-    return judge(words, [*sine_like, apart > max([1.1, *spreads.values()])])
+    sine_like = [
+        Condition(
+            "half of the power in one peak",
+            data + at_limit[data] * ", the peak set by the control points",
+            f.sharpness,
+            NAN,
+            NAN,
+            0.5,
+            f.sharpness > 0.5 and not at_limit[data],
+        )  # fmt: skip
+        for data, f in found.items()
+    ]
+    least = max([1.1, *spreads.values()])
+    differs = Condition("between moduli more than within", "", apart, NAN, NAN, least, apart > least, "times")
+    return judge(words, [*sine_like, differs])
 
 
 def learned_overfits_later(read: Read) -> Finding:
@@ -147,5 +173,7 @@ def learned_overfits_later(read: Read) -> Finding:
     between = [end for end in ends if 0.2 < end < 0.95]
     if between:
         ours += f". {len(between)} of the {len(ends)} final ReLU runs end at {100 * min(between):.0f} to {100 * max(between):.0f} %, which is neither of the two cases that the paper names"
-    overfits, stays = (runs[runs.arm == LEARNED].fall > 0.05).any(), (runs[runs.arm == RELU].fall <= 0.02).all()
-    return judge(ours, [bool(overfits), bool(stays)])
+    top, most = (float(100 * runs[runs.arm == arm].fall.max()) for arm in (LEARNED, RELU))
+    overfits = Condition("some learned run falls", "", top, NAN, NAN, 5.0, top > 5, "points")
+    stays = Condition("no ReLU run falls", "", most, NAN, NAN, 2.0, most <= 2, "points")
+    return judge(ours, [overfits, stays])

@@ -8,7 +8,7 @@ from lib.datasets import catalogue
 from ..figures import looks
 from ..records import intervals
 from ..records.frames import Collected
-from ..verdict import NOT_RUN, Finding, Read, judge
+from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, above, at_least, below, judge, lost
 from . import plan, tables
 
 
@@ -31,11 +31,15 @@ def _at_best_depth(results: Collected) -> str:
     return f". Each at the depth that validation rows choose: {'; '.join(words)}"
 
 
-def _incomplete(results: Collected, summary: pd.DataFrame) -> list[bool]:
+def _incomplete(results: Collected, summary: pd.DataFrame) -> list[Condition]:
     """A failed condition for each activation that diverged on a dataset, and one if datasets or runs are missing."""
     there = set(zip(summary.data, summary.arm, strict=True))
-    lost = [False for data in summary.data.unique() for arm in plan.ARMS if (data, arm) not in there]
-    return lost + [False] * bool(results.lacking & {*tables.MAIN, "learn"})
+    diverged = [(data, arm) for data in summary.data.unique() for arm in plan.ARMS if (data, arm) not in there]
+    return [lost("was learned", f"{looks.name_of(data)}, {arm}") for data, arm in diverged] + _missing(results)
+
+
+def _missing(results: Collected) -> list[Condition]:
+    return [lost("complete", "datasets or runs are missing")] * bool(results.lacking & {*tables.MAIN, "learn"})
 
 
 def classification_is_equal(read: Read) -> Finding:
@@ -45,14 +49,29 @@ def classification_is_equal(read: Read) -> Finding:
         return NOT_RUN
     runs = tables.tuned(results)
     summary = intervals.summary(runs, "test_accuracy", ["data"])
-    equal = [abs(row.gain) <= 0.01 for row in summary.dropna().itertuples()]
+    equal = [
+        Condition(
+            "within a point of ReLU",
+            f"{looks.name_of(row.data)}, {row.arm}",
+            100 * row.gain,
+            100 * (row.gain - row.gain_half_width),
+            100 * (row.gain + row.gain_half_width),
+            1.0,
+            abs(row.gain) <= 0.01,
+            "points",
+        )  # fmt: skip
+        for row in summary.dropna().itertuples()
+    ]
     records, near = {record.key: record for record in results.records}, {}
     for row in runs[runs.arm == "learned from ReLU"].drop_duplicates("learned").itertuples():
         near[looks.name_of(row.data)] = tables.distances(records[row.learned], row.record)
     distances = ", ".join(
         f"{name} {gelu:.3f} (from ReLU {relu:.3f}; ReLU itself {own:.3f})" for name, (gelu, relu, own) in near.items()
     )
-    like = [gelu <= 0.15 and gelu < relu for gelu, relu, _ in near.values()]
+    like = [
+        Condition("like GELU", name, gelu, NAN, NAN, min(0.15, relu), gelu <= 0.15 and gelu < relu)
+        for name, (gelu, relu, _) in near.items()
+    ]
     deep = _at_best_depth(results)
     ours = f"{_gains(summary)}{deep}. Distance from GELU: {distances}. To be nearer to GELU than to ReLU is nearly automatic, as the page on the section says, so these conditions are weak"
     return judge(ours, equal + like + _incomplete(results, summary))
@@ -64,10 +83,17 @@ def regression_gains(read: Read) -> Finding:
     if tables.finals(results).empty:
         return NOT_RUN
     summary = intervals.summary(tables.tuned(results), "test_accuracy", ["data"])
-    better = [row.gain - row.gain_half_width > 0 for row in summary.dropna().itertuples()]
+    better = [
+        above("above ReLU", f"{looks.name_of(row.data)}, {row.arm}", row.gain, row.gain_half_width, unit="points")
+        for row in summary.dropna().itertuples()
+    ]
     means = summary.pivot(index="data", columns="arm", values="mean")
     means = means.reindex(columns=plan.ARMS)
-    best = list(means["learned from zeros"] >= means["learned from ReLU"])  # False where one diverged
+    ahead = 100 * (means["learned from zeros"] - means["learned from ReLU"])  # NaN where one diverged
+    best = [
+        at_least("zeros against the ReLU start", looks.name_of(data), gain, 0.0, unit="points")
+        for data, gain in ahead.items()
+    ]
     finals = tables.finals(results)
     plain = intervals.summary(finals[finals["optimiser.name"] == "sgd"], "test_accuracy", ["data"])
     ours = f"With the tuned optimiser: {_gains(summary)}. With plain gradient descent: {_gains(plain)}"
@@ -91,7 +117,7 @@ def complexity_goes_with_regression(read: Read) -> Finding:
         results = read(section)
         if tables.finals(results).empty:
             return NOT_RUN
-        missing += [False] * bool(results.lacking & {*tables.MAIN, "learn"})
+        missing += _missing(results)
         for found, runs in ((correlations, tables.main_runs(results)), (chosen, tables.tuned_runs(results))):
             found |= {(section, data): c for data, c in tables.correlations(runs).items()}
     words, without = (
@@ -106,8 +132,23 @@ def complexity_goes_with_regression(read: Read) -> Finding:
     words += f". On {lower} of {len(both)} datasets the correlation is lower for regression than for classification, the reverse of the paper's"
     if chosen:
         words += f". Only ReLU has runs with optimisers and rates that were tried and not chosen, and regression has runs with plain gradient descent too. Over the selecting and the final runs with the tuned optimiser alone: {without}"
-    goes = [c.low > 0 and c.value > other.value for c, other in both.values()]
-    flat = [abs(c.value) < 0.3 for (section, _), c in correlations.items() if section == "images"]
+    goes = [
+        Condition(
+            "regression, above 0 and above classification",
+            looks.name_of(data),
+            c.value,
+            c.low,
+            c.high,
+            max(0.0, other.value),
+            c.low > 0 and c.value > other.value,
+        )  # fmt: skip
+        for data, (c, other) in both.items()
+    ]
+    flat = [
+        below("classification, in size", looks.name_of(data), abs(c.value), 0.3)
+        for (section, data), c in correlations.items()
+        if section == "images"
+    ]
     return judge(
         f"rank correlation, with intervals over activations and optimisers (bootstrap): {words}", goes + flat + missing
     )

@@ -5,7 +5,7 @@ import pandas as pd
 
 from ..figures import looks
 from ..records.intervals import interval, paired_interval
-from ..verdict import NOT_RUN, Finding, Read, judge
+from ..verdict import NOT_RUN, Condition, Finding, Read, above, judge, lost
 from . import tables
 from .plan import BY_HAND, LEARNED, RELU
 from .tables import names, normalisation
@@ -32,12 +32,25 @@ def relu_takes_the_shortcut(read: Read) -> Finding:
         words.append(
             f"{normalisation(spectral)} {looks.plus_minus(*interval(part.last_first))} % on {first}, {looks.plus_minus(*on_second)} % on {second}"
         )
-        near.append(abs(on_second.mean - 0.1) <= 0.02)
+        mean, half = 100 * on_second.mean, 100 * on_second.half_width
+        at_chance = abs(on_second.mean - 0.1) <= 0.02
+        near.append(
+            Condition(
+                f"{second} within 2 points of 10 %",
+                normalisation(spectral),
+                mean,
+                mean - half,
+                mean + half,
+                10.0,
+                at_chance,
+                "%",
+            )
+        )
     return judge("; ".join(words), near)
 
 
-def steering(final: pd.DataFrame) -> tuple[list[str], list[bool], list[bool], list[bool]]:
-    """For each learned activation: what it adds to the accuracy on its tile, in words; whether that is above 0 with 95 % confidence,
+def steering(final: pd.DataFrame) -> tuple[list[str], list[Condition], list[bool], list[bool]]:
+    """For each learned activation: what it adds to the accuracy on its tile, in words; the condition that this is above 0;
     whether it is above the activation learned for the other tile, and whether it is above the best hand-made one.
 
     Args:
@@ -49,7 +62,7 @@ def steering(final: pd.DataFrame) -> tuple[list[str], list[bool], list[bool], li
             where = f"{names(part.pair.iloc[0])[tile]} {normalisation(spectral)}"
             if not (part.arm == arm).any():
                 words.append(f"{where}: every restart diverged")
-                better.append(False)
+                better.append(lost("above ReLU", where))
                 continue
             gain = tables.gain(part, arm, f"by_{tile}_{tile}")
             beside = []
@@ -64,7 +77,7 @@ def steering(final: pd.DataFrame) -> tuple[list[str], list[bool], list[bool], li
                 beside.append(f"against the one learned for the other tile {looks.plus_minus(*over)}")
                 apart.append(over.mean - over.half_width > 0)
             words.append(f"{where} {looks.plus_minus(*gain)} points" + (f" ({', '.join(beside)})" if beside else ""))
-            better.append(gain.mean - gain.half_width > 0)
+            better.append(above("above ReLU", where, *gain, unit="points"))
     return words, better, apart, by_hand
 
 
@@ -80,7 +93,7 @@ def activations_steer(read: Read) -> Finding:
         ours += f". The rule asks for more than ReLU only: in {by_hand.count(False)} of {len(by_hand)} cases the learned activation is not above the best hand-made one with 95 % confidence"
     for pair, part in runs[2].groupby("pair"):
         others = steering(part)[1]
-        ours += f". On {' / '.join(names(pair).values())}, which the paper does not have, {sum(others)} of {len(others)} learned activations raise the accuracy of their tile"
+        ours += f". On {' / '.join(names(pair).values())}, which the paper does not have, {sum(other.holds for other in others)} of {len(others)} learned activations raise the accuracy of their tile"
     return judge(ours, better)
 
 
@@ -88,13 +101,13 @@ def ends_on_the_simple_tile(read: Read) -> Finding:
     """C12."""
     if (runs := of_collages(read)) is None:
         return NOT_RUN
-    words, passed = [], []
+    words, passed, conditions = [], [], ("below where only its tile predicts", "ends on the simple tile")
     for spectral, part in runs[0].groupby("spectral"):
         first, second = names(part.pair.iloc[0]).values()
         part = part[part.arm == LEARNED["second"]].sort_values("seed")
         if part.empty:
             words.append(f"{normalisation(spectral)}: every restart diverged")
-            passed += [False, False]
+            passed += [lost(name, normalisation(spectral)) for name in conditions]
             continue
         bound = runs[1][(runs[1].spectral == spectral) & (runs[1].unambiguous == "second")].sort_values("seed")
         below = paired_interval(bound.by_second_second, part.by_second_second)
@@ -102,5 +115,8 @@ def ends_on_the_simple_tile(read: Read) -> Finding:
         words.append(
             f"{normalisation(spectral)} {looks.plus_minus(*below)} points below ReLU trained on collages in which only {second} predicts (not on plain {second}), and at the last step {looks.plus_minus(*ahead)} points more on {first} than on {second}"
         )
-        passed += [below.mean - below.half_width > 0, ahead.mean - ahead.half_width > 0]
+        passed += [
+            above(name, normalisation(spectral), *gain, unit="points")
+            for name, gain in zip(conditions, (below, ahead), strict=True)
+        ]
     return judge("; ".join(words), passed)

@@ -5,7 +5,7 @@ from ..figures import looks
 from ..records import intervals
 from ..records.frames import Collected
 from ..records.intervals import interval
-from ..verdict import NOT_RUN, Finding, Read, judge
+from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, above, judge
 from . import figures, tables
 from .plan import FROM_RELU, INPUTS, ZEROS
 
@@ -46,7 +46,13 @@ def gap_to_trees(read: Read) -> Finding:
     if hidden:
         ours += f". Not above ReLU with 95 % confidence, on average over the tables: {', '.join(hidden)}; the claim speaks of them too, the rule does not"
     of_trees, learned = average.gain[tables.TREES], average.loc[best]
-    return judge(ours, [of_trees > 0, learned.gain - learned.half_width > 0, of_trees > 0 and gap[0] <= of_trees / 2])
+    closed = Condition(
+        "its gap to trees at most half of ReLU's", figures.label(best), 100 * gap[0], 100 * (gap[0] - gap[1]), 100 * (gap[0] + gap[1]),
+        50 * of_trees, bool(of_trees > 0 and gap[0] <= of_trees / 2), "points",
+    )  # fmt: skip
+    over = above("above ReLU", figures.label(best), learned.gain, learned.half_width, unit="points")
+    trees = Condition("trees above ReLU", "", 100 * of_trees, NAN, NAN, 0.0, bool(of_trees > 0), "points")
+    return judge(ours, [trees, over, closed])
 
 
 def another_complexity_for_each_table(read: Read) -> Finding:
@@ -63,7 +69,8 @@ def another_complexity_for_each_table(read: Read) -> Finding:
     )
     if len(alike) > 1:
         ours += f". That does not say that tables differ in what they need: on {len(alike)} of them {figures.label(INPUTS)} is the most accurate, and on these alone it is {alike.min():.1f} to {alike.max():.1f} times"
-    return judge(ours, [ratios.max() > 2 * ratios.min()])
+    apart = ratios.max() / ratios.min()
+    return judge(ours, [Condition("differs between tables", "", apart, NAN, NAN, 2.0, bool(apart > 2), "times")])
 
 
 def panels(results: Collected) -> dict:
@@ -82,7 +89,7 @@ def boundaries_along_the_axes(read: Read) -> Finding:
             if arm in shares.index:
                 gain = shares.loc[arm, ["gain", "gain_half_width"]]
                 words.append(f"{data}, {figures.label(arm)} {gain.iloc[0]:+.2f} ± {gain.iloc[1]:.2f}")
-                larger.append(gain.iloc[0] - gain.iloc[1] > 0)
+                larger.append(above("share along an axis, over ReLU", f"{data}, {figures.label(arm)}", *gain))
         if tables.TREES in shares.index:
             words[-1] += f" (trees {shares.gain[tables.TREES]:+.2f})"
     if not words:
@@ -106,7 +113,13 @@ def ambient_complexity(read: Read) -> Finding:
             for arm in by["tv_around"]
         )
         words.append(f"{data}: {order}")
-        same.append(by["tv_around"] == by["test_accuracy"])
+        pairs = [(a, b) for i, a in enumerate(by["tv_around"]) for b in by["tv_around"][i + 1 :]]
+        turned = sum(arms[a]["test_accuracy"] > arms[b]["test_accuracy"] for a, b in pairs)
+        same.append(
+            Condition(
+                "pairs of arms in the other order", data, turned, NAN, NAN, 0.0, by["tv_around"] == by["test_accuracy"]
+            )
+        )
         first += by["tv_around"][-1] == by["test_accuracy"][-1]
     if not words:
         return NOT_RUN
@@ -120,7 +133,7 @@ def other_widths_and_depths(read: Read) -> Finding:
     table, widths = tables.comparison(results), results.frame(role="width")
     if table.empty or widths.empty or "width" in results.lacking:
         return NOT_RUN
-    best, words, above = tables.best_learned(table), [], []
+    best, words, over = tables.best_learned(table), [], []
     for data in [data for data in table.data.unique() if (widths.data == data).any()]:
         gains = intervals.summary(tables.width_runs(results, data), "test_accuracy", ["network.width"])
         gains = gains[gains.arm == best].sort_values("network.width")
@@ -129,11 +142,18 @@ def other_widths_and_depths(read: Read) -> Finding:
             words.append(
                 f"{data} " + ", ".join(f"{looks.plus_minus(gain, half)} at width {width}" for width, gain, half in each)
             )
-            above += list(gains.gain > 0)
+            over += [
+                Condition("above ReLU", f"{data}, width {row[1]}", 100 * row.gain, 100 * (row.gain - row.gain_half_width),
+                          100 * (row.gain + row.gain_half_width), 0.0, bool(row.gain > 0), "points")
+                for row in gains[["network.width", "gain", "gain_half_width"]].itertuples()
+            ]  # fmt: skip
     depths = table.pivot(index="data", columns="arm", values="depth")[["ReLU", best]].dropna()
     fewer, tried = (depths[best] <= depths["ReLU"]).sum(), results.frame(role="final")["network.depth"].nunique()
     ours = (
         f"{figures.label(best)} over ReLU: {'; '.join(words)} points. Best depth at most ReLU's on {fewer} of {len(depths)} tables, "
         f"less on {int((depths[best] < depths['ReLU']).sum())}, more on {int((depths[best] > depths['ReLU']).sum())} (of two depths drawn at random from {tried}, one is at most the other in {100 * (tried + 1) / (2 * tried):.1f} % of the cases)"
     )
-    return judge(ours, [*above, fewer > len(depths) / 2])
+    most = Condition(
+        "best depth at most ReLU's", "", fewer, NAN, NAN, len(depths) / 2, bool(fewer > len(depths) / 2), "tables"
+    )
+    return judge(ours, [*over, most])

@@ -4,7 +4,7 @@
 from ..figures import looks
 from ..records import intervals
 from ..records.intervals import paired_interval
-from ..verdict import NOT_RUN, Finding, Read, judge
+from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, at_least, judge
 from . import tables
 from .matrix import ALL, learned_on
 
@@ -33,7 +33,15 @@ def transfer_across_tasks(read: Read) -> Finding:
     if len(control) and not results.missing:
         compared, _ = tables.against_sines(results.frame(role="matrix"), tried, control)
         ours += f". A control, sines made by hand: {tables.sines_in_words(compared)}"
-    return judge(ours, [specific > relu, every > specific])
+    names = ("task-specific above ReLU", "all tasks above task-specific")
+    gains = 100 * (specific - relu), 100 * (every - specific)
+    return judge(
+        ours,
+        [
+            Condition(name, "", gain, NAN, NAN, 0.0, bool(gain > 0), "points")
+            for name, gain in zip(names, gains, strict=True)
+        ],
+    )
 
 
 def transfer_across_images(read: Read) -> Finding:
@@ -44,7 +52,13 @@ def transfer_across_images(read: Read) -> Finding:
         return NOT_RUN
     table = intervals.summary(finals, "test_accuracy", ["data"])
     best = table.loc[table.groupby("data")["mean"].idxmax()].set_index("data").arm
-    own = [arm == learned_on(data) for data, arm in best.items()]
+    means = table.pivot(index="data", columns="arm", values="mean")
+    own = []
+    for data, arm in best.items():
+        mine = learned_on(data)
+        rest = means.loc[data].drop(mine, errors="ignore").max()
+        ahead = 100 * (means[mine][data] - rest) if mine in means else NAN
+        own.append(Condition("best with its own", looks.name_of(data), ahead, NAN, NAN, 0.0, arm == mine, "points"))
     average = tables.mean_changes(table)
     words = "; ".join(
         f"{tables.arm_name(arm)} {100 * mean:+.1f} (SD over the datasets {100 * deviation:.1f})"
@@ -55,7 +69,10 @@ def transfer_across_images(read: Read) -> Finding:
         words += f". On {', '.join(chance)} every activation is within 10 points of chance, so that its condition and its part in the means say little"
     paper = tables.paper_own_best()
     words += f". The paper's own table meets the first condition on {sum(paper.values())} of {len(paper)} datasets"
-    every = bool(ALL in average.index and average["mean"][ALL] >= 0)
+    every = at_least(
+        "all not below ReLU", "", 100 * average["mean"][ALL] if ALL in average.index else NAN, 0.0, unit="points"
+    )
     return judge(
-        f"{sum(own)} of {len(own)} datasets do best with their own; mean change in points: {words}", [*own, every]
+        f"{sum(one.holds for one in own)} of {len(own)} datasets do best with their own; mean change in points: {words}",
+        [*own, every],
     )
