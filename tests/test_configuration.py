@@ -8,7 +8,7 @@ import pytest
 import torch
 from experiments_for_tests import KINDS, Small, Squares, fingerprints
 
-from notebooks.paper.records.configuration import config, datasets, key, plain, rebuild
+from notebooks.paper.records.configuration import complete, config, datasets, key, plain, rebuild
 
 
 @dataclass(frozen=True)
@@ -274,6 +274,18 @@ def test_late_fields_at_their_old_values_leave_the_key_as_it_was():
     ):
         assert config(grown) == config(early) and key(grown, fingerprints) == key(early, fingerprints)
         assert rebuild(config(early), {"grown": Grown}) == grown  # with the old values, not the defaults
+
+
+def test_a_complete_configuration_has_all_late_fields():
+    grown = Grown(Slow("a", 1), "zeros", Fixed("relu"))
+    part = {"name": "a", "rate": 1.0}
+    assert complete(config(grown), {"grown": Grown}) == {
+        "kind": "grown",
+        "part": part,
+        "start": "zeros",
+        "inner": {"name": "relu"},
+    }
+    assert complete(config(NESTED), EXPERIMENTS) == config(NESTED)
 
 
 @pytest.mark.parametrize("part", [Slow("a"), Slow("a", 1.0), Learned(0.0)])

@@ -61,8 +61,9 @@ def collect(section: str, profile: str, store: Store) -> Collected:
         records += [record for record in found if record is not None]
         if None in found:
             absent = [experiment for experiment, record in zip(stage, found, strict=True) if record is None]
-            return Collected(records, len(absent), frozenset(getattr(e, "role", e.kind) for e in absent))
-    return Collected(records, 0)
+            lacking = frozenset(getattr(experiment, "role", experiment.kind) for experiment in absent)
+            return Collected(records, len(absent), lacking, KINDS)
+    return Collected(records, 0, kinds=KINDS)
 
 
 def results(section: str, profile: str, data_dir=None) -> Collected:

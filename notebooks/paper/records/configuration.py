@@ -143,6 +143,15 @@ def rebuild(config_: dict[str, Any], kinds: dict[str, type]) -> Any:
     return experiment
 
 
+def complete(config_: dict[str, Any], kinds: dict[str, type]) -> dict[str, Any]:
+    """Return the configuration with all late fields written out, so that those of all records have the same keys.
+
+    Args:
+        config_, kinds: as for :func:`rebuild`.
+    """
+    return {"kind": config_["kind"], **plain(dataclasses.asdict(rebuild(config_, kinds)))}
+
+
 def _build(hint: Any, value: Any, where: str) -> Any:
     """Turn a JSON value into what the type hint asks for."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from .configuration import complete
 from .store import Record
 
 
@@ -12,12 +13,14 @@ class Collected:
     """What the store has of a section: records in the order of the stages, and the number of experiments without one.
 
     `missing` counts up to the first stage that is not complete: what follows it is not known yet. `lacking` are the
-    roles of the runs that are missing there (for what has no role, the kinds).
+    roles of the runs that are missing there (for what has no role, the kinds). `kinds`: the experiments' classes, by
+    which frames have fields that came after a record was made, with the value that it ran with.
     """
 
     records: list[Record]
     missing: int
     lacking: frozenset[str] = frozenset()
+    kinds: dict[str, type] = field(default_factory=dict, repr=False)
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)  # per kind, made when asked for
 
     def frame(self, kind: str = "train", **equal: str) -> pd.DataFrame:
@@ -28,7 +31,9 @@ class Collected:
         """
         if kind not in self._frames:
             records = [record for record in self.records if record.kind == kind]
-            rows = [_flat(r.config) | r.numbers | {"key": r.key, "record": r} for r in records]
+            known = kind in self.kinds
+            configs = [complete(r.config, self.kinds) if known else r.config for r in records]
+            rows = [_flat(c) | r.numbers | {"key": r.key, "record": r} for c, r in zip(configs, records, strict=True)]
             self._frames[kind] = pd.DataFrame(rows)
         frame = self._frames[kind]
         for column, value in equal.items():
