@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .networks import Params, Psi, loss_and_delta
+from .networks import Network, Params, Psi, loss_and_delta
+from .steps import Steps
 from .training import Batches, take
 
 if TYPE_CHECKING:
@@ -50,22 +51,32 @@ def inner_loop(
     task: Task, psi: Psi, theta: Params, rows: Tensor, n_tr: int, settings: Settings, generator: torch.Generator
 ) -> Params:
     """n_tr gradient steps on theta with psi fixed; the graph of the last t leads from the result back to psi."""
-    x, y = take((task.x, task.y), rows)
-    unroll = min(settings.unroll, n_tr)
-    batches, state = Batches(len(x), settings.batch, generator), settings.inner.init(theta)
+    network, unroll, among, (x, y) = task.network, min(settings.unroll, n_tr), None, (task.x, task.y)
+    fast = isinstance(network, Network)
+    if fast and network.input_activation is None and len(rows) > settings.batch:
+        among = rows  # the batches are taken from all of the data
+    else:
+        x, y = take((x, y), rows)
+    batches, state = Batches(len(rows), settings.batch, generator, among), settings.inner.init(theta)
 
     def step(theta, state, psi, embedded):
         batch = take((embedded, y), batches.next())
-        _, grads = task.network.loss_and_gradients(theta, psi, *batch, task.loss)
+        _, grads = network.loss_and_gradients(theta, psi, *batch, task.loss)
         return settings.inner.step(theta, grads, state)
 
-    fixed = {name: values.detach() for name, values in psi.items()}
     with torch.no_grad():
-        embedded = task.network.embed(fixed, x)
-        for _ in range(n_tr - unroll):
-            theta, state = step(theta, state, fixed, embedded)
+        fixed = {name: values.detach() for name, values in psi.items()}
+        embedded = network.embed(fixed, x)
+        if fast:
+            steps = Steps(network, fixed, theta, (embedded, y), task.loss, settings.inner, batches)
+            for _ in range(n_tr - unroll):
+                steps.step()
+            theta, state = steps.unflatten(steps.flat), steps.state()
+        else:
+            for _ in range(n_tr - unroll):
+                theta, state = step(theta, state, fixed, embedded)
     if unroll:
-        embedded = task.network.embed(psi, x)
+        embedded = network.embed(psi, x)
         for _ in range(unroll):
             theta, state = step(theta, state, psi, embedded)
     return theta

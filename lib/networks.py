@@ -237,19 +237,19 @@ class Network:
         for layer in range(self.depth):
             if layer > 0:
                 z = _affine(h, self._weight(params, layer), params[2 * layer + 1])
-            a = self.activation.value(z, self._values(psi, layer))
-            h = a + h if self._skips(layer) else a
+            a = self.activation.value(z, self.values_of(psi, layer))
+            h = a + h if self.skips(layer) else a
         return z if self.depth == 0 else _affine(h, self._weight(params, self.depth), params[-1])
 
     def _weight(self, params: Params, layer: int) -> Tensor:
         w = params[2 * layer]
-        return w / _largest_singular_value(w)[0] if self.spectral else w
+        return w / largest_singular_value(w)[0] if self.spectral else w
 
-    def _values(self, psi: Psi, layer: int) -> Tensor | None:
+    def values_of(self, psi: Psi, layer: int) -> Tensor | None:
         values = psi.get("hidden")
         return values[layer] if self.activation.layerwise and values is not None else values
 
-    def _skips(self, layer: int) -> bool:
+    def skips(self, layer: int) -> bool:
         return self.residual and self.sizes[layer] == self.sizes[layer + 1]
 
     def loss(self, params: Params, psi: Psi, x: Tensor, y: Tensor, loss: str) -> Tensor:
@@ -268,9 +268,9 @@ class Network:
             inputs.append(h)
             pre.append(_affine(h, self._weight(params, layer), params[2 * layer + 1]))
             if layer < self.depth:
-                a, slope = self.activation.value_and_slope(pre[-1], self._values(psi, layer))
+                a, slope = self.activation.value_and_slope(pre[-1], self.values_of(psi, layer))
                 slopes.append(slope)
-                h = a + h if self._skips(layer) else a
+                h = a + h if self.skips(layer) else a
         value, delta = loss_and_delta(pre[-1], y, loss)
         grads: Params = [None] * len(params)
         above = None  # derivative in the output of the hidden layer above
@@ -279,8 +279,8 @@ class Network:
             grads[2 * layer + 1] = delta.sum(0)
             if layer > 0:  # delta: from the pre-activation of this layer to that of the layer before
                 back = delta @ self._weight(params, layer)
-                above = back + above if layer < self.depth and self._skips(layer) else back
-                z, slope, values = pre[layer - 1], slopes[layer - 1], self._values(psi, layer - 1)
+                above = back + above if layer < self.depth and self.skips(layer) else back
+                z, slope, values = pre[layer - 1], slopes[layer - 1], self.values_of(psi, layer - 1)
                 last = not self.residual  # nothing below needs `above`
                 delta = self.activation.slope_product(z, values, above, last) if slope is None else above * slope
         return value, grads
@@ -292,7 +292,7 @@ class Network:
         else:
             g = delta.T @ h
         if self.spectral:  # derivative of w / sigma(w): remove the part along the top singular pair
-            sigma, pair = _largest_singular_value(w)
+            sigma, pair = largest_singular_value(w)
             g = (g - (g * w).sum() / sigma * pair) / sigma
         return g
 
@@ -305,7 +305,7 @@ def _affine(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     return torch.addmm(b, x, w.T)
 
 
-def _largest_singular_value(w: Tensor) -> tuple[Tensor, Tensor]:
+def largest_singular_value(w: Tensor) -> tuple[Tensor, Tensor]:
     """Largest singular value of w and u v' of its pair, shaped like w; exact (no power iteration), differentiable.
 
     NOTE[DIFF]: the usual spectral normalisation estimates the value by power iteration; this one has no state.

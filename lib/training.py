@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .networks import LOSSES, Network, Params, Psi
+from .steps import Steps
 
 AVERAGED_STEPS = 50  # Appendix E.1: evaluation uses the mean of the weights over the last 50 steps
 
@@ -66,13 +67,16 @@ def _root(v: Tensor) -> Tensor:
 
 
 class Batches:
-    """Row indices of the steps' batches: all rows if they fit, else a fresh permutation cut into full batches."""
+    """Row indices of the steps' batches: all n rows if they fit, else a fresh permutation cut into full batches.
 
-    def __init__(self, n: int, size: int, generator: torch.Generator):
+    ``rows`` (n,) are the indices to choose from where those are not 0 to n - 1.
+    """
+
+    def __init__(self, n: int, size: int, generator: torch.Generator, rows: Tensor | None = None):
         if size < 1 or n < 1:
             raise ValueError(f"the batch and the data must have at least 1 row, got {size} and {n}")
         self.n, self.size, self.generator = n, size, generator
-        self.order, self.position = None, n
+        self.order, self.position, self.rows = None, n, rows
 
     def next(self) -> Tensor | None:
         """Indices (size,), or None for "all rows"."""
@@ -81,7 +85,8 @@ class Batches:
         if self.position + self.size > self.n:
             self.order, self.position = torch.randperm(self.n, generator=self.generator), 0
         self.position += self.size
-        return self.order[self.position - self.size : self.position]
+        chosen = self.order[self.position - self.size : self.position]
+        return chosen if self.rows is None else self.rows[chosen]
 
 
 def take(data: tuple[Tensor, ...], rows: Tensor | None) -> tuple[Tensor, ...]:
@@ -148,26 +153,25 @@ def train(
         params = network.init(generator)
         check_precision(data, params[0].dtype)
         x, y = network.embed(psi, data[0]), data[1]
-        state, batches = optimiser.init(params), Batches(len(x), batch, generator)
-        average = WindowAverage(params, evaluate_at)
+        steps = Steps(network, psi, params, (x, y), loss, optimiser, Batches(len(x), batch, generator))
+        average = WindowAverage([steps.flat], evaluate_at)
         history: dict[str, list[float]] = {"step": []}
         kept, best_params, best_value, best_step, diverged = [], params, -float("inf"), 0, False
         waited, stopped = 0, False
         for step in range(evaluate_at[-1] + 1):
             if step > 0:
-                rows = batches.next()
-                value, grads = network.loss_and_gradients(params, psi, *take((x, y), rows), loss)
-                params, state = optimiser.step(params, grads, state)
-            averaged = average.update(step, params)
-            if averaged is None:
+                steps.step()
+            window = average.update(step, [steps.flat])
+            if window is None:
                 continue
-            if step > 0 and not bool(torch.isfinite(value)):
+            averaged = steps.unflatten(*window)
+            if step > 0 and not bool(torch.isfinite(steps.loss())):
                 diverged = True
                 break
             for name, number in ({"step": step} | monitor(averaged)).items():
                 history.setdefault(name, []).append(number)
             if snapshots:
-                kept.append(torch.cat([p.flatten() for p in params]))
+                kept.append(torch.cat([p.flatten() for p in steps.unflatten(steps.flat)]))
             if best is not None and best not in history:
                 raise ValueError(f"best must be one of the monitored {sorted(history)}, got {best!r}")
             current = float("inf") if best is None else history[best][-1]
@@ -178,7 +182,7 @@ def train(
                 stopped = True
                 break
     if best_value == -float("inf") and not diverged:  # `best` was never a number
-        diverged = not all(bool(w.isfinite().all()) for w in params)
+        diverged = not bool(steps.flat.isfinite().all())
         if not diverged:
             raise ValueError(f"the monitored {best!r} must be a number, got {history[best][-1]} at every evaluation")
     return Trained(best_params, best_step, history, torch.stack(kept) if kept else None, diverged, stopped)

@@ -576,7 +576,8 @@ def test_two_processes_build_at_once_into_an_empty_cache(fresh, monkeypatch):
     processes = [start(fresh / "cache") for _ in range(2)]
     for process in processes:
         out, errors = process.communicate(timeout=300)
-        assert (out.startswith("cpp"), errors, process.returncode) == (True, "", 0)
+        errors = [line for line in errors.splitlines() if "still waiting" not in line]  # on a busy machine
+        assert (out.startswith("cpp"), errors, process.returncode) == (True, [], 0)
     (library,) = native.cache_folder().iterdir()  # nothing temporary is left
     monkeypatch.setattr(native, "_build", lambda *_: pytest.fail("built again"))
     assert kernels.backend() == out.strip()

@@ -29,7 +29,7 @@ constexpr bool sums(int op) { return op >= HAT_SUM; }
 constexpr bool reads_table(int op) { return op <= BOTH || op == BACKWARD; }
 
 template <class T> struct Pair { T base, difference; };
-struct Sum { double all, right; };  // of r, and of fraction * r, over the elements whose piece starts at this point
+typedef double Sum __attribute__((vector_size(16)));  // of r, and of fraction r, where the piece starts at this point
 
 template <class T> struct Call {
     const T *z, *r;
@@ -44,18 +44,12 @@ template <class T> struct Call {
     int64_t rows;
 };
 
-// Add r (and right) of m elements to their sums. Element by element: conflicts make vectors slower here.
-template <bool RIGHT, class T>
-inline void accumulate(const int* k, const T* r, const T* right, int m, Sum* sum, int64_t stride) {
-    auto add = [&](int j, int copy) {
-        Sum& s = sum[copy * stride + k[j]];
-        s.all += r[j];
-        if (RIGHT) s.right += right[j];
-    };
+// Add m elements to their sums. Element by element: conflicts make vectors slower here.
+inline void accumulate(const int* k, const Sum* element, int m, Sum* sum, int64_t stride) {
     int j = 0;
     for (; j + COPIES <= m; j += COPIES)
-        for (int copy = 0; copy < COPIES; copy++) add(j + copy, copy);
-    for (; j < m; j++) add(j, 0);
+        for (int copy = 0; copy < COPIES; copy++) sum[copy * stride + k[j + copy]] += element[j + copy];
+    for (; j < m; j++) sum[k[j]] += element[j];
 }
 
 #ifdef __AVX512F__
@@ -67,8 +61,24 @@ template <int R> inline __m512 look_up(const __m512* t, __m512i k) {
                                      look_up<R / 2>(t, k), look_up<R / 2>(t + R / 2, k));
 }
 
+// The base and the difference of 16 pieces; from memory for R = 0.
+template <int R>
+inline void look_up(const Pair<float>* table, const __m512* bases, const __m512* differences, __m512i k, __m512& base,
+                    __m512& difference) {
+    if constexpr (R > 0) {
+        base = look_up<R>(bases, k);
+        difference = look_up<R>(differences, k);
+    } else {
+        const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        const __m512 low = _mm512_castpd_ps(_mm512_i32gather_pd(_mm512_castsi512_si256(k), table, 8));
+        const __m512 high = _mm512_castpd_ps(_mm512_i32gather_pd(_mm512_extracti64x4_epi64(k, 1), table, 8));
+        base = _mm512_permutex2var_ps(low, even, high);
+        difference = _mm512_permutex2var_ps(low, _mm512_add_epi32(even, _mm512_set1_epi32(1)), high);
+    }
+}
+
 template <int OP, int R> void in_registers(const Call<float>& c) {
-    __m512 base[R], difference[R];
+    __m512 bases[R + 1], differences[R + 1];
     for (int i = 0; i < R; i++) {
         float b[16], d[16];
         for (int j = 0; j < 16; j++) {
@@ -76,13 +86,14 @@ template <int OP, int R> void in_registers(const Call<float>& c) {
             b[j] = in ? c.table[16 * i + j].base : 0;
             d[j] = in ? c.table[16 * i + j].difference : 0;
         }
-        base[i] = _mm512_loadu_ps(b);
-        difference[i] = _mm512_loadu_ps(d);
+        bases[i] = _mm512_loadu_ps(b);
+        differences[i] = _mm512_loadu_ps(d);
     }
     const __m512 low = _mm512_set1_ps(c.low), high = _mm512_set1_ps(c.high), scale = _mm512_set1_ps(c.scale);
     const __m512 zero = _mm512_setzero_ps(), top = _mm512_set1_ps(c.points - 1);
+    const __m512i order = _mm512_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15);  // that unpack makes
     alignas(64) int at[BLOCK];
-    alignas(64) float weight[BLOCK];  // fraction * r; for SLOPE_SUM r where it counts
+    alignas(64) Sum element[BLOCK];
     for (int64_t start = 0; start < c.n; start += BLOCK) {
         const int m = c.n - start < BLOCK ? c.n - start : BLOCK;
         for (int j = 0; j < m; j += 16) {
@@ -92,39 +103,47 @@ template <int OP, int R> void in_registers(const Call<float>& c) {
             // max and min return their second argument when either is NaN
             const __m512 u = _mm512_min_ps(top, _mm512_max_ps(zero, _mm512_mul_ps(_mm512_sub_ps(z, low), scale)));
             __m512i k = _mm512_cvttps_epi32(u);
-            if (sums(OP)) k = _mm512_max_epi32(k, _mm512_setzero_si512());  // NaN
+            if (sums(OP) || R == 0) k = _mm512_max_epi32(k, _mm512_setzero_si512());  // NaN
             const __m512 fraction = _mm512_sub_ps(u, _mm512_cvtepi32_ps(k));
             const __mmask16 inside = _mm512_cmp_ps_mask(z, low, _CMP_GE_OQ) & _mm512_cmp_ps_mask(z, high, _CMP_LE_OQ);
             const __m512 r = OP == VALUE || OP == BOTH ? zero : _mm512_maskz_loadu_ps(on, c.r + i);
-            const __m512 d = reads_table(OP) ? look_up<R>(difference, k) : zero;
+            __m512 base = zero, d = zero;
+            if (reads_table(OP)) look_up<R>(c.table, bases, differences, k, base, d);
             if (OP == VALUE || OP == BOTH)
-                _mm512_mask_storeu_ps(c.out + i, on, _mm512_fmadd_ps(fraction, d, look_up<R>(base, k)));
+                _mm512_mask_storeu_ps(c.out + i, on, _mm512_fmadd_ps(fraction, d, base));
             if (OP == BOTH) _mm512_mask_storeu_ps(c.out2 + i, on, _mm512_maskz_mul_ps(inside, d, scale));
             if (OP == SLOPE || OP == BACKWARD)
                 _mm512_mask_storeu_ps(c.out + i, on, _mm512_maskz_mul_ps(inside, r, _mm512_mul_ps(d, scale)));
             if (sums(OP)) {
-                _mm512_store_si512(at + j, k);
-                _mm512_store_ps(weight + j, OP == SLOPE_SUM ? _mm512_maskz_mov_ps(inside, r) : _mm512_mul_ps(fraction, r));
+                const __m512 all = OP == SLOPE_SUM ? _mm512_maskz_mov_ps(inside, r) : r, right = _mm512_mul_ps(fraction, r);
+                _mm512_store_si512(at + j, _mm512_permutexvar_epi32(order, k));
+                for (int half = 0; half < 2; half++) {
+                    const __m512d x = _mm512_cvtps_pd(half ? _mm512_extractf32x8_ps(all, 1) : _mm512_castps512_ps256(all));
+                    const __m512d y = _mm512_cvtps_pd(half ? _mm512_extractf32x8_ps(right, 1) : _mm512_castps512_ps256(right));
+                    _mm512_store_pd((double*)(element + j + 8 * half), _mm512_unpacklo_pd(x, y));
+                    _mm512_store_pd((double*)(element + j + 8 * half + 4), _mm512_unpackhi_pd(x, y));
+                }
             }
         }
-        if (OP == SLOPE_SUM) accumulate<false>(at, weight, weight, m, c.sum, c.stride);
-        else if (sums(OP)) accumulate<true>(at, c.r + start, weight, m, c.sum, c.stride);
+        if (sums(OP)) accumulate(at, element, (m + 15) / 16 * 16, c.sum, c.stride);  // beyond m, zeros
     }
 }
 
 template <int OP> bool registers(const Call<float>& c) {
-    if (c.offsets || c.points > 128) return false;
+    if (c.offsets) return false;
     if (c.points <= 16 || !reads_table(OP)) in_registers<OP, 1>(c);
     else if (c.points <= 32) in_registers<OP, 2>(c);
     else if (c.points <= 64) in_registers<OP, 4>(c);
-    else in_registers<OP, 8>(c);
+    else if (c.points <= 128) in_registers<OP, 8>(c);
+    else in_registers<OP, 0>(c);
     return true;
 }
 #endif
 
 // Any number of points and rows, any CPU: blocks of elements, in loops that compilers vectorise.
 template <int OP, class T> void in_blocks(const Call<T>& c) {
-    T fraction[BLOCK], difference[BLOCK], weight[BLOCK];
+    T fraction[BLOCK], difference[BLOCK];
+    Sum element[BLOCK];
     int k[BLOCK];
     const T low = c.low, high = c.high, scale = c.scale, top = c.points - 1;
     for (int64_t i = 0, column = 0; i < c.n; i += BLOCK) {
@@ -156,12 +175,12 @@ template <int OP, class T> void in_blocks(const Call<T>& c) {
             INDEPENDENT
             for (int j = 0; j < m; j++) out[j] = (z[j] >= low) & (z[j] <= high) ? r[j] * (difference[j] * scale) : T(0);
         }
-        if (OP == SLOPE_SUM) {
-            for (int j = 0; j < m; j++) weight[j] = (z[j] >= low) & (z[j] <= high) ? r[j] : T(0);
-            accumulate<false>(k, weight, weight, m, c.sum, c.stride);
-        } else if (sums(OP)) {
-            for (int j = 0; j < m; j++) weight[j] = fraction[j] * r[j];
-            accumulate<true>(k, r, weight, m, c.sum, c.stride);
+        if (sums(OP)) {
+            for (int j = 0; j < m; j++) {
+                const T counted = OP != SLOPE_SUM || ((z[j] >= low) & (z[j] <= high)) ? r[j] : T(0);
+                element[j] = Sum{(double)counted, (double)(fraction[j] * counted)};
+            }
+            accumulate(k, element, m, c.sum, c.stride);
         }
     }
 }
@@ -234,19 +253,26 @@ void spline(int op, const T* z, const T* psi, const T* r, T* out, T* out2, int64
     if (!sums(op)) return;
     T* result = op == BACKWARD ? out2 : out;
     for (int64_t i = 0; i < size; i++)
-        for (int copy = 1; c.stride && copy < COPIES; copy++) {
-            sum[i].all += sum[copy * size + i].all;
-            sum[i].right += sum[copy * size + i].right;
-        }
+        for (int copy = 1; c.stride && copy < COPIES; copy++) sum[i] += sum[copy * size + i];
     for (int64_t row = 0; row < size; row += points) {
         Sum* s = sum.data() + row;
-        s[points - 1].right = 0;
-        if (op == SLOPE_SUM) s[points - 2].all += s[points - 1].all, s[points - 1].all = 0;  // z == high
+        s[points - 1][1] = 0;
+        if (op == SLOPE_SUM) s[points - 2] += s[points - 1], s[points - 1] = Sum{};  // z == high
         for (int64_t k = 0; k < points; k++) {
-            if (op == SLOPE_SUM) result[row + k] = ((k ? s[k - 1].all : 0) - s[k].all) * scale;
-            else result[row + k] = s[k].all - s[k].right + (k ? s[k - 1].right : 0);
+            if (op == SLOPE_SUM) result[row + k] = ((k ? s[k - 1][0] : 0) - s[k][0]) * scale;
+            else result[row + k] = s[k][0] - s[k][1] + (k ? s[k - 1][1] : 0);
         }
     }
+}
+
+template <class T> T dot(const T* __restrict a, const T* __restrict b, int64_t n) {
+    T sums[16] = {}, sum = 0;  // independent, so that they fill vectors
+    int64_t j = 0;
+    for (; j + 16 <= n; j += 16)
+        for (int k = 0; k < 16; k++) sums[k] += a[j + k] * b[j + k];
+    for (; j < n; j++) sum += a[j] * b[j];
+    for (int k = 0; k < 16; k++) sum += sums[k];
+    return sum;
 }
 
 // Outputs of a network with one hidden layer on straight paths, whose ends its first layer has mapped to `from` and `to`
@@ -273,14 +299,7 @@ void along_paths(const T* from, const T* to, const T* psi, const T* weights, con
             run<VALUE>(call);
             for (int64_t i = 0; i < count; i++) {
                 const T* __restrict row = g.data() + i * width;
-                T sums[16] = {};  // independent, so that they fill vectors
-                int64_t j = 0;
-                for (; j + 16 <= width; j += 16)
-                    for (int k = 0; k < 16; k++) sums[k] += row[j + k] * w[j + k];
-                T sum = 0;
-                for (; j < width; j++) sum += row[j] * w[j];
-                for (int k = 0; k < 16; k++) sum += sums[k];
-                out[path * steps + first + i] = sum + bias[path];
+                out[path * steps + first + i] = dot(row, w, width) + bias[path];
             }
         }
     }
@@ -289,16 +308,6 @@ void along_paths(const T* from, const T* to, const T* psi, const T* weights, con
 }  // namespace
 
 extern "C" {
-
-void paths_float32(const float* from, const float* to, const float* psi, const float* weights, const float* bias,
-                   float* out, int64_t paths, int64_t width, int64_t steps, int64_t points, double low, double high) {
-    along_paths(from, to, psi, weights, bias, out, paths, width, steps, points, low, high);
-}
-
-void paths_float64(const double* from, const double* to, const double* psi, const double* weights, const double* bias,
-                   double* out, int64_t paths, int64_t width, int64_t steps, int64_t points, double low, double high) {
-    along_paths(from, to, psi, weights, bias, out, paths, width, steps, points, low, high);
-}
 
 const char* spline_backend() {
 #if defined(__AVX512F__)
@@ -310,13 +319,8 @@ const char* spline_backend() {
 #endif
 }
 
-void spline_float32(int op, const float* z, const float* psi, const float* r, float* out, float* out2, int64_t n,
-                    int64_t inner, int64_t rows, int64_t points, double low, double high) {
-    spline(op, z, psi, r, out, out2, n, inner, rows, points, low, high);
-}
-
-void spline_float64(int op, const double* z, const double* psi, const double* r, double* out, double* out2, int64_t n,
-                    int64_t inner, int64_t rows, int64_t points, double low, double high) {
-    spline(op, z, psi, r, out, out2, n, inner, rows, points, low, high);
-}
+auto spline_float32 = spline<float>;
+auto spline_float64 = spline<double>;
+auto paths_float32 = along_paths<float>;
+auto paths_float64 = along_paths<double>;
 }

@@ -11,13 +11,31 @@ import os
 import platform
 import shlex
 import shutil
+import signal
+import stat
 import subprocess
 import tempfile
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name("kernels.cpp")
+from ..files import cache_folder, locked, write_atomically
+
+SOURCES = [Path(__file__).with_name(name) for name in ("steps.cpp", "kernels.cpp")]  # the first includes the second
+SIGNATURES = {  # of their functions, per argument: int, pointer, int64, double
+    "spline": "ipppppnnnnrr",
+    "paths": "ppppppnnnnrr",
+    "forward": "ppppppnnnrr",
+    "backward": "pppppnnn",
+    "squared": "pppppnnr",
+    "head": "ppppppppppnnnrri",
+    "update": "ippppnrrr",
+}
 BASE_FLAGS = ["-O3", "-std=c++17", "-shared", "-fPIC", "-w", "-fno-trapping-math", "-fno-math-errno"]
-FLAG_SETS = (["-march=native"], [])  # the second for compilers that do not know the first
+VERSION_SECONDS, BUILD_SECONDS, SAID_AFTER = 20, 120, 15  # when a compiler is given up, and when it is said to be slow
+FLAG_SETS = (["-march=native", "-mprefer-vector-width=512"], ["-march=native"], [])  # the first that a compiler knows
+_log = logging.getLogger(__name__)
 
 
 @functools.cache
@@ -42,71 +60,122 @@ def library() -> ctypes.CDLL | None:
         reason = lines[0] if lines else type(error).__name__
         if choice == "cpp":
             raise RuntimeError(f"SPLINE_BACKEND is cpp, but there are no kernels: {reason}") from error
-        logging.getLogger(__name__).warning("spline kernels: PyTorch is used, compiling failed (%s)", reason)
+        _log.warning("spline kernels: PyTorch is used, compiling failed (%s)", reason)
         return None
-
-
-def cache_folder() -> Path:
-    """Return the folder of the compiled libraries, below $XDG_CACHE_HOME or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "simplicity-bias-companion"
 
 
 def compiled(flag_sets: tuple[list[str], ...] = FLAG_SETS) -> ctypes.CDLL:
     """Return the kernels from the cache, or compile them with the first set of flags that works.
 
     Raises:
-        OSError, subprocess.SubprocessError: if there is no compiler or cache, or no set of flags works.
+        OSError, RuntimeError, subprocess.SubprocessError: if there is no compiler or cache, or no set of flags works.
     """
-    compiler = _compiler()
-    version = _output([*compiler, "--version"])
+    compiler, folder = _compiler(), cache_folder()
+    _make_ours(folder)
+    stuck = folder / f"{_digest(shlex.join(compiler))}.stuck"
+    if stuck.exists() and 0 <= (age := time.time() - stuck.stat().st_mtime) < 3600:
+        raise RuntimeError(f"{compiler[0]} gave no answer {age / 60:.0f} minutes ago; to try again, delete {stuck}")
+    slow = threading.Timer(SAID_AFTER, _log.warning, [f"spline kernels: still waiting for {shlex.join(compiler)}"])
+    slow.daemon = True
+    slow.start()
+    try:
+        return _first_that_works(compiler, flag_sets, folder)
+    except subprocess.TimeoutExpired:
+        write_atomically(stuck, b"")
+        raise
+    finally:
+        slow.cancel()
+
+
+def _first_that_works(compiler, flag_sets, folder):
+    version = _output([*compiler, "--version"], VERSION_SECONDS)
     for last, flags in enumerate(flag_sets, 1 - len(flag_sets)):
         command = [*compiler, *BASE_FLAGS, *flags]
-        identity = "\n".join([SOURCE.read_text(), version, shlex.join(command), _cpu()])
-        path = cache_folder() / f"{SOURCE.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
-        try:
+        name = "kernels-" + _digest(*(source.read_text() for source in SOURCES), version, shlex.join(command), _cpu())
+        with suppress(FileNotFoundError):
+            return _cached(folder, name)
+        with locked(folder / f"{name}.lock"):  # one process builds, the others wait for it
+            with suppress(FileNotFoundError):
+                return _cached(folder, name)
+            try:
+                _build(command, folder, name)
+            except subprocess.CalledProcessError:
+                if last == 0:
+                    raise
+            else:
+                return _cached(folder, name)
+
+
+def _cached(folder, name):
+    """Load a library whose content has the checksum in its name, is ours and closed to others; delete it if not."""
+    for path in sorted(folder.glob(f"{name}-*.so")):
+        status = path.lstat()
+        ours = stat.S_ISREG(status.st_mode) and status.st_uid == _user() and not status.st_mode & 0o022
+        if ours and path.name == f"{name}-{_digest(path.read_bytes())}.so":
             return _open(path)
-        except OSError:  # not there, or damaged
-            pass
-        try:
-            _build(command, path)
-        except subprocess.SubprocessError:
-            if last == 0:
-                raise
-        else:
-            return _open(path)
+        path.unlink()
+    raise FileNotFoundError(f"there is no {folder / name}-*.so: the compiler made none")
+
+
+def _make_ours(folder):
+    """Make the folder if need be, and close it to others: what lies there is run. OSError if it is of another user."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.stat()
+    if status.st_uid != _user():
+        raise PermissionError(f"{folder} belongs to another user")
+    if status.st_mode & 0o022:
+        folder.chmod(status.st_mode & 0o755)
+
+
+def _user():
+    return os.getuid() if hasattr(os, "getuid") else 0  # as st_uid without users
+
+
+def _digest(*parts):
+    content = b"\n".join(part if isinstance(part, bytes) else part.encode() for part in parts)
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _open(path):
     library = ctypes.CDLL(str(path))
     library.spline_backend.restype = ctypes.c_char_p
-    pointer, size, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
-    for function in (library.spline_float32, library.spline_float64):
-        function.argtypes, function.restype = [ctypes.c_int, *[pointer] * 5, *[size] * 4, *[real] * 2], None
-    for function in (library.paths_float32, library.paths_float64):
-        function.argtypes, function.restype = [*[pointer] * 6, *[size] * 4, *[real] * 2], None
+    kinds = {"i": ctypes.c_int, "p": ctypes.c_void_p, "n": ctypes.c_int64, "r": ctypes.c_double}
+    for name, arguments in SIGNATURES.items():
+        for dtype in ("float32", "float64"):  # each is a pointer to a function
+            function = ctypes.CFUNCTYPE(None, *(kinds[kind] for kind in arguments))
+            setattr(library, f"{name}_{dtype}", function.in_dll(library, f"{name}_{dtype}"))
     return library
 
 
-def _build(command, path):
-    """Compile to a temporary neighbour and move it into place, so that processes can build at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(suffix=".tmp", prefix=path.stem, dir=path.parent)
+def _build(command, folder, name):
+    """Compile to a temporary neighbour, and move it to the name with its checksum."""
+    handle, temporary = tempfile.mkstemp(suffix=".tmp", prefix=name, dir=folder)
     os.close(handle)
+    temporary = Path(temporary)
     try:
-        _output([*command, str(SOURCE), "-o", temporary])
-        os.replace(temporary, path)
+        _output([*command, str(SOURCES[0]), "-o", str(temporary), *_libraries()], BUILD_SECONDS)
+        temporary.chmod(0o700)
+        if content := temporary.read_bytes():
+            os.replace(temporary, folder / f"{name}-{_digest(content)}.so")
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _compiler():
-    """Return the command of the C++ compiler: $CXX, or the first that is installed."""
+    """Return the command of the C++ compiler: $CXX, $CC as one for C++, or the first that is installed."""
     if os.environ.get("CXX"):
         return shlex.split(os.environ["CXX"])
+    if os.environ.get("CC"):
+        return [*shlex.split(os.environ["CC"]), "-x", "c++"]
     for name in ("g++", "clang++", "c++"):
         if shutil.which(name):
             return [name]
     raise FileNotFoundError("no C++ compiler found")
+
+
+def _libraries():
+    """A compiler for C does not add the standard library of C++."""
+    return ["-lstdc++"] if os.environ.get("CC") and not os.environ.get("CXX") else []
 
 
 def _cpu():
@@ -119,5 +188,15 @@ def _cpu():
     return "\n".join(sorted({line for line in lines if line.startswith(described)}))
 
 
-def _output(command):
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+def _output(command, seconds):
+    """Run a command; end it, with all that it started, after some time. Raises SubprocessError."""
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True, start_new_session=True) as process:
+        try:
+            out, errors = process.communicate(timeout=seconds)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
+            raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, out, errors)
+    return out

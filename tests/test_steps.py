@@ -1,0 +1,102 @@
+"""Steps in place against the readable version: losses, activations, optimisers, pairs, batches; with and without a compiler."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lib.kernels import native
+from lib.networks import LOSSES, Activation, Network
+from lib.steps import Steps
+from lib.training import Batches, Optimiser, take
+
+SPLINE = Activation("spline", points=9, low=-2, high=2)
+NETWORKS = {
+    "no hidden layer": Network(6, 3, 5, 0, SPLINE),
+    "one layer": Network(6, 3, 5, 1, SPLINE),
+    "two layers, many points": Network(6, 7, 33, 2, replace(SPLINE, points=150)),
+    "layerwise, residual": Network(6, 3, 6, 3, replace(SPLINE, layerwise=True), residual=True),
+    "wider than a block": Network(6, 2, 2100, 1, replace(SPLINE, points=60)),
+    "ReLU": Network(6, 5, 17, 2, Activation("relu")),
+    "tanh": Network(6, 5, 17, 2, Activation("tanh", alpha=2)),
+    "cubic, spectral": Network(6, 3, 5, 2, replace(SPLINE, method="cubic"), spectral=True),
+    "spectral": Network(6, 3, 6, 2, SPLINE, spectral=True, residual=True),
+}
+OPTIMISERS = [Optimiser("sgd", 0.3), Optimiser("sgd", 0.1, 0.9), Optimiser("rmsprop", 0.01), Optimiser("adam", 0.02)]
+
+
+def problem(network, loss, pairs, dtype, n=40):
+    g = torch.Generator().manual_seed(0)
+    x = (
+        torch.randint(network.inputs, (n, 2), generator=g)
+        if pairs
+        else torch.randn(n, network.inputs, generator=g, dtype=dtype)
+    )
+    if loss == "cross_entropy":
+        y = torch.randint(network.outputs, (n,), generator=g)
+    else:
+        y = torch.randint(2, (n, network.outputs), generator=g).to(dtype)
+    psi = {
+        name: values.to(dtype) + 0.3 * torch.randn(values.shape, generator=g, dtype=dtype)
+        for name, values in network.init_psi("relu").items()
+    }
+    return psi, network.init(g, dtype), (x, y)
+
+
+@pytest.fixture(params=["compiled", "torch"])
+def backend(request, monkeypatch):
+    if request.param == "torch":
+        monkeypatch.setattr(native, "library", lambda: None)
+    elif native.library() is None:
+        pytest.skip("no compiler")
+
+
+def check(network, loss, optimiser, pairs, batch, dtype=torch.float64, count=4, **tolerance):
+    if loss == "logistic":
+        network = replace(network, outputs=1)
+    psi, theta, data = problem(network, loss, pairs, dtype)
+    batches = [Batches(40, batch, torch.Generator().manual_seed(1)) for _ in range(2)]
+    steps = Steps(network, psi, theta, data, loss, optimiser, batches[0])
+    before, params, state = [p.clone() for p in theta], theta, optimiser.init(theta)
+    for _ in range(count):
+        steps.step()
+        value, grads = network.loss_and_gradients(params, psi, *take(data, batches[1].next()), loss)
+        params, state = optimiser.step(params, grads, state)
+        torch.testing.assert_close(steps.loss(), value, **tolerance)
+    torch.testing.assert_close(steps.unflatten(steps.flat), params, **tolerance)
+    torch.testing.assert_close(steps.state(), state, **tolerance)
+    torch.testing.assert_close(theta, before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("outputs", [1, None])
+@pytest.mark.parametrize("pairs", [False, True])
+def test_steps_equal_the_readable_version(backend, name, loss, outputs, pairs):
+    network = replace(NETWORKS[name], outputs=outputs or NETWORKS[name].outputs)
+    if pairs:  # there is nothing to add a layer's input to
+        network = replace(network, inputs=11)
+    check(network, loss, Optimiser("sgd", 0.03), pairs, batch=13)
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda o: f"{o.name} {o.momentum}")
+@pytest.mark.parametrize("batch", [40, 13])
+@pytest.mark.parametrize("pairs", [False, True])
+def test_optimisers_and_batches(backend, optimiser, batch, pairs):
+    check(NETWORKS["one layer"], "mse", optimiser, pairs, batch)
+
+
+@pytest.mark.parametrize("name", ["one layer", "two layers, many points", "wider than a block", "ReLU"])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_float32(backend, name, outputs):
+    check(
+        replace(NETWORKS[name], outputs=outputs),
+        "mse",
+        Optimiser("sgd", 0.03),
+        False,
+        40,
+        torch.float32,
+        1,
+        rtol=1e-4,
+        atol=1e-6,
+    )
