@@ -140,7 +140,7 @@ def test_rate_and_range_come_from_the_baseline_and_relu_is_named_where_it_is_no_
     assert sum("ReLU, Adam at" in line for line in said) == 7 and 0.1 <= g.high < 10 and g.low == -g.high
     assert learned.losses["learned"] == pytest.approx(learned.losses["relu"], rel=0.05)  # it is a ReLU still
     learned.losses["relu"] = [0.0] * 3
-    assert learned.problems[-1].startswith("keep ReLU: the loss on held-out rows is 0 with it, ")
+    assert learned.problems[-1].startswith("keep ReLU: the loss on held-out rows is 0 with it and ")
 
 
 def test_range_of_holds_nearly_everything():
