@@ -5,17 +5,41 @@
 
 from __future__ import annotations
 
+import operator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from .networks import Network, Params, Psi, loss_and_delta
+from .networks import Network, Params, Psi
 from .steps import Steps
 from .training import Batches, take
 
 if TYPE_CHECKING:
     from .metalearning import Settings, Task
+
+LARGEST_SEED = 2**43  # times the 1,000,003 of an episode's randomness it is still a seed of torch
+
+
+def check_seed(seed: int) -> int:
+    """The seed as an int, or a ValueError."""
+    try:
+        value = operator.index(seed)
+    except TypeError:
+        raise ValueError(f"seed must be an integer, got {seed!r}") from None
+    if abs(value) > LARGEST_SEED:
+        raise ValueError(f"seed must be at most {LARGEST_SEED} in size, got {value}")
+    return value
+
+
+@contextmanager
+def ordinary_torch(device: torch.device):
+    """Gradients on, no autocast, the CPU as default device: whatever the caller's modes, the numbers are the same."""
+    elsewhere = torch.get_default_device().type != "cpu"  # the mode below costs time at each operation
+    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu") if elsewhere else nullcontext():
+        with torch.autocast(device.type, enabled=False):
+            yield
 
 
 def episode_generator(seed: int, episode: int) -> torch.Generator:
@@ -80,24 +104,6 @@ def inner_loop(
         for _ in range(unroll):
             theta, state = step(theta, state, psi, embedded)
     return theta
-
-
-def inner_loop_plain(
-    task: Task, psi: Psi, theta: Params, rows: Tensor, n_tr: int, settings: Settings, generator: torch.Generator
-) -> Params:
-    """As :func:`inner_loop`, with autograd for everything: the readable reference that the tests compare with."""
-    x, y = task.x[rows], task.y[rows]
-    batches, state = Batches(len(x), settings.batch, generator), settings.inner.init(theta)
-    for step in range(n_tr):
-        if step == n_tr - min(settings.unroll, n_tr):
-            theta = [p.detach() for p in theta]
-            state = {k: [s.detach() for s in v] if isinstance(v, list) else v for k, v in state.items()}
-        theta = [p if p.requires_grad else p.requires_grad_() for p in theta]
-        batch = take((x, y), batches.next())
-        loss, _ = loss_and_delta(task.network.forward(theta, psi, batch[0]), batch[1], task.loss)
-        grads = torch.autograd.grad(loss, theta, create_graph=True)
-        theta, state = settings.inner.step(theta, grads, state)
-    return theta if settings.unroll else [p.detach() for p in theta]
 
 
 def outer_loss(task: Task, psi: Psi, theta: Params, data: tuple[Tensor, Tensor]) -> Tensor:

@@ -1,27 +1,28 @@
 """Algorithm 1: meta-learn an activation function by bi-level optimisation (Section 2.3, Appendix C)."""
 
 import functools
-import hashlib
-import json
 import math
-import operator
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from .episodes import draw_episode, episode_generator, inner_loop, outer_loss, outer_source, watch_loss, watch_split
-from .files import write_atomically
+from .episodes import (
+    check_seed,
+    draw_episode,
+    episode_generator,
+    inner_loop,
+    ordinary_torch,
+    outer_loss,
+    outer_source,
+    watch_loss,
+    watch_split,
+)
 from .networks import Activation, Network, Psi
 from .splines import Spline, smooth_random
 from .training import Optimiser, check_data, check_precision, take
 
-LARGEST_SEED = 2**43  # times the 1,000,003 of an episode's randomness it is still a seed of torch
 OBJECTIVES = ("validation", "training", "given")
 
 
@@ -215,46 +216,57 @@ class Learned:
         return self.functions[name].module(self.psi[name], dim=self.dim)
 
 
+@dataclass(frozen=True, eq=False)
+class State:
+    """All that the next episode needs: its number, psi, the state of the outer optimiser, and the best so far."""
+
+    episode: int
+    psi: Psi
+    outer: dict
+    best: Learned
+
+
 def learn(
     tasks: Sequence[Task],
     settings: Settings,
     *,
     seed: int,
-    checkpoint: Path | None = None,
+    state: State | None = None,
+    after: Callable[[State], None] = lambda state: None,
     report: Callable[[str], None] = lambda message: None,
 ) -> Learned:
     """Run Algorithm 1 once (one restart).
 
     With several tasks, the episodes take them in turn (Section 4). An episode's randomness depends on (seed, episode)
-    alone, so a run that was stopped goes on from ``checkpoint`` to the identical result.
+    alone, so a run that was stopped goes on from a ``state`` to the identical result.
 
     Args:
         tasks: at least one; all share psi.
-        checkpoint: a file that is written after each episode and read at the start; deleted by the caller.
+        state: where to go on, of a run with the same tasks, settings and seed.
+        after: called after each episode with the state, which the next episode changes: copy or write what is kept.
         report: called once per episode with n_tr and the losses on V and on the watched rows, and at the end with each
             of the result's problems.
 
     Raises:
         ValueError: without a task or a learned activation, for a task of fewer than 2 rows, without given rows for the
-            objective "given", for data that are not float32, or for a checkpoint that is damaged or of another run.
+            objective "given", or for data that are not float32.
     """
     check(tasks, settings)
     seed, device = check_seed(seed), tasks[0].x.device
     with ordinary_torch(device):
-        return _learn(tasks, settings, seed, device, None if checkpoint is None else Path(checkpoint), report)
+        return _learn(tasks, settings, seed, device, state, after, report)
 
 
-def _learn(tasks, settings, seed, device, checkpoint, report) -> Learned:
+def _learn(tasks, settings, seed, device, state, after, report) -> Learned:
     psi = tasks[0].network.init_psi(settings.start(seed))  # psi := zeros (or a ReLU)
     psi = {name: values.to(device) for name, values in psi.items()}
     names = sorted(psi)
     best = Learned(dict(psi), functions=tasks[0].network.functions, settings=settings)
     best.dim = getattr(tasks[0].network, "dim", -1)
     outer_state, first = settings.outer.init([psi[k] for k in names]), 0
-    run = {"run": f"{settings}, seed {seed}, {[task.network for task in tasks]}", "data": fingerprint(tasks)}
-    if checkpoint is not None and checkpoint.exists():
-        first, psi, outer_state, read = load_checkpoint(checkpoint, run, names, outer_state)
-        best = replace(best, psi=read.psi, best_episode=read.best_episode, history=read.history)
+    if state is not None:
+        first, psi, outer_state = state.episode, state.psi, state.outer
+        best = replace(best, psi=state.best.psi, best_episode=state.best.best_episode, history=state.best.history)
     pools = [watch_split(len(task.x), settings.watch, seed) for task in tasks]
 
     for episode in range(first, settings.episodes):
@@ -282,8 +294,7 @@ def _learn(tasks, settings, seed, device, checkpoint, report) -> Learned:
             values, outer_state = settings.outer.step([psi[name] for name in names], clipped, outer_state)
             psi = dict(zip(names, values, strict=True))
         report(f"episode {episode + 1}/{settings.episodes}, n_tr {n_tr}, V {outer:.4f}, watched {watch:.4f}")
-        if checkpoint is not None:
-            save_checkpoint(checkpoint, run, episode + 1, psi, outer_state, best)
+        after(State(episode + 1, psi, outer_state, best))
     for problem in best.problems:
         report(problem)
     return best
@@ -316,26 +327,6 @@ def check(tasks: Sequence[Task], settings: Settings) -> None:
                 check_precision(data, next(iter(psi.values())).dtype)
 
 
-def check_seed(seed: int) -> int:
-    """The seed as an int, or a ValueError."""
-    try:
-        value = operator.index(seed)
-    except TypeError:
-        raise ValueError(f"seed must be an integer, got {seed!r}") from None
-    if abs(value) > LARGEST_SEED:
-        raise ValueError(f"seed must be at most {LARGEST_SEED} in size, got {value}")
-    return value
-
-
-@contextmanager
-def ordinary_torch(device: torch.device):
-    """Gradients on, no autocast, the CPU as default device: whatever the caller's modes, the numbers are the same."""
-    elsewhere = torch.get_default_device().type != "cpu"  # the mode below costs time at each operation
-    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu") if elsewhere else nullcontext():
-        with torch.autocast(device.type, enabled=False):
-            yield
-
-
 def note(best: Learned, psi: Psi, episode: int, n_tasks: int, **numbers: float) -> None:
     """Add an episode's numbers to the history and keep its psi if it is the best; or mark the run as diverged."""
     if not all(math.isfinite(number) for number in numbers.values()):
@@ -358,53 +349,3 @@ def is_best(learned: Learned, episode: int, n_tasks: int) -> bool:
         return sum(watch[end - window : end]) / window
 
     return smooth(episode + 1) < smooth(learned.best_episode + 1)
-
-
-# --- checkpoints ------------------------------------------------------------------------------------------------------
-
-
-def fingerprint(tasks: Sequence[Task]) -> str:
-    """SHA-256 of the tasks' losses and rows."""
-    digest = hashlib.sha256()
-    for task in tasks:
-        digest.update(getattr(task.loss, "__qualname__", str(task.loss)).encode())
-        for rows in (task.x, task.y, *(task.given or ())):
-            digest.update(f"{rows.dtype} {tuple(rows.shape)}".encode())
-            digest.update(rows.contiguous().cpu().numpy().data)
-    return digest.hexdigest()
-
-
-def save_checkpoint(path: Path, run: dict[str, str], episode: int, psi: Psi, outer_state: dict, best: Learned) -> None:
-    """Write everything that the next episode needs, atomically, as safetensors."""
-    tensors = {f"psi.{k}": v for k, v in psi.items()} | {f"best.{k}": v for k, v in best.psi.items()}
-    for slot, values in outer_state.items():
-        if isinstance(values, list):
-            tensors |= {f"outer.{slot}.{i}": v for i, v in enumerate(values)}
-    state = run | {"episode": episode, "steps": outer_state["steps"]}
-    state |= {"best": best.best_episode, "history": best.history}
-    copies = {name: t.detach().clone().contiguous() for name, t in tensors.items()}
-    write_atomically(path, save(copies, metadata={"state": json.dumps(state)}))
-
-
-def load_checkpoint(
-    path: Path, run: dict[str, str], names: list[str], outer_state: dict
-) -> tuple[int, Psi, dict, Learned]:
-    """Read what :func:`save_checkpoint` wrote. Raises ValueError if the file is damaged or of another run."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            state = json.loads(file.metadata()["state"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        if state["run"] != run["run"]:
-            raise ValueError(f"{path} is of another run, {state['run']}; delete it or give another file")
-        if state["data"] != run["data"]:
-            raise ValueError(f"{path} is of a run on other rows or with another loss; delete it or give another file")
-        outer = {"steps": state["steps"]} | {
-            slot: [tensors[f"outer.{slot}.{i}"] for i in range(len(names))]
-            for slot, values in outer_state.items()
-            if isinstance(values, list)
-        }
-        psi, best = ({name: tensors[f"{kind}.{name}"] for name in names} for kind in ("psi", "best"))
-        learned = Learned(best, best_episode=state["best"], history=state["history"])
-        return state["episode"], psi, outer, learned
-    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not a usable checkpoint ({error!r}); delete it to start again") from error

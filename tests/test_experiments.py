@@ -17,6 +17,7 @@ from lib.metalearning import Settings
 from lib.networks import Activation, Network
 from lib.training import Optimiser
 from notebooks.paper import sections
+from notebooks.paper.experiments import checkpoints
 from notebooks.paper.experiments import parts as experiments_parts
 from notebooks.paper.experiments import train as train_experiments
 from notebooks.paper.experiments.learn import Learn
@@ -123,7 +124,7 @@ def test_learning_and_selection_see_the_same_rows(context, monkeypatch):
         seen["train"] = data
         raise Stop
 
-    monkeypatch.setattr(metalearning, "learn", stop_learn)
+    monkeypatch.setattr(checkpoints, "learn", stop_learn)
     monkeypatch.setattr(train_experiments, "train", stop_train)
     for run in (replace(LEARN, split=2), replace(DIGITS, split=2)):
         with pytest.raises(Stop):
@@ -231,7 +232,7 @@ def test_scalings_are_refused_where_they_do_not_fit():
 
 def test_what_was_learned_on_scaled_inputs_was_learned_on_them(context, monkeypatch):
     seen = []
-    monkeypatch.setattr(metalearning, "learn", lambda tasks, *rest, **options: seen.append(tasks[0].x))
+    monkeypatch.setattr(checkpoints, "learn", lambda tasks, *rest, **options: seen.append(tasks[0].x))
     for scaling in experiments_parts.SCALINGS:
         with pytest.raises(AttributeError):  # of the result that there is not
             replace(LEARN, scaling=scaling).run(context)
@@ -408,7 +409,7 @@ def test_only_the_cheating_variant_touches_test_rows(context, monkeypatch, given
         seen.extend(tasks)
         return learn(tasks, *arguments, **options)
 
-    monkeypatch.setattr(metalearning, "learn", learn)
+    monkeypatch.setattr(checkpoints, "learn", learn)
     run = replace(LEARN, given=given, settings=replace(QUICK, objective="given" if given else "validation"))
     run.run(context)
     parts = load_parts("digits", "classification", 0, 0.1)

@@ -1,24 +1,18 @@
 """Algorithm 1: its gradient against brute force and finite differences, its loop, its checkpoints, and that it learns."""
 
-import json
 import math
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 from lib import datasets, metalearning
 from lib import episodes as lib_episodes
-from lib.episodes import draw_episode, inner_loop, inner_loop_plain, outer_loss, watch_split
+from lib.episodes import draw_episode, inner_loop, outer_loss, watch_split
 from lib.metalearning import OBJECTIVES, Learned, Settings, Task, learn
-from lib.networks import LOSSES, Activation, Network
-from lib.training import Optimiser
+from lib.networks import LOSSES, Activation, Network, loss_and_delta
+from lib.training import Batches, Optimiser, take
 
 ROOT = Path(__file__).resolve().parents[1]
 SPLINE = Activation("spline", points=9, low=-2, high=2)
@@ -42,6 +36,22 @@ OPTIMISERS = {
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def inner_loop_plain(task, psi, theta, rows, n_tr, settings, generator):
+    """As :func:`lib.episodes.inner_loop`, with autograd for everything: the readable reference."""
+    x, y = task.x[rows], task.y[rows]
+    batches, state = Batches(len(x), settings.batch, generator), settings.inner.init(theta)
+    for step in range(n_tr):
+        if step == n_tr - min(settings.unroll, n_tr):
+            theta = [p.detach() for p in theta]
+            state = {k: [s.detach() for s in v] if isinstance(v, list) else v for k, v in state.items()}
+        theta = [p if p.requires_grad else p.requires_grad_() for p in theta]
+        batch = take((x, y), batches.next())
+        loss, _ = loss_and_delta(task.network.forward(theta, psi, batch[0]), batch[1], task.loss)
+        grads = torch.autograd.grad(loss, theta, create_graph=True)
+        theta, state = settings.inner.step(theta, grads, state)
+    return theta if settings.unroll else [p.detach() for p in theta]
 
 
 def problem(network, loss, dtype=torch.float64, pairs=False, n=40, seed=0):
@@ -474,173 +484,6 @@ def test_input_activations_learn_what_the_network_cannot_see():
     assert learned.psi["input"].shape == (2, 20)
 
 
-# --- checkpoints ------------------------------------------------------------------------------------------------------
-
-KILLED = """
-import sys, time
-from pathlib import Path
-import torch
-sys.path[:0] = [{root!r}, {tests!r}]
-torch.set_num_threads(1)
-from test_metalearning import learn, long_settings, small_task
-def report(message):
-    print(message, flush=True)
-    time.sleep(0.02)
-learn([small_task(), small_task(seed=1)], long_settings({outer!r}), seed=3, checkpoint=Path({path!r}), report=report)
-"""
-
-
-def long_settings(outer):
-    optimiser = Optimiser("sgd", 0.1, 0.9) if outer == "momentum" else Optimiser(outer, 0.02)
-    return replace(QUICK, episodes=25, outer=optimiser, batch=16)
-
-
-@pytest.mark.parametrize("outer, kill_at", [("adam", 7), ("momentum", 12)])
-def test_a_killed_run_resumes_to_the_identical_result(tmp_path, outer, kill_at):
-    path = tmp_path / "checkpoint.safetensors"
-    code = KILLED.format(root=str(ROOT), tests=str(ROOT / "tests"), path=str(path), outer=outer)
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
-    for line in process.stdout:
-        if line.startswith(f"episode {kill_at}/"):
-            break
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL and path.exists()
-    process.stdout.close()
-
-    tasks, settings, messages = [small_task(), small_task(seed=1)], long_settings(outer), []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        whole = learn(tasks, settings, seed=3)
-        resumed = learn(tasks, settings, seed=3, checkpoint=path, report=messages.append)
-    finally:
-        torch.set_num_threads(threads)
-    assert 25 - kill_at - 1 <= len(messages) <= 25 - kill_at + 1  # it went on, and did not start again
-    assert torch.equal(resumed.psi["hidden"], whole.psi["hidden"])
-    assert resumed.history == whole.history and resumed.best_episode == whole.best_episode
-
-
-@pytest.mark.parametrize(
-    "outer", [Optimiser("sgd", 0.1), Optimiser("sgd", 0.1, 0.9), Optimiser("rmsprop", 0.01), Optimiser("adam", 0.02)]
-)
-@pytest.mark.parametrize(
-    "network",
-    [Network(3, 1, 5, 1, SPLINE), Network(3, 1, 5, 2, replace(SPLINE, layerwise=True), input_activation=INPUT)],
-)
-def test_stopping_after_any_episode_changes_nothing(tmp_path, outer, network):
-    class Stop(Exception):
-        pass
-
-    def report(message):
-        if message.startswith(f"episode {stop}/"):
-            raise Stop
-
-    settings, task = replace(QUICK, outer=outer), small_task(network)
-    whole = learn([task], settings, seed=3)
-    for stop in (1, 2, 5, 8):
-        path = tmp_path / f"{stop}.safetensors"
-        with pytest.raises(Stop):  # after the episode's work, before its checkpoint
-            learn([task], settings, seed=3, checkpoint=path, report=report)
-        resumed = learn([task], settings, seed=3, checkpoint=path)
-        assert resumed.history == whole.history and resumed.best_episode == whole.best_episode
-        assert all(torch.equal(resumed.psi[name], whole.psi[name]) for name in whole.psi)
-
-
-def test_a_finished_run_is_returned_from_its_checkpoint(tmp_path, monkeypatch):
-    path, task = tmp_path / "c.safetensors", small_task()
-    whole = learn([task], QUICK, seed=3, checkpoint=path)
-    monkeypatch.setattr(metalearning, "inner_loop", lambda *arguments: pytest.fail("nothing is left to compute"))
-    again = learn([task], QUICK, seed=3, checkpoint=path)
-    assert again.history == whole.history and torch.equal(again.psi["hidden"], whole.psi["hidden"])
-
-
-def test_a_run_that_patience_ended_does_not_go_on_from_its_checkpoint(tmp_path, monkeypatch):
-    path, task, settings = tmp_path / "c.safetensors", small_task(), replace(QUICK, episodes=50, patience=4)
-    watch = iter([5.0, *[9.0] * 4, *[0.0] * 50])  # the episode after the last would be the best
-    monkeypatch.setattr(metalearning, "watch_loss", lambda *arguments: next(watch))
-    whole = learn([task], settings, seed=3, checkpoint=path)
-    again = learn([task], settings, seed=3, checkpoint=path)
-    assert len(whole.history["watch"]) == 5
-    assert again.history == whole.history and again.best_episode == 0
-
-
-def test_a_run_that_diverged_diverges_again_from_its_checkpoint(tmp_path, monkeypatch):
-    path, watch = tmp_path / "c.safetensors", iter([3.0, 2.0, math.nan, math.nan])
-    monkeypatch.setattr(metalearning, "watch_loss", lambda *arguments: next(watch))
-    whole = learn([small_task()], QUICK, seed=3, checkpoint=path)
-    again = learn([small_task()], QUICK, seed=3, checkpoint=path)
-    assert whole.diverged and again.diverged and again.history == whole.history and len(whole.history["watch"]) == 2
-
-
-def damage(path, how):
-    content = path.read_bytes()
-    tensors = load_file(path)
-    state = {"episode": 8, "steps": 8, "best": 0, "history": {}}
-    if how.startswith("cut"):
-        path.write_bytes(content[: int(how.split()[1])])
-    elif how == "other text":
-        path.write_text("{}")
-    elif how == "no metadata":
-        save_file(tensors, path)
-    elif how == "not JSON":
-        save_file(tensors, path, metadata={"state": "{"})
-    elif how == "incomplete state":
-        save_file(tensors, path, metadata={"state": json.dumps({"episode": 8})})
-    elif how == "a list for a state":
-        save_file(tensors, path, metadata={"state": "[]"})
-    else:
-        del tensors[how]
-        save_file(tensors, path, metadata={"state": json.dumps(state)})
-
-
-@pytest.mark.parametrize(
-    "how",
-    [
-        "cut 0",
-        "cut 7",
-        "cut 100",
-        "cut 700",
-        "other text",
-        "no metadata",
-        "not JSON",
-        "incomplete state",
-        "a list for a state",
-    ]
-    + ["psi.hidden", "best.hidden", "outer.mean.0"],
-)
-def test_a_damaged_checkpoint_is_an_error_that_names_the_file(tmp_path, how):
-    path = tmp_path / "checkpoint.safetensors"
-    learn([small_task()], QUICK, seed=3, checkpoint=path)
-    damage(path, how)
-    with pytest.raises(
-        ValueError, match="checkpoint.safetensors is not a usable checkpoint .*; delete it to start again"
-    ):
-        learn([small_task()], QUICK, seed=3, checkpoint=path)
-
-
-def test_a_checkpoint_of_another_outer_optimiser_is_refused(tmp_path):
-    path = tmp_path / "checkpoint.safetensors"
-    learn([small_task()], replace(QUICK, outer=Optimiser("sgd", 0.1)), seed=3, checkpoint=path)
-    with pytest.raises(ValueError, match="is of another run"):
-        learn([small_task()], QUICK, seed=3, checkpoint=path)
-
-
-@pytest.mark.parametrize("other", ["rows", "targets", "loss"])
-def test_a_checkpoint_of_other_rows_or_another_loss_is_refused(tmp_path, other):
-    path, task = tmp_path / "checkpoint.safetensors", small_task()
-    task = replace(task, y=(task.y > 0).float())
-    learn([task], QUICK, seed=3, checkpoint=path)
-    changed = {
-        "rows": replace(task, x=task.x + 1),
-        "targets": replace(task, y=1 - task.y),
-        "loss": replace(task, loss="logistic"),
-    }[other]
-    with pytest.raises(ValueError, match="on other rows or with another loss"):
-        learn([changed], QUICK, seed=3, checkpoint=path)
-
-
 def test_the_longest_episode_cannot_be_shorter_than_the_first():
     with pytest.raises(ValueError, match="n_tr_max must be at least n_tr_start, got 1000 and 2000"):
         Settings(n_tr_start=2000)
@@ -649,16 +492,6 @@ def test_the_longest_episode_cannot_be_shorter_than_the_first():
 def test_history_has_its_fields_from_the_start():
     assert Learned({}).history == {"outer": [], "watch": [], "n_tr": [], "norm": []}
     assert Learned({}).history is not Learned({}).history
-
-
-def test_a_checkpoint_of_another_run_is_refused(tmp_path):
-    x = torch.rand(20, 3, generator=torch.Generator().manual_seed(0))
-    task = Task(Network(3, 1, 4, 1, Activation("spline", points=5)), x, x[:, :1], "mse")
-    settings = Settings(episodes=2, n_tr_start=2, n_tr_step=0, unroll=1)
-    path = tmp_path / "checkpoint.safetensors"
-    learn([task], settings, seed=0, checkpoint=path)
-    with pytest.raises(ValueError, match="is of another run"):
-        learn([task], settings, seed=1, checkpoint=path)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from lib.metalearning import Settings
 from lib.networks import Activation, Network
 from lib.training import Optimiser
 from notebooks.paper import claims, sections
-from notebooks.paper.experiments import collage as collage_experiments
+from notebooks.paper.experiments import checkpoints
 from notebooks.paper.experiments.collage import LearnCollage, TrainCollage, load, stops, unambiguous, validation_halves
 from notebooks.paper.records import sweep
 from notebooks.paper.records.configuration import config, rebuild
@@ -170,11 +170,9 @@ def test_early_stopping_reads_the_test_accuracies_where_validation_is_best():
 
 def test_learning_uses_the_first_half_of_the_given_validation_set(compute, monkeypatch):
     seen = []
-    learn = collage_experiments.metalearning.learn
+    learn = checkpoints.learn
     monkeypatch.setattr(
-        collage_experiments.metalearning,
-        "learn",
-        lambda tasks, *args, **rest: seen.append(tasks[0]) or learn(tasks, *args, **rest),
+        checkpoints, "learn", lambda tasks, *args, **rest: seen.append(tasks[0]) or learn(tasks, *args, **rest)
     )
     compute(a_learn())
     data = load("digits", "noisy_digits", False, 0)

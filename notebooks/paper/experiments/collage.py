@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib import metalearning, metrics
+from lib import metrics
 from lib.datasets.collages import Collages, collage
 from lib.metalearning import Settings, Task
 from lib.networks import Network
 from lib.training import Optimiser, train
 
 from ..records.store import Outcome
+from .learn import algorithm_1
 from .parts import learned_psi, schedule
 
 TILES = ("first", "second")
@@ -218,18 +219,5 @@ class LearnCollage:
         data = load(self.first, self.second, self.half, self.split, context.data_dir)
         network = replace(self.network, inputs=data.x_train.shape[1], outputs=data.classes)
         given, _ = validation_halves(data, self.tile)
-        learned = metalearning.learn(
-            [Task(network, data.x_train, data.y_train, "cross_entropy", given)],
-            self.settings,
-            seed=self.seed,
-            checkpoint=context.checkpoint_dir / "algorithm-1.safetensors",
-            report=context.report,
-        )
-        history = {f"history_{name}": np.array(values) for name, values in learned.history.items()}
-        numbers = {
-            "episodes": len(learned.history["outer"]),
-            "best_episode": learned.best_episode,
-            "diverged": learned.diverged,
-            "inner_steps": float(sum(learned.history["n_tr"])),
-        }
-        return Outcome(numbers, history | {"psi_hidden": learned.psi["hidden"].numpy()})
+        task = Task(network, data.x_train, data.y_train, "cross_entropy", given)
+        return algorithm_1([task], self.settings, self.seed, context)

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from lib import metalearning
 from lib.metalearning import Settings, Task
 from lib.networks import Network
 
 from ..records.store import Outcome
+from .checkpoints import learn_resumably
 from .parts import LOSS_OF, load_parts
 
 
@@ -68,20 +68,21 @@ class Learn:
             network = replace(self.network, inputs=parts.inputs, outputs=parts.outputs)
             given = (parts.test.x, parts.test.y) if self.given == "test" else None
             tasks.append(Task(network, parts.train.x, parts.train.y, self.loss, given))
-        learned = metalearning.learn(
-            tasks,
-            self.settings,
-            seed=self.seed,
-            checkpoint=context.checkpoint_dir / "algorithm-1.safetensors",
-            report=context.report,
-        )
-        history = {f"history_{name}": np.array(values) for name, values in learned.history.items()}
-        numbers = {
-            "episodes": len(learned.history["outer"]),
-            "best_episode": learned.best_episode,
-            "diverged": learned.diverged,
-            "inner_steps": float(sum(learned.history["n_tr"])),
-        }
-        if learned.history["watch"]:
-            numbers["watch_loss"] = learned.history["watch"][learned.best_episode]
-        return Outcome(numbers, history | {f"psi_{name}": values.numpy() for name, values in learned.psi.items()})
+        outcome = algorithm_1(tasks, self.settings, self.seed, context)
+        if len(watch := outcome.arrays["history_watch"]):
+            outcome.numbers["watch_loss"] = float(watch[outcome.numbers["best_episode"]])
+        return outcome
+
+
+def algorithm_1(tasks: list[Task], settings: Settings, seed: int, context) -> Outcome:
+    """Run Algorithm 1 as an experiment; the outcome has psi and the history, and says how far it went."""
+    checkpoint = context.checkpoint_dir / "algorithm-1.safetensors"
+    learned = learn_resumably(tasks, settings, seed=seed, checkpoint=checkpoint, report=context.report)
+    arrays = {f"history_{name}": np.array(values) for name, values in learned.history.items()}
+    numbers = {
+        "episodes": len(learned.history["outer"]),
+        "best_episode": learned.best_episode,
+        "diverged": learned.diverged,
+        "inner_steps": float(sum(learned.history["n_tr"])),
+    }
+    return Outcome(numbers, arrays | {f"psi_{name}": values.numpy() for name, values in learned.psi.items()})
