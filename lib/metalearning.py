@@ -258,11 +258,10 @@ def learn(
 
 
 def _learn(tasks, settings, seed, device, state, after, report) -> Learned:
-    psi = tasks[0].network.init_psi(settings.start(seed))  # psi := zeros (or a ReLU)
-    psi = {name: values.to(device) for name, values in psi.items()}
+    network = tasks[0].network
+    psi = {name: values.to(device) for name, values in network.init_psi(settings.start(seed)).items()}  # psi := zeros
     names = sorted(psi)
-    best = Learned(dict(psi), functions=tasks[0].network.functions, settings=settings)
-    best.dim = getattr(tasks[0].network, "dim", -1)
+    best = Learned(dict(psi), functions=network.functions, settings=settings, dim=getattr(network, "dim", -1))
     outer_state, first = settings.outer.init([psi[k] for k in names]), 0
     if state is not None:
         first, psi, outer_state = state.episode, state.psi, state.outer

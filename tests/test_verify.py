@@ -152,3 +152,9 @@ def test_what_cannot_be_rebuilt_does_not_agree(store):
     assert not check.agrees and "data or code differ from the record's: its key would now be" in check.problem
     (check,) = verify([record], store, {"small": Squares})
     assert not check.agrees and "unknown key 'value'" in check.problem
+
+
+def test_how_results_round_depends_on_the_version_of_the_arithmetic_which_old_records_do_not_name():
+    old = {"hardware": {"cpu": "A"}, "packages": {"torch": "2"}}
+    assert provenance.rounding(old) == provenance.rounding(old | {"arithmetic": 1})
+    assert provenance.rounding(old) != provenance.rounding(old | {"arithmetic": 2})

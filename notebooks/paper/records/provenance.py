@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lib import ARITHMETIC
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
@@ -30,6 +32,7 @@ def provenance(started: datetime, duration: float) -> dict[str, Any]:
         "hardware": hardware(),
         "threads": sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None,
         "backend": _backend(),
+        "arithmetic": ARITHMETIC,
         "start": started.astimezone(UTC).isoformat(timespec="seconds"),
         "duration_s": round(float(duration), 3),
         "peak_memory_mb": peak_memory_mb(),
@@ -77,8 +80,11 @@ def hardware() -> dict[str, Any]:
 
 
 def rounding(provenance: dict[str, Any]) -> tuple:
-    """What tells, of a provenance, how results are rounded: the processor's name and the versions of the packages."""
-    return provenance["hardware"]["cpu"], *sorted(provenance["packages"].items())
+    """What tells, of a provenance, how results are rounded: the processor, the version of our arithmetic, packages.
+
+    Records from before the arithmetic was noted are of version 1.
+    """
+    return provenance["hardware"]["cpu"], provenance.get("arithmetic", 1), *sorted(provenance["packages"].items())
 
 
 def _backend() -> str | None:

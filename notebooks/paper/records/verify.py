@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from lib import ARITHMETIC
+
 from .configuration import rebuild
 from .provenance import hardware, packages, rounding
 from .store import Outcome, Record, Store
@@ -52,7 +54,7 @@ def choose(store: Store, kinds: dict[str, type], sample: int, *, seed: int, minu
         raise ValueError(f"minutes must be positive, got {minutes}")
     versions = {kind: cls.version for kind, cls in kinds.items()}
     records = [record for record in store.records() if record.version == versions.get(record.kind)]
-    here = rounding({"hardware": hardware(), "packages": packages()})
+    here = rounding({"hardware": hardware(), "packages": packages(), "arithmetic": ARITHMETIC})
     like_here = [record for record in records if rounding(record.provenance) == here]
     known = ", ".join(f"{name} {version}" for name, version in packages().items())
     print(f"{len(like_here)} of {len(records)} records were computed as here, with {hardware()['cpu']}, {known}")
