@@ -12,7 +12,7 @@ endif
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test lint lock pairs results release verify bench clean broken
+.PHONY: help book serve links pdf test lint lock pairs results release verify bench clean broken
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null || grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ book: $(INSTALLED) ## execute the notebooks and build the book in _build/html (P
 
 serve: $(INSTALLED) ## build the book and serve it at http://127.0.0.1:8000 (PORT=...)
 	$(PY) -m book.press.build --profile $(PROFILE) --serve $(PORT)
+
+links: $(INSTALLED) ## build the book and look up the addresses of other sites in it
+	$(PY) -m book.press.build --profile $(PROFILE) --links
+
+pdf: book ## the book as one PDF, _build/html/companion.pdf (needs Chromium and pdfunite)
+	$(PY) -m book.press.pdf
 
 test: $(INSTALLED) ## run all tests, every notebook in profile smoke included (ARGS=... for pytest)
 	$(PY) -m pytest $(ARGS)
@@ -34,7 +40,7 @@ lock: $(INSTALLED) ## after a change of requirements.txt: pin everything below i
 	$(PY) -m uv --quiet pip compile requirements.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --output-file requirements.lock
 
-pairs: $(INSTALLED) ## generate each notebook from its script
+pairs: $(INSTALLED) ## generate each notebook from its script, and bring the repository's address (_config.yml) everywhere
 	$(PY) -m book.press.pairs
 
 results: $(INSTALLED) ## compute the missing full-scale records of a section (SECTION=images, ...; DRY=1 prints what they cost)

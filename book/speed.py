@@ -18,22 +18,43 @@
 # what an activation, an episode of Algorithm 1 and a measure of complexity cost, against other ways to compute the same.
 # Ratios carry over to other machines roughly, seconds do not: each ratio comes from one interleaved run, on one thread.
 
-# %% tags=["set-up"]
-# In a clone this finds the repository; on Colab it fetches it and installs what Colab lacks.
+# %% tags=["set-up"] cellView="form" jupyter={"source_hidden": true}
+# @title Set-up: finds the files of this companion or, in Colab, fetches them
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 REPOSITORY = "https://github.com/simplicity-bias-companion/companion"
-folders = [Path.cwd(), *Path.cwd().parents, *map(Path, sys.path), Path.cwd() / "companion"]
-root = next((folder for folder in folders if (folder / "notebooks" / "paper" / "claims.py").is_file()), None)
+
+
+def is_whole(folder):
+    return (folder / "lib" / "splines.py").is_file() and (folder / "notebooks" / "paper" / "claims.toml").is_file()
+
+
+here, clone = Path.cwd(), Path.cwd() / "companion"
+places = [here, *here.parents, *map(Path, filter(None, sys.path)), clone]
+root = next(filter(is_whole, places), None)
 if root is None:
-    root = folders[-1]
-    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(root)], check=True)
+    with tempfile.TemporaryDirectory(prefix="companion-", dir=here) as scratch:  # one that is cut short is never used
+        command = ["git", "clone", "--quiet", "--depth", "1", REPOSITORY, f"{scratch}/new"]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            reason = getattr(error, "stderr", None) or error
+            raise RuntimeError(f"{REPOSITORY} is not here and could not be fetched: {reason}") from None
+        if clone.exists():  # half of one, or something else
+            clone.rename(tempfile.mkdtemp(prefix="companion-old-", dir=here))
+        Path(scratch, "new").rename(clone)
+    root = clone
 if "google.colab" in sys.modules:
     needed = ("openml", "safetensors", "scikit-learn>=1.7")  # installs what is lacking or older
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *needed], check=True)
-sys.path.insert(0, str(root.resolve()))  # before a folder that has another `lib`
+root = str(root.resolve())
+sys.path[:] = [root, *(place for place in sys.path if place != root)]  # before any other folder that has a `lib`
+if not str(getattr(sys.modules.get("lib"), "__file__", None)).startswith(root):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "lib"]:
+        del sys.modules[name]  # another one, imported before
 
 # %% tags=["parameters"]
 profile = "smoke"

@@ -208,10 +208,10 @@ def test_the_page_ends_with_its_provenance_and_says_the_profile_on_top(page):
 
 
 def test_the_colab_button_opens_the_notebook_at_its_path(built, page):
-    url, branch = book.repository(built[0])
+    url, _ = book.repository(built[0])
     address = page.find("a", href=re.compile("colab"))["href"]
     repository = url.replace("github.com", "colab.research.google.com/github")
-    assert address == f"{repository}/blob/{branch}/notebooks/page.ipynb"
+    assert address == f"{repository}/blob/executed/notebooks/page.ipynb"
 
 
 def test_an_unchanged_book_is_not_executed_and_not_rendered_again(copy):

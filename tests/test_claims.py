@@ -1,4 +1,5 @@
 import datetime
+import re
 from dataclasses import replace
 
 import pytest
@@ -104,5 +105,5 @@ def test_history_and_the_rule_to_come_are_folded_away():
     assert shown.count("<details>") == shown.count("</details>") == 2
     assert "- 2026-11-24: First text" in shown and all(f"*{asked.name}*" in shown for asked in claim.next.conditions)
     fixed = claims.past_and_next(replace(claim, next=replace(claim.next, committed="0123abcdef01")))
-    assert "[0123abcde](https://github.com/simplicity-bias-companion/companion/commit/0123abcdef01)" in fixed
+    assert re.search(r"\[0123abcde\]\(https://github\.com/[\w.-]+/[\w.-]+/commit/0123abcdef01\)", fixed)
     assert claims.past_and_next(replace(claim, next=None)).count("<details>") == 1

@@ -3,10 +3,10 @@
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from book.press import pairs
 
@@ -38,6 +38,8 @@ print(seed)
 @pytest.fixture
 def repository(tmp_path):
     (tmp_path / "notebooks").mkdir()
+    (tmp_path / "_config.yml").write_text("repository: {url: https://github.com/a/b}", encoding="utf-8")
+    (tmp_path / "CITATION.cff").write_text("repository-code: https://github.com/a/b", encoding="utf-8")
     (tmp_path / "notebooks" / "page.py").write_text(SCRIPT, encoding="utf-8")
     pairs.write(tmp_path)
     return tmp_path
@@ -147,12 +149,47 @@ def test_every_page_has_a_title_the_same_set_up_and_the_three_parameters(script)
     assert parameters.source == 'profile = "smoke"\nseed = 0\ndata_dir = None'
 
 
-def test_the_repository_has_the_same_address_everywhere():
-    address = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
-    (set_up,) = cells(SCRIPTS[0], "set-up")
-    assert re.search(r'^REPOSITORY = "(.+)"$', set_up.source, re.MULTILINE).group(1) == address
-    assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["repository-code"] == address
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"https://github\.com/[\w.-]+/[\w.-]+?(?=[/)\s]|\.git|$)", readme)) <= {address}
-    slug = address.removeprefix("https://github.com/")
-    assert set(re.findall(r"colab\.research\.google\.com/github/([\w.-]+/[\w.-]+)/", readme)) <= {slug}
+def test_the_scripts_have_the_shared_set_up_cell():
+    for script in SCRIPTS:
+        text = script.read_text(encoding="utf-8")
+        assert pairs.set_up(text, pairs.address()) == text, f"{script}: run `make pairs`"
+
+
+def test_a_fork_changes_one_line(tmp_path):
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    slug = pairs.address().removeprefix("https://github.com/")
+    naming = []
+    for name in tracked:
+        if (
+            Path(name).suffix in (".py", ".ipynb", ".md", ".yml", ".cff", ".toml", ".txt", "")
+            and (ROOT / name).is_file()
+        ):
+            text = (ROOT / name).read_text(encoding="utf-8")
+            if slug in text or name in ("README.md", "CITATION.cff", "pyproject.toml"):
+                naming.append(name)
+                (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / name).write_text(text, encoding="utf-8")
+    assert {"README.md", "_config.yml", "notebooks/grokking.py", "notebooks/grokking.ipynb"} <= set(naming)
+    config = tmp_path / "_config.yml"
+    lines = config.read_text(encoding="utf-8").splitlines(keepends=True)
+    (line,) = [index for index, line in enumerate(lines) if slug in line]
+    lines[line] = lines[line].replace(slug, "someone/a.fork-2")
+    config.write_text("".join(lines), encoding="utf-8")
+    assert pairs.main([], tmp_path) == 0 and pairs.main(["--check"], tmp_path) == 0
+    texts = {name: (tmp_path / name).read_text(encoding="utf-8") for name in naming}
+    assert [name for name, text in texts.items() if slug in text] == []
+    assert 'REPOSITORY = "https://github.com/someone/a.fork-2"' in texts["notebooks/grokking.py"]
+    assert "git clone https://github.com/someone/a.fork-2\ncd a.fork-2\n" in texts["README.md"]
+    assert (
+        "colab.research.google.com/github/someone/a.fork-2/blob/executed/notebooks/images.ipynb" in texts["README.md"]
+    )
+    assert "repository-code: https://github.com/someone/a.fork-2\n" in texts["CITATION.cff"]
+
+
+@pytest.mark.parametrize("url", ["https://gitlab.com/a/b", "https://github.com/a", "https://github.com/a/b/tree/c", ""])
+def test_an_address_that_colab_could_not_open_is_refused(tmp_path, url):
+    (tmp_path / "_config.yml").write_text(f"repository:\n  url: {url}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="must be https://github.com/OWNER/NAME, got"):
+        pairs.address(tmp_path)

@@ -89,7 +89,7 @@ def test_the_files_that_the_readme_links_exist():
     links = re.findall(r'(?:\]\(|src="|srcset=")(?!https?:)([^)"#]+)', TEXT)
     assert len(links) > len(claims.CLAIMS)
     assert [link for link in links if not (ROOT / link).exists()] == []
-    colab = re.findall(r"colab\.research\.google\.com/github/[^/]+/[^/]+/blob/main/([^)\s]+)", TEXT)
+    colab = re.findall(r"colab\.research\.google\.com/github/[^/]+/[^/]+/blob/executed/([^)\s]+)", TEXT)
     assert set(colab) == {f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
 
 
@@ -160,7 +160,7 @@ def test_the_headline_says_how_far_runs_get_that_never_reach_95_percent(small):
 
 def test_all_marks_of_the_sources_are_collected():
     found = departures.collect()
-    sources = [path for path in found for folder in departures.FOLDERS for found in (ROOT / folder).rglob("*.py")]
+    sources = [path for folder in departures.FOLDERS for path in (ROOT / folder).rglob("*.py")]
     assert len(found) == sum(path.read_text(encoding="utf-8").count("NOTE[DIFF]: ") for path in sources) > 0
     for departure in found:
         assert departure.text and '"""' not in departure.text and not departure.text.startswith("#")

@@ -42,6 +42,7 @@ BANNERS = {
     "The numbers are not those of the paper's scale.",
 }
 FOLDERS_TO_STAGE = ("book/_static",)
+EXECUTED = "executed"  # the branch with the executed notebooks
 FILES_TO_STAGE = ("_toc.yml", "book/references.bib")
 
 
@@ -73,13 +74,13 @@ def names(root: Path) -> list[str]:
 def repository(root: Path) -> tuple[str, str]:
     """Address and branch of the public repository, from `_config.yml`."""
     there = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
-    return there["url"], there["branch"]
+    return pairs.address(root), there["branch"]
 
 
 def colab_address(root: Path, name: str) -> str:
-    """Where Colab opens the notebook of a page."""
-    url, branch = repository(root)
-    return f"{url.replace('https://github.com', 'https://colab.research.google.com/github')}/blob/{branch}/{name}.ipynb"
+    """Where Colab opens the executed notebook of a page, which the publishing workflow puts on a branch of its own."""
+    url = pairs.address(root).replace("https://github.com", "https://colab.research.google.com/github")
+    return f"{url}/blob/{EXECUTED}/{name}.ipynb"
 
 
 def execute_all(
@@ -131,6 +132,7 @@ def stage(root: Path, folder: Path, pages: list[str], executed: list[Executed], 
             shutil.copyfile(root / name, folder / name)
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     config.setdefault("html", {})["announcement"] = BANNERS[profile]
+    config["repository"]["branch"] = EXECUTED  # which the pages' buttons for Colab open
     (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     figures = dict.fromkeys(pages, 0)
     sources = commit_text(commit())
@@ -143,8 +145,11 @@ def stage(root: Path, folder: Path, pages: list[str], executed: list[Executed], 
     return figures
 
 
-def render(source: Path, output: Path) -> Path:
-    """Run jupyter-book with warnings as errors; returns the folder with the HTML.
+def render(source: Path, output: Path, builder: str = "html") -> Path:
+    """Run jupyter-book with warnings as errors; returns the folder with what it made.
+
+    Args:
+        builder: "html", or "linkcheck", which looks up every address and makes nothing.
 
     Raises:
         BookError: with the warnings and errors.
@@ -152,6 +157,7 @@ def render(source: Path, output: Path) -> Path:
     shutil.rmtree(output, ignore_errors=True)
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source)]
     command += ["--path-output", str(output), "-W", "-n", "--keep-going", "--all"]
+    command += ["--builder", builder]
     environment = {**os.environ, "PYTHONPATH": str(LIBRARY), "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     log = re.sub(r"\x1b\[[0-9;]*m", "", run.stdout + run.stderr)
@@ -159,7 +165,7 @@ def render(source: Path, output: Path) -> Path:
     if run.returncode or complaints:
         shown = "\n".join(complaints) or "\n".join(log.strip().splitlines()[-30:])
         raise BookError(shown.replace(f"{source}{os.sep}", ""))
-    return output / "_build" / "html"
+    return output / "_build" / builder
 
 
 def publish(made: Path, target: Path) -> None:
@@ -239,13 +245,25 @@ def build_book(root: Path, parameters: dict, build: Path, jobs: int = 2, say: Ca
         return target
 
 
+def check_links(profile: str, build: Path, say: Callable = print) -> None:
+    """Look up every address of another site that the pages of a built book name.
+
+    Raises:
+        BookError: with the addresses that do not answer.
+    """
+    with alone(build, profile, say) as folder:
+        if not (folder / "stage").is_dir():
+            raise BookError("there is no book to check: build it first")
+        render(folder / "stage", folder / "links", "linkcheck")
+
+
 def _inputs_hash(root: Path, pages: list[str], executed: list[Executed], profile: str) -> str:
     """Hash of all that the rendered book depends on."""
     files = [result.path for result in executed] + [root / f"{name}.md" for name in pages]
     files += [root / name for name in (*FILES_TO_STAGE, "_config.yml", "requirements.lock")]
     files += [path for name in FOLDERS_TO_STAGE for path in sorted((root / name).rglob("*"))]
-    code = sorted((LIBRARY / "book" / "press").glob("*.py"))
-    hashes = [f"{path.name} {execution.digest(path)}" for path in [*files, *code, *sorted(PRESS.glob("*.py"))]]
+    files += [*sorted(PRESS.glob("*.py")), LIBRARY / "notebooks" / "paper" / "figures" / "display.py"]
+    hashes = [f"{path.name} {execution.digest(path)}" for path in files]
     told = [profile, str(commit()), *(f"{result.name} {result.seconds}" for result in executed)]
     return hashlib.sha256("\n".join([*hashes, *told]).encode()).hexdigest()
 
@@ -261,6 +279,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--only", action="append", metavar="PAGE", help="execute this page only (implies --execute-only)"
     )
     parser.add_argument("--execute-only", action="store_true", help="execute and check the notebooks, render nothing")
+    parser.add_argument("--links", action="store_true", help="look up the addresses of other sites afterwards")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="notebooks at a time")
     parser.add_argument("--serve", type=int, nargs="?", const=8000, metavar="PORT", help="serve the book afterwards")
     options = parser.parse_args(arguments)
@@ -284,6 +303,9 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         html = build_book(ROOT, parameters, build, options.jobs, say)
         say(f"Built in {time.monotonic() - started:.0f} s. Open {html / 'index.html'}")
+        if options.links:
+            check_links(options.profile, build, say)
+            say("All addresses of other sites answer")
         if server:
             say(f"Serving http://127.0.0.1:{options.serve} (Ctrl-C ends)")
             server.serve_forever()

@@ -1,23 +1,29 @@
 """Notebooks are generated from percent scripts, one way: `python -m book.press.pairs` writes the `.ipynb` files.
 
-`python -m book.press.pairs --check` lists the pairs that are out of step and fails if there are any.
+It also writes what all scripts share, the set-up cell (`first_cell.txt`), and brings the repository's address, which
+`_config.yml` says, into every text that names it: a fork changes that one line. `--check` lists the pairs that are out
+of step and fails if there are any.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 
 import jupytext
 import nbformat
+import yaml
 from nbformat import NotebookNode
 
 from lib.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("notebooks", "book")
+SET_UP = re.compile(r'^# %% [^\n]*"set-up".*?(?=^# %%)', re.MULTILINE | re.DOTALL)
+FOLDED = 'tags=["set-up"] cellView="form" jupyter={"source_hidden": true}'  # closed in Colab and in Jupyter
 
 
 def scripts(root: Path = ROOT) -> list[Path]:
@@ -37,7 +43,8 @@ def notebook(script: Path) -> NotebookNode:
     jupytext_filter = made.metadata.get("jupytext", {}).get("cell_metadata_filter")
     made.metadata = NotebookNode(kernelspec=made.metadata.kernelspec, language_info=NotebookNode(name="python"))
     if jupytext_filter:
-        made.metadata["jupytext"] = NotebookNode(cell_metadata_filter=jupytext_filter)
+        parts = sorted(jupytext_filter.split(","), key=lambda part: (part.startswith("-"), part))  # jupytext's vary
+        made.metadata["jupytext"] = NotebookNode(cell_metadata_filter=",".join(parts))
     made.nbformat, made.nbformat_minor = 4, 5
     seen: dict[str, int] = {}
     for cell in made.cells:
@@ -93,6 +100,52 @@ def write(root: Path = ROOT) -> list[Path]:
     return changed
 
 
+def address(root: Path = ROOT) -> str:
+    """The address of the public repository, from `_config.yml`.
+
+    Raises:
+        ValueError: if it is not that of a repository on GitHub.
+    """
+    url = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
+    if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", str(url)):
+        raise ValueError(f"repository.url in _config.yml must be https://github.com/OWNER/NAME, got {url!r}")
+    return url
+
+
+def set_up(script: str, url: str) -> str:
+    """The text of a script with the set-up cell that all of them share."""
+    cell = (Path(__file__).with_name("first_cell.txt")).read_text(encoding="utf-8")
+    cell = f"# %% {FOLDED}\n{cell.replace('https://github.com/OWNER/NAME', url)}\n"
+    return SET_UP.sub(lambda _: cell, script)
+
+
+def renamed(text: str, old: str, new: str) -> str:
+    """A text with another address of the repository, also where it is part of an address of Colab.
+
+    >>> renamed("github.com/a/b/tree, google.com/github/a/b/blob, github.com/a/bc; cd b", "https://github.com/a/b", "https://github.com/c/d")
+    'github.com/c/d/tree, google.com/github/c/d/blob, github.com/a/bc; cd d'
+    """
+    before, after = (url.removeprefix("https://github.com/") for url in (old, new))
+    text = re.sub(rf"(github\.com/|google\.com/github/){re.escape(before)}(?![\w-])", rf"\g<1>{after}", text)
+    names = (url.rpartition("/")[2] for url in (before, after))
+    return re.sub(rf"\bcd {re.escape(next(names))}$", f"cd {next(names)}", text, flags=re.MULTILINE)
+
+
+def share(root: Path = ROOT) -> list[Path]:
+    """Bring the address and the set-up cell into the texts of the repository; returns the files that changed."""
+    url, changed = address(root), []
+    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    texts = [root / name for name in ("README.md", "CITATION.cff", "pyproject.toml")]
+    for path in filter(Path.is_file, [*texts, *sorted((root / "book").glob("*.md")), *scripts(root)]):
+        text = path.read_text(encoding="utf-8")
+        made = renamed(text, citation["repository-code"], url)
+        made = set_up(made, url) if path.suffix == ".py" else made
+        if made != text:
+            write_atomically(path, made.encode())
+            changed.append(path)
+    return changed
+
+
 def main(arguments: list[str], root: Path = ROOT) -> int:
     """Write the pairs, or check them with `--check`; returns the exit status."""
     if arguments not in ([], ["--check"]):
@@ -102,7 +155,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
         found = differences(root)
         print("\n".join([*found, "run `make pairs`"]) if found else "all pairs are in step")
         return 1 if found else 0
-    for path in write(root):
+    for path in [*share(root), *write(root)]:
         print(f"wrote {path.relative_to(root)}")
     return 0
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from .grokking import verdicts as grokking_verdicts
 from .images import verdicts as images_verdicts
 from .shortcuts import verdicts as shortcuts_verdicts
@@ -229,7 +231,8 @@ def block(claim: Claim, finding: Finding, title: str, *more: str) -> str:
 
 def past_and_next(claim: Claim) -> str:
     """The history of the rule and the rule to come, as markdown that is folded away."""
-    commits = "https://github.com/simplicity-bias-companion/companion/commit"
+    config = yaml.safe_load((Path(__file__).parents[2] / "_config.yml").read_text(encoding="utf-8"))
+    commits = f"{config['repository']['url']}/commit"
     lines = [f"- {row.date}: {row.change} Seen by then: {row.seen}." for row in claim.history]
     folded = [_folded("History of the rule", "\n".join(lines))]
     if (after := claim.next) is not None:
