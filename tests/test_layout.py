@@ -59,6 +59,11 @@ def room(name):
     return ("a page" if parts[0] in ("notebooks", "book") else ""), parts
 
 
+def level_of(inside):
+    """How high a module of a section is; others than those of LOWER are like tables, the package itself is 0."""
+    return LOWER.get(inside[0], LOWER["tables"]) if inside else 0
+
+
 def problem(module, imported, relative):
     """What is wrong with one import, or None."""
     tree, inside = room(module)
@@ -84,8 +89,8 @@ def problem(module, imported, relative):
     if here in SECTIONS and there not in (*SHARED, *SECTIONS, "verdict"):
         return f"a section must not import {there}"
     if there in SECTIONS:
-        level = LOWER[target[1]] if len(target) > 1 and target[1] in LOWER else 0
-        if here == there and level > LOWER[inside[1]]:
+        level = level_of(target[1:])
+        if here == there and level > level_of(inside[1:]):
             return f"{inside[1]} must not import {target[1]}"
         if here != there and level > LOWER["tables"]:
             return f"of another section only its plan and its tables are used, not {target[1]}"
