@@ -152,6 +152,6 @@ def test_moduli_have_several_restarts_in_the_narrow_range(store):
     runs, plan = walk("moduli", store, profile="paper"), MODULI["paper"]
     for task in plan.tasks:
         learns = of(runs, Learn, data=(task,))
-        assert {learn.network.activation.points for learn in learns} == set(plan.points) and len(learns) == 6
+        assert {learn.network.activation.points for learn in learns} == set(plan.points) and len(learns) == 8
         assert {(learn.network.activation.low, learn.network.activation.high) for learn in learns} == {(-0.5, 0.5)}
         assert len(of(runs, Train, data=task)) == len(learns) * len(plan.seeds)

@@ -14,6 +14,8 @@ LOWER = {  # within a section: what a module may import has a lower number, or i
     "moduli": 0,
     "converged": 0,
     "tables": 1,
+    "by_convention": 2,
+    "rates": 2,
     "figures": 2,
     "panels": 2,
     "headline": 2,

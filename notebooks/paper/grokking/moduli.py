@@ -54,9 +54,9 @@ PLANS = {
     "paper": Plan(
         tasks=tuple(f"a+b mod {modulus}" for modulus in (13, 27, 29, 41)),
         points=(200, 400),
-        restarts=3,
+        restarts=4,
         reach=0.5,
-        learning=replace(CONSTANT, unroll=10, outer=Optimiser("adam", 0.003), patience=40),
+        learning=replace(CONSTANT, unroll=10, outer=Optimiser("adam", 0.003), patience=30),
         lr=1.0,
         learning_width=128,
         width=256,

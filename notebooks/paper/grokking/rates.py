@@ -1,0 +1,110 @@
+"""Steps to 95 % test accuracy against the learning rate, one panel per initialisation: what decides whether ReLU groks."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from lib.networks import INITIALISATIONS
+
+from ..figures import looks
+from ..records.frames import Collected
+from .by_convention import runs_of
+from .conventions import NOT_LEARNED, RELU, SINE, STARTS, TUNED
+
+BOUND = r"$\uparrow$"  # the marker of runs that have not arrived, at their last step
+TITLES = {"default": "PyTorch's default", "glorot": "Glorot", "he": "He"}
+LOOKS = {
+    RELU: looks.look("ReLU"),
+    STARTS["zeros"]: looks.look("learned from zeros"),
+    STARTS["relu"]: looks.look("learned from ReLU"),
+    STARTS["random"]: {"color": "C3", "marker": "D", "linestyle": "-."},
+    SINE: {"color": "C4", "marker": "v", "linestyle": ":"},
+    NOT_LEARNED: {"color": "C5", "marker": "P", "linestyle": ":"},
+}
+
+
+def rate_table(results: Collected) -> pd.DataFrame:
+    """What the final runs, and ReLU's trials of rates, reach under each convention that has some.
+
+    Args:
+        results: of the section "conventions".
+
+    Returns:
+        Columns initialisation, rate, arm, trials (whether these are trials, which go without a tenth of the training
+        pairs), runs, arrived (how many reach 95 %), median (of their steps to it; infinite where it is a run that does
+        not), first, latest (of those that arrive; NaN if none), last (the last step), end (median test accuracy there).
+    """
+    runs = runs_of(results, "final", "rate trial")
+    rows = []
+    if len(runs):
+        runs = runs.assign(arm=runs.arm.str.removesuffix(TUNED))
+        runs = runs[(runs.role == "final") | (runs.arm == RELU)]
+        for (init, rate, arm, role), part in runs.groupby(["initialisation", "rate", "arm", "role"], sort=False):
+            steps = part.steps_to_95
+            there = steps[np.isfinite(steps)]
+            end = float(part.test_accuracy_last.median())
+            rows.append((init, rate, arm, role != "final", len(part), len(there), float(steps.median()),
+                         there.min(), there.max(), int(part.steps.max()), end))  # fmt: skip
+    columns = "initialisation rate arm trials runs arrived median first latest last end".split()
+    table = pd.DataFrame(rows, columns=columns)
+    order = table.initialisation.map(list(INITIALISATIONS).index) if rows else table.initialisation
+    return table.assign(order=order).sort_values(["order", "arm", "trials", "rate"]).drop(columns="order")
+
+
+def steps_against_rate(table: pd.DataFrame) -> Figure:
+    """One panel per initialisation: median steps with the range of the runs that arrive; an arrow up where it is a bound.
+
+    Beside the arrow of final runs: the median test accuracy that they end with.
+
+    Args:
+        table: from :func:`rate_table`.
+    """
+    present = [init for init in INITIALISATIONS if init in set(table.initialisation)]
+    low, high = min(0.3, table.rate.min() / 1.5), max(40.0, table.rate.max() * 1.5)
+    figure, axes = plt.subplots(1, len(present), figsize=(7, 3.2), sharey=True, squeeze=False)
+    for ax, init in zip(axes[0], present, strict=True):
+        for (arm, trials), part in table[table.initialisation == init].groupby(["arm", "trials"], sort=False):
+            style = LOOKS[arm] | {"linestyle": ":" if trials else "none", "markerfacecolor": "none" if trials else None}
+            there, never = part[np.isfinite(part["median"])], part[~np.isfinite(part["median"])]
+            label = f"{arm}, trials" if trials else arm
+            reach = [there["median"] - there["first"], there.latest - there["median"]]
+            ax.errorbar(there.rate, there["median"], reach, capsize=3, label=label, **style)
+            ax.plot(never.rate, never["last"], **style | {"marker": BOUND, "markersize": 11, "linestyle": "none"})
+            for row in never.itertuples() if not trials else ():
+                end, above = f"{100 * row.end:.0f} %", {"xytext": (0, 8), "textcoords": "offset points"}
+                ax.annotate(end, (row.rate, row.last), **above, ha="center", fontsize=8, color=style["color"])
+        ax.set(title=TITLES[init], xscale="log", yscale="log", xlabel="learning rate", xlim=(low, high))
+        ax.set_xticks([0.5, 1, 2, 4, 8, 16], ["0.5", "1", "2", "4", "8", "16"])
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.margins(y=0.18)
+        ax.grid()
+    axes[0, 0].set_ylabel("steps to 95 % test accuracy")
+    labels = {}
+    for ax in axes[0]:
+        labels |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=3, fontsize=8.5)
+    return figure
+
+
+def in_words(table: pd.DataFrame) -> list[str]:
+    """A sentence per convention about the final runs with ReLU, and each other arm that has some there.
+
+    Example:
+        >>> row = ("he", 13.5, "ReLU", False, 5, 0, np.inf, np.nan, np.nan, 60_000, 0.06)
+        >>> columns = "initialisation rate arm trials runs arrived median first latest last end".split()
+        >>> in_words(pd.DataFrame([row], columns=columns))
+        ['He weights, rate 13.5: ReLU 0 of 5 runs within 60,000 steps (median test accuracy 6 % at the end).']
+    """
+    sentences = []
+    finals = table[~table.trials.astype(bool)]
+    for (init, rate), part in finals.groupby(["initialisation", "rate"], sort=False):
+        words = []
+        for row in part.sort_values("arm", key=lambda arms: arms != RELU, kind="stable").itertuples():
+            count = f"{row.arm} {row.arrived} of {row.runs} runs within {row.last:,} steps"
+            steps = f"after a median of {row.median:,.0f}" if np.isfinite(row.median) else ""
+            words.append(f"{count} ({steps or f'median test accuracy {100 * row.end:.0f} % at the end'})")
+        weights = TITLES[init] if init == "default" else f"{TITLES[init]} weights"
+        sentences.append(f"{weights}, rate {rate:g}: {'; '.join(words)}.")
+    return sentences
