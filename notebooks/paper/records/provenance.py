@@ -22,7 +22,10 @@ PACKAGES = ("torch", "numpy", "scikit-learn")
 
 
 def provenance(started: datetime, duration: float) -> dict[str, Any]:
-    """Return the provenance of what began at ``started`` (with a time zone) and took ``duration`` seconds."""
+    """Return the provenance of what began at ``started`` (with a time zone) and took ``duration`` seconds.
+
+    They are processor time; of records from before the version of the arithmetic is named, time by the clock.
+    """
     if started.tzinfo is None:
         raise ValueError(f"started must have a time zone, got {started}")
     return {

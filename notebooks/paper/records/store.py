@@ -173,7 +173,7 @@ class Store:
         Args:
             outcome: what the experiment's ``run`` returned.
             started: when it began (with a time zone).
-            duration: how long it took, in seconds.
+            duration: how long it took, in seconds of processor time.
 
         Raises:
             ValueError: if the outcome is of another type, or holds what JSON and .npz without pickle cannot.
