@@ -18,7 +18,6 @@ from lib.datasets import download, load
 from lib.datasets.catalogue import fingerprint
 from lib.files import locked
 from notebooks.paper.__main__ import main
-from notebooks.paper.records import workers
 from notebooks.paper.records.store import Outcome, Store
 from notebooks.paper.records.sweep import Progress, duration, missing_of, run, run_here
 from notebooks.paper.records.workers import Event, Pool
@@ -263,7 +262,7 @@ def test_leaving_the_pool_ends_what_it_is_doing(store, log):
 
 def test_a_record_says_how_much_processor_time_its_run_took(store, log, monkeypatch):
     ticks = iter((10.0, 12.5))
-    monkeypatch.setattr(workers.time, "process_time", lambda: next(ticks))
+    monkeypatch.setattr(time, "process_time", lambda: next(ticks))
     run_here([[Small(1.0, str(log))]], store)
     assert store.get(Small(1.0, str(log))).provenance["duration_s"] == 2.5
 
