@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .networks import Network, Params, Psi
-from .steps import Steps
+from .steps import Steps, products
 from .training import Batches, take
 
 if TYPE_CHECKING:
@@ -93,8 +93,9 @@ def inner_loop(
         embedded = network.embed(fixed, x)
         if fast:
             steps = Steps(network, fixed, theta, (embedded, y), task.loss, settings.inner, batches)
-            for _ in range(n_tr - unroll):
-                steps.step()
+            with products(settings.products):
+                for _ in range(n_tr - unroll):
+                    steps.step()
             theta, state = steps.unflatten(steps.flat), steps.state()
         else:
             for _ in range(n_tr - unroll):

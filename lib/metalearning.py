@@ -21,6 +21,7 @@ from .episodes import (
 )
 from .networks import Activation, Network, Psi
 from .splines import Spline, smooth_random
+from .steps import PRODUCTS
 from .training import Optimiser, check_data, check_precision, take
 
 OBJECTIVES = ("validation", "training", "given")
@@ -45,6 +46,8 @@ class Settings:
         patience: stop after so many episodes per task without a better (smoothed) loss on the watched rows.
         clip: largest norm of the outer gradient.
         deviation, length: of a random start, its standard deviation and its correlation length in units of z.
+        products: of the inner steps that are not unrolled, "float32" or "bfloat16" (the factors; sums are float32). A
+            processor without instructions for the second computes the first.
 
     The watched losses of episodes of different lengths are hard to compare on small data: longer inner training may
     raise the loss whatever psi is, and the first psi then looks best. With n_tr_step=0 all episodes are alike.
@@ -73,6 +76,7 @@ class Settings:
     clip: float = 1.0
     deviation: float = field(default=0.1, metadata={"old": 0.1})
     length: float = field(default=0.1, metadata={"old": 0.1})
+    products: str = field(default="float32", metadata={"old": "float32"})
 
     def __post_init__(self):
         for name, value in (("inner", self.inner), ("outer", self.outer)):
@@ -88,6 +92,8 @@ class Settings:
             raise ValueError(f"n_tr_max must be at least n_tr_start, got {self.n_tr_max} and {self.n_tr_start}")
         if self.n_tr_step < 0 or not self.clip > 0:
             raise ValueError(f"n_tr_step must be at least 0 and clip positive, got {self.n_tr_step} and {self.clip}")
+        if self.products not in PRODUCTS:
+            raise ValueError(f"products must be one of {PRODUCTS}, got {self.products!r}")
         if not self.deviation > 0 or not self.length > 0:
             raise ValueError(f"deviation and length must be positive, got {self.deviation} and {self.length}")
 

@@ -7,6 +7,8 @@ ReLU; elsewhere it is PyTorch.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,32 @@ from .networks import Network, Params, Psi, largest_singular_value, loss_and_del
 
 if TYPE_CHECKING:
     from .training import Batches, Optimiser
+
+
+PRODUCTS = ("float32", "bfloat16")
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor has instructions for products of bfloat16, and this PyTorch a way to ask for them."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16")) and hasattr(torch.backends.mkldnn, "matmul")
+
+
+@contextmanager
+def products(kind: str) -> Iterator[None]:
+    """Round the factors of matrix products on the CPU to bfloat16, where the processor can; sums stay float32.
+
+    Args:
+        kind: one of PRODUCTS; "float32" leaves everything as it is.
+    """
+    if kind == "float32" or not has_bfloat16():
+        yield
+        return
+    before, torch.backends.mkldnn.matmul.fp32_precision = torch.backends.mkldnn.matmul.fp32_precision, "bf16"
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.matmul.fp32_precision = before
 
 
 class Steps:

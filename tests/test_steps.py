@@ -5,7 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from lib import steps
+from lib.episodes import inner_loop
 from lib.kernels import native
+from lib.metalearning import Settings, Task
 from lib.networks import LOSSES, Activation, Network
 from lib.steps import Steps
 from lib.training import Batches, Optimiser, take
@@ -56,15 +59,15 @@ def check(network, loss, optimiser, pairs, batch, dtype=torch.float64, count=4, 
         network = replace(network, outputs=1)
     psi, theta, data = problem(network, loss, pairs, dtype)
     batches = [Batches(40, batch, torch.Generator().manual_seed(1)) for _ in range(2)]
-    steps = Steps(network, psi, theta, data, loss, optimiser, batches[0])
+    fast = Steps(network, psi, theta, data, loss, optimiser, batches[0])
     before, params, state = [p.clone() for p in theta], theta, optimiser.init(theta)
     for _ in range(count):
-        steps.step()
+        fast.step()
         value, grads = network.loss_and_gradients(params, psi, *take(data, batches[1].next()), loss)
         params, state = optimiser.step(params, grads, state)
-        torch.testing.assert_close(steps.loss(), value, **tolerance)
-    torch.testing.assert_close(steps.unflatten(steps.flat), params, **tolerance)
-    torch.testing.assert_close(steps.state(), state, **tolerance)
+        torch.testing.assert_close(fast.loss(), value, **tolerance)
+    torch.testing.assert_close(fast.unflatten(fast.flat), params, **tolerance)
+    torch.testing.assert_close(fast.state(), state, **tolerance)
     torch.testing.assert_close(theta, before, rtol=0, atol=0)
 
 
@@ -100,3 +103,43 @@ def test_float32(backend, name, outputs):
         rtol=1e-4,
         atol=1e-6,
     )
+
+
+# --- products of bfloat16 -------------------------------------------------------------------------------------------
+
+
+def episode(kind):
+    """psi's gradient after an episode on 200 rows of 64 columns."""
+    network = Network(64, 1, 32, 2, SPLINE)
+    psi, theta, data = problem(network, "mse", False, torch.float32, n=200)
+    settings = Settings(unroll=2, inner=Optimiser("sgd", 0.05), products=kind)
+    leaf = {"hidden": psi["hidden"].requires_grad_()}
+    task, generator = Task(network, *data, "mse"), torch.Generator()
+    trained = inner_loop(task, leaf, theta, torch.arange(150), 10, settings, generator)
+    return torch.autograd.grad(network.loss(trained, leaf, *data, "mse"), leaf["hidden"])[0]
+
+
+def test_products_of_bfloat16_round_by_their_precision_and_no_more():
+    if not steps.has_bfloat16():
+        pytest.skip("this processor has no instructions for bfloat16")
+    expected, result, again = episode("float32"), episode("bfloat16"), episode("float32")
+    difference = (result - expected).norm() / expected.norm()
+    assert 1e-5 < difference < 0.05  # bfloat16 has 8 bits
+    torch.testing.assert_close(again, expected, rtol=0, atol=0)  # and nothing of it is left behind
+
+
+def test_products_of_bfloat16_are_float32_where_the_processor_has_no_instructions(monkeypatch):
+    monkeypatch.setattr(steps, "has_bfloat16", lambda: False)
+    torch.testing.assert_close(episode("bfloat16"), episode("float32"), rtol=0, atol=0)
+
+
+def test_products_end_with_an_error():
+    with pytest.raises(KeyError), steps.products("bfloat16"):
+        raise KeyError
+    x = torch.randn(64, 64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(x @ x, (x.double() @ x.double()).float(), rtol=1e-5, atol=1e-5)
+
+
+def test_unknown_products():
+    with pytest.raises(ValueError, match="products must be one of .* got 'float16'"):
+        Settings(products="float16")
