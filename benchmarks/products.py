@@ -45,11 +45,6 @@ class Domain:
 
 SPLINE = Activation("spline", points=50)
 DOMAINS = {
-    "images": Domain(
-        "fashion_mnist", "regression", Network(1, 1, 32, 1, SPLINE),
-        Settings("relu", episodes=40, n_tr_step=5, inner=Optimiser("sgd", 0.2)),
-        128, Optimiser("sgd", 0.2), 1000, 4096,
-    ),
     "a table": Domain(
         "electricity", "binary", Network(1, 1, 64, 2, replace(SPLINE, points=100)),
         Settings("relu", episodes=40, n_tr_start=30, n_tr_step=6, batch=1024, validation=0.5,
@@ -61,6 +56,11 @@ DOMAINS = {
         Settings(episodes=100, n_tr_start=1000, n_tr_step=0, validation=0.1, watch=0.0, patience=100, unroll=10,
                  outer=Optimiser("adam", 0.01), inner=Optimiser("sgd", 1.0)),
         256, Optimiser("sgd", 1.0), 6000, 4096, True,
+    ),
+    "images": Domain(
+        "fashion_mnist", "regression", Network(1, 1, 32, 1, SPLINE),
+        Settings("relu", episodes=30, n_tr_step=5, inner=Optimiser("sgd", 0.2)),
+        128, Optimiser("sgd", 0.2), 600, 4096,
     ),
 }  # fmt: skip
 
