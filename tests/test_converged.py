@@ -10,7 +10,7 @@ from notebooks.paper.experiments.baseline import Baseline
 from notebooks.paper.experiments.learn import Learn
 from notebooks.paper.experiments.train import Train
 from notebooks.paper.grokking.moduli import PLANS as MODULI
-from notebooks.paper.images.converged import PLANS, RELU, SMOKE, STARTS
+from notebooks.paper.images.converged import ALL, PLANS, RELU, SMOKE, STARTS
 from notebooks.paper.records import sweep
 from notebooks.paper.records.store import Outcome, Store
 from notebooks.paper.sections import SECTIONS, collect
@@ -52,7 +52,7 @@ def test_a_small_plan_runs_to_its_end(tmp_path, section):
     found = collect(section, "smoke", store)
     assert found.missing == 0 and len(found.records) == len(summary.done)
     runs = found.frame()
-    assert set(runs.section) == {section} and "final" in set(runs.role)
+    assert set(runs.section) == {section} and "final" in set(runs.role) and len(found.frame("learn"))
     assert section == "moduli" or runs[runs.patience > 0].stopped.isin(["cap", "patience"]).all()
 
 
@@ -65,6 +65,9 @@ def test_restarts_are_judged_on_rows_that_they_did_not_learn_from(store, section
     assert learns and {run.learned for run in used} == set(learns)
     for run in used:
         learn = learns[run.learned]
+        if run.role == "transfer" or len(learn.data) > 1:  # used elsewhere than it was learned
+            assert run.split == learn.split and run.validation == learn.validation
+            continue
         assert (run.split, run.scaling, run.arm, run.data) == (learn.split, learn.scaling, learn.arm, learn.data[0])
         assert run.optimiser == learn.settings.inner and run.network.activation == learn.network.activation
         assert section == "moduli" or run.validation == learn.validation > 0
@@ -146,6 +149,27 @@ def test_settings_of_the_regression_plans(store):
         assert all(len(of(mine, Train, arm=arm)) == 5 for arm in (RELU, *STARTS.values()))
     deep = PLANS["deep"]["paper"].settings
     assert {s.depth for s in deep} == {3, 4} and {s.scaling for s in deep if s.data == "cifar10-full"} == {"standard"}
+
+
+def test_functions_are_used_across_datasets_with_the_targets_scaling_and_rate(store):
+    def numbers(run):
+        good = getattr(run, "role", "") == "rate trial" and run.optimiser.lr == (3e-4 if run.data == "digits" else 3e-3)
+        return {"validation_accuracy": 0.6 if good else 0.5}
+
+    runs = walk("deep", store, numbers)
+    joint = of(runs, Learn, arm=ALL)
+    assert {run.settings.init for run in joint} == set(STARTS) and len(joint) == len(STARTS)
+    assert {(run.data, run.scaling) for run in joint} == {(("digits", "noisy_digits"), ("default", "standard"))}
+    used = of(runs, Train, role="transfer")
+    assert {(run.arm, run.data) for run in used} == {
+        ("learned on digits", "noisy_digits"), ("learned on noisy_digits", "digits"), (ALL, "digits"), (ALL, "noisy_digits"),
+    }  # fmt: skip
+    rates = {
+        run.data: (run.optimiser.lr, run.scaling)
+        for run in of(runs, Train, role="final", arm=RELU)
+        if run.network.depth == 1
+    }
+    assert all((run.optimiser.lr, run.scaling) == rates[run.data] and run.seed in SMOKE.seeds for run in used)
 
 
 def test_moduli_have_several_restarts_in_the_narrow_range(store):

@@ -25,7 +25,7 @@ class Learn:
         split, validation: the rows that this split holds out for validation are not learned from, so that the
             selection among restarts can use them; nor are test rows, except with the objective "given" on "test".
         given: for the objective "given": "test" (Table 3's cheating variant), else "".
-        scaling: of the inputs, see :func:`load_parts`.
+        scaling: of the inputs, see :func:`load_parts`; or one for each of several datasets.
     """
 
     kind: ClassVar[str] = "learn"
@@ -41,7 +41,7 @@ class Learn:
     split: int = 0
     validation: float = 0.1
     given: str = ""
-    scaling: str = field(default="default", metadata={"old": "default"})
+    scaling: str | tuple[str, ...] = field(default="default", metadata={"old": "default"})
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -63,8 +63,9 @@ class Learn:
 
     def run(self, context) -> Outcome:
         tasks = []
-        for name in self.data:
-            parts = load_parts(name, self.task, self.split, self.validation, context.data_dir, self.scaling)
+        scalings = (self.scaling,) * len(self.data) if isinstance(self.scaling, str) else self.scaling
+        for name, scaling in zip(self.data, scalings, strict=True):
+            parts = load_parts(name, self.task, self.split, self.validation, context.data_dir, scaling)
             network = replace(self.network, inputs=parts.inputs, outputs=parts.outputs)
             given = (parts.test.x, parts.test.y) if self.given == "test" else None
             tasks.append(Task(network, parts.train.x, parts.train.y, self.loss, given))
