@@ -12,7 +12,7 @@ endif
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve links pdf test lint lock pairs results release verify bench clean broken
+.PHONY: help book page serve links pdf test lint lock pairs results release verify bench clean broken
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null || grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ book: $(INSTALLED) ## execute the notebooks and build the book in _build/html (P
 
 serve: $(INSTALLED) ## build the book and serve it at http://127.0.0.1:8000 (PORT=...)
 	$(PY) -m book.press.build --profile $(PROFILE) --serve $(PORT)
+
+page: $(INSTALLED) ## execute one page from the stored records and check it (PAGE=notebooks/images)
+	$(PY) -m book.press.build --profile $(PROFILE) --only $(or $(PAGE),$(error PAGE is missing: make page PAGE=notebooks/images))
 
 links: $(INSTALLED) ## build the book and look up the addresses of other sites in it
 	$(PY) -m book.press.build --profile $(PROFILE) --links

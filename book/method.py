@@ -68,14 +68,46 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lib import episodes, metalearning, metrics, splines, training
+from lib import activations, episodes, metalearning, metrics, splines, training
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
 from lib.training import Optimiser, take, train
 from notebooks.paper.experiments.parts import LOSS_OF, load_parts
-from notebooks.paper.figures import method
+from notebooks.paper.figures import dial, method
 from notebooks.paper.figures.display import provenance, say, show, table
 from notebooks.paper.records.intervals import spearman
+
+# %% [markdown]
+# ## The activation is the dial
+#
+# A network with random weights already is a function. How complex a function depends on the activation more than on anything else: with ReLU it stays nearly as simple
+# whatever the size of the weights, with a function that goes up and down it does not. This is what a learned activation changes. Drag a point of the activation, or take another one.
+
+# %% tags=["hide-input"]
+learned = {
+    "learned on a+b mod 27": activations.load("grokking-aplusb-mod-27-sgd-zeros"),
+    "learned on Fashion-MNIST, from ReLU": activations.load("regression-fashion_mnist-adam-relu"),
+    "learned on Fashion-MNIST, from zeros": activations.load("regression-fashion_mnist-adam-zeros"),
+}
+shown = {
+    "ReLU": (Activation("relu"), None),
+    "tanh 3z": (Activation("tanh", alpha=3), None),
+    "sin 3z": (Activation("sine", alpha=3), None),
+}
+g = learned["learned on a+b mod 27"]
+shown["learned on a+b"] = Activation("spline", points=len(g.values), low=g.low, high=g.high), g.values.detach()
+drawn, scale = dial.draw(), 3.0
+variations = {name: dial.picture(drawn, 0, *of, scale)[1] for name, of in shown.items()}
+show(
+    lambda narrow=False: dial.figure(drawn, shown, scale, narrow),
+    alt="One random network of two inputs with four activations. The functions are above, the network's output over the square is below as a picture. Total variation: "
+    + "; ".join(f"{name} {value:.2f}" for name, value in variations.items())
+    + ".",
+    caption=f"The activation decides how complex a random network is. One network with two hidden layers of {dial.WIDTH} units, PyTorch's initial weights times {scale:g}: its total variation "
+    f"is {variations['ReLU']:.2f} with ReLU and {variations['learned on a+b']:.2f} with a learned activation, in units of the output's range.",
+    name="fig-dial",
+    explore=("dial", dial.data(drawn, learned)),
+)
 
 # %% [markdown]
 # ## The activation is a spline

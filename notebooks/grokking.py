@@ -73,6 +73,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser, train
 from notebooks.paper import claims, sections
 from notebooks.paper.experiments.parts import accuracy, load_parts, schedule
+from notebooks.paper.figures import explore
 from notebooks.paper.figures.display import provenance, say, show, table
 from notebooks.paper.grokking import figures as grokking_figures
 from notebooks.paper.grokking import headline as grokking_headline
@@ -188,6 +189,8 @@ def median_words(steps, last):
 
 if complete:
     healthy = finals[~finals.diverged.astype(bool)]
+    everything = results.frame()
+    others = everything[everything.role.isin(["final", "sweep", "modulus"]) & ~everything.diverged.astype(bool)]
     for name in tasks:
         runs, last = healthy[healthy.data == name], int(finals.steps.max())
         medians = {arm: median_words(part.test_steps_to_95, last) for arm, part in runs.groupby("arm", sort=False)}
@@ -199,6 +202,7 @@ if complete:
             caption=f"Training and test accuracy on {name} (the paper's Figure 11); mean over {runs.seed.nunique()} seeds, band: 95 % interval. "
             f"Median step to 95 % test accuracy: {words}.",
             name="fig-curves-" + name.replace(" ", "-").replace("+", "-plus-"),
+            explore=("grokking", explore.grokking(others, explore.grokking_setting, ("ReLU", "learned from zeros"))),
         )
         steps = grokking_tables.steps_table(finals[finals.data == name])
         table(

@@ -71,6 +71,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser, train
 from notebooks.paper import claims, sections
 from notebooks.paper.experiments.parts import accuracy, load_parts, schedule
+from notebooks.paper.figures import explore
 from notebooks.paper.figures.display import provenance, say, show, table
 from notebooks.paper.figures.looks import name_of, plus_minus
 from notebooks.paper.grokking import figures as grokking_figures
@@ -224,6 +225,7 @@ if matrix_done:
         f"Mean over the tasks, with 95 % interval over them: {words}.",
         name="fig-matrix",
         data=scores.score.reset_index(names="task"),
+        explore=("transfer", explore.transfer(cells, scores.score, scores.easy)),
     )
     table(
         transfer_tables.score_table(scores),

@@ -1,6 +1,7 @@
 """A real Chromium for the tests, driven through its debugging protocol, without a network."""
 
 import asyncio
+import base64
 import json
 import re
 import shutil
@@ -81,6 +82,51 @@ class Browser:
         if "exceptionDetails" in answer:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
+
+    def place(self, selector, x=0.5, y=0.5):
+        """A point of an element, in the window: x and y are shares of its width and height. It is scrolled into view."""
+        box = self.evaluate(
+            f"(() => {{ const node = document.querySelector({json.dumps(selector)}); node.scrollIntoView({{block: 'center'}});"
+            "const box = node.getBoundingClientRect(); return [box.x, box.y, box.width, box.height]; })()"
+        )
+        return box[0] + x * box[2], box[1] + y * box[3]
+
+    def mouse(self, kind, x, y):
+        """A mouse event: "moved", "pressed" or "released"."""
+        buttons = {} if kind == "moved" else {"button": "left", "clickCount": 1}
+        self.call("Input.dispatchMouseEvent", type=f"mouse{kind.capitalize()}", x=x, y=y, **buttons)
+
+    def click(self, selector):
+        x, y = self.place(selector)
+        for kind in ("moved", "pressed", "released"):
+            self.mouse(kind, x, y)
+
+    def tap(self, x, y):
+        """A finger that touches and leaves."""
+        self.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+        self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+    def press(self, *keys):
+        """Press keys one after the other, by the browser's names, such as "Tab" or "ArrowUp"."""
+        codes = {"Tab": 9, "Enter": 13, " ": 32, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+        for key in keys:
+            for kind in ("rawKeyDown", "keyUp"):
+                code = codes[key]
+                self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+
+    def settle(self):
+        """Wait until the page has drawn what it was told."""
+        self.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 60)))")
+
+    def pdf(self):
+        """The page as it would be printed."""
+        answer = self.call("Page.printToPDF", printBackground=True, paperWidth=8.27, paperHeight=11.69)
+        return base64.b64decode(answer["data"])
+
+    def picture(self):
+        """The whole page as PNG."""
+        answer = self.call("Page.captureScreenshot", captureBeyondViewport=True, format="png")
+        return base64.b64decode(answer["data"])
 
     def requests(self):
         """Addresses that the page asked for."""

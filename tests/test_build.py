@@ -82,7 +82,6 @@ show(
 say(f"In {{numref}}`fig-line` the seed is **{seed}** and the profile is {profile}.")
 rows = pandas.DataFrame({"arm": ["$a|b$"], "link": ["[start](../book/start.md)"]})
 table(rows, caption="A table.", name="tab-a")
-print("this goes to stderr", file=sys.stderr)
 
 # %%
 print(len(colours), len(set(colours)))
@@ -96,8 +95,9 @@ class Record:
 provenance(profile, [Record()])
 """
 )
-START = "# Start\n\n(here)=\n\nMaths: $x^2$.\n\n```{bibliography}\n:all:\n```\n"
-TOC = "format: jb-book\nroot: book/start\nchapters:\n  - file: notebooks/page\n"
+START = "# Start\n\n(here)=\n\nMaths: $x^2$.\n"
+BIBLIOGRAPHY = "# Bibliography\n\n## How to cite\n\n```{bibliography}\n:all:\n:style: authoryear\n```\n"
+TOC = "format: jb-book\nroot: book/start\nchapters:\n  - file: notebooks/page\n  - file: book/bibliography\n"
 BIB = "@misc{someone2020, author = {Some One}, title = {A Title}, year = {2020}}\n"
 PARAMETERS = {"profile": "smoke", "seed": 7}
 
@@ -110,6 +110,7 @@ def write_book(root):
     shutil.copyfile(ROOT / "_config.yml", root / "_config.yml")
     (root / "_toc.yml").write_text(TOC)
     (root / "book" / "start.md").write_text(START)
+    (root / "book" / "bibliography.md").write_text(BIBLIOGRAPHY)
     (root / "book" / "references.bib").write_text(BIB)
     (root / "notebooks" / "page.py").write_text(NOTEBOOK)
     pairs.write(root)
@@ -161,25 +162,27 @@ def published(root):
 # ---------------------------------------------------------------- what a page becomes
 
 
-def test_progress_names_the_notebook_its_time_and_its_stderr(built):
+def test_progress_names_the_notebook_and_its_time(built):
     assert re.search(r"\[ 1/1\] notebooks/page +\d+\.\d s", built[1])
-    assert "note: notebooks/page: cell 5 wrote to stderr: this goes to stderr" in built[1]
-    assert re.search(r"2 pages with 1 figures, rendered in \d", built[1])
+    assert re.search(r"3 pages with 1 figures, rendered in \d", built[1])
 
 
 def test_a_figure_has_two_images_an_alt_a_caption_a_number_and_its_data(built, page):
     (figure,) = page.find_all("figure")
     images = figure.find_all("img")
-    assert [set(image["class"]) & {"on-light", "on-dark"} for image in images] == [{"on-light"}, {"on-dark"}]
+    links = figure.select(".themed-images a")
+    assert [link["class"] for link in links] == [["on-light"], ["on-dark"]]
+    assert {image["loading"] for image in images} == {"lazy"} and all(int(image["width"]) == 384 for image in images)
     assert {image["alt"] for image in images} == {"A straight line from zero to 7 over one unit."}
     files = [(built[0] / "_build/html-smoke/notebooks" / image["src"]).read_bytes() for image in images]
-    assert all(content.startswith(b"\x89PNG") for content in files) and files[0] != files[1]
-    (link,) = figure.select(".themed-images a")
-    assert link["href"] == images[0]["src"] and link.find_all("img") == images
+    assert all(b"<svg" in content for content in files) and files[0] != files[1]  # a line is smaller as SVG
+    assert [link["href"] for link in links] == [image["src"] for image in images]  # the dark one opens dark
+    assert b"#ffffff" in files[0] and b"#121212" in files[1]
     caption = figure.find("figcaption")
     assert "Fig. 1" in caption.get_text() and caption.find(class_="math") and caption.find("a", class_="internal")
     data = figure.find("a", class_="download")
     assert (built[0] / "_build/html-smoke/notebooks" / data["href"]).read_text() == "x\n0\n1\n"
+    assert "make page PAGE=notebooks/page" in figure.find("figcaption").get_text()
 
 
 def test_text_and_tables_become_part_of_the_page(page):
@@ -191,19 +194,21 @@ def test_text_and_tables_become_part_of_the_page(page):
     assert table.find("a", href="../book/start.html")
 
 
-def test_set_up_parameters_stderr_and_removed_input_are_not_on_the_page(page):
+def test_set_up_parameters_and_removed_input_are_not_on_the_page(page):
     text = page.find("article").get_text()
-    assert "this is set-up" not in text and "this goes to stderr" not in text and "profile = " not in text
+    assert "this is set-up" not in text and "profile = " not in text
     assert "say(f" not in text
     assert "def draw()" in text and "2 2" in text  # drawn twice, in two colours
 
 
-def test_the_page_ends_with_its_provenance_and_says_the_profile_on_top(page):
-    rows = dict((cell.get_text() for cell in row.find_all("td")) for row in page.select("#provenance tbody tr"))
+def test_the_page_ends_with_its_provenance_and_says_the_profile_on_top(built, page):
+    rows = dict((cell.get_text() for cell in row.find_all("td")) for row in page.select("#provenance details tbody tr"))
     assert list(rows) == ["Commit", "Profile", "Records read", "Computed on", "Packages", "Hardware", "Execution time"]
     assert rows["Profile"] == "smoke" and re.fullmatch(r"\d+\.\d s", rows["Execution time"])
     assert rows["Records read"] == "1" and rows["Computed on"] == "1 on a processor, torch 9.9"
-    assert "run-0123456789ab" in page.select_one("#provenance details").get_text()
+    assert re.match(r"Made at commit .* in \d+\.\d s, from 1 record\.", page.select_one("#provenance p").get_text())
+    names = page.select_one("#provenance details a.download")["href"]
+    assert (built[0] / "_build/html-smoke/notebooks" / names).read_text() == "run-0123456789ab\n"
     assert "Profile smoke" in page.find(class_="bd-header-announcement").get_text()
 
 
@@ -272,7 +277,7 @@ BAD_BOOKS = {
     "a link to no file": (
         "book/start.md",
         "Maths",
-        '<a href="nowhere.html">there</a>',
+        '\n\n```{raw} html\n<a href="nowhere.html">there</a>\n```\n\n',
         "broken link nowhere.html",
     ),
     "a page without a source": ("_toc.yml", "notebooks/page", "notebooks/pages", "there is none"),
@@ -307,7 +312,7 @@ def test_two_profiles_are_built_at_once_and_each_says_what_it_is(copy):
     for profile, result in builds.items():
         html, said = result.result()
         text = (html / "notebooks/page.html").read_text("utf-8")
-        assert "rendered in" in said and f"Profile <strong>{profile}</strong>" in text
+        assert "rendered in" in said and f"<p>{profile}</p>" in text
         assert f"the profile is {profile}" in text and "Mathematics" in (html / "book/start.html").read_text("utf-8")
 
 
@@ -477,6 +482,27 @@ def test_a_bad_notebook_is_found(notebook, message):
     assert any(message in problem for problem in execute.check(notebook, needs_figure=True))
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("stderr", "UserWarning: the store has 2 damaged records\n", "wrote to stderr: UserWarning: the store has 2"),
+        ("stderr", "anything\n", "wrote to stderr: anything"),
+        ("stdout", "fine\nERROR no such dataset\n", "wrote to stdout: ERROR no such dataset"),
+        ("stdout", "ValueError: nothing\n", "wrote to stdout: ValueError: nothing"),
+        ("stdout", "an error of 2 points, no warning\n", None),
+        ("stderr", "\n", None),
+    ],
+)
+def test_complaints_that_no_reader_would_see_are_found(name, text, message):
+    found = execute.complaints(executed([nbformat.v4.new_output("stream", name=name, text=text)]))
+    assert [message in complaint for complaint in found] == ([True] if message else [])
+
+
+def test_a_complaint_stops_the_execution(copy):
+    edit(copy, "notebooks/page.py", "print(len(colours)", "import warnings\nwarnings.warn('old')\nprint(len(colours)")
+    assert "wrote to stderr" in execute.execute(copy, "notebooks/page", PARAMETERS, copy / "executed").problems[0]
+
+
 def test_an_exception_noted_by_papermill_is_found():
     notebook = executed()
     notebook.metadata["papermill"] = {"exception": True}
@@ -588,8 +614,8 @@ def test_a_damaged_note_beside_an_executed_copy_is_ignored(copy):
 # ---------------------------------------------------------------- checks of rendered pages
 
 GOOD = """<html><body><a href="b.html#there">b</a><article>
-<figure><img class="on-light" src="a.png" alt="A line that rises to the right.">
-<img class="on-dark" src="a.png" alt="A line that rises to the right."></figure></article></body></html>"""
+<figure><a class="on-light" href="a.png"><img src="a.png" alt="A line that rises to the right."></a>
+<a class="on-dark" href="a.png"><img src="a.png" alt="A line that rises to the right."></a></figure></article></body></html>"""
 
 
 @pytest.fixture
@@ -623,6 +649,46 @@ BAD_PAGES = {
         "script that loads from another",
     ),
 }
+
+
+# what would run, or be seen by readers, if it were put into a page's content -> the message
+BAD_CONTENT = {
+    "<script>alert(1)</script>": "has <script> in its content",
+    '<p onclick="alert(1)">a</p>': "event handler in its content: onclick",
+    '<svg onload="alert(1)"></svg>': "event handler in its content: onload",
+    '<a href="javascript:alert(1)">a</a>': "address that is not of a page or file: href='javascript:",
+    '<a href=" JavaScript :alert(1)">a</a>': "address that is not of a page or file",
+    '<a href="data:text/html,a">a</a>': "address that is not of a page or file",
+    "<style>p {background: url(https://example.org)}</style>": "has <style> in its content",
+    '<p style="background: url(//example.org/a.png)">a</p>': "has a style that loads",
+    '<object data="a.swf"></object>': "has <object> in its content",
+    '<embed src="a.png">': "has <embed> in its content",
+    '<form action="a"></form>': "has <form> in its content",
+    '<iframe src="b.html"></iframe>': "has <iframe> in its content",
+    '<base href="https://example.org">': "has <base> in its content",
+    '<meta http-equiv="refresh" content="0">': "has <meta> in its content",
+    '<video poster="https://example.org/a.png"></video>': "loads video https://example.org/a.png from another host",
+    '<img srcset="https://example.org/a.png" alt="A line that rises to the right.">': "loads img https://example.org",
+    "<p>a gain of nan points</p>": "shows 'nan' in: a gain of nan points",
+    "<table><tr><td>-inf</td></tr></table>": "shows '-inf' in: -inf",
+    "<table><tr><td>None</td></tr></table>": "shows 'None' in a table",
+    "<figcaption>Mean NaN ± 0.1.</figcaption>": "shows 'NaN' in: Mean NaN",
+    '<img src="a.png" alt="A line that ends at nan on the right.">': "alt text shows 'nan'",
+    "<p>TODO: say why</p>": "shows 'TODO' in",
+    "<table><thead><tr><th>arm</th></tr></thead><tbody></tbody></table>": "has a table without rows: arm",
+}
+
+
+@pytest.mark.parametrize("content", BAD_CONTENT)
+def test_active_and_unfinished_content_is_found(site, content):
+    (site / "a.html").write_text(GOOD.replace("</article>", f"{content}</article>"))
+    found = check.problems(site, {"a": 1, "b": 0})
+    assert any(problem.startswith("a: ") and BAD_CONTENT[content] in problem for problem in found), found
+
+
+def test_code_may_speak_of_numbers_that_are_none(site):
+    (site / "a.html").write_text(GOOD.replace("</article>", "<pre>nan</pre><p>NaNny <code>nan</code></p></article>"))
+    assert check.problems(site, {"a": 1, "b": 0}) == []
 
 
 @pytest.mark.parametrize("old", BAD_PAGES)

@@ -117,3 +117,117 @@ def test_provenance_lists_the_records_once(capsys):
 def test_the_commit_is_short_and_unknown_without_git():
     assert display.commit_text({"commit": "0123456789abcdef", "dirty": False}) == "`0123456789`"
     assert display.commit_text({"commit": "unknown", "dirty": None}) == "unknown"
+
+
+@pytest.mark.parametrize("text", ["gain nan", "from NaN", "up to inf", "at -inf steps", "TODO", "| None |", "<NA>"])
+@pytest.mark.parametrize("where", ["alt", "caption", "say", "cell", "table caption"])
+def test_what_is_left_over_is_refused(text, where):
+    with pytest.raises(ValueError, match="must be finished and its numbers finite, got"):
+        if where == "say":
+            display.say(f"On MNIST: {text}.")
+        elif where == "cell":
+            display.table(pandas.DataFrame({"a": [text.strip("| ")]}), caption="A table.")
+        elif where == "table caption":
+            display.table(pandas.DataFrame({"a": [1]}), caption=text)
+        else:
+            display.show(draw, **{"alt": ALT, "caption": "A line.", where: f"{ALT} {text}"})
+
+
+def test_words_and_code_with_such_letters_are_fine(capsys):
+    display.say("A banana is infinite, `nan` is a float, $\\inf$ is not a number, information, None of these.")
+    assert "banana" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        lambda ax: None,
+        lambda ax: ax.plot([], []),
+        lambda ax: ax.plot([0, 1], [float("nan")] * 2),
+        lambda ax: ax.scatter([], []),
+        lambda ax: ax.axhline(0),
+    ],
+    ids=["nothing", "an empty line", "a line of nan", "no markers", "a rule only"],
+)
+def test_a_figure_with_empty_axes_is_refused(fill):
+    def empty():
+        figure, (left, right) = plt.subplots(1, 2, figsize=(3, 2))
+        left.plot([0, 1])
+        fill(right)
+        right.set_title("MNIST")
+        return figure
+
+    with pytest.raises(ValueError, match="every axes of a figure must show something, got nothing in MNIST"):
+        display.show(empty, alt=ALT, caption="A line.")
+
+
+def test_an_empty_table_is_refused():
+    with pytest.raises(ValueError, match="a table must have rows and columns, got 0 rows and 1 columns"):
+        display.table(pandas.DataFrame({"a": []}), caption="A table.")
+
+
+def shown(monkeypatch, *arguments, **options):
+    """What `display.show` hands to the book."""
+    outputs = []
+    monkeypatch.setattr(display, "_display", lambda output, attributes=None: outputs.append(output))
+    display.show(*arguments, **{"alt": ALT, "caption": "A line.", **options})
+    return outputs[0][display.MIME]
+
+
+def test_the_settings_of_the_readers_computer_do_not_change_a_figure(monkeypatch):
+    there = {
+        "text.usetex": True, "savefig.bbox": "tight", "font.family": "monospace", "axes.grid": True, "path.sketch": (1, 100, 2),
+        "figure.figsize": (1, 1), "savefig.dpi": 10, "lines.linestyle": ":", "svg.fonttype": "none", "axes.unicode_minus": False,
+    }  # fmt: skip
+    usual = shown(monkeypatch, draw)
+    with plt.rc_context(there):
+        assert shown(monkeypatch, draw) == usual
+        assert plt.rcParams["font.family"] == ["monospace"]  # and the figure does not change theirs
+
+
+def test_a_figure_is_a_drawing_where_that_is_smaller_and_a_picture_where_it_is_not(monkeypatch):
+    def noise():
+        figure, axes = plt.subplots(figsize=(2, 2))
+        axes.plot(range(20_000), [(37 * n * n) % 101 for n in range(20_000)], linewidth=0.3)
+        return figure
+
+    assert {image["format"] for image in shown(monkeypatch, draw)["images"].values()} == {"svg"}
+    assert {image["format"] for image in shown(monkeypatch, noise)["images"].values()} == {"png"}
+
+
+def test_a_figure_that_can_be_narrow_is_drawn_for_phones_too(monkeypatch):
+    def both(narrow=False):
+        figure, axes = plt.subplots(figsize=(3.5, 2) if narrow else (7, 2))
+        axes.plot([0, 1])
+        return figure
+
+    images = shown(monkeypatch, both)["images"]
+    widths = {name: image["width"] for name, image in images.items()}
+    assert widths == {"light": 672, "dark": 672, "light-narrow": 336, "dark-narrow": 336}
+    assert set(shown(monkeypatch, draw)["images"]) == {"light", "dark"}
+
+
+def test_without_data_the_csv_has_what_is_drawn(monkeypatch):
+    def several():
+        figure, (left, right) = plt.subplots(1, 2, figsize=(5, 2))
+        left.plot([0, 1], [2, 3], label="ReLU")
+        left.axhline(0)
+        left.errorbar([1], [5], yerr=[0.5], label="learned", capsize=2)
+        left.set_title("MNIST")
+        right.bar([0, 1], [7, 8], label="trees")
+        right.scatter([4], [9], label="runs")
+        return figure
+
+    rows = shown(monkeypatch, several)["csv"].splitlines()
+    assert rows == [
+        "panel,series,x,y,low,high", "MNIST,learned,1,5,4.5,5.5", "MNIST,ReLU,0,2,,", "MNIST,ReLU,1,3,,",
+        "panel 2,trees,0,7,,", "panel 2,trees,1,8,,", "panel 2,runs,4,9,,",
+    ]  # fmt: skip
+
+
+def test_text_from_records_is_text(capsys):
+    cpu = "<script>alert(1)</script> [a](javascript:b) `c` | d"
+    record = SimpleNamespace(key="r", provenance={"hardware": {"cpu": cpu}, "packages": {"torch": "9.9"}})
+    display.provenance("smoke", [record])
+    said = capsys.readouterr().out
+    assert "<script" not in said.replace("\\<script", "") and "[a]" not in said and "\\`c\\`" in said

@@ -30,14 +30,14 @@ import yaml
 from notebooks.paper.figures.display import commit_text
 from notebooks.paper.records import provenance
 
-from . import check, pairs
+from . import check, pairs, policy
 from . import execute as execution
 from .execute import LIBRARY, PRESS, Executed, execute
 from .pages import page
 
 ROOT = Path(__file__).resolve().parents[2]
-BANNERS = {
-    "paper": "Profile <strong>paper</strong>: results at full scale are read from the stored records.",
+BANNERS = {  # on every page; what is at the paper's scale differs from page to page, and each says it itself
+    "paper": "",
     "smoke": "Profile <strong>smoke</strong>: computed small, to show that everything runs. "
     "The numbers are not those of the paper's scale.",
 }
@@ -77,6 +77,12 @@ def repository(root: Path) -> tuple[str, str]:
     return pairs.address(root), there["branch"]
 
 
+def pages_address(root: Path) -> str:
+    """Where the book is published, unless the repository's settings say otherwise."""
+    owner, name = repository(root)[0].rstrip("/").split("/")[-2:]
+    return f"https://{owner.lower()}.github.io/{name}/"
+
+
 def colab_address(root: Path, name: str) -> str:
     """Where Colab opens the executed notebook of a page, which the publishing workflow puts on a branch of its own."""
     url = pairs.address(root).replace("https://github.com", "https://colab.research.google.com/github")
@@ -101,8 +107,6 @@ def execute_all(
                 result = results[future.result().name] = future.result()
                 state = "FAILED" if result.problems else "unchanged" if result.reused else f"{result.seconds:.1f} s"
                 say(f"  [{count:2d}/{len(scripts)}] {result.name:<26} {state:>10}")
-                for note in result.notes:
-                    say(f"          note: {note}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             execution.stop()
@@ -133,6 +137,7 @@ def stage(root: Path, folder: Path, pages: list[str], executed: list[Executed], 
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     config.setdefault("html", {})["announcement"] = BANNERS[profile]
     config["repository"]["branch"] = EXECUTED  # which the pages' buttons for Colab open
+    config["html"]["baseurl"] = pages_address(root)
     (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     figures = dict.fromkeys(pages, 0)
     sources = commit_text(commit())
@@ -140,7 +145,7 @@ def stage(root: Path, folder: Path, pages: list[str], executed: list[Executed], 
         target = folder / f"{result.name}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
         notebook = nbformat.read(result.path, as_version=4)
-        made, figures[result.name] = page(notebook, target.stem, target.parent / "_figures", result.seconds, sources)
+        made, figures[result.name] = page(notebook, result.name, folder, result.seconds, sources)
         nbformat.write(made, target)
     return figures
 
@@ -239,6 +244,7 @@ def build_book(root: Path, parameters: dict, build: Path, jobs: int = 2, say: Ca
             raise BookError("\n".join(problems))
         (html / ".built-from").write_text(key, encoding="utf-8")
         (html / ".nojekyll").touch()
+        policy.secure(html)
         publish(html, target)
         seconds = time.monotonic() - started
         say(f"  {len(pages)} pages with {sum(figures.values())} figures, rendered in {seconds:.1f} s")

@@ -1,4 +1,4 @@
-"""Check a rendered book: pages, figures, alternative texts, links, tracebacks, and use of the network."""
+"""Check a rendered book: pages, figures, alternative texts, links, leftovers, active content, use of the network."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
 
+from notebooks.paper.figures.checks import leftover
 from notebooks.paper.figures.display import alt_problem
 
 MADE_BY_SPHINX = {"index", "genindex", "search", "py-modindex"}
+ACTIVE = {"script", "style", "object", "embed", "applet", "iframe", "frame", "form", "base", "meta", "link", "portal"}
+ADDRESSES = ("src", "href", "data", "poster", "action", "formaction", "background", "xlink:href", "srcset")
+SCHEME = re.compile(r"^[\s\x00-\x1f]*(?:javascript|vbscript|data)\s*:", re.IGNORECASE)
+STYLE = re.compile(r"url\(|@import|expression\(", re.IGNORECASE)
 REMOTE = re.compile(r"^(https?:)?//", re.IGNORECASE)
 REMOTE_CODE = re.compile(r"""(?:\bsrc\s*=|\bimport\s*\(?|\bfrom|\bfetch\(|Url\s*[:=])\s*["'](?:https?:)?//""")
 LOADING_LINKS = {"stylesheet", "preload", "modulepreload", "prefetch", "icon", "shortcut", "manifest"}
@@ -34,9 +39,11 @@ def problems(site: Path, figures: dict[str, int], colab: dict[str, str] | None =
     anchors = {name: {tag["id"] for tag in soup.find_all(id=True)} for name, soup in soups.items()}
     for name, soup in soups.items():
         page = [*_images(soup), *_network(soup), *_links(site, name, soup, anchors)]
+        if name not in MADE_BY_SPHINX:
+            page += [*_active(soup), *_unfinished(soup)]
         if name in figures:
-            drawn = len(soup.select("figure img.on-light"))
-            if drawn != figures[name] or drawn != len(soup.select("figure img.on-dark")):
+            drawn = len(soup.select("figure a.on-light"))
+            if drawn != figures[name] or drawn != len(soup.select("figure a.on-dark")):
                 page.append(f"shows {drawn} figures, its notebook has {figures[name]}")
         if colab and name in colab and not soup.find("a", href=colab[name]):
             page.append(f"has no Colab button to {colab[name]}")
@@ -59,9 +66,53 @@ def _images(soup: BeautifulSoup) -> list[str]:
     return found
 
 
+def _content(soup: BeautifulSoup):
+    """What the page's source made, without the theme around it."""
+    return soup.find("article") or soup.find("main") or soup
+
+
+def _active(soup: BeautifulSoup) -> list[str]:
+    """What could run or reach out when the page is read. Scripts belong to the theme, outside the content."""
+    found = []
+    for tag in _content(soup).find_all(True):
+        if tag.name in ACTIVE:
+            found.append(f"has <{tag.name}> in its content: {str(tag)[:80]}")
+        for name, value in tag.attrs.items():
+            text = " ".join(value) if isinstance(value, list) else str(value)
+            if name.lower().startswith("on"):
+                found.append(f"has an event handler in its content: {name}={text[:60]!r}")
+            elif name.lower() in ADDRESSES and SCHEME.match(text):
+                found.append(f"has an address that is not of a page or file: {name}={text[:60]!r}")
+            elif name == "style" and STYLE.search(text):
+                found.append(f"has a style that loads: {text[:60]!r}")
+    return found
+
+
+def _unfinished(soup: BeautifulSoup) -> list[str]:
+    """Numbers that are none, notes to oneself, and tables without rows."""
+    content = BeautifulSoup(str(_content(soup)), "html.parser")
+    for code in content.select("pre, code, .math, script"):
+        code.decompose()
+    found = []
+    for tag in content.find_all(["p", "li", "td", "th", "dd", "caption", "figcaption", "h1", "h2", "h3", "h4"]):
+        if tag.find(["p", "li", "td", "dd"]) is None and (what := leftover(tag.get_text(" "))):
+            found.append(f"shows {what!r} in: {' '.join(tag.get_text(' ').split())[:100]}")
+    for table in content.find_all("table"):
+        cells = [cell.get_text(strip=True) for cell in table.find_all("td")]
+        if not cells:
+            found.append(f"has a table without rows: {table.get_text(' ', strip=True)[:100]}")
+        found += [f"shows {cell!r} in a table" for cell in cells if cell == "None"]
+    return found + [f"alt text shows {what!r}" for tag in content.find_all(alt=True) if (what := leftover(tag["alt"]))]
+
+
 def _network(soup: BeautifulSoup) -> list[str]:
     """Whatever the page would load from another host."""
-    loads = [(tag.name, tag["src"]) for tag in soup.find_all(["script", "img", "iframe", "video", "source"], src=True)]
+    loads = [
+        (tag.name, address)
+        for tag in soup.find_all(["script", "img", "iframe", "video", "audio", "source", "object", "embed", "input"])
+        for name in ("src", "srcset", "data", "poster")
+        if isinstance(address := tag.get(name), str)
+    ]
     loads += [("link", tag["href"]) for tag in soup.find_all("link", href=True) if LOADING_LINKS & set(tag["rel"])]
     found = [f"loads {kind} {address} from another host" for kind, address in loads if REMOTE.match(address)]
     for script in soup.find_all("script", src=False):

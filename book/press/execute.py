@@ -32,20 +32,20 @@ from . import pairs
 LIBRARY = Path(__file__).resolve().parents[2]  # the folder that `import lib` needs on the path: the repository's root
 PRESS = LIBRARY / "book" / "press"
 CELL_TIMEOUT = 1800  # seconds; a cell that takes longer hangs
+COMPLAINT = re.compile(r"\b(?:ERROR|CRITICAL|WARNING|\w*(?:Warning|Error)(?=:))\b")
 FIGURES_EXPECTED = "notebooks/"  # pages in this folder must have at least one figure
 _running: set[subprocess.Popen] = set()
 
 
 @dataclass(frozen=True)
 class Executed:
-    """An executed page: `name` as in `_toc.yml`, problems that forbid publishing it, notes for the log."""
+    """An executed page: `name` as in `_toc.yml`, and the problems that forbid publishing it."""
 
     name: str
     path: Path
     seconds: float
     reused: bool
     problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def fingerprint(root: Path, name: str, parameters: dict) -> str:
@@ -113,7 +113,7 @@ def execute(root: Path, name: str, parameters: dict, folder: Path) -> Executed:
     done = _stamp(stamp)
     if done and done["key"] == key and target.is_file():
         if all(digest(root / path) == known for path, known in done["reads"].items()):
-            return Executed(name, target, done["seconds"], True, notes=tuple(done["notes"]))
+            return Executed(name, target, done["seconds"], True)
     stamp.unlink(missing_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     started = time.time()
@@ -134,11 +134,11 @@ def execute(root: Path, name: str, parameters: dict, folder: Path) -> Executed:
     problems = check(executed, name.startswith(FIGURES_EXPECTED))
     if log and not any(" raised " in problem for problem in problems):
         problems = [f"{_last_cell(executed)}{log}", *problems]
-    notes = tuple(f"{name}: {note}" for note in stderr_notes(executed))
+    problems += complaints(executed)
     if not problems and read is not None:
-        note = {"key": key, "seconds": seconds, "notes": notes, "reads": read}
+        note = {"key": key, "seconds": seconds, "reads": read}
         write_atomically(stamp, json.dumps(note).encode())
-    return Executed(name, target, seconds, False, tuple(f"{name}: {problem}" for problem in problems), notes)
+    return Executed(name, target, seconds, False, tuple(f"{name}: {problem}" for problem in problems))
 
 
 def stop() -> None:
@@ -202,14 +202,17 @@ def figures_promised(source: str) -> int:
     return sum(isinstance(call.func, ast.Name) and call.func.id == "show" for call in calls)
 
 
-def stderr_notes(executed: NotebookNode) -> list[str]:
-    """First lines of what cells wrote to stderr, which the pages do not show."""
-    notes = []
+def complaints(executed: NotebookNode) -> list[str]:
+    """What cells wrote to stderr, and warnings and errors among what they printed, which no reader would see."""
+    found = []
     for index, cell in enumerate(executed.cells):
-        text = "".join(output.text for output in cell.get("outputs", []) if output.get("name") == "stderr").strip()
-        if text:
-            notes.append(f"cell {index} wrote to stderr: {text.splitlines()[0][:160]}")
-    return notes
+        streams = [output for output in cell.get("outputs", []) if output.output_type == "stream"]
+        for name in ("stderr", "stdout"):
+            lines = "".join(stream.text for stream in streams if stream.name == name).splitlines()
+            bad = [line for line in lines if (name == "stderr" and line.strip()) or COMPLAINT.search(line)]
+            if bad:
+                found.append(f"cell {index} wrote to {name}: {bad[0].strip()[:160]}")
+    return found
 
 
 def _trace(error: NotebookNode) -> str:
@@ -241,7 +244,7 @@ def _stamp(path: Path) -> dict | None:
         stamp = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return stamp if isinstance(stamp, dict) and set(stamp) == {"key", "seconds", "notes", "reads"} else None
+    return stamp if isinstance(stamp, dict) and set(stamp) == {"key", "seconds", "reads"} else None
 
 
 def _papermill(root: Path, source: Path, target: Path, parameters: dict, scratch: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 
 from nbformat import NotebookNode, v4
@@ -12,19 +13,21 @@ from notebooks.paper.figures.display import MIME, markdown_rows
 HIDDEN = {"parameters", "injected-parameters", "set-up"}  # tags of cells that are not on the page
 HIDDEN_INPUT = {"remove-input", "remove-cell"}
 FENCE = "``````"
+FIGURES = "_figures"  # folder of images and data, beside the pages
 
 
-def page(executed: NotebookNode, stem: str, images: Path, seconds: float, commit: str) -> tuple[NotebookNode, int]:
+def page(executed: NotebookNode, name: str, stage: Path, seconds: float, commit: str) -> tuple[NotebookNode, int]:
     """The page of an executed notebook, and how many figures it has.
 
     Args:
         executed: left as it is.
-        stem: of the notebook's file; the names of its images begin with it.
-        images: folder for the images, beside the page; made if needed.
+        name: of the page in the table of contents, such as "notebooks/images".
+        stage: the folder that is rendered; images go beside the page, data of interactive figures into `book/_static`.
         seconds: execution time that the provenance states.
         commit: of the sources the page was made from, for the provenance.
     """
     cells, figures, last = [], 0, {"execution": f"{seconds:.1f} s", "commit": commit}
+    stem = name.rpartition("/")[2]
     for cell in executed.cells:
         if HIDDEN & set(cell.metadata.get("tags", [])):
             continue
@@ -46,42 +49,68 @@ def page(executed: NotebookNode, stem: str, images: Path, seconds: float, commit
             what = output.data[MIME]
             if what["kind"] == "figure":
                 figures += 1
-                cells.append(v4.new_markdown_cell(_figure(output, f"{stem}-{figures}", images)))
+                cells.append(v4.new_markdown_cell(_figure(what, name, figures, stage)))
+            elif what["kind"] == "provenance":
+                cells.append(v4.new_markdown_cell(_provenance(what, name, last, stage)))
             elif what["kind"] != "fallback":
-                cells.append(v4.new_markdown_cell(_text(what, last)))
+                cells.append(v4.new_markdown_cell(_text(what)))
     for index, cell in enumerate(cells):
         cell["id"] = f"{stem}-{index}"
     kernel = {"kernelspec": executed.metadata["kernelspec"], "language_info": {"name": "python"}}
     return v4.new_notebook(cells=cells, metadata=kernel), figures
 
 
-def _figure(output: NotebookNode, stem: str, images: Path) -> str:
-    """Write the images of a figure (and its data); returns the directive."""
-    what = output.data[MIME]
-    images.mkdir(parents=True, exist_ok=True)
-    for theme, encoded in (("light", output.data["image/png"]), ("dark", what["dark"])):
-        (images / f"{stem}-{theme}.png").write_bytes(base64.b64decode(encoded))
-    legend = ""
-    if what.get("csv"):
-        (images / f"{stem}.csv").write_text(what["csv"], encoding="utf-8")
-        legend = f"\n{{download}}`The figure's data (CSV) <{images.name}/{stem}.csv>`\n"
-    options = {"dark": f"{images.name}/{stem}-dark.png", "alt": what["alt"], "width": f"{what['width']}px"}
+def _figure(what: dict, name: str, number: int, stage: Path) -> str:
+    """Write the images of a figure and its data; returns the directive."""
+    key = f"{name.rpartition('/')[2]}-{number}"
+    paths = {kind: f"{FIGURES}/{key}-{kind}.{image['format']}" for kind, image in what["images"].items()}
+    for kind, image in what["images"].items():
+        content = image["content"].encode()
+        _write(stage, name, paths[kind], base64.b64decode(content) if image["format"] == "png" else content)
+    options = {kind: path for kind, path in paths.items() if kind != "light"} | {"alt": what["alt"]}
+    for option, kind in (("size", "light"), ("narrow-size", "light-narrow")):
+        if kind in what["images"]:
+            options[option] = "{width} {height}".format(**what["images"][kind])
     if what["name"]:
         options["name"] = what["name"]
-    return _directive("themed-figure", f"{images.name}/{stem}-light.png", options, f"{what['caption']}\n{legend}")
+    if "explore" in what:
+        kind, data = what["explore"]
+        options |= {"explore": kind, "key": key}
+        text = f"explore.data({json.dumps(key)}, {json.dumps(data, separators=(',', ':'), allow_nan=False)});\n"
+        _write(stage, "book/", f"_static/explore/data/{key}.js", text.encode())
+    legend = [f"Drawn by `make page PAGE={name}`"]
+    if what.get("csv"):
+        _write(stage, name, f"{FIGURES}/{key}.csv", what["csv"].encode())
+        legend.insert(0, f"{{download}}`The figure's data (CSV) <{FIGURES}/{key}.csv>`")
+    return _directive("themed-figure", paths["light"], options, f"{what['caption']}\n\n{' · '.join(legend)}\n")
 
 
-def _text(what: dict, last: dict[str, str]) -> str:
-    """The markdown of computed text, of a table or of the provenance."""
+def _write(stage: Path, beside: str, path: str, content: bytes) -> None:
+    """Write a file at a path that is relative to a page."""
+    target = (stage / beside).parent / path if not beside.endswith("/") else stage / beside / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+
+
+def _text(what: dict) -> str:
+    """The markdown of computed text or of a table."""
     if what["kind"] == "table":
-        options = {"name": what["name"]} if what["name"] else {}
-        return _directive("table", what["caption"], options, what["rows"])
-    if what["kind"] == "provenance":
-        rows = {**dict(what["rows"]), "Commit": last["commit"], "Execution time": last["execution"]}
-        text = "## Provenance\n\n" + markdown_rows(["What", "Value"], rows.items())
-        keys = ", ".join(f"`{key}`" for key in what["records"])
-        return f"{text}\n\n{_directive('dropdown', 'The records', {}, keys)}" if keys else text
+        return _directive("table", what["caption"], {"name": what["name"]} if what["name"] else {}, what["rows"])
     return what["text"]
+
+
+def _provenance(what: dict, name: str, last: dict[str, str], stage: Path) -> str:
+    """Where a page's numbers come from: one line, the details folded, the names of the records in a file."""
+    count = len(what["records"])
+    rows = {**dict(what["rows"]), "Commit": last["commit"], "Execution time": last["execution"]}
+    line = f"Made at commit {last['commit']} in {last['execution']}"
+    details = markdown_rows(["What", "Value"], rows.items())
+    if count:
+        line += f", from {count:,} record{'s' if count > 1 else ''}"
+        path = f"{FIGURES}/{name.rpartition('/')[2]}-records.txt"
+        _write(stage, name, path, "".join(f"{key}\n" for key in what["records"]).encode())
+        details += f"\n\n{{download}}`The names of the records <{path}>`"
+    return f"## Provenance\n\n{line}.\n\n{_directive('dropdown', 'Details', {}, details)}"
 
 
 def _directive(kind: str, argument: str, options: dict[str, str], body: str) -> str:

@@ -7,6 +7,7 @@ same outputs by their `MIME` entry and turns them into real figures, text and ta
 from __future__ import annotations
 
 import base64
+import inspect
 import io
 import platform
 import re
@@ -19,13 +20,14 @@ from cycler import cycler
 from IPython import get_ipython
 from IPython.display import display
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from ..records import provenance as sources
+from .checks import as_drawn, cut_off, empty_axes, leftover
 
 MIME = "application/vnd.companion+json"
 PIXELS_PER_INCH = 96  # of the page
 SHARPNESS = 2  # image pixels for each pixel of the page
+PAGES = ("#ffffff", "#121212")  # background of a light and of a dark page
 
 # Okabe and Ito's palette, each colour with at least 3:1 contrast to the background of its theme.
 LIGHT = ("#0072b2", "#c75000", "#008060", "#b0559a", "#8a6d00", "#2b8cbe", "#5f4fa2", "#a01c2c")
@@ -33,10 +35,10 @@ DARK = ("#56b4e9", "#f0883e", "#2fc79a", "#dc8fc4", "#e6c84b", "#9ad1f0", "#b3a5
 
 
 def style(dark: bool = False) -> dict[str, Any]:
-    """Matplotlib settings of the book's figures: transparent, colour-blind safe, for a light or a dark page.
+    """Matplotlib settings of the book's figures: colour-blind safe, on the background of a light or a dark page.
 
     >>> style(dark=True)["figure.facecolor"]
-    'none'
+    '#121212'
     """
     ink, rule = ("#e3e8ee", "#7d8894") if dark else ("#1f2328", "#8a929b")
     return {
@@ -50,7 +52,7 @@ def style(dark: bool = False) -> dict[str, Any]:
         "axes.titlesize": 11,
         "figure.constrained_layout.use": True,
         "figure.dpi": PIXELS_PER_INCH,
-        "figure.facecolor": "none",
+        "figure.facecolor": PAGES[dark],
         "font.size": 10.5,
         "grid.alpha": 0.35,
         "grid.color": rule,
@@ -58,7 +60,8 @@ def style(dark: bool = False) -> dict[str, Any]:
         "legend.facecolor": "none",
         "legend.frameon": False,
         "lines.linewidth": 1.8,
-        "savefig.facecolor": "none",
+        "savefig.facecolor": PAGES[dark],
+        "svg.hashsalt": "companion",  # the same picture has the same names inside, and so the same bytes
         "text.color": ink,
         "xtick.color": rule,
         "xtick.labelcolor": ink,
@@ -67,20 +70,31 @@ def style(dark: bool = False) -> dict[str, Any]:
     }
 
 
-def show(draw: Callable[[], Figure], *, alt: str, caption: str, name: str | None = None, data=None) -> None:
+def show(
+    draw: Callable[..., Figure],
+    *,
+    alt: str,
+    caption: str,
+    name: str | None = None,
+    data=None,
+    explore: tuple[str, dict] | None = None,
+) -> None:
     """Show a figure with its alternative text and caption, drawn once for light and once for dark pages.
 
     Args:
-        draw: draws and returns a matplotlib figure. It is called twice, so it must only draw, not compute.
-            Colours: the cycle ("C0", "C1", ...) and the defaults for text and axes; never black or white.
+        draw: draws and returns a matplotlib figure. It is called several times, so it must only draw, not compute.
+            Colours: the cycle ("C0", "C1", ...) and the defaults for text and axes; never black or white. If it has a
+            parameter `narrow`, it is called with True as well, for phones: no wider than 3.75 inches then.
         alt: what a reader who does not see the figure must know: axes, arms, and what is seen.
         caption: MyST markdown below the figure.
         name: label for references from the text, `{numref}`.
-        data: optional `pandas.DataFrame` behind the figure, offered as CSV.
+        data: `pandas.DataFrame` behind the figure, offered as CSV; without it, what is drawn.
+        explore: kind and data of the interactive figure that takes its place in the book where scripts run
+            (`book/_static/explore/`); elsewhere, and on paper, this figure stands.
 
     Raises:
-        ValueError: a missing or meaningless alternative text or caption, `draw` not returning a figure, or a text of
-            the figure that its edge cuts off.
+        ValueError: a missing or meaningless alternative text or caption, a number in them that is not one, `draw` not
+            returning a figure, axes with nothing in them, or a text of the figure that its edge cuts off.
 
     Example:
         >>> import matplotlib.pyplot as plt
@@ -99,20 +113,22 @@ def show(draw: Callable[[], Figure], *, alt: str, caption: str, name: str | None
         raise ValueError(f"alt {problem}, got {alt!r}")
     if not caption:
         raise ValueError(f"caption must say what the figure shows, got {caption!r}")
-    light, inches = _render(draw, dark=False)
-    dark, _ = _render(draw, dark=True)
-    width, height = (round(side * PIXELS_PER_INCH) for side in inches)
-    marked = {
-        "kind": "figure",
-        "alt": alt,
-        "caption": caption,
-        "name": name,
-        "dark": _base64(dark),
-        "width": width,
-    }
-    if data is not None:
-        marked["csv"] = data.to_csv(index=False)
-    output = {"image/png": _base64(light), "text/plain": f"Figure: {alt}", MIME: marked}
+    _finished(alt=alt, caption=caption)
+    phones = {"narrow": True} if "narrow" in inspect.signature(draw).parameters else None
+    images = {}
+    for theme, dark in (("light", False), ("dark", True)):
+        images[theme] = _render(draw, dark)
+        if phones:
+            images[f"{theme}-narrow"] = _render(lambda: draw(**phones), dark)
+    light, width, height = (images["light"][key] for key in ("png", "width", "height"))
+    marked = {"kind": "figure", "alt": alt, "caption": caption, "name": name, "width": width}
+    marked["images"] = {key: _smaller(image) for key, image in images.items()}
+    drawn = images["light"]["csv"] if data is None else data.to_csv(index=False)
+    if drawn:
+        marked["csv"] = drawn
+    if explore is not None:
+        marked["explore"] = explore
+    output = {"image/png": light, "text/plain": f"Figure: {alt}", MIME: marked}
     _display(output, {"image/png": {"width": width, "height": height}})
     _markdown(f"*{' '.join(caption.split())}*", {"kind": "fallback"})
 
@@ -123,6 +139,7 @@ def say(text: str) -> None:
     >>> say(f"The answer is {6 * 7}.")
     The answer is 42.
     """
+    _finished(text=str(text))
     _markdown(str(text), {"kind": "text"})
 
 
@@ -140,7 +157,10 @@ def table(frame, *, caption: str, name: str | None = None) -> None:
     caption = " ".join(str(caption).split())
     if not caption:
         raise ValueError(f"caption must say what the table shows, got {caption!r}")
+    if frame.empty:
+        raise ValueError(f"a table must have rows and columns, got {len(frame)} rows and {frame.shape[1]} columns")
     rows = markdown_rows([str(column) for column in frame.columns], frame.itertuples(index=False))
+    _finished(caption=caption, table=rows)
     _markdown(f"{rows}\n\n*{caption}*", {"kind": "table", "rows": rows, "caption": caption, "name": name})
 
 
@@ -154,7 +174,7 @@ def provenance(profile: str, records: Iterable = ()) -> None:
         records: the records that the page read (anything with a `key` and a `provenance`).
     """
     by_key = {record.key: record.provenance for record in records}
-    machines = Counter(f"{of['hardware']['cpu']}, torch {of['packages']['torch']}" for of in by_key.values())
+    machines = Counter(plain(f"{of['hardware']['cpu']}, torch {of['packages']['torch']}") for of in by_key.values())
     versions = ", ".join(f"{name} {version}" for name, version in sources.packages().items())
     hardware = sources.hardware()
     rows = {
@@ -168,6 +188,15 @@ def provenance(profile: str, records: Iterable = ()) -> None:
     text = markdown_rows(["What", "Value"], rows.items())
     marked = {"kind": "provenance", "rows": list(rows.items()), "records": sorted(by_key)}
     _markdown(f"**Provenance**\n\n{text}", marked)
+
+
+def plain(text: str) -> str:
+    """Text from outside, such as from a record, for a place that takes markdown: nothing in it is markup.
+
+    >>> plain("<script>[a](b)")
+    '\\\\<script\\\\>\\\\[a\\\\](b)'
+    """
+    return re.sub(r"([\\`*_{}\[\]<>|$#&~])", r"\\\1", " ".join(str(text).split()))
 
 
 def commit_text(code: dict[str, Any]) -> str:
@@ -205,41 +234,48 @@ def markdown_rows(head: Iterable[str], rows: Iterable[Iterable]) -> str:
     return "\n".join([text[0], "|" + ":---|" * len(head), *text[1:]])
 
 
-def _render(draw: Callable[[], Figure], dark: bool) -> tuple[bytes, tuple[float, float]]:
-    """One drawing as PNG, and its size in inches."""
+def _finished(**texts: str) -> None:
+    """Raise ValueError for texts in which something is left over: a number that is none, or a note to oneself."""
+    for name, text in texts.items():
+        if found := leftover(text):
+            raise ValueError(f"{name} must be finished and its numbers finite, got {found!r} in {text!r:.300}")
+
+
+def _render(draw: Callable[[], Figure], dark: bool) -> dict[str, Any]:
+    """One drawing as png (base64) and svg, its width and height in pixels of the page, and its data as csv.
+
+    Only the settings of `style` count, on matplotlib's own: those of the reader's computer would change the book.
+    """
     from matplotlib import pyplot  # here, so that importing notebooks.paper.figures.display does not choose a backend
 
     pyplot.close(pyplot.figure())  # loads the backend, whose settings the context would otherwise take back
-    with matplotlib.rc_context(style(dark)):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(style(dark))
         figure = draw()
         if not isinstance(figure, Figure):
             raise ValueError(f"draw must return a matplotlib figure, got {type(figure).__name__}")
-        buffer = io.BytesIO()
-        figure.dpi = PIXELS_PER_INCH * SHARPNESS
-        figure.savefig(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
-        cut = cut_off(figure)
+        csv, width, height = as_drawn(figure), *(round(side * PIXELS_PER_INCH) for side in figure.get_size_inches())
+        pictures = {}
+        for kind, dpi in (("svg", PIXELS_PER_INCH), ("png", PIXELS_PER_INCH * SHARPNESS)):
+            figure.dpi, buffer = dpi, io.BytesIO()
+            metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+            figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
+            pictures[kind] = buffer.getvalue()
+        cut, empty = cut_off(figure, 2 * SHARPNESS), empty_axes(figure)
         pyplot.close(figure)
         if cut:
             raise ValueError(f"the edge of the figure must not cut off text, got {', '.join(map(repr, cut))}")
-    return buffer.getvalue(), tuple(figure.get_size_inches())
+        if empty:
+            raise ValueError(f"every axes of a figure must show something, got nothing in {', '.join(empty)}")
+    png, svg = _base64(pictures["png"]), pictures["svg"].decode()
+    return {"png": png, "svg": svg, "width": width, "height": height, "csv": csv}
 
 
-def cut_off(figure: Figure) -> list[str]:
-    """The texts of a drawn figure that reach over its edge by more than two pixels of the page."""
-    hidden = set()  # what matplotlib does not draw: axes that are off, and ticks out of view
-    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
-        low, high = sorted(axis.get_view_interval())
-        ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
-        beyond = [tick for tick in ticks if not low <= tick.get_loc() <= high]
-        for artist in beyond if axis.axes.axison else [axis]:
-            hidden.update(artist.findobj(Text))
-    found, (left, bottom, right, top) = [], figure.bbox.padded(2 * SHARPNESS).extents
-    for text in figure.findobj(Text):
-        if text.get_visible() and text.get_text().strip() and text not in hidden:
-            box = text.get_tightbbox()
-            if box.x0 < left or box.y0 < bottom or box.x1 > right or box.y1 > top:
-                found.append(text.get_text())
-    return found
+def _smaller(image: dict[str, Any]) -> dict[str, Any]:
+    """The form of a drawing that has fewer bytes, as format and content (of a png, base64), and its size."""
+    smaller = "svg" if len(image["svg"].encode()) < len(image["png"]) * 3 / 4 else "png"
+    return {"format": smaller, "content": image[smaller], "width": image["width"], "height": image["height"]}
 
 
 def _base64(image: bytes) -> str:

@@ -7,7 +7,7 @@ from lib.datasets import catalogue
 from lib.splines import is_constant
 
 from ..experiments.parts import MONITORED_ROWS
-from ..figures import looks, plots
+from ..figures import explore, looks, plots
 from ..figures.display import say, show, table
 from ..records import intervals
 from ..records.frames import Collected
@@ -217,6 +217,7 @@ def complexity(section: str, results: Collected) -> None:
         + (f" {outside.sum()} markers of nearly constant networks are outside the frame." if outside.any() else ""),
         name=f"fig-tv-{section}",
         data=points.drop(columns="cluster"),
+        explore=("complexity", explore.complexity(runs, results.records, explore.training_run)),
     )
     moved = max((abs(c.value - correlations[data].value) for data, c in only_tuned.items()), default=0.0)
     say(
