@@ -23,7 +23,6 @@ import papermill
 import psutil
 from nbformat import NotebookNode
 
-from lib.datasets import prepared
 from lib.files import write_atomically
 from notebooks.paper.figures.display import MIME, alt_problem
 
@@ -53,7 +52,7 @@ def fingerprint(root: Path, name: str, parameters: dict) -> str:
 
     What else the page reads, modules and results, is observed while it runs (`reads`).
     """
-    data_dir = prepared.directory(parameters.get("data_dir"))
+    data_dir = Path(parameters.get("data_dir") or os.environ.get("SIMPLICITY_DATA") or root / "data")
     datasets = sorted([*data_dir.glob("images/*.npz"), *data_dir.glob("tabular/*.parquet")])
     fixed = [
         name,
@@ -62,7 +61,7 @@ def fingerprint(root: Path, name: str, parameters: dict) -> str:
         digest(root / f"{name}.py"),
         digest(root / "requirements.lock"),
         digest(root / "data" / "results"),  # which folders there are; of what is in them only what is read matters
-        *map(prepared.stamp, datasets),
+        *map(_stat, datasets),
     ]
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
@@ -72,12 +71,19 @@ def digest(path: Path) -> str:
     if path.is_dir():
         names = sorted(entry.name for entry in path.iterdir() if entry.name[0] != "." and entry.name != "__pycache__")
         return hashlib.sha256("\n".join(names).encode()).hexdigest()
-    return _content(prepared.stamp(path)) if path.is_file() else "missing"
+    return _content(_stat(path)) if path.is_file() else "missing"
+
+
+def _stat(path: Path) -> tuple[str, int, int]:
+    """Path, modification time and size: what a hash or a dataset is remembered by."""
+    status = path.stat()
+    return str(path.absolute()), status.st_mtime_ns, status.st_size
 
 
 @functools.cache
-def _content(stamp: tuple[str, int, int]) -> str:
-    return prepared.file_checksum(Path(stamp[0]))
+def _content(stat: tuple[str, int, int]) -> str:
+    with open(stat[0], "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def reads(root: Path, log: Path, started: float) -> dict[str, str] | None:

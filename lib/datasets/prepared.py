@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..files import cache_folder
+
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = "SIMPLICITY_DATA"
 NAMES = ("x_train", "y_train", "x_test", "y_test")
@@ -21,10 +23,13 @@ NAMES = ("x_train", "y_train", "x_test", "y_test")
 def directory(data_dir: str | os.PathLike | None = None) -> Path:
     """The data directory: the argument, else the variable SIMPLICITY_DATA, else ``data`` of the repository.
 
+    Where the library is installed without a repository, it is a folder in the user's cache.
+
     >>> directory("/tmp/somewhere").as_posix()
     '/tmp/somewhere'
     """
-    return Path(data_dir or os.environ.get(VARIABLE) or ROOT / "data").expanduser().absolute()
+    here = ROOT / "data" if (ROOT / "data" / "README.md").is_file() else cache_folder() / "data"
+    return Path(data_dir or os.environ.get(VARIABLE) or here).expanduser().absolute()
 
 
 def digest(*arrays: np.ndarray) -> str:
