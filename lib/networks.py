@@ -131,7 +131,7 @@ class Network:
     """An MLP with 0 to 4 hidden layers.
 
     Args:
-        inputs, outputs: d_in and d_out.
+        inputs, outputs: d_in and d_out; those of an experiment are set from its data.
         width: units per hidden layer.
         depth: hidden layers.
         activation: g of the hidden layers.
@@ -141,8 +141,8 @@ class Network:
         initialisation: of :meth:`init`, one of INITIALISATIONS. The paper does not say which it used.
     """
 
-    inputs: int
-    outputs: int
+    inputs: int = 1
+    outputs: int = 1
     width: int = 128
     depth: int = 1
     activation: Activation = Activation()

@@ -7,7 +7,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, check_profile, usable, validation_accuracy
+from ..experiments.protocol import Stages, best_restart, check_profile, trials_of, usable, using
 from ..experiments.train import Train
 from ..records.store import Store
 
@@ -97,29 +97,31 @@ def ablations(profile: str, store: Store) -> Stages:
     def learn(arm: str, seed: int) -> Learn:
         activation, settings = ARMS[arm]
         settings = replace(plan.learning, inner=plan.optimiser, batch=plan.batch, **settings)
-        network = Network(1, 1, plan.learning_width, 1, replace(Activation("spline"), **activation))
-        given = "test" if settings.objective == "given" else ""
-        return Learn("ablations", arm, (plan.data,), "regression", network, settings, seed, given=given)
+        network = Network(width=plan.learning_width, activation=replace(Activation("spline"), **activation))
+        about = {"section": "ablations", "arm": arm, "data": (plan.data,), "task": "regression", "network": network}
+        return Learn(**about, settings=settings, seed=seed, given="test" if settings.objective == "given" else "")
 
-    def run(role: str, arm: str, activation: Activation, seed: int, learned: str = "") -> Train:
-        network = Network(1, 1, plan.width, 1, activation)
-        of = ("ablations", role, arm, plan.data, "regression", network, plan.optimiser, plan.steps)
-        return Train(*of, seed=seed, split=seed, batch=plan.batch, learned=learned)
+    def run(role: str, arm: str, seed: int) -> Train:
+        return Train(
+            section="ablations", role=role, arm=arm, data=plan.data, task="regression",
+            network=Network(width=plan.width), optimiser=plan.optimiser, steps=plan.steps, seed=seed, split=seed,
+            batch=plan.batch,
+        )  # fmt: skip
 
     def reuse(role: str, source: Learn, seed: int) -> Train:
-        return run(role, source.arm, source.network.activation, seed, store.key(source))
+        return using(run(role, source.arm, seed), source, store)
 
-    yield [run("final", "ReLU", Activation("relu"), seed) for seed in plan.seeds]
+    def trials(source: Learn) -> list[Train]:
+        return [reuse("selection", source, 0)]
+
+    yield [run("final", "ReLU", seed) for seed in plan.seeds]
     for arm in plan.arms:
         learns = [learn(arm, seed) for seed in (plan.restarts if arm == DEFAULT else plan.restarts[:FEWER])]
         yield learns
-        learns = usable(store, learns)
-        selection = [reuse("selection", source, 0) for source in learns]
-        yield selection
-        if not learns:
+        yield trials_of(store, learns, trials)
+        if (best := best_restart(store, learns, trials)) is None:
             continue
-        best = max(range(len(learns)), key=lambda i: validation_accuracy(store, selection[i]))
-        yield [reuse("final", learns[best], seed) for seed in plan.seeds]
+        yield [reuse("final", best, seed) for seed in plan.seeds]
         if arm == DEFAULT:  # Table 1: all restarts, for the average over them
-            others = [source for i, source in enumerate(learns) if i != best]
+            others = [source for source in usable(store, learns) if source != best]
             yield [reuse("other restart", source, seed) for source in others for seed in plan.seeds]

@@ -1,7 +1,13 @@
-"""What the sections share: profiles, and the choice among runs by validation data."""
+"""What the sections share: tune, restart, select, repeat, each by validation data; and the profiles.
+
+A plan tunes an optimiser with ReLU (:func:`tuned`, :func:`chosen_optimisers`), learns with several :func:`restarts`, trains
+a network from scratch with each that did not diverge (:func:`trials_of`, made with :func:`using`), takes the best
+(:func:`best_restart`), and repeats it with all seeds.
+"""
 
 import statistics
-from collections.abc import Callable, Generator, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
+from dataclasses import replace
 
 from lib.training import Optimiser
 
@@ -50,9 +56,53 @@ def chosen_optimisers(store: Store, runs: list[Train]) -> list[Optimiser]:
     return list(dict.fromkeys(best(group) for group in (runs, plain) if group))
 
 
+def restarts(like: Learn, grid: Iterable[tuple[int, int, float]], start: int = 0) -> list[Learn]:
+    """Restarts of a learning, each with its own n_c, t and eta; the seed is the position, from ``start``."""
+
+    def spread(activation, points):
+        return replace(activation, points=points) if activation and activation.name == "spline" else activation
+
+    return [
+        replace(
+            like,
+            seed=seed,
+            network=replace(
+                like.network,
+                activation=spread(like.network.activation, points),
+                input_activation=spread(like.network.input_activation, points),
+            ),
+            settings=replace(like.settings, unroll=unroll, outer=replace(like.settings.outer, lr=eta)),
+        )
+        for seed, (points, unroll, eta) in enumerate(grid, start)
+    ]
+
+
+def using(run: Train, learn: Learn, store: Store, **changes) -> Train:
+    """A run like another, with the activation of a restart fixed, and the optimiser and data that it was learned with."""
+    learned = {"activation": learn.network.activation, "input_activation": learn.network.input_activation}
+    about = {"arm": learn.arm, "data": learn.data[0], "optimiser": learn.settings.inner, "learned": store.key(learn)}
+    return replace(run, network=replace(run.network, **learned), **{**about, **changes})
+
+
 def usable(store: Store, runs: list[Learn]) -> list[Learn]:
     """The restarts that did not diverge."""
     return [run for run in runs if not store.get(run).numbers["diverged"]]
+
+
+def trials_of(store: Store, runs: list[Learn], trials: Callable[[Learn], list[Train]]) -> list[Train]:
+    """The runs that usable restarts are judged by."""
+    return [trial for learn in usable(store, runs) for trial in trials(learn)]
+
+
+def best_restart(
+    store: Store,
+    runs: list[Learn],
+    trials: Callable[[Learn], list[Train]],
+    merit: Callable[[Store, Train], float] = validation_accuracy,
+) -> Learn | None:
+    """The restart whose trials do best; the first of equals, None if all diverged."""
+    tried = {learn: trials(learn) for learn in usable(store, runs)}
+    return best_of(store, tried, merit) if tried else None
 
 
 def tuned(

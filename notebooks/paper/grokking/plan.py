@@ -7,7 +7,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, check_profile, usable, validation_speed
+from ..experiments.protocol import Stages, best_restart, check_profile, restarts, trials_of, using, validation_speed
 from ..experiments.train import Train
 from ..records.store import Store
 
@@ -101,10 +101,10 @@ class Grokking:
 
     def stages(self) -> Stages:
         plan = self.plan
-        restarts = self.learn(plan.task, plan.learning, plan.restarts)
-        yield restarts + [self.run("final", RELU, plan.task, Activation(), "", seed) for seed in plan.seeds]
-        yield [self.selection(learn) for learn in usable(self.store, restarts)]
-        if (best := self.best(restarts)) is None:
+        learning = self.learn(plan.task, plan.learning, plan.restarts)
+        yield learning + [self.run("final", RELU, plan.task, Activation(), "", seed) for seed in plan.seeds]
+        yield trials_of(self.store, learning, self.selection)
+        if (best := self.best(learning)) is None:
             return
         yield [self.reuse(best, "final", seed) for seed in plan.seeds]
 
@@ -119,10 +119,10 @@ class Grokking:
         ]
         # NOTE[DIFF]: for other moduli fewer steps than for the main task.
         for task in plan.moduli:
-            restarts = self.learn(task, plan.constant, plan.constant_restarts)
-            yield restarts
-            yield [self.selection(learn, plan.sweep_steps) for learn in usable(self.store, restarts)]
-            best = self.best(restarts, plan.sweep_steps)
+            learning = self.learn(task, plan.constant, plan.constant_restarts)
+            yield learning
+            yield trials_of(self.store, learning, lambda learn: self.selection(learn, plan.sweep_steps))
+            best = self.best(learning, plan.sweep_steps)
             yield [
                 run
                 for seed in plan.sweep_seeds
@@ -132,36 +132,30 @@ class Grokking:
                 )
             ]
 
-    def learn(self, task: str, learning: Settings, restarts: Restarts) -> list[Learn]:
+    def learn(self, task: str, learning: Settings, grid: Restarts) -> list[Learn]:
         """The restarts of Algorithm 1 on a task."""
-        width, inner = self.plan.learning_width, Optimiser("sgd", self.plan.lr)
-        return [
-            Learn(
-                "grokking", LEARNED, (task,), "one-hot",
-                Network(1, 1, width, 1, Activation("spline", points=points, low=-1.0, high=1.0)),
-                replace(learning, unroll=unroll, outer=Optimiser("adam", eta), inner=inner),
-                seed, split=SPLIT,
-            )
-            for seed, (points, unroll, eta) in enumerate(restarts)
-        ]  # fmt: skip
+        network = Network(width=self.plan.learning_width, activation=Activation("spline", low=-1.0, high=1.0))
+        settings = replace(learning, inner=Optimiser("sgd", self.plan.lr))
+        about = {"section": "grokking", "arm": LEARNED, "data": (task,), "task": "one-hot"}
+        return restarts(Learn(**about, network=network, settings=settings, seed=0, split=SPLIT), grid)
 
     def run(self, role, arm, task, activation, learned, seed, *, width=0, held_out=0.0, steps=0) -> Train:
         """One run. held_out: part of the training pairs that it goes without; its curves are on the others."""
-        network = Network(1, 1, width or self.plan.width, 1, activation)
         return Train(
-            "grokking", role, arm, task, "one-hot", network, Optimiser("sgd", self.plan.lr), steps or self.plan.steps,
-            seed, SPLIT, learned, validation=held_out, evaluations=300, log_spaced=True, complexity=False,
+            section="grokking", role=role, arm=arm, data=task, task="one-hot",
+            network=Network(width=width or self.plan.width, activation=activation),
+            optimiser=Optimiser("sgd", self.plan.lr), steps=steps or self.plan.steps, seed=seed, split=SPLIT,
+            learned=learned, validation=held_out, evaluations=300, log_spaced=True, complexity=False,
         )  # fmt: skip
 
     def reuse(self, learn: Learn, role: str, seed: int, steps: int = 0, held_out: float = 0.0) -> Train:
-        g, key = learn.network.activation, self.store.key(learn)
-        return self.run(role, learn.arm, learn.data[0], g, key, seed, steps=steps, held_out=held_out)
+        run = self.run(role, learn.arm, learn.data[0], Activation(), "", seed, steps=steps, held_out=held_out)
+        return using(run, learn, self.store)
 
-    def selection(self, learn: Learn, steps: int = 0) -> Train:
+    def selection(self, learn: Learn, steps: int = 0) -> list[Train]:
         """The run that a restart is judged by, on pairs that were taken from the training pairs."""
-        return self.reuse(learn, "selection", 0, steps, held_out=0.1)
+        return [self.reuse(learn, "selection", 0, steps, held_out=0.1)]
 
-    def best(self, restarts: list[Learn], steps: int = 0) -> Learn | None:
+    def best(self, runs: list[Learn], steps: int = 0) -> Learn | None:
         """The restart whose selection run learns earliest."""
-        restarts = usable(self.store, restarts)
-        return max(restarts, key=lambda run: validation_speed(self.store, self.selection(run, steps)), default=None)
+        return best_restart(self.store, runs, lambda learn: self.selection(learn, steps), validation_speed)

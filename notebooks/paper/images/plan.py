@@ -8,7 +8,16 @@ from lib.training import Optimiser
 
 from ..experiments.controls import Draw
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, check_profile, chosen_optimisers, usable, validation_accuracy
+from ..experiments.protocol import (
+    Stages,
+    best_restart,
+    check_profile,
+    chosen_optimisers,
+    restarts,
+    trials_of,
+    using,
+    validation_accuracy,
+)
 from ..experiments.train import Train
 from ..records.store import Store
 
@@ -154,21 +163,15 @@ class Images:
         ]
         for block in range(max(map(len, chosen.values()))):  # the tuned optimiser first: of use when partly done
             used = {data: optimisers[block] for data, optimisers in chosen.items() if block < len(optimisers)}
-            yield [
-                self.reuse(run, "selection", 0)
-                for data, optimiser in used.items()
-                for init in INITS
-                for run in usable(self.store, self.restarts(data, optimiser, init))
-            ]
+            learning = [self.restarts(data, used[data], init) for data in used for init in INITS]
+            yield [trial for runs in learning for trial in trials_of(self.store, runs, self.trials)]
             finals = [
                 self.train("final", ARMS[0], data, Activation(), optimiser, seed)
                 for data, optimiser in used.items()
                 for seed in plan.seeds
             ]
-            for data, optimiser in used.items():
-                for init in INITS:
-                    if best := self.best(self.restarts(data, optimiser, init)):
-                        finals += [self.reuse(best, "final", seed) for seed in plan.seeds]
+            best = [found for runs in learning if (found := self.best(runs))]
+            finals += [self.reuse(learn, "final", seed) for learn in best for seed in plan.seeds]
             yield finals
 
     def controls(self) -> Stages:
@@ -178,8 +181,8 @@ class Images:
         ReLU trained for several times as many steps.
         """
         plan, wide = self.plan, Activation("spline", points=50)
-        of = (self.section, RANDOM, wide.points, wide.low, wide.high)
-        draws = [Draw(*of, length, seed) for seed, length in enumerate(plan.lengths)]
+        of = {"section": self.section, "arm": RANDOM, "points": wide.points, "low": wide.low, "high": wide.high}
+        draws = [Draw(**of, length=length, seed=seed) for seed, length in enumerate(plan.lengths)]
         yield draws
         candidates = {
             BY_HAND: [(g, "") for g in plan.by_hand],
@@ -234,53 +237,35 @@ class Images:
 
     def restarts(self, data: str, optimiser: Optimiser, init: str, layerwise: bool = False) -> list[Learn]:
         """The restarts of Algorithm 1, in narrow networks."""
-        plan, arm = self.plan, LAYERS if layerwise else INITS[init]
-        return [
-            Learn(
-                self.section,
-                arm,
-                (data,),
-                self.task,
-                Network(
-                    1,
-                    1,
-                    plan.learning_width,
-                    2 if layerwise else 1,
-                    Activation("spline", points=points, layerwise=layerwise),
-                    residual=layerwise,
-                ),
-                replace(
-                    plan.learning,
-                    init=init,
-                    unroll=unroll,
-                    outer=Optimiser("adam", eta),
-                    inner=optimiser,
-                    batch=plan.batch,
-                ),
-                seed,
-            )
-            for seed, (points, unroll, eta) in enumerate(plan.restarts)
-        ]
+        plan, spline = self.plan, Activation("spline", layerwise=layerwise)
+        network = Network(width=plan.learning_width, depth=2 if layerwise else 1, activation=spline, residual=layerwise)
+        like = Learn(
+            section=self.section, arm=LAYERS if layerwise else INITS[init], data=(data,), task=self.task,
+            network=network, settings=replace(plan.learning, init=init, inner=optimiser, batch=plan.batch), seed=0,
+        )  # fmt: skip
+        return restarts(like, plan.restarts)
 
-    def best(self, restarts: list[Learn], role: str = "selection") -> Learn | None:
+    def trials(self, learn: Learn, role: str = "selection") -> list[Train]:
+        """The run that a restart is judged by."""
+        return [self.reuse(learn, role, 0)]
+
+    def best(self, runs: list[Learn], role: str = "selection") -> Learn | None:
         """The restart with the best validation accuracy after training from scratch; None if all diverged."""
-
-        def merit(run):
-            return validation_accuracy(self.store, self.reuse(run, role, 0))
-
-        return max(usable(self.store, restarts), key=merit, default=None)
+        return best_restart(self.store, runs, lambda learn: self.trials(learn, role))
 
     def reuse(self, learn: Learn, role: str, seed: int, depth: int = 0) -> Train:
         """Train a wide network, of the depth of the learning or another, with a learned activation fixed."""
-        g, depth, key = learn.network.activation, depth or learn.network.depth, self.store.key(learn)
-        return self.train(role, learn.arm, learn.data[0], g, learn.settings.inner, seed, key, depth)
+        g, optimiser = learn.network.activation, learn.settings.inner
+        run = self.train(role, learn.arm, learn.data[0], g, optimiser, seed, depth=depth or learn.network.depth)
+        return using(run, learn, self.store)
 
     def train(self, role, arm, data, activation, optimiser, seed, learned="", depth=1) -> Train:
         """One run; deeper networks are residual (Appendix E.2), with one hidden layer the sizes do not allow it."""
         plan = self.plan
-        network = Network(1, 1, plan.width, depth, activation, residual=depth > 1)
         return Train(
-            self.section, role, arm, data, self.task, network, optimiser, plan.steps, seed, seed, learned, plan.batch
+            section=self.section, role=role, arm=arm, data=data, task=self.task,
+            network=Network(width=plan.width, depth=depth, activation=activation, residual=depth > 1),
+            optimiser=optimiser, steps=plan.steps, seed=seed, split=seed, learned=learned, batch=plan.batch,
         )  # fmt: skip
 
 
@@ -288,6 +273,10 @@ def depths(datasets: list[tuple[str, Images]]) -> Stages:
     """Figure 17 on these datasets, each with the section that has its plan."""
     layers = {data: of.restarts(data, of.tuned(data), "relu", layerwise=True) for data, of in datasets}
     yield [run for runs in layers.values() for run in runs]
-    yield [of.reuse(run, "layers", 0) for data, of in datasets for run in usable(of.store, layers[data])]
+    yield [
+        trial
+        for data, of in datasets
+        for trial in trials_of(of.store, layers[data], lambda learn, of=of: of.trials(learn, "layers"))
+    ]
     for seed in sorted({seed for _, of in datasets for seed in of.plan.depth_seeds}):  # of use when partly done
         yield [run for data, of in datasets for run in of.deeper(data, layers[data], seed)]

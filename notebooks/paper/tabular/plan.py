@@ -17,7 +17,7 @@ from ..experiments.baseline import MODELS, Baseline
 from ..experiments.controls import Ranks
 from ..experiments.learn import Learn
 from ..experiments.panels import Panels, Paths
-from ..experiments.protocol import Stages, check_profile, usable, validation_accuracy
+from ..experiments.protocol import Stages, check_profile, restarts, trials_of, using, validation_accuracy
 from ..experiments.train import Train
 from ..records.store import Store
 
@@ -99,7 +99,7 @@ LEARNING = Settings(
     patience=25,
 )
 FOCUS = ("electricity", "MagicTelescope", "covertype")
-HIDDEN = Network(1, 1, 64, 2)  # the inputs and outputs are set from the data
+HIDDEN = Network(width=64, depth=2)
 MEDIUM = replace(HIDDEN, input_activation=inputs(100))
 VARIANTS = (
     Variant("as in the comparison", MEDIUM, LEARNING),
@@ -195,31 +195,20 @@ class Table:
     store: Store
 
     def stages(self) -> Stages:
-        plan, relu, tuning = self.plan, self.relu, self.tuning()
+        plan, tuning = self.plan, self.tuning()
         yield tuning + self.baselines()
 
         optimiser = self.best(tuning).optimiser
-        slopes = [
-            self.train(
-                "tuning",
-                "tanh",
-                replace(relu, activation=Activation("tanh", alpha=alpha)),
-                slower(optimiser, alpha),
-                0,
-            )
-            for alpha in plan.alphas
-        ]
-        learning = [self.learn(arm, optimiser, seed) for arm in ARMS[2:] for seed in range(len(plan.restarts))]
+        slopes = [self.tanh("tuning", alpha, optimiser, 0) for alpha in plan.alphas]
+        learning = [learn for arm in ARMS[2:] for learn in self.learn(arm, optimiser)]
         variants = self.variants(optimiser) if self.data == plan.datasets[0] else []
         yield slopes + learning + variants
 
         chosen = {"ReLU": self.best(tuning), "tanh": self.best(slopes)}
-        selection = [self.reuse("selection", learn, relu, optimiser, 0) for learn in usable(self.store, learning)]
-        yield selection + [
-            self.reuse("variant", learn, relu, optimiser, seed)
-            for learn in usable(self.store, variants)
-            for seed in plan.width_seeds
-        ]
+        selection = trials_of(self.store, learning, lambda learn: [self.reuse("selection", learn, 0)])
+        yield selection + trials_of(
+            self.store, variants, lambda learn: [self.reuse("variant", learn, seed) for seed in plan.width_seeds]
+        )
         for arm in ARMS[2:]:
             if runs := [run for run in selection if run.arm == arm]:
                 chosen[arm] = self.best(runs)
@@ -253,7 +242,7 @@ class Table:
                 for width in plan.widths
                 for seed in plan.width_seeds
             ]
-            + self.paths(relu, optimiser)
+            + self.paths(optimiser)
             + [Panels(run, resolution=landscape, slice_resolution=sliced) for run in pictured]
         )
 
@@ -272,16 +261,20 @@ class Table:
 
     @property
     def relu(self) -> Network:
-        return Network(1, 1, self.plan.width, self.plan.middle)
+        return Network(width=self.plan.width, depth=self.plan.middle)
 
     def tuning(self) -> list[Train]:
         return [self.train("tuning", "ReLU", self.relu, optimiser, 0) for optimiser in self.plan.optimisers]
 
     def train(self, role: str, arm: str, network: Network, optimiser: Optimiser, seed: int, learned: str = "") -> Train:
-        steps, batch = self.plan.steps, self.plan.batch
         return Train(
-            SECTION, role, arm, self.data, "binary", network, optimiser, steps, seed, SPLIT, learned, batch
+            section=SECTION, role=role, arm=arm, data=self.data, task="binary", network=network, optimiser=optimiser,
+            steps=self.plan.steps, seed=seed, split=SPLIT, learned=learned, batch=self.plan.batch,
         )  # fmt: skip
+
+    def tanh(self, role: str, alpha: float, optimiser: Optimiser, seed: int) -> Train:
+        network = replace(self.relu, activation=Activation("tanh", alpha=alpha))
+        return self.train(role, "tanh", network, slower(optimiser, alpha), seed)
 
     def baselines(self) -> list[Baseline]:
         """Trees with each seed; the others have no randomness."""
@@ -292,48 +285,37 @@ class Table:
             if (trees := model == "boosted trees") or seed == self.plan.seeds[0]
         ]
 
-    def learn(self, arm: str, optimiser: Optimiser, seed: int) -> Learn:
-        """One restart of Algorithm 1, in a narrow network."""
-        points, unroll, eta = self.plan.restarts[seed]
-        network = Network(1, 1, self.plan.learning_width, self.plan.middle)
-        if arm == INPUTS:
-            network = replace(network, input_activation=inputs(points))
-        else:
-            network = replace(network, activation=spline(points))
-        settings = replace(
-            self.plan.learning,
-            init="relu" if arm == FROM_RELU else "zeros",
-            unroll=unroll,
-            outer=replace(self.plan.learning.outer, lr=eta),
-            inner=optimiser,
-        )
-        return Learn(SECTION, arm, (self.data,), "binary", network, settings, seed, SPLIT)
+    def learn(self, arm: str, optimiser: Optimiser) -> list[Learn]:
+        """The restarts of Algorithm 1, in a narrow network."""
+        points = self.plan.restarts[0][0]
+        learned = {"input_activation": inputs(points)} if arm == INPUTS else {"activation": spline(points)}
+        network = Network(width=self.plan.learning_width, depth=self.plan.middle, **learned)
+        init = "relu" if arm == FROM_RELU else "zeros"
+        like = self.learning(arm, network, replace(self.plan.learning, init=init, inner=optimiser))
+        return restarts(like, self.plan.restarts)
+
+    def learning(self, arm: str, network: Network, settings: Settings) -> Learn:
+        about = {"section": SECTION, "arm": arm, "data": (self.data,), "task": "binary"}
+        return Learn(**about, network=network, settings=settings, seed=0, split=SPLIT)
 
     def variants(self, optimiser: Optimiser) -> list[Learn]:
         return [
-            Learn(
-                SECTION, variant.name, (self.data,), "binary", variant.network,
-                replace(variant.settings, inner=optimiser), 0, SPLIT,
-            )
+            self.learning(variant.name, variant.network, replace(variant.settings, inner=optimiser))
             for variant in self.plan.variants
-        ]  # fmt: skip
+        ]
 
-    def paths(self, like: Network, optimiser: Optimiser) -> list[Paths]:
+    def paths(self, optimiser: Optimiser) -> list[Paths]:
         """Networks with tanh of many slopes, for the comparison of the measures (first dataset only)."""
         if self.data != self.plan.datasets[0]:
             return []
         alphas, seeds = self.plan.measured
-        networks = [replace(like, activation=Activation("tanh", alpha=alpha)) for alpha in alphas]
         return [
-            Paths(self.train("measured", "tanh", network, slower(optimiser, network.activation.alpha), seed))
-            for network in networks
-            for seed in self.plan.seeds[:seeds]
+            Paths(self.tanh("measured", alpha, optimiser, seed)) for alpha in alphas for seed in self.plan.seeds[:seeds]
         ]
 
-    def reuse(self, role: str, learn: Learn, like: Network, optimiser: Optimiser, seed: int) -> Train:
-        """Train a network as wide and deep as another, with a learned activation fixed."""
-        network = replace(learn.network, width=like.width, depth=like.depth)
-        return self.train(role, learn.arm, network, optimiser, seed, self.store.key(learn))
+    def reuse(self, role: str, learn: Learn, seed: int) -> Train:
+        """Train a network as wide and deep as that with ReLU, with a learned activation fixed."""
+        return using(self.train(role, learn.arm, self.relu, learn.settings.inner, seed), learn, self.store)
 
     def again(self, role: str, run: Train, seed: int, **changes: int) -> Train:
         """A run with another seed, and another depth or width."""

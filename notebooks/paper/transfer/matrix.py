@@ -1,7 +1,6 @@
 """The matrix of Figure 14: activations learned on each algorithmic task, and on all, used on each."""
 
 import itertools
-import statistics
 from dataclasses import dataclass, replace
 
 from lib.datasets import algorithmic
@@ -11,7 +10,7 @@ from lib.splines import is_constant
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, validation_speed
+from ..experiments.protocol import Stages, best_of, restarts, using, validation_speed
 from ..experiments.train import Train
 from ..grokking.plan import CONSTANT, SPLIT
 from ..grokking.plan import PLANS as GROKKING
@@ -101,36 +100,34 @@ def matrix(plan: Matrix, store: Store) -> Stages:
     column: its networks cannot but predict a constant.
     """
 
-    def learn(data: tuple[str, ...], settings: Settings, seed: int) -> Learn:
-        points, unroll, eta = plan.restarts[seed]
-        outer, inner = Optimiser("adam", eta), optimiser_of(plan, data[0])
+    def learn(data: tuple[str, ...], settings: Settings) -> list[Learn]:
+        inner = optimiser_of(plan, data[0])
         if len(data) > 1:  # of a loss that is a sum over outputs
             inner = Optimiser("sgd", plan.lr / plan.outputs)
-        settings = replace(settings, unroll=unroll, outer=outer, inner=inner, batch=batch_of(plan, data))
-        spline = Activation("spline", points=points, low=-1.0, high=1.0)
+        network = Network(width=plan.learning_width, activation=Activation("spline", low=-1.0, high=1.0))
         arm = ALL if len(data) > 1 else learned_on(data[0])
-        network = Network(1, 1, plan.learning_width, 1, spline)
-        return Learn("transfer", arm, data, "one-hot", network, settings, seed, split=SPLIT)
+        about = {"section": "transfer", "arm": arm, "data": data, "task": "one-hot", "network": network}
+        settings = replace(settings, inner=inner, batch=batch_of(plan, data))
+        return restarts(Learn(**about, settings=settings, seed=0, split=SPLIT), plan.restarts)
 
     def reuse(source: Learn, role: str, task: str, seed: int, held_out: float = 0.0) -> Train:
-        g, key = source.network.activation, store.key(source)
-        return trained(plan, role, source.arm, task, g, key, seed, held_out)
+        run = trained(plan, role, source.arm, task, Activation(), seed, held_out)
+        return using(run, source, store, data=task, optimiser=run.optimiser)
 
     def selections(source: Learn) -> list[Train]:
         """The runs that a restart is judged by, as in the grokking section, on pairs taken from the training pairs."""
         return [reuse(source, "selection", task, 0, held_out=0.1) for task in source.data]
 
-    def merit(source: Learn) -> float:
-        return statistics.fmean(validation_speed(store, run) for run in selections(source))
-
-    seeds = range(len(plan.restarts))
-    restarts = [[learn((task,), plan.learning, seed) for seed in seeds] for task in plan.tasks]
-    restarts.append([learn(plan.tasks, plan.jointly, seed) for seed in seeds])
-    relu = [trained(plan, "matrix", RELU, task, Activation("relu"), "", plan.seed, 0.0) for task in plan.tasks]
-    yield [*itertools.chain(*restarts), *relu]
-    varied = [[source for source in sources if learned_something(store.get(source))] for sources in restarts]
+    learning = [learn((task,), plan.learning) for task in plan.tasks] + [learn(plan.tasks, plan.jointly)]
+    relu = [trained(plan, "matrix", RELU, task, Activation(), plan.seed, 0.0) for task in plan.tasks]
+    yield [*itertools.chain(*learning), *relu]
+    varied = [[source for source in sources if learned_something(store.get(source))] for sources in learning]
     yield [run for source in itertools.chain(*varied) for run in selections(source)]
-    columns = [max(sources, key=merit) for sources in varied if sources]
+    columns = [
+        best_of(store, {source: selections(source) for source in sources}, validation_speed)
+        for sources in varied
+        if sources
+    ]
     cells = [reuse(source, "matrix", task, plan.seed) for source in columns for task in plan.tasks]
     yield cells
     own = relu + [cell for cell in cells if cell.arm == learned_on(cell.data)]
@@ -148,14 +145,13 @@ def batch_of(plan: Matrix, tasks: tuple[str, ...]) -> int:
     return plan.batch if large else Settings.batch
 
 
-def trained(
-    plan: Matrix, role: str, arm: str, task: str, g: Activation, learned: str, seed: int, held_out: float
-) -> Train:
+def trained(plan: Matrix, role: str, arm: str, task: str, g: Activation, seed: int, held_out: float) -> Train:
     """One run; held_out: the part of the training pairs that it goes without."""
-    network = Network(1, 1, plan.width, 1, g)
     return Train(
-        "transfer", role, arm, task, "one-hot", network, optimiser_of(plan, task), plan.steps, seed, SPLIT,
-        learned, batch_of(plan, (task,)), validation=held_out, evaluations=150, log_spaced=True, complexity=False,
+        section="transfer", role=role, arm=arm, data=task, task="one-hot",
+        network=Network(width=plan.width, activation=g), optimiser=optimiser_of(plan, task), steps=plan.steps,
+        seed=seed, split=SPLIT, batch=batch_of(plan, (task,)), validation=held_out, evaluations=150, log_spaced=True,
+        complexity=False,
     )  # fmt: skip
 
 
@@ -165,8 +161,8 @@ def controls(plan: Matrix) -> Stages:
     They show what an oscillation does that was not learned.
     """
     arms = [(by_hand_arm(g), task, g) for g in plan.by_hand for task in plan.tasks]
-    yield [trained(plan, "control trial", arm, task, g, "", 0, 0.1) for arm, task, g in arms]
-    yield [trained(plan, "control", arm, task, g, "", plan.seed, 0.0) for arm, task, g in arms]
+    yield [trained(plan, "control trial", arm, task, g, 0, 0.1) for arm, task, g in arms]
+    yield [trained(plan, "control", arm, task, g, plan.seed, 0.0) for arm, task, g in arms]
 
 
 def by_hand_arm(g: Activation) -> str:

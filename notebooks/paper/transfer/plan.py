@@ -8,7 +8,16 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, check_profile, usable, validation_accuracy
+from ..experiments.protocol import (
+    Stages,
+    best_of,
+    best_restart,
+    check_profile,
+    restarts,
+    trials_of,
+    using,
+    validation_accuracy,
+)
 from ..experiments.train import Train
 from ..records.store import Store
 from .matrix import ALL, MATRICES, RELU, Matrix, controls, learned_on, matrix
@@ -108,54 +117,45 @@ def table_4(plan: Images, store: Store) -> Generator[list, None, list[Train]]:
     activation meets elsewhere the training that it was learned with. SVHN is not among the datasets.
     """
 
-    def run(role, arm, data, activation, optimiser, seed, learned="") -> Train:
-        network = Network(1, 1, plan.width, plan.depth, activation, residual=True)
-        return Train("transfer", role, arm, data, "regression", network, optimiser, plan.steps, seed, seed, learned,
-                     batch=plan.learning.batch, complexity=False)  # fmt: skip
+    def run(role, arm, data, optimiser, seed) -> Train:
+        return Train(
+            section="transfer", role=role, arm=arm, data=data, task="regression",
+            network=Network(width=plan.width, depth=plan.depth, residual=True), optimiser=optimiser, steps=plan.steps,
+            seed=seed, split=seed, batch=plan.learning.batch, complexity=False,
+        )  # fmt: skip
 
-    relu = Activation("relu")
     tuning = {
-        optimiser: [run("tuning", RELU, data, relu, optimiser, 0) for data in plan.datasets]
-        for optimiser in plan.optimisers
+        optimiser: [run("tuning", RELU, data, optimiser, 0) for data in plan.datasets] for optimiser in plan.optimisers
     }
     yield [run for runs in tuning.values() for run in runs]
-    optimiser = max(tuning, key=lambda name: mean_validation(store, tuning[name]))
+    optimiser = best_of(store, tuning, validation_accuracy)
 
-    sources = {learned_on(data): ((data,), plan.learning) for data in plan.datasets}
-    sources[ALL] = (plan.datasets, plan.jointly)
-    learning = {
-        arm: [
-            Learn(
-                "transfer",
-                arm,
-                data,
-                "regression",
-                Network(1, 1, plan.learning_width, plan.depth, Activation("spline", points=points), residual=True),
-                replace(settings, init=init, unroll=unroll, outer=Optimiser("adam", eta), inner=optimiser),
-                seed,
+    def learn(arm: str, data: tuple[str, ...], settings: Settings) -> list[Learn]:
+        network = Network(width=plan.learning_width, depth=plan.depth, activation=Activation("spline"), residual=True)
+        about = {"section": "transfer", "arm": arm, "data": data, "task": "regression", "network": network}
+        return [
+            restart
+            for seed, (init, *grid) in enumerate(plan.restarts)
+            for restart in restarts(
+                Learn(**about, settings=replace(settings, init=init, inner=optimiser), seed=0), [grid], seed
             )
-            for seed, (init, points, unroll, eta) in enumerate(plan.restarts)
         ]
-        for arm, (data, settings) in sources.items()
-    }
-    yield [source for restarts in learning.values() for source in restarts]
+
+    learning = [learn(learned_on(data), (data,), plan.learning) for data in plan.datasets]
+    learning.append(learn(ALL, plan.datasets, plan.jointly))
+    yield [source for runs in learning for source in runs]
 
     def reuse(source: Learn, role: str, data: str, seed: int) -> Train:
-        return run(role, source.arm, data, source.network.activation, optimiser, seed, store.key(source))
+        return using(run(role, source.arm, data, optimiser, seed), source, store, data=data)
 
-    selection = {  # on the dataset that the activation was learned on; on all of them for the last
-        arm: [
-            (source, [reuse(source, "selection", data, 0) for data in source.data])
-            for source in usable(store, restarts)
-        ]
-        for arm, restarts in learning.items()
-    }
-    yield [run for pairs in selection.values() for _, runs in pairs for run in runs]
+    def trials(source: Learn) -> list[Train]:
+        """On the dataset that the activation was learned on; on all of them for the last."""
+        return [reuse(source, "selection", data, 0) for data in source.data]
 
-    finals = [run("final", RELU, data, relu, optimiser, seed) for data in plan.datasets for seed in plan.seeds]
-    for pairs in selection.values():
-        if pairs:
-            best, _ = max(pairs, key=lambda pair: mean_validation(store, pair[1]))
+    yield [trial for runs in learning for trial in trials_of(store, runs, trials)]
+    finals = [run("final", RELU, data, optimiser, seed) for data in plan.datasets for seed in plan.seeds]
+    for runs in learning:
+        if best := best_restart(store, runs, trials):
             finals += [reuse(best, "final", data, seed) for data in plan.datasets for seed in plan.seeds]
     yield finals
     return finals
@@ -174,8 +174,3 @@ def other_depths(plan: Images, finals: list[Train]) -> Stages:
             if run.seed == seed and run.arm != ALL
             for depth in plan.depths
         ]
-
-
-def mean_validation(store: Store, runs: list[Train]) -> float:
-    """Mean validation accuracy of stored runs at their best steps."""
-    return sum(validation_accuracy(store, run) for run in runs) / len(runs)
