@@ -11,7 +11,7 @@ from lib.networks import Network
 from lib.training import Optimiser
 from notebooks.paper.experiments.learn import Learn
 from notebooks.paper.experiments.train import Train
-from notebooks.paper.records.estimates import Durations, Pretending, print_estimate
+from notebooks.paper.records.estimates import PATIENT, Durations, Pretending, print_estimate
 from notebooks.paper.records.store import Outcome, Store
 from notebooks.paper.sections import KINDS, SECTIONS
 
@@ -42,6 +42,10 @@ def test_durations_are_those_of_the_most_alike_in_proportion(store):
     assert durations.seconds(replace(RUN, data="mnist", steps=50)) == pytest.approx(250)
     assert durations.seconds(replace(RUN, network=Network(1, 1, 12, 2))) == pytest.approx(70)
     assert durations.seconds(replace(RUN, data="new")) == pytest.approx(30)  # of all of its kind
+    patient = replace(RUN, data="mnist", patience=3)
+    assert durations.seconds(patient) == pytest.approx(500 * PATIENT)
+    put(store, replace(patient, seed=2), 90.0)
+    assert Durations(store.records(), KINDS).seconds(patient) == pytest.approx(90)  # up to the cap, as those end
     learn = next(run for stage in SECTIONS["grokking"]("smoke", store) for run in stage if isinstance(run, Learn))
     assert math.isnan(durations.seconds(learn))
 

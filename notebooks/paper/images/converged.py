@@ -66,14 +66,10 @@ RESTARTS = ((50, 5, 0.02), (100, 10, 0.01), (50, 10, 0.01), (100, 5, 0.02))
 # NOTE[DIFF]: batches of 1,024 in place of 4,096, for all arms.
 # Cost: with one layer on Fashion-MNIST, ReLU at rate 0.001 is best at step 3,200 and ends at 5,200, after 35 s.
 SHALLOW = Plan(
-    settings=tuple(
-        Setting(data, depth, *optimiser, restarts)
-        for depth, optimiser, restarts in (
-            (1, ("adam", ADAM, 10), 4),
-            (1, ("sgd", SGD, 0), 2),
-            (2, ("adam", ADAM, 10), 2),
-        )
-        for data in ("fashion_mnist", "mnist")
+    settings=(
+        *(Setting(data, 1, "adam", ADAM, 10, 4) for data in ("fashion_mnist", "mnist")),
+        Setting("fashion_mnist", 1, "sgd", SGD, 0, 2),
+        *(Setting(data, 2, "adam", ADAM, 10, 2) for data in ("fashion_mnist", "mnist")),
     ),
     steps=12_000,
     evaluations=60,
