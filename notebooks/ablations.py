@@ -277,7 +277,7 @@ if done:
 # %% tags=["hide-input"]
 shown = [arm for arm in done if arm in ARMS and "interpolation" in arm or arm == DEFAULT]
 if shown:
-    by_key = {record.key: record for record in results.records}
+    by_key = results.by_key
     of_method = {}
     for arm in shown:
         record = by_key[finals[finals.arm == arm].learned.iloc[0]]

@@ -354,7 +354,7 @@ if complete:
 # %% tags=["hide-input"]
 if complete:
     panels = shortcuts_figures.functions(results)
-    known, used = {record.key: record for record in results.records}, shortcuts_tables.runs(results, "final")
+    known, used = results.by_key, shortcuts_tables.runs(results, "final")
     used = used[used.learned != ""].drop_duplicates("learned")
     from_zeros = [
         f"{arm} on {' / '.join(shortcuts_tables.names(pair).values())} {shortcuts_tables.normalisation(spectral)}"

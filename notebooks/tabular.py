@@ -171,7 +171,7 @@ def draw():
     for ax, (arm, values) in zip(axes, slices.items(), strict=True):
         ax.imshow(values, cmap="cividis", origin="lower", extent=(-1, 1, -1, 1))
         ax.plot(*point[list(columns)].clamp(-1, 1).tolist(), "o", color="C1")
-        ax.set(title=f"{plots.label(arm)}: {fine[arm][typical]:.2f}", xlabel=f"column {columns[0]} (scaled)")
+        ax.set(title=f"{looks.label(arm)}: {fine[arm][typical]:.2f}", xlabel=f"column {columns[0]} (scaled)")
     axes[0].set_ylabel(f"column {columns[1]} (scaled)")
     return figure
 
@@ -270,14 +270,14 @@ if names:
     by_arm = average.set_index("arm")
     best = tabular_tables.best_learned(main)  # by validation rows
     summary = "; ".join(
-        f"{plots.label(row.arm)} {100 * row.gain:+.1f}" for row in average.itertuples() if row.arm != "ReLU"
+        f"{looks.label(row.arm)} {100 * row.gain:+.1f}" for row in average.itertuples() if row.arm != "ReLU"
     )
     several = "" if len(names) == 1 else ", with the 95 % interval over datasets"
     show(
         lambda: plots.gains(main, average),
         alt=f"Difference of test accuracy to ReLU for each model type, in points, a mark per dataset and their mean. Means: {summary}.",
         caption=f"Model types against a ReLU network on {len(names)} table{'s' * (len(names) > 1)}, {seeds} seeds each: thin marks are datasets, "
-        f"large marks their mean{several}. The best of the learned activations: {plots.label(best)} ({100 * by_arm.gain[best]:+.1f} points); "
+        f"large marks their mean{several}. The best of the learned activations: {looks.label(best)} ({100 * by_arm.gain[best]:+.1f} points); "
         f"boosted trees are at {100 * by_arm.gain[tabular_tables.TREES]:+.1f}. Compare with Figure 5 of the paper.",
         name="fig-tabular-types",
         data=main,
@@ -294,7 +294,7 @@ for data in names:
         rest = main[(main.arm == row.arm) & (main.data != data)].gain.mean()
         losses = f"its restarts ended at a loss of {watched.min():.2f} to {watched.max():.2f} nats on watched rows, and a coin has {np.log(2):.2f}"
         say(
-            f"On {data}, {plots.label(row.arm)} is {-100 * row.gain:.1f} points behind ReLU. "
+            f"On {data}, {looks.label(row.arm)} is {-100 * row.gain:.1f} points behind ReLU. "
             + (
                 f"The learning did not get off the ground there: {losses}; early stopping then ends it."
                 if watched.min() > 0.95 * np.log(2)
@@ -307,7 +307,7 @@ for data in names:
 if names:
     means = main.pivot(index="data", columns="arm", values="mean")
     ranking = (
-        f"Boosted trees are best on {int((means.idxmax(axis=1) == tabular_tables.TREES).sum())} of {len(names)} tables, {plots.label(best)} above ReLU on {int((means[best] > means['ReLU']).sum())}; "
+        f"Boosted trees are best on {int((means.idxmax(axis=1) == tabular_tables.TREES).sum())} of {len(names)} tables, {looks.label(best)} above ReLU on {int((means[best] > means['ReLU']).sum())}; "
         f"ReLU is below the linear model on {int((means['ReLU'] < means['linear']).sum())}"
     )
     show(
@@ -349,7 +349,7 @@ if names:
     complexities = tabular_tables.best_complexities(results, names)
     ratios = complexities.ratio
     extremes = f"between {ratios.min():.1f} ({ratios.idxmin()}) and {ratios.max():.1f} ({ratios.idxmax()}) times the total variation of ReLU"
-    ahead = f"Training is ahead of test by {gap_of('ReLU'):.1f} points with ReLU and by {gap_of(best):.1f} with {plots.label(best)}"
+    ahead = f"Training is ahead of test by {gap_of('ReLU'):.1f} points with ReLU and by {gap_of(best):.1f} with {looks.label(best)}"
     baselines = results.frame("baseline")
     show(
         lambda: plots.scatter(points, "tv", names, best=complexities),
@@ -415,7 +415,7 @@ by_width = {
 if focus:
     by_depth = {data: tabular_tables.by(results, "network.depth", data) for data in focus}
     fewer = [int(row.depth <= depths["ReLU"][row.data]) for row in main[main.arm == best].itertuples()]
-    at_most = f"With {plots.label(best)} the best depth is at most ReLU's on {sum(fewer)} of {len(fewer)} tables."
+    at_most = f"With {looks.label(best)} the best depth is at most ReLU's on {sum(fewer)} of {len(fewer)} tables."
     show(
         lambda: plots.lines(by_depth, "hidden layers"),
         alt=f"Test accuracy against the number of hidden layers for each arm on {', '.join(focus)}. {at_most}",
@@ -427,12 +427,12 @@ if focus:
         deepest = averages[(averages.failed > 0) & (averages.depth == averages.depth.max())]
         fell = (
             f" With {averages.depth.max()} layers some networks hardly learn: more than 10 points below ReLU with one hidden layer are "
-            + ", ".join(f"{plots.label(row.arm)} on {row.failed} table{'s' * (row.failed > 1)}" for row in deepest.itertuples()) + "."
+            + ", ".join(f"{looks.label(row.arm)} on {row.failed} table{'s' * (row.failed > 1)}" for row in deepest.itertuples()) + "."
             if len(deepest) else ""
         )  # fmt: skip
         top = averages.loc[averages.groupby("arm", sort=False)["mean"].idxmax()]
         words = "; ".join(
-            f"{plots.label(row.arm)} {row.depth} ({100 * row.mean:+.1f} ± {100 * row.half_width:.1f})"
+            f"{looks.label(row.arm)} {row.depth} ({100 * row.mean:+.1f} ± {100 * row.half_width:.1f})"
             for row in top.itertuples()
         )
         show(
@@ -445,7 +445,7 @@ if focus:
         )
 if by_width:
     wide = {data: found.pivot(index="value", columns="arm", values="mean") for data, found in by_width.items()}
-    above = f"Above ReLU with {plots.label(best)}: " + ", ".join(
+    above = f"Above ReLU with {looks.label(best)}: " + ", ".join(
         f"{data} at {int((m[best] > m['ReLU']).sum())} of {len(m)} widths" for data, m in wide.items() if best in m
     )
     show(
@@ -466,10 +466,10 @@ if not focus:
 
 # %% tags=["remove-input"]
 pictured = {data: found for data in focus if "ReLU" in (found := tabular_tables.panels(results, data))}
-records = {record.key: record for record in results.records}
+records = results.by_key
 for data, found in pictured.items():
     around = {arm: record.numbers["tv_around"] for arm, record in found.items() if "tv_around" in record.numbers}
-    text = ", ".join(f"{plots.label(arm)} {value:.2f}" for arm, value in around.items())
+    text = ", ".join(f"{looks.label(arm)} {value:.2f}" for arm, value in around.items())
     show(
         lambda found=found: tabular_panels.weight_space(found),
         alt=f"Loss and complexity over planes of the weight space for {len(around)} networks on {data}. Mean complexity over the random plane: {text}.",
@@ -477,7 +477,7 @@ for data, found in pictured.items():
         "Compare with Figures 7a, 7b and 24 of the paper.",
     )
     shares = tabular_tables.alignment(found)
-    text = ", ".join(f"{plots.label(row.arm)} {row.mean:.2f}" for row in shares.itertuples())
+    text = ", ".join(f"{looks.label(row.arm)} {row.mean:.2f}" for row in shares.itertuples())
     show(
         lambda found=found: tabular_panels.input_space(found),
         alt=f"Outputs of {len(found)} models over four slices of the input space of {data}. Share of the gradient along an axis: {text}.",

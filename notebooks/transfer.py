@@ -246,7 +246,7 @@ if matrix_done:
             f"start, where it predicts nothing. By then the loss is more than 10 % below its start on {fallen} of {rounds} tasks, as narrow networks generalise little within an episode's {row.inner_steps / row.episodes:,.0f} steps."
             + (" In the wider and longer runs of the matrix the function serves all the same." if serves else "")
         )
-    by_key = {record.key: record for record in results.records}
+    by_key = results.by_key
     specific, functions = scores.specific, dict.fromkeys(scores.score.index)
     functions |= {
         row.data: by_key[row.learned].arrays["psi_hidden"]

@@ -17,7 +17,7 @@ from notebooks.paper import claims, sections, verdict
 from notebooks.paper.experiments import panels
 from notebooks.paper.experiments.panels import Panels, Paths, axis_aligned, slice_places
 from notebooks.paper.experiments.parts import load_parts
-from notebooks.paper.figures import display
+from notebooks.paper.figures import display, looks
 from notebooks.paper.records import frames as records_frames
 from notebooks.paper.records import store as results
 from notebooks.paper.records import sweep
@@ -28,7 +28,7 @@ from notebooks.paper.tabular import figures as plots
 from notebooks.paper.tabular import panels as tabular_panels
 from notebooks.paper.tabular import tables as tabular_tables
 from notebooks.paper.tabular import verdicts as tabular_verdicts
-from notebooks.paper.tabular.plan import ARMS, INPUTS, PLANS, VARIANTS, ZEROS, Table, best_depth, slower
+from notebooks.paper.tabular.plan import ARMS, INPUTS, PLANS, VARIANTS, ZEROS, Table, slower
 
 matplotlib.use("Agg")
 DATA = "breast_cancer"
@@ -165,8 +165,14 @@ def test_the_rate_is_divided_by_the_slope():
     assert slower(Optimiser("rmsprop", 0.004), 8.0) == Optimiser("rmsprop", 0.0005)
 
 
-def test_best_depth_is_the_shallowest_of_equals():
-    assert best_depth({3: [0.9], 1: [0.8, 1.0], 2: [0.7, 0.9]}) == 1
+def test_best_depth_is_the_shallowest_of_equals_by_the_seeds_that_all_have():
+    scores = {3: [0.9], 1: [0.8, 1.0], 2: [0.7, 0.9]}
+    rows = [["a", "ReLU", seed, depth, score] for depth, of in scores.items() for seed, score in enumerate(of)]
+    runs = pd.DataFrame(rows, columns=["data", "arm", "seed", "network.depth", "validation_accuracy"])
+    assert set(records_frames.at_best_depth(runs)["network.depth"]) == {3}  # the other seed has no say
+    assert set(
+        records_frames.at_best_depth(runs[runs["network.depth"] < 3].assign(validation_accuracy=0.5))["network.depth"]
+    ) == {1}
 
 
 # --- tables -------------------------------------------------------------------------------------------
@@ -465,4 +471,4 @@ def test_every_figure_draws(smoke):
             figure.canvas.draw()
             assert len(figure.axes) == axes
             matplotlib.pyplot.close(figure)
-    assert plots.label(INPUTS) == "learned IAFs" and plots.label("ReLU") == "ReLU"
+    assert looks.label(INPUTS) == "learned IAFs" and looks.label("ReLU") == "ReLU"

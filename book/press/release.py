@@ -17,11 +17,10 @@ from lib.activations import FOLDER
 from lib.datasets import catalogue
 from lib.files import write_atomically
 from notebooks.paper.grokking.tables import median_steps
-from notebooks.paper.records.frames import Collected
+from notebooks.paper.records.frames import Collected, at_best_depth
 from notebooks.paper.records.intervals import interval
 from notebooks.paper.records.store import Record, Store
 from notebooks.paper.sections import results
-from notebooks.paper.tabular.tables import at_best_depth
 
 
 def enter_new(store: Store, data_dir: str | Path | None = None) -> list[str]:

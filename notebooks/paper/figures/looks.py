@@ -6,6 +6,17 @@ ARMS = {
     "learned from ReLU": ("C1", "s", "--"),
     "learned from zeros": ("C2", "^", "-"),
     "layer-specific": ("C3", "D", "-."),
+    "tanh": ("C3", "D", "-."),  # never on a page with the layer-specific ones
+    "learned inputs": ("C4", "P", "-"),
+    "linear": ("C5", "x", ":"),
+    "k-NN": ("C6", "v", ":"),
+    "boosted trees": ("C7", "*", "-"),
+}
+LABELS = {
+    "tanh": "tanh, tuned slope",
+    "learned from zeros": "learned AF (zeros)",
+    "learned from ReLU": "learned AF (ReLU)",
+    "learned inputs": "learned IAFs",
 }
 
 
@@ -13,6 +24,16 @@ def look(arm: str) -> dict:
     """Colour, marker and line style of an arm, as keyword arguments of ``plot``."""
     colour, marker, line = ARMS[arm]
     return {"color": colour, "marker": marker, "linestyle": line}
+
+
+def label(arm: str) -> str:
+    """How an arm is written where hidden (AF) and input activations (IAF) are compared.
+
+    Example:
+        >>> label("learned inputs")
+        'learned IAFs'
+    """
+    return LABELS.get(arm, arm)
 
 
 def name_of(data: str) -> str:

@@ -101,7 +101,7 @@ def frequency_depends_on_the_modulus(read: Read) -> Finding:
     results = read("grokking")
     if results.missing:
         return NOT_RUN
-    runs, records = results.frame(), {record.key: record for record in results.records}
+    runs, records = results.frame(), results.by_key
     runs = runs[
         runs.role.isin(["final", "modulus"]) & (runs.learned != "") & runs.data.str.startswith("a+b mod ")
     ].drop_duplicates("data")

@@ -10,9 +10,9 @@ from lib import splines
 from lib.metrics.similarity import activation_distance
 
 from ..figures import looks
-from ..records import intervals
+from ..records import frames, intervals
 from ..records.frames import Collected
-from ..records.intervals import Correlation, clustered_spearman, interval, paired_interval
+from ..records.intervals import Correlation, clustered_spearman, interval, mean_of, paired_interval
 from ..records.store import Record
 from .plan import ARMS, BY_HAND, LAYERS, LONGER, RANDOM
 
@@ -164,8 +164,7 @@ def by_depth(results: Collected) -> pd.DataFrame:
     """
     runs, rows = depth_runs(results), []
     for group, part in runs.groupby(["data", "arm", "network.depth"], sort=False) if len(runs) else ():
-        mean = interval(part.test_accuracy) if len(part) > 1 else (part.test_accuracy.iloc[0], np.nan)
-        rows.append([*group, len(part), *mean, part.validation_accuracy.mean()])
+        rows.append([*group, len(part), *mean_of(part.test_accuracy), part.validation_accuracy.mean()])
     columns = ["data", "arm", "depth", "n", "mean", "half_width", "validation"]
     return pd.DataFrame(rows, columns=columns if rows else None)
 
@@ -182,12 +181,12 @@ def at_best_depth(results: Collected) -> pd.DataFrame:
     Returns:
         Its columns and depth; without the layer-specific activations, which have one depth; empty without two seeds.
     """
-    deep = by_depth(results)
-    if deep.empty or deep[deep.arm == "ReLU"].n.min() < 2:
+    runs = depth_runs(results)
+    if runs.empty or runs[runs.arm == "ReLU"].groupby(["data", "network.depth"]).size().min() < 2:
         return pd.DataFrame()
-    best = best_depths(deep)[["data", "arm", "depth"]]
-    chosen = depth_runs(results).rename(columns={"network.depth": "depth"}).merge(best)
+    chosen = frames.at_best_depth(runs[runs.arm.isin(ARMS)]).rename(columns={"network.depth": "depth"})
     chosen = chosen.sort_values("arm", key=lambda arms: arms.map(ARMS.index), kind="stable")
+    best = chosen[["data", "arm", "depth"]].drop_duplicates()
     return intervals.summary(chosen, "test_accuracy", ["data"]).merge(best)
 
 
@@ -216,10 +215,10 @@ def distances(learned: Record, run: Record) -> tuple[float, float, float]:
 
 def functions(results: Collected) -> tuple[list[tuple[str, str, np.ndarray, float, float]], pd.DataFrame]:
     """The learned functions of the final runs: panels for a figure, and their distances from GELU and ReLU."""
-    by_key, panels, rows = {record.key: record for record in results.records}, [], []
+    panels, rows = [], []
     runs = finals(results)
     for row in runs[runs.learned != ""].drop_duplicates("learned").itertuples():
-        learned, name = by_key[row.learned], looks.name_of(row.data)
+        learned, name = results.by_key[row.learned], looks.name_of(row.data)
         optimiser, limits = learned.config["settings"]["inner"]["name"], learned.config["network"]["activation"]
         panels.append((_title(row, learned), row.arm, learned.arrays["psi_hidden"], limits["low"], limits["high"]))
         rows.append((name, optimiser, row.arm, *distances(learned, row.record)))
@@ -231,13 +230,15 @@ def functions(results: Collected) -> tuple[list[tuple[str, str, np.ndarray, floa
 
 def used_ranges(results: Collected, share: float = 0.95) -> dict[str, tuple[float, float]]:
     """Where the pre-activations of the final networks are: the middle ``share``, by title of :func:`functions`."""
-    by_key, found, runs = {record.key: record for record in results.records}, {}, finals(results)
+    found, runs = {}, finals(results)
     for row in runs[runs.learned != ""].drop_duplicates("learned").itertuples():
         density = row.record.arrays["pre_activations"]
-        limits = by_key[row.learned].config["network"]["activation"]
+        limits = results.by_key[row.learned].config["network"]["activation"]
         grid, below = np.linspace(limits["low"], limits["high"], len(density)), np.cumsum(density) / density.sum()
         ends = (1 - share) / 2, (1 + share) / 2
-        found[_title(row, by_key[row.learned])] = tuple(float(grid[np.searchsorted(below, end)]) for end in ends)
+        found[_title(row, results.by_key[row.learned])] = tuple(
+            float(grid[np.searchsorted(below, end)]) for end in ends
+        )
     return found
 
 
@@ -247,11 +248,10 @@ def _title(row, learned: Record) -> str:
 
 def layer_functions(results: Collected) -> list[tuple[str, str, np.ndarray, float, float]]:
     """The layer-specific functions that the deeper networks use, as panels like those of :func:`functions`."""
-    by_key, panels = {record.key: record for record in results.records}, []
-    runs = results.frame(role="depth")
+    panels, runs = [], results.frame(role="depth")
     for row in runs[runs.arm == LAYERS].drop_duplicates("learned").itertuples() if len(runs) else ():
-        limits = by_key[row.learned].config["network"]["activation"]
-        for layer, psi in enumerate(by_key[row.learned].arrays["psi_hidden"], start=1):
+        limits = results.by_key[row.learned].config["network"]["activation"]
+        for layer, psi in enumerate(results.by_key[row.learned].arrays["psi_hidden"], start=1):
             title = f"{looks.name_of(row.data)}\n{LAYERS}, {layer}"
             panels.append((title, LAYERS, psi, limits["low"], limits["high"]))
     return panels

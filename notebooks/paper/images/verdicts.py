@@ -62,9 +62,9 @@ def classification_is_equal(read: Read) -> Finding:
         )  # fmt: skip
         for row in summary.dropna().itertuples()
     ]
-    records, near = {record.key: record for record in results.records}, {}
+    near = {}
     for row in runs[runs.arm == "learned from ReLU"].drop_duplicates("learned").itertuples():
-        near[looks.name_of(row.data)] = tables.distances(records[row.learned], row.record)
+        near[looks.name_of(row.data)] = tables.distances(results.by_key[row.learned], row.record)
     distances = ", ".join(
         f"{name} {gelu:.3f} (from ReLU {relu:.3f}; ReLU itself {own:.3f})" for name, (gelu, relu, own) in near.items()
     )

@@ -1,5 +1,6 @@
 """The records of a section as data frames."""
 
+import functools
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -22,6 +23,11 @@ class Collected:
     lacking: frozenset[str] = frozenset()
     kinds: dict[str, type] = field(default_factory=dict, repr=False)
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)  # per kind, made when asked for
+
+    @functools.cached_property
+    def by_key(self) -> dict[str, Record]:
+        """The records by their names."""
+        return {record.key: record for record in self.records}
 
     def frame(self, kind: str = "train", **equal: str) -> pd.DataFrame:
         """One row per record of a kind, with its configuration (nested keys joined by a dot), numbers, key and record.
@@ -51,3 +57,18 @@ def _flat(config: dict, prefix: str = "") -> dict:
     for key, value in config.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
     return flat
+
+
+def at_best_depth(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs of each dataset and arm at its depth: of the best mean validation accuracy, the lowest of equals.
+
+    Args:
+        runs: columns data, arm, seed, network.depth, validation_accuracy. The seeds that all depths have decide.
+    """
+    kept = []
+    for _, part in runs.groupby(["data", "arm"], sort=False):
+        if part["network.depth"].nunique() > 1:
+            scores = part.pivot_table(index="seed", columns="network.depth", values="validation_accuracy").dropna()
+            part = part[part["network.depth"] == scores.mean().idxmax()]
+        kept.append(part)
+    return pd.concat(kept, ignore_index=True) if kept else runs

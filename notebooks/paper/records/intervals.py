@@ -41,6 +41,16 @@ def interval(values: Sequence[float], level: float = 0.95) -> Interval:
     return Interval(float(values.mean()), float(half_width))
 
 
+def mean_of(values: Sequence[float]) -> Interval:
+    """:func:`interval`, also of one value, whose half width is NaN.
+
+    >>> mean_of([0.5])
+    Interval(mean=0.5, half_width=nan)
+    """
+    values = _finite(values, "values", 1)
+    return interval(values) if len(values) > 1 else Interval(float(values[0]), math.nan)
+
+
 def paired_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interval:
     """``interval`` of a - b for two arms paired by seed: the same seeds in the same order."""
     a, b = _finite(a, "a", 2), _finite(b, "b", 2)

@@ -139,11 +139,10 @@ def reliance(final: pd.DataFrame, upper: pd.DataFrame, pair: tuple[str, str], ti
 
 def functions(results: Collected) -> list[tuple]:
     """The learned activations that the final runs use, for :func:`activations`, setting by setting."""
-    known = {record.key: record for record in results.records}
     panels = []
     for (pair, spectral), part in runs(results, "final").groupby(["pair", "spectral"], sort=False):
         splined = part[part.learned != ""].drop_duplicates("learned")
-        curves = [(row.arm, known[row.learned].arrays["psi_hidden"]) for row in splined.itertuples()]
+        curves = [(row.arm, results.by_key[row.learned].arrays["psi_hidden"]) for row in splined.itertuples()]
         if curves:
             low, high = (splined.iloc[0][f"network.activation.{end}"] for end in ("low", "high"))
             panels.append((pair, spectral, curves, low, high))

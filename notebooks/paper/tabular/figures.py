@@ -9,46 +9,21 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from .plan import ARMS, FROM_RELU, INPUTS, RANKED, ZEROS
-from .tables import NEIGHBOURS, ORDER, TREES
+from ..figures import looks
+from ..figures.looks import label
+from .plan import ARMS, INPUTS, RANKED
+from .tables import ORDER
 
-# One look per arm: colour of the cycle, marker, line. The first three as on every page.
-LOOKS = {
-    "ReLU": ("C0", "o", "-"),
-    FROM_RELU: ("C1", "s", "--"),
-    ZEROS: ("C2", "^", "-"),
-    "tanh": ("C3", "D", "-."),
-    INPUTS: ("C4", "P", "-"),
-    "linear": ("C5", "x", ":"),
-    NEIGHBOURS: ("C6", "v", ":"),
-    TREES: ("C7", "*", "-"),
-}
-LABELS = {
-    "tanh": "tanh, tuned slope",
-    ZEROS: "learned AF (zeros)",
-    FROM_RELU: "learned AF (ReLU)",
-    INPUTS: "learned IAFs",
-}
 SIZES = {"*": 11, "P": 8}
 LOWEST = 0.05  # the share of a panel's marks that the frame of a scatter plot leaves out below
 OUT_OF_FRAME = 0.1  # a mean of this much below the best of its panel is written at the panel's foot
-
-
-def label(arm: str) -> str:
-    """How an arm is written in legends.
-
-    Example:
-        >>> label("learned inputs")
-        'learned IAFs'
-    """
-    return LABELS.get(arm, arm)
 
 
 def gains(table: pd.DataFrame, average: pd.DataFrame) -> Figure:
     """The difference to ReLU of each model type: one small mark per dataset, the mean with its interval."""
     figure, axes = plt.subplots(figsize=(7, 3.4))
     for y, row in enumerate(average.itertuples()):
-        colour, marker, _ = LOOKS[row.arm]
+        colour, marker, _ = looks.ARMS[row.arm]
         points = 100 * table[table.arm == row.arm].gain
         axes.plot(points, np.full(len(points), y), "|", color=colour, alpha=0.7, markersize=9)
         half = 0 if np.isnan(row.half_width) else 100 * row.half_width
@@ -68,7 +43,7 @@ def per_dataset(table: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(figsize=(7, 1.3 + 0.45 * len(names)))
     for i, arm in enumerate(ORDER):
         own = table[table.arm == arm].set_index("data").reindex(names)
-        colour, marker, _ = LOOKS[arm]
+        colour, marker, _ = looks.ARMS[arm]
         y = np.arange(len(names)) - 0.09 * (i - (len(ORDER) - 1) / 2)  # so that they do not hide each other
         size = SIZES.get(marker, 5.5)
         axes.plot(100 * own["mean"], y, marker, color=colour, label=label(arm), markersize=size, alpha=0.85)
@@ -102,7 +77,7 @@ def scatter(
     for ax, data in zip(grid.flat, datasets, strict=False):
         for arm in ARMS:
             part = points[(points.data == data) & (points.arm == arm)]
-            colour, marker, _ = LOOKS[arm]
+            colour, marker, _ = looks.ARMS[arm]
             dots = {
                 "s": 9,
                 "alpha": 0.4,
@@ -113,7 +88,7 @@ def scatter(
             }
             ax.scatter(scale * part[x], 100 * part.test_accuracy, label=label(arm), **dots)
         for row in (extra[extra.data == data] if extra is not None else pd.DataFrame()).itertuples():
-            colour, marker, _ = LOOKS[row.arm]
+            colour, marker, _ = looks.ARMS[row.arm]
             ax.plot(scale * getattr(row, x), 100 * row.test_accuracy, marker, color=colour, label=label(row.arm))
         own = points[points.data == data]
         if extra is not None:
@@ -135,7 +110,7 @@ def scatter(
             style = {"linestyle": ":", "color": "gray", "linewidth": 1.2, "label": "test = training"}
             ax.axline((100 * floor, 100 * floor), slope=1, **style)
         if best is not None:
-            ax.axvline(best.tv[data], color=LOOKS[best.arm[data]][0], linestyle="--", linewidth=1.5)
+            ax.axvline(best.tv[data], color=looks.ARMS[best.arm[data]][0], linestyle="--", linewidth=1.5)
     for ax in grid[-1]:
         ax.set_xlabel("total variation (logits)" if x == "tv" else "training accuracy (%)", fontsize=9)
     for ax in grid[:, 0]:
@@ -206,7 +181,7 @@ def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
         bottom, top = least.min() - (2 if len(shown) < len(table) else 1) * margin, most.max() + margin
         at_foot = Counter()
         for i, arm in enumerate(arm for arm in ARMS if (table.arm == arm).any()):
-            own, (colour, marker, line) = table[table.arm == arm], LOOKS[arm]
+            own, (colour, marker, line) = table[table.arm == arm], looks.ARMS[arm]
             aside = 2 ** (0.06 * (i - 2)) if xlabel == "width" else 1  # so that intervals do not hide each other
             at = own.value * aside + (0 if xlabel == "width" else 0.06 * (i - 2))
             outside = (own["mean"] < floor) | (own.half_width > OUT_OF_FRAME / 2)
@@ -235,7 +210,7 @@ def average_by_depth(table: pd.DataFrame) -> Figure:
     """What each arm gains at each depth over ReLU with one hidden layer, from :func:`notebooks.paper.tabular.tables.average_by_depth`."""
     figure, ax = plt.subplots(figsize=(7, 3.6))
     for i, arm in enumerate(arm for arm in ARMS if (table.arm == arm).any()):
-        own, (colour, marker, line) = table[table.arm == arm], LOOKS[arm]
+        own, (colour, marker, line) = table[table.arm == arm], looks.ARMS[arm]
         style = {"color": colour, "marker": marker, "linestyle": line, "capsize": 3, "markersize": 6}
         ax.errorbar(own.depth + 0.06 * (i - 2), 100 * own["mean"], 100 * own.half_width, label=label(arm), **style)
     ax.axhline(0, color="C0", linewidth=1, linestyle=":")

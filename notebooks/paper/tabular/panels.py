@@ -7,8 +7,9 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from ..figures.looks import ARMS as LOOKS
+from ..figures.looks import label
 from ..records.store import Record
-from .figures import LOOKS, label
 from .plan import INPUTS
 
 

@@ -5,7 +5,6 @@ others are missing. Everything of a dataset uses one split (number 0): an activa
 training rows, which are test rows of another split.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from lib.datasets.catalogue import TABLES
@@ -17,7 +16,7 @@ from ..experiments.baseline import MODELS, Baseline
 from ..experiments.controls import Ranks
 from ..experiments.learn import Learn
 from ..experiments.panels import Panels, Paths
-from ..experiments.protocol import Stages, check_profile, restarts, trials_of, using, validation_accuracy
+from ..experiments.protocol import Stages, best_of, check_profile, restarts, trials_of, using, validation_accuracy
 from ..experiments.train import Train
 from ..records.store import Store
 
@@ -222,7 +221,7 @@ class Table:
             for depth in plan.depths
         }
         yield [run for runs in final.values() for run in runs]
-        deep = {arm: best_depth({d: self.validation(final[arm, d]) for d in plan.depths}) for arm in chosen}
+        deep = {arm: self.best_depth({d: final[arm, d] for d in plan.depths}) for arm in chosen}
         yield [
             self.again("final", run, seed, depth=deep[arm])
             for arm, run in chosen.items()
@@ -256,7 +255,7 @@ class Table:
         seeds = plan.seeds[: plan.depth_seeds]
         tried = {depth: [self.again("control", run, seed, depth=depth) for seed in seeds] for depth in plan.depths}
         yield [run for runs in tried.values() for run in runs]
-        depth = best_depth({d: self.validation(runs) for d, runs in tried.items()})
+        depth = self.best_depth(tried)
         yield [self.again("control", run, seed, depth=depth) for seed in plan.seeds[plan.depth_seeds :]]
 
     @property
@@ -321,8 +320,9 @@ class Table:
         """A run with another seed, and another depth or width."""
         return replace(run, role=role, seed=seed, network=replace(run.network, **changes))
 
-    def validation(self, runs: Iterable[Train]) -> list[float]:
-        return [validation_accuracy(self.store, run) for run in runs]
+    def best_depth(self, runs: dict[int, list[Train]]) -> int:
+        """The depth whose runs do best; the lowest of equals."""
+        return best_of(self.store, runs, validation_accuracy)
 
     def best(self, runs: list[Train]) -> Train:
         return max(runs, key=lambda run: validation_accuracy(self.store, run))
@@ -331,13 +331,3 @@ class Table:
 def slower(optimiser: Optimiser, alpha: float) -> Optimiser:
     """The learning rate divided by alpha (Appendix E.4)."""
     return replace(optimiser, lr=optimiser.lr / alpha)
-
-
-def best_depth(accuracies: dict[int, list[float]]) -> int:
-    """The depth with the highest mean validation accuracy; the lowest of equals.
-
-    Example:
-        >>> best_depth({1: [0.8, 0.9], 2: [0.85, 0.85], 3: [0.7, 0.9]})
-        1
-    """
-    return max(sorted(accuracies), key=lambda depth: sum(accuracies[depth]) / len(accuracies[depth]))

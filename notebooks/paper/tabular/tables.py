@@ -5,28 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..records.frames import Collected
-from ..records.intervals import interval, paired_interval
+from ..records.frames import Collected, at_best_depth
+from ..records.intervals import interval, mean_of, paired_interval
 from ..records.store import Record
-from .plan import ARMS, INPUTS, ZEROS, best_depth
+from .plan import ARMS, INPUTS, ZEROS
 
 TREES, NEIGHBOURS = "boosted trees", "k-NN"
 ORDER = ("linear", NEIGHBOURS, *ARMS, TREES)
-
-
-def at_best_depth(finals: pd.DataFrame) -> pd.DataFrame:
-    """The final runs of each dataset and arm at its depth, chosen on validation rows as the section does.
-
-    Args:
-        finals: ``frame(role="final")``: columns data, arm, seed, network.depth, validation_accuracy.
-    """
-    kept = []
-    for _, runs in finals.groupby(["data", "arm"], sort=False):
-        by_depth = dict(list(runs.groupby("network.depth")))
-        shared = set.intersection(*(set(part.seed) for part in by_depth.values()))
-        means = {d: list(part[part.seed.isin(shared)].validation_accuracy) for d, part in by_depth.items()}
-        kept.append(by_depth[best_depth(means)])
-    return pd.concat(kept, ignore_index=True) if kept else finals
 
 
 def comparison(results: Collected) -> pd.DataFrame:
@@ -51,7 +36,7 @@ def comparison(results: Collected) -> pd.DataFrame:
             values = own.set_index("seed").test_accuracy
             # a model without randomness counts once, against each seed of ReLU
             paired = pd.Series(values.iloc[0], relu.index) if len(values) == 1 else values[relu.index]
-            mean, half = interval(values) if len(values) > 1 else (values.iloc[0], np.nan)
+            mean, half = mean_of(values)
             gain = paired_interval(paired, relu) if arm != "ReLU" else (0.0, np.nan)
             depth = 0 if arm not in ARMS else int(own["network.depth"].iloc[0])
             rows.append([data, arm, depth, len(values), mean, half, *gain, own.validation_accuracy.mean()])
@@ -77,7 +62,7 @@ def averages(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for arm in [arm for arm in ORDER if (table.arm == arm).any()]:
         own = table[table.arm == arm]
-        half = interval(own.gain).half_width if len(own) > 1 and arm != "ReLU" else np.nan
+        half = mean_of(own.gain).half_width if arm != "ReLU" else np.nan
         rows.append([arm, len(own), own["mean"].mean(), own.gain.mean(), half])
     return pd.DataFrame(rows, columns=["arm", "datasets", "mean", "gain", "half_width"])
 
@@ -94,8 +79,7 @@ def by(results: Collected, column: str, data: str) -> pd.DataFrame:
     runs = width_runs(results, data) if column == "network.width" else runs[runs.data == data]
     rows = []
     for (arm, value), part in runs.groupby(["arm", column]):
-        mean, half = interval(part.test_accuracy) if len(part) > 1 else (part.test_accuracy.iloc[0], np.nan)
-        rows.append([arm, value, len(part), mean, half])
+        rows.append([arm, value, len(part), *mean_of(part.test_accuracy)])
     return pd.DataFrame(rows, columns=["arm", "value", "n", "mean", "half_width"])
 
 

@@ -6,7 +6,7 @@ from ..records import intervals
 from ..records.frames import Collected
 from ..records.intervals import interval
 from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, above, judge
-from . import figures, tables
+from . import tables
 from .plan import FROM_RELU, INPUTS, ZEROS
 
 CONTROL = {"control", "ranks"}  # roles and kinds of what comes after all tables
@@ -23,18 +23,18 @@ def gap_to_trees(read: Read) -> Finding:
     gaps = (means[tables.TREES] - means[best]).dropna()
     gap = interval(gaps) if len(gaps) > 1 else (gaps.iloc[0], 0.0)
     words = "; ".join(
-        f"{figures.label(arm)} {looks.plus_minus(row.gain, row.half_width) if row.half_width == row.half_width else f'{100 * row.gain:+.1f}'}"
+        f"{looks.label(arm)} {looks.plus_minus(row.gain, row.half_width) if row.half_width == row.half_width else f'{100 * row.gain:+.1f}'}"
         for arm, row in average.iterrows() if arm != "ReLU"
     )  # fmt: skip
     ours = (
-        f"mean over {len(means)} tables{' (the others are not yet run)' if results.lacking - CONTROL else ''}, in points against ReLU: {words}. From the best learned arm by validation ({figures.label(best)}) to trees: "
+        f"mean over {len(means)} tables{' (the others are not yet run)' if results.lacking - CONTROL else ''}, in points against ReLU: {words}. From the best learned arm by validation ({looks.label(best)}) to trees: "
         f"{looks.plus_minus(*gap)} points; above trees on {int((gaps < 0).sum())} of {len(gaps)} tables"
     )
     control = tables.ranked(results, table)
     if len(control) == len(means) > 1:
         ours += f". A control, ReLU on columns that are replaced by their ranks, without learning: {looks.plus_minus(*interval(control.gain))}; learned IAFs over it: {looks.plus_minus(*interval(control.beyond))}"
     hidden = [
-        figures.label(arm)
+        looks.label(arm)
         for arm in ("tanh", ZEROS, FROM_RELU)
         if arm in average.index and not average.gain[arm] > average.half_width[arm]
     ]
@@ -42,15 +42,15 @@ def gap_to_trees(read: Read) -> Finding:
     for row in learned_arms[(learned_arms["mean"] - 0.5).abs() < 0.01].itertuples():  # of two classes of equal size
         rest = table[(table.arm == row.arm) & (table.data != row.data)].gain
         if len(rest) > 1:
-            ours += f". On {row.data} {figures.label(row.arm)} is at chance; without that table its mean is {looks.plus_minus(*interval(rest))}"
+            ours += f". On {row.data} {looks.label(row.arm)} is at chance; without that table its mean is {looks.plus_minus(*interval(rest))}"
     if hidden:
         ours += f". Not above ReLU with 95 % confidence, on average over the tables: {', '.join(hidden)}; the claim speaks of them too, the rule does not"
     of_trees, learned = average.gain[tables.TREES], average.loc[best]
     closed = Condition(
-        "its gap to trees at most half of ReLU's", figures.label(best), 100 * gap[0], 100 * (gap[0] - gap[1]), 100 * (gap[0] + gap[1]),
+        "its gap to trees at most half of ReLU's", looks.label(best), 100 * gap[0], 100 * (gap[0] - gap[1]), 100 * (gap[0] + gap[1]),
         50 * of_trees, bool(of_trees > 0 and gap[0] <= of_trees / 2), "points",
     )  # fmt: skip
-    over = above("above ReLU", figures.label(best), learned.gain, learned.half_width, unit="points")
+    over = above("above ReLU", looks.label(best), learned.gain, learned.half_width, unit="points")
     trees = Condition("trees above ReLU", "", 100 * of_trees, NAN, NAN, 0.0, bool(of_trees > 0), "points")
     return judge(ours, [trees, over, closed])
 
@@ -68,7 +68,7 @@ def another_complexity_for_each_table(read: Read) -> Finding:
         f"{ratios.max():.2f} ({ratios.idxmax()}) times the total variation of ReLU"
     )
     if len(alike) > 1:
-        ours += f". That does not say that tables differ in what they need: on {len(alike)} of them {figures.label(INPUTS)} is the most accurate, and on these alone it is {alike.min():.1f} to {alike.max():.1f} times"
+        ours += f". That does not say that tables differ in what they need: on {len(alike)} of them {looks.label(INPUTS)} is the most accurate, and on these alone it is {alike.min():.1f} to {alike.max():.1f} times"
     apart = ratios.max() / ratios.min()
     return judge(ours, [Condition("differs between tables", "", apart, NAN, NAN, 2.0, bool(apart > 2), "times")])
 
@@ -88,8 +88,8 @@ def boundaries_along_the_axes(read: Read) -> Finding:
         for arm in (ZEROS, INPUTS):
             if arm in shares.index:
                 gain = shares.loc[arm, ["gain", "gain_half_width"]]
-                words.append(f"{data}, {figures.label(arm)} {gain.iloc[0]:+.2f} ± {gain.iloc[1]:.2f}")
-                larger.append(above("share along an axis, over ReLU", f"{data}, {figures.label(arm)}", *gain))
+                words.append(f"{data}, {looks.label(arm)} {gain.iloc[0]:+.2f} ± {gain.iloc[1]:.2f}")
+                larger.append(above("share along an axis, over ReLU", f"{data}, {looks.label(arm)}", *gain))
         if tables.TREES in shares.index:
             words[-1] += f" (trees {shares.gain[tables.TREES]:+.2f})"
     if not words:
@@ -109,7 +109,7 @@ def ambient_complexity(read: Read) -> Finding:
             for key in ("tv_around", "test_accuracy")
         }
         order = ", ".join(
-            f"{figures.label(arm)} {arms[arm]['tv_around']:.2f} ({100 * arms[arm]['test_accuracy']:.1f} %)"
+            f"{looks.label(arm)} {arms[arm]['tv_around']:.2f} ({100 * arms[arm]['test_accuracy']:.1f} %)"
             for arm in by["tv_around"]
         )
         words.append(f"{data}: {order}")
@@ -150,7 +150,7 @@ def other_widths_and_depths(read: Read) -> Finding:
     depths = table.pivot(index="data", columns="arm", values="depth")[["ReLU", best]].dropna()
     fewer, tried = (depths[best] <= depths["ReLU"]).sum(), results.frame(role="final")["network.depth"].nunique()
     ours = (
-        f"{figures.label(best)} over ReLU: {'; '.join(words)} points. Best depth at most ReLU's on {fewer} of {len(depths)} tables, "
+        f"{looks.label(best)} over ReLU: {'; '.join(words)} points. Best depth at most ReLU's on {fewer} of {len(depths)} tables, "
         f"less on {int((depths[best] < depths['ReLU']).sum())}, more on {int((depths[best] > depths['ReLU']).sum())} (of two depths drawn at random from {tried}, one is at most the other in {100 * (tried + 1) / (2 * tried):.1f} % of the cases)"
     )
     most = Condition(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..figures.looks import name_of, plus_minus
-from ..records.intervals import Correlation, Interval, interval, paired_interval, spearman
+from ..records.intervals import Correlation, Interval, interval, mean_of, paired_interval, spearman
 from .matrix import ALL, RELU, learned_on, learned_something
 from .plan import Images
 
@@ -122,8 +122,7 @@ def own_gains(runs: pd.DataFrame) -> pd.DataFrame:
             part[part.arm == arm].set_index("seed").test_accuracy_last.astype(float) for arm in (learned_on(task), RELU)
         )
         if len(own):
-            difference = (own - relu[own.index]).to_numpy()
-            rows[task] = interval(difference) if len(own) > 1 else (difference[0], np.nan)
+            rows[task] = mean_of(own - relu[own.index])
     return pd.DataFrame.from_dict(rows, orient="index", columns=["gain", "half_width"])
 
 
