@@ -1,0 +1,78 @@
+"""What ended at a limit that the plan set: a table or figure that rests on it has to say so.
+
+A run with patience that ended at its last step may not have converged; a learning whose episodes ran out may not have
+finished; a rate that is best at the edge of those tried may not be the best.
+"""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from .frames import Collected
+
+GROUP = ["data", "arm", "network.depth", "network.initialisation", "optimiser.name", "scaling"]
+
+
+def capped(results: Collected) -> pd.DataFrame:
+    """How many final runs and learnings ended at their cap.
+
+    Returns:
+        Columns data, arm, kind ("train": final runs with patience, "learn"), n, capped; one row per group that has some.
+    """
+    runs, learned, rows = results.frame(role="final"), results.frame("learn"), []
+    if len(runs) and "stopped" in runs:
+        runs = runs[runs.patience > 0]
+        rows += [(*group, "train", len(part), int((part.stopped == "cap").sum()))
+                 for group, part in runs.groupby(["data", "arm"])]  # fmt: skip
+    if len(learned):
+        names = learned.data.map(lambda data: data[0] if len(data) == 1 else f"{len(data)} datasets")
+        ended = (learned.episodes == learned["settings.episodes"]) & ~learned.diverged.astype(bool)
+        rows += [(*group, "learn", len(part), int(ended[part.index].sum()))
+                 for group, part in learned.groupby([names, learned.arm])]  # fmt: skip
+    return pd.DataFrame(rows, columns=["data", "arm", "kind", "n", "capped"])
+
+
+def _at_best_step(runs: pd.DataFrame) -> pd.Series:
+    return runs.validation_accuracy
+
+
+def at_edge(
+    results: Collected, role: str = "rate trial", merit: Callable[[pd.DataFrame], pd.Series] = _at_best_step
+) -> pd.DataFrame:
+    """The searches for a rate whose best is the least or the greatest that was tried.
+
+    Args:
+        role: of the runs of the search. merit: what the best is the best by, a value per run.
+
+    Returns:
+        Columns of GROUP, best, least, greatest; one row per search that ended at an edge.
+    """
+    runs = results.frame(role=role)
+    rows = []
+    for group, part in runs.groupby(GROUP, sort=False) if len(runs) else ():
+        means = merit(part).groupby(part["optimiser.lr"]).mean()
+        best, least, greatest = means.idxmax(), means.index.min(), means.index.max()
+        if best in (least, greatest):
+            rows.append((*group, best, least, greatest))
+    return pd.DataFrame(rows, columns=[*GROUP, "best", "least", "greatest"])
+
+
+def in_words(results: Collected) -> str:
+    """A sentence about what ended at a limit, for below a table; empty if nothing did.
+
+    Example:
+        >>> in_words(Collected([], 0))
+        ''
+    """
+    words = []
+    found = capped(results)
+    for kind, name in (("train", "final runs"), ("learn", "learnings")):
+        part = found[found.kind == kind]
+        if part.capped.sum():
+            where = ", ".join(f"{row.arm} on {row.data} {row.capped}" for row in part[part.capped > 0].itertuples())
+            words.append(f"{part.capped.sum()} of {part.n.sum()} {name} ended at their cap ({where})")
+    edge = at_edge(results)
+    if len(edge):
+        where = ", ".join(f"{row.arm} on {row.data} {row.best:g}" for row in edge.itertuples())
+        words.append(f"{len(edge)} rates are the least or greatest that was tried ({where})")
+    return f"At a limit: {'; '.join(words)}." if words else ""
