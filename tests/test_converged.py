@@ -128,6 +128,10 @@ def test_the_arms_of_a_table_with_both_scalings_and_their_depth(store):
         *((arm, RANGE) for arm in HIDDEN.values()),
     }
     assert {(run.arm, run.scaling) for run in finals} == arms
+    widths = of(runs, Train, role="width")
+    assert {(run.arm, run.network.width, run.network.depth) for run in widths} == {
+        (arm, width, max(plan.depths)) for arm, scaling in arms - {(TANH, RANGE)} if scaling == RANGE for width in plan.widths
+    }  # fmt: skip
     assert {run.network.depth for run in finals} == {max(plan.depths)} and len(finals) == len(arms) * len(plan.seeds)
     assert all(run.complexity == (run.role == "final") and run.patience == plan.patience for run in of(runs, Train))
     assert {(run.model, run.scaling) for run in of(runs, Baseline)} == {

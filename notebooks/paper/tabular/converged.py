@@ -4,6 +4,7 @@ Every arm trains until its validation accuracy has stopped to improve, at the de
 rows, on columns scaled by their range (as the paper) and by rank.
 """
 
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 
 from lib.datasets.catalogue import TABLES
@@ -31,10 +32,12 @@ class Plan:
     rates: where the search for one begins. alphas: slopes of tanh. steps: the cap; patience: in evaluations. width: of
     the networks; middle: their depth until one of ``depths`` is chosen. rate_trials, trials, seeds: seeds to choose a
     rate, a slope or a depth with, to choose a restart with, and of the final runs. restarts: n_c, t, eta. learning:
-    Algorithm 1, in networks of learning_width. tree_trials: of the search for trees, per seed.
+    Algorithm 1, in networks of learning_width. tree_trials: of the search for trees, per seed. widths, width_seeds: to
+    use the functions at, on the tables of ``focus``.
     """
 
     datasets: tuple[str, ...]
+    focus: tuple[str, ...]
     rates: tuple[float, ...]
     alphas: tuple[float, ...]
     steps: int
@@ -51,11 +54,14 @@ class Plan:
     learning: Settings
     learning_width: int
     tree_trials: int
+    widths: tuple[int, ...]
+    width_seeds: tuple[int, ...]
 
 
 PLANS = {
     "smoke": Plan(
         datasets=("breast_cancer",),
+        focus=("breast_cancer",),
         rates=(1e-3, 3e-3, 1e-2),
         alphas=(0.5, 2.0),
         steps=20,
@@ -72,6 +78,8 @@ PLANS = {
         learning=Settings(episodes=2, n_tr_start=5, n_tr_step=1),
         learning_width=8,
         tree_trials=1,
+        widths=(8,),
+        width_seeds=(1,),
     ),
     # Cost: with two layers 3.2 s for 1,000 steps on electricity. ReLU at rate 0.001 was best there at step 4,400 with
     # both scalings, on credit at 1,800; so about 117 runs of 22 s and 16 restarts a table.
@@ -79,6 +87,7 @@ PLANS = {
     # NOTE[DIFF]: half of an episode's rows are V, as in the tabular section.
     "paper": Plan(
         datasets=(*FOCUS[:2], *(name for name in TABLES if name not in FOCUS), FOCUS[2]),
+        focus=FOCUS,
         rates=(3e-4, 1e-3, 3e-3, 1e-2),
         alphas=(0.25, 0.5, 1.0, 2.0, 4.0),
         steps=20_000,
@@ -97,6 +106,8 @@ PLANS = {
         ),
         learning_width=64,
         tree_trials=50,
+        widths=(16, 64, 512),
+        width_seeds=(1, 2, 3),
     ),
 }
 
@@ -123,7 +134,7 @@ class Table:
         rates = yield from tuned(self.store, searches, plan.rates, validation_accuracy)
         optimisers = {scaling: Optimiser("rmsprop", rate) for scaling, rate in rates.items()}
         relu = {scaling: self.run("final", RELU, self.network(), o, scaling, 0) for scaling, o in optimisers.items()}
-        yield from self.finals(relu.values())
+        chosen = yield from self.finals(relu.values())
 
         for arm, scaling in ((INPUTS, RANGE), (INPUTS, RANK), (HIDDEN["zeros"], RANGE), (HIDDEN["relu"], RANGE)):
             restarts = self.restarts(arm, optimisers[scaling], scaling)
@@ -132,7 +143,7 @@ class Table:
             trials = {learn: [replace(run, role="trial", seed=s) for s in plan.trials] for learn, run in used.items()}
             yield [run for runs in trials.values() for run in runs]
             if trials:
-                yield from self.finals([used[best_of(self.store, trials, validation_accuracy)]])
+                chosen += yield from self.finals([used[best_of(self.store, trials, validation_accuracy)]])
 
         slopes = {}
         for alpha in plan.alphas:
@@ -141,9 +152,17 @@ class Table:
             slopes[alpha] = [self.run("trial", TANH, network, optimiser, RANGE, seed) for seed in plan.rate_trials]
         yield [run for runs in slopes.values() for run in runs]
         yield from self.finals([slopes[best_of(self.store, slopes, validation_accuracy)][0]])
+        if self.data in plan.focus:
+            yield [
+                replace(run, role="width", seed=seed, network=replace(run.network, width=width))
+                for run in chosen
+                for width in plan.widths
+                for seed in plan.width_seeds
+                if run.scaling == RANGE
+            ]
 
-    def finals(self, runs) -> Stages:
-        """Final runs like these, at the depth that does best on validation rows."""
+    def finals(self, runs: Iterable[Train]) -> Generator[list, None, list[Train]]:
+        """Final runs like these, at the depth that does best on validation rows; returns one of each, at that depth."""
         plan = self.plan
         tried = [
             {
@@ -158,6 +177,7 @@ class Table:
         yield [run for of in tried for depth_runs in of.values() for run in depth_runs]
         best = [of[best_of(self.store, of, validation_accuracy)][0] for of in tried]
         yield [replace(run, role="final", seed=seed, complexity=True) for run in best for seed in plan.seeds]
+        return best
 
     def baselines(self) -> list[Baseline]:
         """Trees with each seed, whatever the scaling; the others, which have no randomness, with both."""
