@@ -125,7 +125,7 @@ for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
                 claim,
                 finding,
                 f"### {claim.name}: {finding.label}",
-                f"**Rule**: {claim.rule}",
+                claims.rule_in_words(claim),
                 f"**Evidence**: [{TITLES[section]}, {claim.heading[0].lower()}{claim.heading[1:].rstrip('?')}]({claim.address}).",
             ),
             claims.past_and_next(claim),

@@ -223,7 +223,7 @@ say(claims.section("images", sections.reader(profile, data_dir, images=results))
 # ## What differs from the paper, and why
 #
 # - CIFAR-10 is its first 20,000 training images; the official training set has 50,000.
-# - The paper's base is a network with three layers, and its main results take the depth that is best for each activation. Here the figures and claims of this page (C1, and what C3 says of classification) are about **one
+# - The paper's base is a network with three layers, and its main results take the depth that is best for each activation. Here the figures and claims of this page (C1) are about **one
 #   hidden layer**; other depths, with the best for each activation, have a section of their own above.
 # - CIFAR-10 has batches of 1,024 and five of the ten candidates for the optimiser. What is planned but has no record says so above.
 # - Deeper networks use the activations learned with one hidden layer; the layer-specific ones are learned with two, from a ReLU.

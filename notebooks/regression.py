@@ -257,14 +257,12 @@ if profile == "paper":
 # ## What differs from the paper, and why
 #
 # - CIFAR-10 is its first 20,000 training images; the official training set has 50,000.
-# - The paper's base is a network with three layers, and its main results take the depth that is best for each activation. Here the figures and claims of this page (C2 and C3) are about **one
+# - The paper's base is a network with three layers, and its main results take the depth that is best for each activation. Here the figures and claims of this page (C2) are about **one
 #   hidden layer**; other depths, with the best for each activation, have a section of their own above.
 # - In the paper zeros are the best start on every dataset; how it is here is said beside [the accuracies](#accuracy). Much hangs on the number of restarts: with two of our four, zeros were not above
 #   ReLU on Fashion-MNIST, with the tuned optimiser. Plain gradient descent has not converged at the last step, so a part of what a learned activation brings there is speed.
-# - That accuracy goes with total variation for regression and not for classification is not what the correlations of [C3](../book/claims.ipynb) show here. Our runs differ in optimiser and learning rate, and which of them
-#   are counted moves the correlations (the numbers are beside C3). The paper does not list its hyperparameters.
-# - C3 counts runs at their best step. The paper's markers also differ in the number of training steps, as those of our figure do; the correlation over these is
-#   [beside the figure](#accuracy-against-complexity), and can differ: an earlier moment of a training is both less accurate and less complex.
+# - [C3](../book/claims.ipynb) counts all depths and, as the paper's markers, all evaluated steps from a tenth of the training on. Which runs are counted moves the correlations
+#   ([beside the figure](#accuracy-against-complexity)); the paper does not list its hyperparameters.
 # - ReLU itself is elsewhere than in the paper: the numbers, and a likely reason, are in the previous part.
 # - CIFAR-10 has batches of 256 and four times as many steps as the other datasets: with as many steps as there, and batches of 1,024, ReLU and both learned activations stayed at chance with one hidden layer. What is planned but has no record says so above.
 # - Deeper networks use the activations learned with one hidden layer; the layer-specific ones are learned with two, from a ReLU. Others, learned and used with four hidden layers, are in

@@ -461,8 +461,9 @@ if not focus:
 # ### What the functions look like
 #
 # Landscapes take the trained weights as origin (star) and change them along two directions: those in which training moved most (the line is the training trajectory), or two
-# random ones. The input space is cut along two random columns around a training row. Each column of a figure is one network (one seed). For the share of the gradient along an axis, slices are
-# smoothed a little, so it does not register the finest ridges (above); directions at random would have a share of 0.22.
+# random ones. The input space is cut along two random columns around a training row. Each column of a figure is one network (one seed). The fine structure of a slice is what a little smoothing takes
+# away (a standard deviation of 0.04, on a side of 2); its share along one column is the part of its variance that the means of rows and of columns explain: 1 for a tree of sharp steps along the
+# axes, near 0 for noise or for sharp steps across. The share of the gradient along an axis is measured after smoothing, so it does not register the finest ridges; directions at random would have 0.22.
 
 # %% tags=["remove-input"]
 pictured = {data: found for data in focus if "ReLU" in (found := tabular_tables.panels(results, data))}
@@ -477,11 +478,13 @@ for data, found in pictured.items():
         "Compare with Figures 7a, 7b and 24 of the paper.",
     )
     shares = tabular_tables.alignment(found)
+    of_fine = tabular_tables.fine_structures(found).groupby("arm", sort=False).share.mean()
+    fine = ", ".join(f"{looks.label(arm)} {share:.2f}" for arm, share in of_fine.items())
     text = ", ".join(f"{looks.label(row.arm)} {row.mean:.2f}" for row in shares.itertuples())
     show(
         lambda found=found: tabular_panels.input_space(found),
-        alt=f"Outputs of {len(found)} models over four slices of the input space of {data}. Share of the gradient along an axis: {text}.",
-        caption=f"{data}: four slices of the input space, each image scaled to its range. Mean share of the gradient within 10° of an axis, over "
+        alt=f"Outputs of {len(found)} models over four slices of the input space of {data}. Share of the fine structure along one column: {fine}.",
+        caption=f"{data}: four slices of the input space, each image scaled to its range. Mean share of the fine structure along one column: {fine}. Of the gradient within 10° of an axis, over "
         f"{int(shares.n.max()) if len(shares) else 0} slices: {text}. Compare with Figures 7c and 24 of the paper.",
     )
 if not pictured:

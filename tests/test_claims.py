@@ -75,6 +75,17 @@ def test_what_is_wrong_with_the_file_is_said(tmp_path, old, new, message):
         load(tmp_path, (CLAIM + NEXT).replace(old, new))
 
 
+def test_a_rule_in_force_may_have_named_conditions(tmp_path):
+    named = 'conditions = [{ name = "equal", test = "within 1 point" }]\ncombined = "All."\n'
+    (claim,) = load(tmp_path, CLAIM + named)
+    assert claim.conditions == (claims.Asked("equal", "within 1 point"),)
+    assert claims.rule_in_words(claim) == "**Rule**: Within 1 point.\n  - *equal*: within 1 point.\n  - All."
+    (plain,) = load(tmp_path, CLAIM)
+    assert claims.rule_in_words(plain) == "**Rule**: Within 1 point."
+    with pytest.raises(ValueError, match="conditions and combined must be given together"):
+        load(tmp_path, CLAIM + named.replace('combined = "All."', ""))
+
+
 def test_history_is_in_order_and_claims_are_complete(tmp_path):
     row = '{ date = 2026-11-24, commit = "0123abc", change = "First text.", seen = "no results" }'
     with pytest.raises(ValueError, match="in the order of their dates"):
@@ -87,7 +98,7 @@ def test_when_the_rules_were_written_is_counted():
     first, second = (replace(claim, next=None) for claim in claims.CLAIMS[:2])
     few = [replace(first, written="before"), replace(second, written="after trials")]
     assert claims.when_written(few) == (
-        "Of the 2 rules in force, 1 are as they were before the full-scale results of their section were read (C1); "
+        "Of the 2 rules in force, 1 were written before the full-scale results that decide them were read (C1); "
         "1 were written after trials with one seed (C2)."
     )
     assert " 1 of them will be replaced" in claims.when_written([few[0], claims.CLAIMS[1]])

@@ -35,7 +35,7 @@ class Given(Collected):
 def run(role, data, arm="ReLU", optimiser=ADAM, seed=0, accuracy=0.5, depth=1):
     return {
         "role": role, "data": data, "arm": arm, "optimiser.name": optimiser[0], "optimiser.lr": optimiser[1], "seed": seed,
-        "validation_accuracy": accuracy, "test_accuracy": accuracy, "network.depth": depth,
+        "validation_accuracy": accuracy, "test_accuracy": accuracy, "network.depth": depth, "network.width": 128,
     }  # fmt: skip
 
 
@@ -144,6 +144,8 @@ def test_markers_are_late_evaluations_with_some_variation():
                 "learned": "",
                 "optimiser.name": "sgd",
                 "optimiser.lr": 0.2,
+                "network.width": 128,
+                "network.depth": 1,
                 "steps": 100,
                 "record": SimpleNamespace(arrays=arrays),
             }
@@ -168,7 +170,7 @@ def test_the_correlation_over_markers_counts_every_moment_of_a_run():
             "train_accuracy": np.ones(3),
         }
         return {"data": "mnist", "arm": "ReLU", "learned": str(seed), "optimiser.name": "sgd", "optimiser.lr": 0.2, "steps": 100,
-                "tv": 3.0 + offset, "test_accuracy": 0.3 - offset, "record": SimpleNamespace(arrays=arrays)}  # fmt: skip
+                "network.width": 128, "network.depth": 1, "tv": 3.0 + offset, "test_accuracy": 0.3 - offset, "record": SimpleNamespace(arrays=arrays)}  # fmt: skip
 
     runs = pd.DataFrame([course(seed, seed / 100) for seed in range(4)])
     assert images_tables.correlations(runs)["mnist"].value == pytest.approx(-1)
@@ -253,37 +255,71 @@ def test_the_tuning_table_has_a_dash_where_nothing_was_tried():
     assert table.loc["sgd 0.2", "CIFAR-10"] == "—" and table.loc["adam 0.001", "CIFAR-10"] == "50.0"
 
 
-def curves(data, arm, seed, tv, accuracy):
-    arrays = {"tv": np.array(tv), "test_accuracy": np.array(accuracy)}
-    return run("final", data, arm, seed=seed) | {"record": SimpleNamespace(arrays=arrays)}
+def at(arm, tv, accuracy, data="svhn", depth=1):
+    """A run that has this total variation and accuracy at its best step."""
+    return run("final", data, arm, accuracy=accuracy, depth=depth) | {"tv": tv}
 
 
-def test_accuracy_at_equal_complexity_is_read_from_the_curves():
-    rows = [run("tuning", "svhn", optimiser=ADAM)]
-    for seed, shift in enumerate((0.0, 0.01)):
-        rows.append(curves("svhn", "ReLU", seed, [0, 1, 2], [0, 0.2 + shift, 0.4 + shift]))
-        rows.append(curves("svhn", "learned from ReLU", seed, [0, 2, 1, 4], [0, 0.6 + shift, 0.1, 0.9]))
-        rows.append(curves("svhn", "learned from zeros", seed, [0, 3, 4, 1], [0, 0.3 + shift, 0.5, 0.9]))
-    equal = images_tables.at_equal_complexity(Given(rows), "svhn")  # at 2, what the ReLU reaches
-    found = equal.pivot(index="seed", columns="arm", values="test_accuracy")
-    np.testing.assert_allclose(found["ReLU"], [0.4, 0.41])
-    np.testing.assert_allclose(found["learned from ReLU"], [0.6, 0.61])
-    np.testing.assert_allclose(found["learned from zeros"], [0.2, 0.31 * 2 / 3])
-    assert images_tables.at_equal_complexity(Given(rows), "mnist").empty
+def test_pairs_of_equal_complexity_are_of_trained_networks():
+    rows = [at("ReLU", 1.0, 0.5), at("ReLU", 2.0, 0.6), at("ReLU", 4.05, 0.19), at("ReLU", 1.0, 0.9, "mnist")]
+    rows += [
+        at(ARMS[2], 1.05, 0.7),
+        at(ARMS[2], 2.5, 0.7),
+        at(ARMS[2], 4.0, 0.7),
+        at(ARMS[2], 1.9, 0.2),
+        at(ARMS[1], 1.0, 0.9),
+    ]
+    pairs = images_tables.at_equal_complexity(Given(rows), "svhn", ARMS[2], least=0.25)
+    assert pairs.to_dict("records") == [{"tv": 1.05, "relu_tv": 1.0, "accuracy": 0.7, "relu_accuracy": 0.5}]
+    assert images_tables.at_equal_complexity(Given(rows), "cifar10", ARMS[2], least=0.25).empty
 
 
-@pytest.mark.parametrize("lift, expected", [(0.2, "reproduced"), (0.0, "not reproduced")])
-def test_svhn_decides_c4_once_its_records_are_there(lift, expected):
-    rows = [run("tuning", "svhn", optimiser=ADAM)]
-    for seed in (1, 2, 3):
-        for arm, more in zip(ARMS, (0, lift, 0), strict=True):
-            rows.append(curves("svhn", arm, seed, [0, 1, 2], np.array([0, 0.2, 0.4]) + more + seed**2 / 1000))
+@pytest.mark.parametrize(
+    ("lift", "count", "expected"),
+    [(0.1, 5, "reproduced"), (-0.1, 5, "in part"), (0.0, 5, "not reproduced"), (0.1, 4, "not reproduced")],
+)
+def test_svhn_decides_c4_once_its_records_are_there(lift, count, expected):
+    rows = [at("ReLU", 1.0 + i, 0.5) for i in range(count)]
+    rows += [at(ARMS[2], 1.02 + i, 0.5 + lift + 0.01 * (-1) ** i) for i in range(count)]
     finding = images_verdicts.different_accuracy_at_equal_complexity(lambda section: Given(rows))
     assert finding.verdict == expected
-    without = images_verdicts.different_accuracy_at_equal_complexity(
-        lambda section: Given(rows[:1] + finals("mnist", ADAM))
-    )
+    without = images_verdicts.different_accuracy_at_equal_complexity(lambda section: Given(finals("mnist", ADAM)))
     assert without.verdict == NOT_RUN.verdict and "data not available here" in without.ours
+
+
+def markers_of(data, arm, seed, depth, tv, accuracy):
+    arrays = {"step": np.arange(10), "tv": tv, "train_accuracy": accuracy, "test_accuracy": accuracy}
+    record = SimpleNamespace(arrays={name: np.array(values, dtype=float) for name, values in arrays.items()})
+    return run("final", data, arm, seed=seed, depth=depth) | {
+        "record": record,
+        "steps": 10,
+        "tv": tv[-1],
+        "learned": arm,
+    }
+
+
+def test_c3_counts_all_depths_and_evaluations():
+    rng = np.random.default_rng(0)
+
+    def rows(goes):
+        """Runs whose accuracy goes with total variation, or not."""
+        found = [run("tuning", "mnist")]
+        for arm in ARMS:
+            for depth in (1, 2):
+                for seed in (1, 2):
+                    tv = rng.permutation(10) + 1 + rng.normal(scale=0.1, size=10)
+                    found.append(markers_of("mnist", arm, seed, depth, tv, tv / 20 if goes else rng.random(10)))
+        return [row | ({"role": "depth"} if row["network.depth"] == 2 else {}) for row in found]
+
+    read = {"regression": Given(rows(True)), "images": Given(rows(False))}
+    finding = images_verdicts.complexity_goes_with_regression(read.get)
+    held = {condition.name: condition.holds for condition in finding.conditions}
+    assert held["regression"] and held["classification, in size"] and held["regression above classification"]
+    assert "(108 and 108 markers)" in finding.ours  # 12 runs, nine evaluations each
+    turned = images_verdicts.complexity_goes_with_regression(
+        {"regression": read["images"], "images": read["regression"]}.get
+    )
+    assert [condition.holds for condition in turned.conditions[:3]] == [False, False, False]
 
 
 def test_a_function_that_is_constant_where_it_is_used_has_no_distance():

@@ -15,7 +15,7 @@ from lib.networks import Network
 from lib.training import Optimiser
 from notebooks.paper import claims, sections, verdict
 from notebooks.paper.experiments import panels
-from notebooks.paper.experiments.panels import Panels, Paths, axis_aligned, slice_places
+from notebooks.paper.experiments.panels import Panels, Paths, axis_aligned, fine_structure, slice_places
 from notebooks.paper.experiments.parts import load_parts
 from notebooks.paper.figures import display, looks
 from notebooks.paper.records import frames as records_frames
@@ -241,6 +241,73 @@ def test_widths_include_that_of_the_comparison(smoke):
 # --- pictures of a model ------------------------------------------------------------------------------
 
 
+def test_the_fine_structure_of_a_tree_is_along_one_column_and_that_of_a_line_is_gone():
+    at = np.linspace(-1, 1, 200)
+    x, y = np.meshgrid(at, at)
+    share, size = fine_structure((x > 0.3) + 2.0 * (y > 0.1))
+    assert share == pytest.approx(1, abs=1e-9) and size > 0.02
+    assert fine_structure(5 * ((x > 0.3) + 2.0 * (y > 0.1)) + 1) == pytest.approx((share, size))  # whatever its range
+    assert fine_structure((x + y > 0.3).astype(float))[0] < 0.1  # as sharp, but across
+    ridges = fine_structure(np.sin(60 * x) + np.sin(45 * y))
+    assert ridges[0] > 0.95 and ridges[1] > 0.1  # finer than what is smoothed away
+    assert fine_structure(np.random.default_rng(0).normal(size=(200, 200)))[0] == pytest.approx(2 / 200, rel=0.5)
+    inside = (x + 0.5 * y)[20:-20, 20:-20]
+    assert fine_structure(inside)[1] < 0.01 < size
+    assert all(np.isnan(fine_structure(np.zeros((3, 3)))))
+    with pytest.raises(ValueError, match=r"got shape \(1, 4\)"):
+        fine_structure(np.zeros((1, 4)))
+
+
+def sliced(**arms):
+    """Records of pictured models with these slices."""
+    return {arm: SimpleNamespace(arrays={"slices": np.stack(slices)}) for arm, slices in arms.items()}
+
+
+def test_c7_compares_the_fine_structure_with_relu_where_it_tells_trees_from_it(monkeypatch):
+    at = np.linspace(-1, 1, 100)
+    x, y = np.meshgrid(at, at)
+    places = (0.1, 0.2, 0.3)
+    smooth = [np.tanh(2 * (x + y - a)) + 0.001 * np.sin(50 * (x - y)) for a in places]
+    steps = [(x > a) + 1.0 * (y > -a) for a in places]
+    across = [(x + y > a).astype(float) for a in places]
+    found = {"ReLU": smooth, ZEROS: across, INPUTS: steps, tabular_tables.TREES: steps}
+    pictured = {data: sliced(**found) for data in ("a", "b")}
+    monkeypatch.setattr(tabular_verdicts, "panels", lambda results: pictured)
+    finding = tabular_verdicts.boundaries_along_the_axes(lambda section: None)
+    assert finding.verdict == "reproduced" and len(finding.conditions) == 6
+    pictured["a"] = sliced(**found | {INPUTS: across})
+    finding = tabular_verdicts.boundaries_along_the_axes(lambda section: None)
+    assert [condition.holds for condition in finding.conditions] == [False, True, True, True, True, True]
+    pictured["a"] = sliced(**found | {tabular_tables.TREES: across})  # then the measure says nothing of this table
+    assert tabular_verdicts.boundaries_along_the_axes(lambda section: None) == verdict.NOT_RUN
+    pictured["c"] = pictured["b"]
+    assert len(tabular_verdicts.boundaries_along_the_axes(lambda section: None).conditions) == 6
+
+
+def test_fewer_layers_are_chosen_by_validation_rows_and_compared_with_relu_at_its_own():
+    def row(data, arm, depth, validation, test):
+        return {
+            "data": data,
+            "arm": arm,
+            "network.depth": depth,
+            "validation_accuracy": validation,
+            "test_accuracy": test,
+            "role": "final",
+        }
+
+    rows = [row("a", "ReLU", 3, 0.8, 0.8), row("a", "ReLU", 1, 0.7, 0.9), row("b", "ReLU", 1, 0.8, 0.8)]
+    rows += [
+        row("a", INPUTS, 1, 0.6, 0.95),
+        row("a", INPUTS, 2, 0.7, 0.82),
+        row("a", INPUTS, 4, 0.9, 0.99),
+        row("b", INPUTS, 1, 0.9, 0.9),
+    ]
+    frame = pd.DataFrame(rows)
+    table = pd.DataFrame({"data": ["a", "b"], "arm": "ReLU", "depth": [3, 1]})
+    found = tabular_tables.fewer_layers(SimpleNamespace(frame=lambda **equal: frame), table, INPUTS)
+    assert list(found.index) == ["a"] and found.loc["a"].tolist() == pytest.approx([3, 2, 0.02])
+
+
 def test_axis_aligned():
     at = torch.linspace(-1, 1, 200)
     x, y = torch.meshgrid(at, at, indexing="xy")
@@ -353,10 +420,10 @@ def test_the_best_learned_arm_is_chosen_by_validation_rows():
 
 
 def test_claims_of_the_tables_are_settled_by_the_small_profile(smoke):
-    """All of C5 to C9 but C6, which compares tables: there is one."""
+    """All of C5 to C9 but C6 and C7, which need two tables: there is one."""
     findings = {claim.name: claim.decide(lambda section: smoke.collected) for claim in claims.for_section("tabular")}
     assert list(findings) == ["C5", "C6", "C7", "C8", "C9"]
-    assert findings.pop("C6") == verdict.NOT_RUN
+    assert findings.pop("C6") == findings.pop("C7") == verdict.NOT_RUN
     assert all(found.verdict in ("reproduced", "in part", "not reproduced") for found in findings.values())
     around = {
         arm: r.numbers for arm, r in tabular_tables.panels(smoke.collected, DATA).items() if "tv_around" in r.numbers

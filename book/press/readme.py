@@ -108,10 +108,6 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
-
-
 def find(read: Read, data_dir=None) -> Headline:
     """The headline from the committed records, or from small runs made now while those are missing.
 
@@ -120,3 +116,7 @@ def find(read: Read, data_dir=None) -> Headline:
     """
     found = headline(read("grokking"), True)
     return found or headline(sections.results("grokking", "smoke", data_dir), False)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -24,7 +24,7 @@ from .verdict import NOT_RUN, Finding, Read
 
 FILE = Path(__file__).with_suffix(".toml")
 WRITTEN = {  # when a rule was written, in words that follow a number
-    "before": "are as they were before the full-scale results of their section were read",
+    "before": "were written before the full-scale results that decide them were read",
     "narrowed": "were narrowed afterwards, to the runs that count",
     "changed": "were changed after some results had been seen",
     "after trials": "were written after trials with one seed",
@@ -73,6 +73,7 @@ class Claim:
     Args:
         name: C1 ... C18. section, heading: the notebook and the part of it that have the evidence.
         statement: what the paper says. paper: its number or figure. rule: when it counts as reproduced or in part.
+        conditions, combined: of a rule that has named ones, what is tested and how it makes a verdict; else empty.
         written: when the rule was, one of WRITTEN. history: of the rule, from its first text on.
         next: the rule to come, None once it is in force.
         decide: from the sections' records to a Finding, by the rule in force.
@@ -84,6 +85,8 @@ class Claim:
     statement: str
     paper: str
     rule: str
+    conditions: tuple[Asked, ...]
+    combined: str
     written: str
     history: tuple[Change, ...]
     next: NextRule | None
@@ -141,8 +144,9 @@ def load(path: Path = FILE, decide: dict[str, Callable[[Read], Finding]] = DECID
 def _claim(table: Any, where: str, decide: dict[str, Callable[[Read], Finding]]) -> Claim:
     if isinstance(table, dict) and isinstance(table.get("name"), str):
         where += f" ({table['name']})"
-    table = {"next": None} | table if isinstance(table, dict) else table
-    values = _checked(Claim, table, where, {"history": list, "next": (dict, type(None))}, without={"decide"})
+    table = {"next": None, "conditions": [], "combined": ""} | table if isinstance(table, dict) else table
+    types = {"history": list, "next": (dict, type(None)), "conditions": list}
+    values = _checked(Claim, table, where, types, without={"decide"}, may_be_empty={"combined"})
     if values["name"] not in decide:
         raise ValueError(f"{where}: no code decides a claim of this name")
     if values["written"] not in WRITTEN:
@@ -151,7 +155,11 @@ def _claim(table: Any, where: str, decide: dict[str, Callable[[Read], Finding]])
     if not history or [row.date for row in history] != sorted(row.date for row in history):
         raise ValueError(f"{where}: history must have at least one entry, in the order of their dates")
     after = values["next"] and _next(values["next"], f"{where}, next")
-    return Claim(**values | {"history": tuple(history), "next": after}, decide=decide[values["name"]])
+    if bool(values["conditions"]) != bool(values["combined"]):
+        raise ValueError(f"{where}: conditions and combined must be given together")
+    conditions = _asked(values["conditions"], where) if values["conditions"] else ()
+    more = {"history": tuple(history), "next": after, "conditions": conditions}
+    return Claim(**values | more, decide=decide[values["name"]])
 
 
 def _change(row: Any, where: str) -> Change:
@@ -165,13 +173,14 @@ def _next(table: Any, where: str) -> NextRule:
     values = _checked(NextRule, table, where, {"conditions": list}, may_be_empty={"committed"})
     if not re.fullmatch("|[0-9a-f]{7,40}", values["committed"]):
         raise ValueError(f"{where}: committed must be the hash of a commit or empty, got {values['committed']!r}")
-    asked = tuple(
-        Asked(**_checked(Asked, row, f"{where}, condition {i}", {}))
-        for i, row in enumerate(values["conditions"], start=1)
-    )
+    return NextRule(**values | {"conditions": _asked(values["conditions"], where)})
+
+
+def _asked(rows: list, where: str) -> tuple[Asked, ...]:
+    asked = tuple(Asked(**_checked(Asked, row, f"{where}, condition {i}", {})) for i, row in enumerate(rows, start=1))
     if not asked or len({one.name for one in asked}) < len(asked):
         raise ValueError(f"{where}: conditions must be at least one, each with a name of its own")
-    return NextRule(**values | {"conditions": asked})
+    return asked
 
 
 def _checked(
@@ -227,6 +236,12 @@ def block(claim: Claim, finding: Finding, title: str, *more: str) -> str:
     said = f" {ours}." if len(parts) == 1 else "".join(f"\n  - {part}." for part in parts)
     points = [f"**The paper's number**: {claim.paper.rstrip('.')}.", f"**Ours**:{said}", *more]
     return "\n\n".join([title, f"*{claim.statement}*", "\n".join(f"- {point}" for point in points)])
+
+
+def rule_in_words(claim: Claim) -> str:
+    """The rule in force as a point of a list, its conditions as points below it."""
+    points = [f"  - *{asked.name}*: {asked.test}." for asked in claim.conditions]
+    return "\n".join([f"**Rule**: {claim.rule}", *points, *([f"  - {claim.combined}"] if points else [])])
 
 
 def past_and_next(claim: Claim) -> str:

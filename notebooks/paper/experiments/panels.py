@@ -26,6 +26,7 @@ PATHS = 50  # of the total variation at each point of a landscape
 ZOOM = 0.5  # how far the random plane reaches from the solution, relative to the norm of its weights
 SAMPLE, COARSE = 40, 100  # slices, and points along their sides, that the alignment is measured on
 NEAR_AXIS = math.radians(10)
+FINE = 0.02  # standard deviation, in parts of the side, of the Gaussian that the fine structure is left over by
 SMOOTH = 2.0  # standard deviation in points of the Gaussian before the alignment is measured
 
 
@@ -225,6 +226,34 @@ def axis_aligned(values: Tensor) -> float:
     size = torch.hypot(across, up)
     near = torch.minimum(across.abs(), up.abs()) <= size * math.sin(NEAR_AXIS)
     return float((size * near).sum() / size.sum())
+
+
+def fine_structure(values: np.ndarray) -> tuple[float, float]:
+    """What a slice has on the smallest scale: which part of it depends on one column alone, and how large it is.
+
+    The fine structure is the slice, its range scaled to 1, less itself smoothed by a Gaussian whose standard deviation is a
+    fiftieth of the side. A function of one column plus one of the other has a share of 1, white noise of about 2 / r.
+
+    Args:
+        values: outputs over a grid of two columns (r, r), r at least 2.
+
+    Returns:
+        Share of its variance that the means of rows and of columns explain, and its standard deviation; both NaN for a constant.
+
+    Example:
+        >>> step = (np.arange(100) > 40).astype(float)
+        >>> round(fine_structure(step[:, None] + 2 * step)[0], 3)
+        1.0
+    """
+    if values.ndim != 2 or min(values.shape) < 2:
+        raise ValueError(f"values must be (r, r) with r at least 2, got shape {values.shape}")
+    values = values.astype(float)
+    if (size := np.ptp(values)) == 0:
+        return math.nan, math.nan
+    rest = (values - gaussian_filter(values, FINE * (len(values) - 1), mode="nearest")) / size
+    rest -= rest.mean()
+    along = rest.mean(axis=0).var() + rest.mean(axis=1).var()
+    return float(along / rest.var()), float(rest.std())
 
 
 def arrays_of(name: str, landscape: Landscape) -> dict[str, np.ndarray]:

@@ -221,9 +221,9 @@ def complexity(section: str, results: Collected) -> None:
     )
     moved = max((abs(c.value - correlations[data].value) for data, c in only_tuned.items()), default=0.0)
     say(
-        "The two correlations answer different questions. Over the runs at their best step, one point each, the training is over, and what differs is activation, optimiser, learning rate, restart and seed; this is what "
-        "[C3](../book/claims.ipynb) counts. Over all markers the course of training is in it too, in which complexity rises, and accuracy rises with it and in some runs falls again (the branches that go down at the right); a rank correlation does not show such a maximum. The paper's markers differ in hyperparameters or in the number of training steps "
-        "(caption of its Figure 18), so what the eye sees there is nearer to the second. "
+        "The two correlations answer different questions. Over the runs at their best step, one point each, the training is over, and what differs is activation, optimiser, learning rate, restart and seed. "
+        "Over all markers the course of training is in it too, in which complexity rises, and accuracy rises with it and in some runs falls again (the branches that go down at the right); a rank correlation does not show such a maximum. The paper's markers differ in hyperparameters or in the number of training steps "
+        "(caption of its Figure 18); so [C3](../book/claims.ipynb) counts all markers, of all depths. "
         f"Optimisers and rates that were tried and not chosen are there with ReLU alone. Over the selecting and the final runs with the tuned optimiser only, the correlations at the best steps are {chosen}"
         f"{', so which runs are counted moves them by up to ' + format(moved, '.2f') if only_tuned else ''}. "
         f"Over all runs at their best steps the interval excludes 0 on {sum(c.low > 0 or c.high < 0 for c in correlations.values())} of {len(correlations)} datasets."

@@ -12,7 +12,7 @@ from lib.metrics.similarity import activation_distance
 from ..figures import looks
 from ..records import frames, intervals
 from ..records.frames import Collected
-from ..records.intervals import Correlation, clustered_spearman, interval, mean_of, paired_interval
+from ..records.intervals import Correlation, Interval, clustered_spearman, interval, mean_of, paired_interval
 from ..records.store import Record
 from .plan import ARMS, BY_HAND, LAYERS, LONGER, RANDOM
 
@@ -97,23 +97,26 @@ def summaries(finals: pd.DataFrame, tuning: pd.DataFrame) -> dict[str, pd.DataFr
     return {title: intervals.summary(runs, "test_accuracy", ["data"]) for title, runs in blocks.items()}
 
 
-def at_equal_complexity(results: Collected, data: str) -> pd.DataFrame:
-    """Test accuracy of each arm at the same total variation, the largest that every one of its curves reaches.
+def at_equal_complexity(results: Collected, data: str, arm: str, least: float, apart: float = 1.1) -> pd.DataFrame:
+    """Pairs of trained networks, one with an arm and one with ReLU, of about the same total variation at their best step.
 
-    A run's curve is its accuracy against its total variation during training, up to where it first has that value.
+    Of any width, depth and rate; each run of the arm with the ReLU run that is nearest in total variation.
+
+    Args:
+        least: test accuracy below which a run does not count. apart: the largest factor between the two of a pair.
 
     Returns:
-        Columns data, arm, seed, test_accuracy; empty where the dataset is not finished.
+        Columns tv, relu_tv, accuracy, relu_accuracy, per pair.
     """
-    runs = tuned(results)
-    runs, rows = runs[runs.data == data], []
-    level = min((run.record.arrays["tv"].max() for run in runs.itertuples()), default=0.0)
-    for run in runs.itertuples():
-        tv, accuracy = (run.record.arrays[name] for name in ("tv", "test_accuracy"))
-        after = int(np.argmax(tv >= level))  # the first
-        before = max(after - 1, 0)
-        rows.append((data, run.arm, run.seed, np.interp(level, tv[[before, after]], accuracy[[before, after]])))
-    return pd.DataFrame(rows, columns=["data", "arm", "seed", "test_accuracy"])
+    runs = results.frame()
+    runs = runs[(runs.data == data) & (runs.test_accuracy >= least) & (runs.tv > 0)] if len(runs) else runs
+    relu, rows = runs[runs.arm == ARMS[0]] if len(runs) else runs, []
+    for run in runs[runs.arm == arm].itertuples() if len(relu) else ():
+        ratio = np.log(relu.tv / run.tv).abs()
+        near = relu.loc[ratio.idxmin()]
+        if ratio.min() <= np.log(apart):
+            rows.append((run.tv, near.tv, run.test_accuracy, near.test_accuracy))
+    return pd.DataFrame(rows, columns=["tv", "relu_tv", "accuracy", "relu_accuracy"])
 
 
 def with_controls(results: Collected) -> pd.DataFrame:
@@ -307,5 +310,32 @@ def marker_correlations(points: pd.DataFrame) -> dict[str, Correlation]:
 
 
 def _clusters(runs: pd.DataFrame) -> pd.Series:
-    """One name for all runs that share activation and optimiser."""
-    return runs.arm + runs.learned + runs["optimiser.name"] + runs["optimiser.lr"].astype(str)
+    """One name for all runs that share activation, optimiser, width and depth."""
+    own = ("optimiser.lr", "network.width", "network.depth")
+    return sum((runs[name].astype(str) + " " for name in own), runs.arm + runs.learned + runs["optimiser.name"])
+
+
+def points_of_all_depths(results: Collected) -> pd.DataFrame:
+    """The :func:`markers` of the selecting and the final runs and of those at other depths, on the datasets that are finished."""
+    runs = results.frame()
+    mine = runs.role.isin(["selection", "final", "depth"]) & runs.arm.isin(ARMS) & runs.data.isin(finals(results).data)
+    return markers(runs[mine])
+
+
+def complexity_over_relu(results: Collected, arm: str) -> dict[str, Interval]:
+    """Per dataset, the logarithm of an arm's total variation over ReLU's, each at its best step and depth by validation.
+
+    Paired by seed; empty without other depths.
+    """
+    deep = by_depth(results)
+    if deep.empty:
+        return {}
+    best = best_depths(deep)[["data", "arm", "depth"]]
+    runs = depth_runs(results).rename(columns={"network.depth": "depth"}).merge(best)
+    found = {}
+    for data, part in runs.groupby("data", sort=False):
+        own, relu = (part[part.arm == name].set_index("seed").tv for name in (arm, ARMS[0]))
+        seeds = own.index.intersection(relu.index)
+        if len(seeds) > 1:
+            found[data] = paired_interval(np.log(own[seeds]), np.log(relu[seeds]))
+    return found

@@ -93,19 +93,27 @@ def clustered_spearman(
     >>> clustered_spearman(a, b, [0, 0, 1, 1, 2, 2, 3, 3]).value == spearman(a, b).value
     True
     """
-    value, (a, b) = spearman(a, b, level).value, (np.asarray(values, dtype=float) for values in (a, b))
+    value, drawn = spearman(a, b, level).value, spearman_draws(a, b, clusters, resamples)
+    return Correlation(value, *(float(end) for end in np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])))
+
+
+def spearman_draws(
+    a: Sequence[float], b: Sequence[float], clusters: Sequence, resamples: int = 2000, seed: int = 0
+) -> np.ndarray:
+    """Rank correlations of bootstrap draws of whole clusters, (resamples,) at most: see :func:`clustered_spearman`."""
+    a, b = (np.asarray(values, dtype=float) for values in (a, b))
     codes = np.unique(np.asarray(clusters), return_inverse=True)[1]
     count = codes.max() + 1
     if len(codes) != len(a) or count < 3:
         raise ValueError(f"clusters must name at least 3 for {len(a)} values, got {len(codes)} values in {count}")
     members = [np.flatnonzero(codes == code) for code in range(count)]
-    rng, drawn = np.random.default_rng(0), []
+    rng, drawn = np.random.default_rng(seed), []
     for _ in range(resamples):
         rows = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
         ranks = stats.rankdata([a[rows], b[rows]], axis=1)
         if np.ptp(ranks, axis=1).all():  # a draw in which all values are equal has no correlation
             drawn.append(np.corrcoef(ranks)[0, 1])
-    return Correlation(value, *(float(end) for end in np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])))
+    return np.array(drawn)
 
 
 def _finite(values: Sequence[float], name: str, least: int) -> np.ndarray:

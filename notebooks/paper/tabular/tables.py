@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ..experiments.panels import fine_structure
 from ..records.frames import Collected, at_best_depth
 from ..records.intervals import interval, mean_of, paired_interval
 from ..records.store import Record
@@ -163,6 +164,45 @@ def alignment(found: dict[str, Record]) -> pd.DataFrame:
         gain = paired_interval(shares[arm], shares["ReLU"]) if arm != "ReLU" else (np.nan, np.nan)
         rows.append([arm, len(shares), *interval(shares[arm]), *gain])
     return pd.DataFrame(rows, columns=["arm", "n", "mean", "half_width", "gain", "gain_half_width"])
+
+
+def fine_structures(found: dict[str, Record]) -> pd.DataFrame:
+    """Share along one column and size of the fine structure of each model's slices (claim C7).
+
+    Args:
+        found: from :func:`panels`.
+
+    Returns:
+        Columns arm, slice, share, size: see :func:`notebooks.paper.experiments.panels.fine_structure`.
+    """
+    rows = [
+        (arm, i, *fine_structure(values))
+        for arm, record in found.items()
+        for i, values in enumerate(record.arrays["slices"])
+    ]
+    return pd.DataFrame(rows, columns=["arm", "slice", "share", "size"])
+
+
+def fewer_layers(results: Collected, table: pd.DataFrame, arm: str) -> pd.DataFrame:
+    """What an arm reaches with fewer layers than validation rows choose for ReLU (claim C9).
+
+    Args:
+        table: from :func:`comparison`.
+
+    Returns:
+        The index is data: the tables where ReLU has 2 hidden layers or more. Columns relu (its layers), layers (of the arm, the
+        best of the fewer ones on validation rows), gain (its mean test accuracy less ReLU's).
+    """
+    runs = results.frame(role="final")
+    means = runs.groupby(["data", "arm", "network.depth"])[["validation_accuracy", "test_accuracy"]].mean()
+    rows = {}
+    for data, layers in table[table.arm == "ReLU"].set_index("data").depth.items():
+        tried = means.loc[(data, arm)] if (data, arm) in means.index.droplevel(2) else means.iloc[:0].droplevel([0, 1])
+        tried = tried[tried.index < layers]
+        if len(tried):
+            best = tried.validation_accuracy.idxmax()
+            rows[data] = (layers, best, tried.test_accuracy[best] - means.test_accuracy[data, "ReLU", layers])
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["relu", "layers", "gain"])
 
 
 def measures(results: Collected) -> pd.DataFrame:

@@ -1,11 +1,15 @@
 # ruff: noqa: E501 (words are easier to read on one line)
 """How the records of the tables decide C5 to C9. They speak of the tables whose comparison is complete."""
 
+from dataclasses import replace
+
+import pandas as pd
+
 from ..figures import looks
 from ..records import intervals
 from ..records.frames import Collected
-from ..records.intervals import interval
-from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, above, judge
+from ..records.intervals import interval, paired_interval
+from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, above, at_least, judge
 from . import tables
 from .plan import FROM_RELU, INPUTS, ZEROS
 
@@ -82,21 +86,32 @@ def panels(results: Collected) -> dict:
 
 def boundaries_along_the_axes(read: Read) -> Finding:
     """C7."""
-    words, larger = [], []
+    conditions, words, tested = [], [], 0
     for data, found in panels(read("tabular")).items():
-        shares = tables.alignment(found).set_index("arm")
+        fine = tables.fine_structures(found)
+        share, size = (fine.pivot(index="slice", columns="arm", values=name) for name in ("share", "size"))
+        words.append(f"{data} " + ", ".join(f"{looks.label(arm)} {share[arm].mean():.2f}" for arm in found))
+        if not (trees := _over_relu(share, tables.TREES)) or trees.mean <= trees.half_width:
+            words[-1] += " (not tested: the measure does not tell trees from ReLU)"
+            continue
+        tested += 1
+        if over := _over_relu(share, INPUTS):
+            half = trees.mean / 2
+            condition = above("input activations along the axes, over ReLU", data, *over)
+            holds = condition.holds and over.mean > half
+            conditions.append(replace(condition, threshold=half, holds=bool(holds)))
         for arm in (ZEROS, INPUTS):
-            if arm in shares.index:
-                gain = shares.loc[arm, ["gain", "gain_half_width"]]
-                words.append(f"{data}, {looks.label(arm)} {gain.iloc[0]:+.2f} ± {gain.iloc[1]:.2f}")
-                larger.append(above("share along an axis, over ReLU", f"{data}, {looks.label(arm)}", *gain))
-        if tables.TREES in shares.index:
-            words[-1] += f" (trees {shares.gain[tables.TREES]:+.2f})"
-    if not words:
+            if over := _over_relu(size, arm):
+                conditions.append(above("sharper than ReLU", f"{data}, {looks.label(arm)}", *over))
+    if tested < 2:
         return NOT_RUN
-    ours = "share of the gradient along an axis, over ReLU: " + "; ".join(words)
-    ours += ". The share is taken on slices that are smoothed a little, so it does not register ridges finer than that, which the figures show for IAFs: a small share is weak evidence against them"
-    return judge(ours, larger)
+    return judge("share of the fine structure along one column, mean over the slices: " + "; ".join(words), conditions)
+
+
+def _over_relu(values: pd.DataFrame, arm: str) -> intervals.Interval | None:
+    """What an arm's column adds to ReLU's, paired by slice; None where it is missing or on one slice only."""
+    both = values[[arm, "ReLU"]].dropna() if arm in values else values.iloc[:0]
+    return paired_interval(both[arm], both["ReLU"]) if len(both) > 1 else None
 
 
 def ambient_complexity(read: Read) -> Finding:
@@ -133,27 +148,48 @@ def other_widths_and_depths(read: Read) -> Finding:
     table, widths = tables.comparison(results), results.frame(role="width")
     if table.empty or widths.empty or "width" in results.lacking:
         return NOT_RUN
-    best, words, over = tables.best_learned(table), [], []
-    for data in [data for data in table.data.unique() if (widths.data == data).any()]:
-        gains = intervals.summary(tables.width_runs(results, data), "test_accuracy", ["network.width"])
-        gains = gains[gains.arm == best].sort_values("network.width")
-        if len(gains):
-            each = zip(gains["network.width"], gains.gain, gains.gain_half_width, strict=True)
-            words.append(
-                f"{data} " + ", ".join(f"{looks.plus_minus(gain, half)} at width {width}" for width, gain, half in each)
+    best, conditions = tables.best_learned(table), []
+    means = {
+        data: tables.width_runs(results, data).groupby(["arm", "network.width"]).test_accuracy.mean().unstack()
+        for data in table.data.unique()
+        if (widths.data == data).any()
+    }
+    means = {data: found for data, found in means.items() if best in found.index}
+    gains = 100 * pd.DataFrame({data: found.loc[best] - found.loc["ReLU"] for data, found in means.items()}).sum(axis=1)
+    reference = int(results.frame(role="final")["network.width"].iloc[0])
+    for width, gain in gains.drop(reference).items():
+        kept = bool(gains[reference] > 0 and gain >= gains[reference] / 2)
+        conditions.append(
+            Condition(
+                "keeps half of its gain",
+                f"width {width}, sum of {len(means)} tables",
+                gain,
+                NAN,
+                NAN,
+                gains[reference] / 2,
+                kept,
+                "points",
             )
-            over += [
-                Condition("above ReLU", f"{data}, width {row[1]}", 100 * row.gain, 100 * (row.gain - row.gain_half_width),
-                          100 * (row.gain + row.gain_half_width), 0.0, bool(row.gain > 0), "points")
-                for row in gains[["network.width", "gain", "gain_half_width"]].itertuples()
-            ]  # fmt: skip
+        )
+    for data, found in means.items():
+        conditions.append(
+            at_least("varies with the width as ReLU", data, found.T[[best, "ReLU"]].corr("spearman").iloc[0, 1], 0.5)
+        )
+    fewer = tables.fewer_layers(results, table, best)
+    suffice = int((fewer.gain >= 0).sum())
+    conditions.append(
+        at_least("fewer layers suffice", f"of {len(fewer)} tables", suffice, len(fewer) / 2, unit="tables")
+    )
     depths = table.pivot(index="data", columns="arm", values="depth")[["ReLU", best]].dropna()
-    fewer, tried = (depths[best] <= depths["ReLU"]).sum(), results.frame(role="final")["network.depth"].nunique()
+    less, more = (int(found.sum()) for found in (depths[best] < depths["ReLU"], depths[best] > depths["ReLU"]))
+    conditions.append(
+        Condition(
+            "its best depth is less", "against tables where it is more", less, NAN, NAN, more, less > more, "tables"
+        )
+    )
     ours = (
-        f"{looks.label(best)} over ReLU: {'; '.join(words)} points. Best depth at most ReLU's on {fewer} of {len(depths)} tables, "
-        f"less on {int((depths[best] < depths['ReLU']).sum())}, more on {int((depths[best] > depths['ReLU']).sum())} (of two depths drawn at random from {tried}, one is at most the other in {100 * (tried + 1) / (2 * tried):.1f} % of the cases)"
+        f"{looks.label(best)} over ReLU, summed over {len(means)} tables, in points: "
+        + ", ".join(f"{gain:+.1f} at width {width}" for width, gain in gains.items())
+        + f". With fewer layers than ReLU's best it is at least as accurate on {suffice} of {len(fewer)} tables; its own best depth is less on {less} of {len(depths)} tables, more on {more}"
     )
-    most = Condition(
-        "best depth at most ReLU's", "", fewer, NAN, NAN, len(depths) / 2, bool(fewer > len(depths) / 2), "tables"
-    )
-    return judge(ours, [*over, most])
+    return judge(ours, conditions)
