@@ -50,7 +50,7 @@ def value(z: Tensor, psi: Tensor, low: float, high: float, tail: int = 0) -> Ten
     """
     grid = _check(z, psi, low, high, tail)
     if transformed() or (torch.is_grad_enabled() and (z.requires_grad or psi.requires_grad)):
-        return _Value.apply(z, psi, grid)
+        return _Value.record(z, psi, grid)
     return _value(z, psi, grid)
 
 
@@ -75,7 +75,7 @@ def slope_product(z: Tensor, psi: Tensor, g: Tensor, low: float, high: float, re
         expected, got = (f"{tuple(x.shape)} {x.dtype} on {x.device}" for x in (z, g))
         raise ValueError(f"g must be like z, {expected}, got {got}")
     if transformed() or (torch.is_grad_enabled() and (psi.requires_grad or g.requires_grad)):
-        return _SlopeProduct.apply(z, psi, g, grid)
+        return _SlopeProduct.record(z, psi, g, grid)
     if reuse and g.is_contiguous() and (library := _library(z)) is not None:
         return _run(library, _SLOPE, z, psi, g, g, grid)
     return _slope_product(z.detach(), psi, g, grid)
@@ -222,6 +222,21 @@ def _slope_sum(z, g, grid):
 class _Primitive(Function):
     sums = False  # over z, to the shape of psi
 
+    def __init_subclass__(cls):
+        """Make `outside`, the same outside torch.func: without a setup_context, a call costs a third."""
+
+        def forward(ctx, *inputs):
+            cls.setup_context(ctx, inputs, None)
+            return cls.forward(*inputs)
+
+        parts = {"forward": forward, "backward": cls.backward, "jvp": cls.jvp}
+        cls.outside = type(cls.__name__, (Function,), {name: staticmethod(part) for name, part in parts.items()})
+
+    @classmethod
+    def record(cls, *inputs):
+        """Call it, with what its derivatives need."""
+        return (cls if transformed() else cls.outside).apply(*inputs)
+
     @staticmethod
     def setup_context(ctx, inputs, output):
         *tensors, ctx.grid = inputs
@@ -324,5 +339,5 @@ def _apply(primitive, *inputs):
         x = reference.dense(z, others[0], grid, primitive in (_SlopeProduct, _SlopeSum), primitive.sums)
         return x * others[1] if primitive is _SlopeProduct else x
     if torch.is_grad_enabled() or transformed():
-        return primitive.apply(*inputs)
+        return primitive.record(*inputs)
     return primitive.forward(*inputs)

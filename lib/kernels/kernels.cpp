@@ -44,12 +44,12 @@ template <class T> struct Call {
     int64_t rows;
 };
 
-// Add m elements to their sums. Element by element: conflicts make vectors slower here.
-inline void accumulate(const int* k, const Sum* element, int m, Sum* sum, int64_t stride) {
+// Add m elements to their sums, one by one: conflicts make vectors slower here.
+template <class Element> inline void accumulate(const int* k, Element element, int m, Sum* sum, int64_t stride) {
     int j = 0;
     for (; j + COPIES <= m; j += COPIES)
-        for (int copy = 0; copy < COPIES; copy++) sum[copy * stride + k[j + copy]] += element[j + copy];
-    for (; j < m; j++) sum[k[j]] += element[j];
+        for (int copy = 0; copy < COPIES; copy++) sum[copy * stride + k[j + copy]] += element(j + copy);
+    for (; j < m; j++) sum[k[j]] += element(j);
 }
 
 #ifdef __AVX512F__
@@ -125,7 +125,8 @@ template <int OP, int R> void in_registers(const Call<float>& c) {
                 }
             }
         }
-        if (sums(OP)) accumulate(at, element, (m + 15) / 16 * 16, c.sum, c.stride);  // beyond m, zeros
+        if (sums(OP))  // beyond m, the elements are 0
+            accumulate(at, [&](int j) { return element[j]; }, (m + 15) / 16 * 16, c.sum, c.stride);
     }
 }
 
@@ -142,8 +143,7 @@ template <int OP> bool registers(const Call<float>& c) {
 
 // Any number of points and rows, any CPU: blocks of elements, in loops that compilers vectorise.
 template <int OP, class T> void in_blocks(const Call<T>& c) {
-    T fraction[BLOCK], difference[BLOCK];
-    Sum element[BLOCK];
+    T fraction[BLOCK], difference[BLOCK], weight[BLOCK];
     int k[BLOCK];
     const T low = c.low, high = c.high, scale = c.scale, top = c.points - 1;
     for (int64_t i = 0, column = 0; i < c.n; i += BLOCK) {
@@ -173,14 +173,18 @@ template <int OP, class T> void in_blocks(const Call<T>& c) {
             for (int j = 0; j < m; j++) out2[j] = (z[j] >= low) & (z[j] <= high) ? difference[j] * scale : T(0);
         if (OP == SLOPE || OP == BACKWARD) {
             INDEPENDENT
-            for (int j = 0; j < m; j++) out[j] = (z[j] >= low) & (z[j] <= high) ? r[j] * (difference[j] * scale) : T(0);
+            for (int j = 0; j < m; j++) {
+                const T product = r[j] * (difference[j] * scale);
+                out[j] = (z[j] >= low) & (z[j] <= high) ? product : T(0);
+            }
         }
         if (sums(OP)) {
             for (int j = 0; j < m; j++) {
-                const T counted = OP != SLOPE_SUM || ((z[j] >= low) & (z[j] <= high)) ? r[j] : T(0);
-                element[j] = Sum{(double)counted, (double)(fraction[j] * counted)};
+                const T all = r[j];
+                weight[j] = OP != SLOPE_SUM || ((z[j] >= low) & (z[j] <= high)) ? all : T(0);
+                fraction[j] *= weight[j];
             }
-            accumulate(k, element, m, c.sum, c.stride);
+            accumulate(k, [&](int j) { return Sum{(double)weight[j], (double)fraction[j]}; }, m, c.sum, c.stride);
         }
     }
 }
