@@ -64,11 +64,15 @@ data_dir = None
 # %%
 from lib import activations
 
-g = activations.load("grokking-aplusb-mod-27-sgd-zeros")
-print(g)  # a torch.nn.Module
+g = activations.load("transfer-aplusb-mod-53-sgd-zeros")
+print(g, g.info)  # a torch.nn.Module, and what it was learned on
+
+# %%
+activations.find(task="regression", min_gain=0.02)[["gain", "half_width"]]
 
 # %% [markdown]
-# A hidden activation takes tensors of any shape. Input activations are one function per column of the table they were learned on, for inputs (..., columns) in its order, scaled to $[-1, 1]$.
+# `find` lists what there is by words, kind and gain. A hidden activation takes tensors of any shape. Input activations are one function per column of the table they were learned on, for inputs (..., columns); `g.info` has the columns' names in their order and
+# the smallest and largest value of each, which become $-1$ and $1$.
 #
 # Expect most from a function on the task it was learned for, and on [related ones](../notebooks/transfer.ipynb). The optimiser belongs to it: functions learned with another can differ much, and the names say which it was.
 #
@@ -96,6 +100,7 @@ TITLES = {
 STARTS = {"zeros": "from zeros", "relu": "from ReLU", "inputs": "inputs"}
 COLOURS = {"zeros": "C2", "relu": "C1", "inputs": "C4"}  # as on the other pages
 MARK, STEPS = "†", "steps to 95 % test accuracy"
+FILES = f"{REPOSITORY}/raw/main/data/activations"
 index = activations.index()
 groups = {group: [] for group in TITLES}
 for name, entry in index.items():
@@ -186,21 +191,20 @@ for group, names in groups.items():
     )
     rows = [
         (
-            f"`{name}`",
-            f"{escaped(index[name]['data'])}, {index[name]['task']}",
+            f"[`{name}`]({FILES}/{index[name]['file']})",
+            escaped(activations.words(name, index[name])),
             gain(name),
             reached(name),
-            f"{index[name]['points']} in [{index[name]['low']:g}, {index[name]['high']:g}]",
         )
         for name in names
     ]
     algorithmic = any(index[name]["steps"] for name in names)
     seeds = " or ".join(str(count) for count in sorted({index[name]["seeds"] for name in names}))
     table(
-        pd.DataFrame(rows, columns=["name", "learned on", "gain over ReLU (points)", STEPS, "points and range"]).drop(
+        pd.DataFrame(rows, columns=["name and file", "in words", "gain over ReLU (points)", STEPS]).drop(
             columns=[] if algorithmic else [STEPS]
         ),
-        caption=f"{TITLES[group]}: the names to load, in the order of the plots. Gains are of {seeds} seed{'' if seeds == '1' else 's'}. {MARK}: not clearly above 0.",
+        caption=f"{TITLES[group]}: the names to load, each a link to its file, in the order of the plots. Gains are of {seeds} seed{'' if seeds == '1' else 's'}. {MARK}: not clearly above 0.",
         name=f"tab-gallery-{group}",
     )
 

@@ -200,6 +200,15 @@ class Learned:
         others += [f"other rates (inner {s.inner.lr:g}, outer {s.outer.lr:g})"]
         return others + (["a range that holds the pre-activations, or more control points"] if self.functions else [])
 
+    def splines(self) -> dict[str, Spline]:
+        """All learned functions as modules, by name; one per layer are "hidden.0", "hidden.1", ..."""
+        found = {}
+        for name, values in self.psi.items():
+            g = self.functions[name]
+            rows = {f"{name}.{i}": row for i, row in enumerate(values)} if g.layerwise else {name: values}
+            found |= {key: g.module(own, dim=self.dim) for key, own in rows.items()}
+        return found
+
     def module(self, name: str = "hidden") -> Spline:
         """The learned function as a module, with the range and the interpolation that it was learned with.
 

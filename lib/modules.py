@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from . import splines
-from .episodes import episode_generator, inner_loop, watch_loss, watch_split
-from .metalearning import Learned, Settings, Task, learn, ordinary_torch
+from .episodes import episode_generator, inner_loop, ordinary_torch, watch_loss, watch_split
+from .metalearning import Learned, Settings, Task, learn
 from .networks import Activation, Params, Psi
 from .training import Optimiser
 

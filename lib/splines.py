@@ -4,19 +4,14 @@ An activation g is given by its values psi at n_c control points spread evenly o
 Between two points g is interpolated; outside [low, high] it keeps its end values g(low) and g(high).
 """
 
-import json
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as save_bytes
 from torch import Tensor, nn
 
 from . import kernels
-from .files import write_atomically
 
 METHODS = ("linear", "nearest", "cubic")
 
@@ -146,7 +141,8 @@ class Spline(nn.Module):
     traced, exported and compiled.
 
     It keeps its range and interpolation wherever it goes: in a pickle, a deepcopy, a ``state_dict`` (whose range
-    replaces that of the module it is loaded into), a file of :meth:`save`.
+    replaces that of the module it is loaded into), a file of
+    :func:`lib.activations.save`.
 
     Args:
         values: psi, (n_c,) or (d, n_c) for one function per column of the input.
@@ -197,6 +193,34 @@ class Spline(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return evaluate(x, self.values, self.low, self.high, self.method, self.dim)
+
+    def save(self, path, **info) -> None:
+        """Write the function to a file, with its range and info; see :func:`lib.activations.save`."""
+        from .activations import save
+
+        save(path, self, **info)
+
+    @staticmethod
+    def load(path) -> "Spline":
+        """The function of a file that :meth:`save` wrote; see :func:`lib.activations.read`."""
+        from .activations import only, read
+
+        return only(read(path), path)
+
+    def plot(self, ax=None, label: str = "learned"):
+        """Draw the function over its range, beside ReLU; with a function per column, a thin line each. Returns axes."""
+        from matplotlib import pyplot as plt
+
+        ax = plt.subplots(figsize=(4.4, 3.2), layout="constrained")[1] if ax is None else ax
+        z = torch.linspace(self.low, self.high, 801, dtype=torch.float64)
+        rows = self.values.detach().cpu().double().reshape(-1, self.values.shape[-1])
+        for i, row in enumerate(rows):
+            about = {"label": label} if len(rows) == 1 else {"linewidth": 0.7, "label": label if i == 0 else None}
+            ax.plot(z, evaluate(z, row, self.low, self.high, self.method), **about)
+        if not any(line.get_label() == "ReLU" for line in ax.lines):
+            ax.plot(z, z.clamp(0, max(float(rows.max()), 0.1)), "--", color="gray", linewidth=1, label="ReLU")
+        ax.set(xlabel="$z$", ylabel="$g(z)$")
+        return ax
 
     def get_extra_state(self) -> Tensor:
         return torch.tensor([self.low, self.high, METHODS.index(self.method), self.dim], dtype=torch.float64)
@@ -268,72 +292,3 @@ def _cubic(x: Tensor, values: Tensor, low: float, high: float, derivative: bool 
     if derivative:
         return torch.where(inside, ((3 * a * s + 2 * b) * s + c) / h, torch.zeros_like(s))
     return torch.where(x.isnan(), x, ((a * s + b) * s + c) * s + p1)
-
-
-# --- files ------------------------------------------------------------------------------------------------------------
-
-_METADATA = {"low": float, "high": float, "method": str, "learned_on": str, "record": str}
-
-
-def save(path: str | Path, psi: dict[str, Tensor], **metadata) -> None:
-    """Write learned activations as safetensors, atomically.
-
-    Args:
-        path: a file name that ends in ``.safetensors``.
-        psi: named control values, each (n_c,) or (d, n_c): "hidden" and/or "input".
-        metadata: exactly low, high (range), method (interpolation), learned_on (dataset and task), record (record id).
-    """
-    path = Path(path)
-    _check_file(path, psi, metadata)
-    tensors = {name: values.detach().float().contiguous().cpu() for name, values in psi.items()}
-    _check_file(path, tensors, metadata)  # a float64 may be too large for a float32
-    write_atomically(path, save_bytes(tensors, metadata={"spline": json.dumps(metadata, sort_keys=True)}))
-
-
-def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
-    """Read and validate a file that :func:`save` wrote; returns (psi, metadata).
-
-    Raises:
-        ValueError: if the file is damaged, its metadata incomplete or unknown, or a value not finite.
-    """
-    path = Path(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {}).get("spline", "null"))
-            psi = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not a readable activation file ({error})") from error
-    _check_file(path, psi, metadata)
-    return psi, metadata
-
-
-def load_activation(path: str | Path) -> Spline:
-    """The hidden activation of a file as a module, ready to use: ``g = load_activation("x.safetensors")``."""
-    psi, metadata = load(path)
-    if "hidden" not in psi:
-        raise ValueError(f"{path} holds no hidden activation, only {sorted(psi)}")
-    if psi["hidden"].ndim == 2:
-        raise ValueError(f"{path} holds {len(psi['hidden'])} hidden activations, one per layer: load them with load()")
-    return Spline(psi["hidden"], metadata["low"], metadata["high"], metadata["method"])
-
-
-def _check_file(path: Path, psi: dict[str, Tensor], metadata) -> None:
-    if path.suffix != ".safetensors":
-        raise ValueError(f"an activation file must end in .safetensors, got {path.name!r}")
-    if not isinstance(metadata, dict) or set(metadata) != set(_METADATA):
-        found = sorted(metadata) if isinstance(metadata, dict) else metadata
-        raise ValueError(f"{path.name}: metadata must be exactly {sorted(_METADATA)}, got {found}")
-    for name, kind in _METADATA.items():
-        value = metadata[name]
-        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
-            raise ValueError(f"{path.name}: metadata {name} must be {kind.__name__}, got {value!r}")
-    if not psi or set(psi) - {"hidden", "input"}:
-        raise ValueError(f"{path.name}: tensors must be named 'hidden' or 'input', got {sorted(psi)}")
-    for name, values in psi.items():
-        columns = torch.empty(0, values.shape[0] if values.ndim else 0)
-        try:
-            check(columns, values, metadata["low"], metadata["high"], metadata["method"])
-        except ValueError as error:
-            raise ValueError(f"{path.name}: {error}") from None
-        if not values.is_floating_point() or not bool(values.isfinite().all()):
-            raise ValueError(f"{path.name}: the values of {name!r} must be finite floating-point numbers")

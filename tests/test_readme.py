@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from book.press import departures, readme
+from lib.splines import Spline
 from notebooks.paper import claims, sections
 from notebooks.paper.grokking import headline as grokking_headline
 from notebooks.paper.records.frames import Collected
@@ -63,9 +64,10 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     names = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
-    assert "episode 30/30" in capsys.readouterr().out
-    assert names["g"](names["x"]).shape == names["x"].shape
-    assert names["learned"].psi["hidden"].abs().max() > 0
+    said = capsys.readouterr().out
+    assert "restart 2 of 2" in said and "gain_half_width" in said and len(blocks[0].splitlines()) <= 9
+    assert names["model"].predict(names["X"]).shape == names["y"].shape
+    assert Spline.load(tmp_path / "mine.safetensors").values.shape == (50,)
 
 
 def test_the_targets_of_the_readme_exist():

@@ -1,25 +1,14 @@
-"""Splines: values against NumPy and SciPy, derivatives against finite differences, torch.func, files and their refusals."""
-
-import json
-import os
+"""Splines: values against NumPy and SciPy, derivatives against finite differences, torch.func, refusals."""
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 from scipy.interpolate import CubicHermiteSpline
 from torch import nn
 
-from lib.splines import METHODS, Spline, grid, initial_values, interpolate, load, load_activation, save, slope_product
+from lib.splines import METHODS, Spline, grid, initial_values, interpolate, slope_product
 
 LOW, HIGH = -1.5, 2.0
-METADATA = {
-    "low": LOW,
-    "high": HIGH,
-    "method": "cubic",
-    "learned_on": "digits, regression",
-    "record": "learn-0123456789ab",
-}
 
 
 def draw(*shape, seed=0, dtype=torch.float64):
@@ -325,124 +314,3 @@ def test_module_with_another_float_than_psi():
 def test_refusals(make, message):
     with pytest.raises(ValueError, match=message):
         make()
-
-
-# --- files ------------------------------------------------------------------------------------------------------------
-
-
-def file_with(path, tensors=None, metadata=METADATA, raw=None):
-    """Write a safetensors file that may be wrong in one respect, without :func:`save` and its checks."""
-    text = json.dumps(metadata) if raw is None else raw
-    save_file({"hidden": torch.ones(4)} if tensors is None else tensors, path, metadata={"spline": text})
-    return path
-
-
-def test_save_and_load(tmp_path):
-    psi = {"hidden": draw(3, 9, dtype=torch.float32), "input": draw(5, 4, dtype=torch.float32).T}
-    path = tmp_path / "new folder" / "x.safetensors"
-    save(path, psi, **METADATA)
-    loaded, metadata = load(str(path))
-    assert metadata == METADATA and set(loaded) == {"hidden", "input"}
-    assert all(torch.equal(loaded[name], psi[name]) for name in psi)
-
-
-def test_load_activation_is_one_line(tmp_path):
-    values = draw(9, dtype=torch.float32)
-    save(tmp_path / "x.safetensors", {"hidden": values}, **METADATA)
-    g = load_activation(tmp_path / "x.safetensors")
-    x = draw(20, dtype=torch.float32)
-    torch.testing.assert_close(g(x), interpolate(x, values, LOW, HIGH, "cubic"))
-
-
-def test_load_activation_needs_one_hidden_function(tmp_path):
-    save(tmp_path / "x.safetensors", {"input": torch.ones(3, 4)}, **METADATA)
-    with pytest.raises(ValueError, match=r"x.safetensors holds no hidden activation, only \['input'\]"):
-        load_activation(tmp_path / "x.safetensors")
-    save(tmp_path / "y.safetensors", {"hidden": torch.ones(3, 4)}, **METADATA)  # one per layer: not one per column
-    with pytest.raises(ValueError, match="y.safetensors holds 3 hidden activations"):
-        load_activation(tmp_path / "y.safetensors")
-
-
-def without(name):
-    return {key: value for key, value in METADATA.items() if key != name}
-
-
-BAD_FILES = {
-    "wrong suffix": (dict(), "must end in .safetensors, got 'x.npz'"),
-    "missing metadata": (dict(metadata=without("record")), r"metadata must be exactly .*'record'.*, got \['high'"),
-    "no metadata": (dict(metadata=None), "metadata must be exactly .* got None"),
-    "metadata of another form": (dict(metadata=5), "metadata must be exactly .* got 5"),
-    "metadata not JSON": (dict(raw="{"), "x.safetensors is not a readable activation file"),
-    "unknown metadata": (dict(metadata=METADATA | {"alpha": 1.0}), "metadata must be exactly .* got .*'alpha'"),
-    "text for a number": (dict(metadata=METADATA | {"low": "-1"}), "metadata low must be float, got '-1'"),
-    "truth value for a number": (dict(metadata=METADATA | {"high": True}), "metadata high must be float, got True"),
-    "number for a text": (dict(metadata=METADATA | {"record": 7}), "metadata record must be str, got 7"),
-    "unknown method": (
-        dict(metadata=METADATA | {"method": "quintic"}),
-        "x.safetensors.*method must be one of .* 'quintic'",
-    ),
-    "empty range": (dict(metadata=METADATA | {"high": LOW}), "x.safetensors.*low < high"),
-    "range not finite": (dict(metadata=METADATA | {"high": float("nan")}), "x.safetensors.*must be finite"),
-    "no tensor": (dict(tensors={}), r"tensors must be named 'hidden' or 'input', got \[\]"),
-    "unknown tensor": (dict(tensors={"hidden": torch.ones(4), "output": torch.ones(4)}), "must be named .* 'output'"),
-    "not finite": (dict(tensors={"hidden": torch.tensor([0.0, float("nan")])}), "values of 'hidden' must be finite"),
-    "infinite": (dict(tensors={"input": torch.tensor([0.0, float("inf")])}), "values of 'input' must be finite"),
-    "integers": (dict(tensors={"hidden": torch.ones(4, dtype=torch.int64)}), "must be finite floating-point numbers"),
-    "one point": (dict(tensors={"hidden": torch.ones(1)}), r"x.safetensors.*n_c at least 2, got shape \(1,\)"),
-    "no dimension": (dict(tensors={"hidden": torch.tensor(1.0)}), r"n_c at least 2, got shape \(\)"),
-    "three dimensions": (dict(tensors={"hidden": torch.ones(2, 3, 4)}), r"n_c at least 2, got shape \(2, 3, 4\)"),
-}
-
-
-@pytest.mark.parametrize("name", BAD_FILES)
-def test_load_refuses(tmp_path, name):
-    change, message = BAD_FILES[name]
-    path = file_with(tmp_path / ("x.npz" if name == "wrong suffix" else "x.safetensors"), **change)
-    with pytest.raises(ValueError, match=message):
-        load(path)
-
-
-def test_load_refuses_damaged_and_foreign_files(tmp_path):
-    whole = file_with(tmp_path / "x.safetensors").read_bytes()
-    cut = [whole[:length] for length in (0, 4, 8, 40, len(whole) - 1)]
-    for content in [*cut, whole + b"\0", b"\xff" * len(whole), b"PK\3\4" + whole]:
-        (tmp_path / "x.safetensors").write_bytes(content)
-        with pytest.raises(ValueError, match="x.safetensors is not a readable activation file"):
-            load(tmp_path / "x.safetensors")
-    save_file({"hidden": torch.ones(4)}, tmp_path / "x.safetensors")  # no metadata at all
-    with pytest.raises(ValueError, match="metadata must be exactly"):
-        load(tmp_path / "x.safetensors")
-    with pytest.raises(FileNotFoundError, match="missing.safetensors"):
-        load(tmp_path / "missing.safetensors")
-
-
-@pytest.mark.parametrize(
-    "name", sorted(set(BAD_FILES) - {"no metadata", "metadata of another form", "metadata not JSON"})
-)
-def test_save_refuses_what_load_would(tmp_path, name):
-    change, message = BAD_FILES[name]
-    path = tmp_path / ("x.npz" if name == "wrong suffix" else "x.safetensors")
-    with pytest.raises(ValueError, match=message):
-        save(path, change.get("tensors", {"hidden": torch.ones(4)}), **change.get("metadata", METADATA))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_save_refuses_what_float32_cannot_hold(tmp_path):
-    with pytest.raises(ValueError, match="values of 'hidden' must be finite"):
-        save(tmp_path / "x.safetensors", {"hidden": torch.full((4,), 1e300, dtype=torch.float64)}, **METADATA)
-
-
-def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "x.safetensors"
-    save(path, {"hidden": torch.ones(4)}, **METADATA)
-    before = path.read_bytes()
-    with pytest.raises(ValueError, match="must be finite"):
-        save(path, {"hidden": torch.full((4,), float("nan"))}, **METADATA)
-
-    def full_disk(*arguments):
-        raise OSError("no space left")
-
-    monkeypatch.setattr(os, "replace", full_disk)
-    with pytest.raises(OSError, match="no space left"):
-        save(path, {"hidden": torch.zeros(4)}, **METADATA)
-    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

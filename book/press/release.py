@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lib import splines
+from lib import activations, datasets, splines
 from lib.activations import FOLDER
 from lib.datasets import catalogue
 from lib.files import write_atomically
@@ -104,8 +104,7 @@ def export(sections: dict[str, Collected], folder: Path = FOLDER) -> list[str]:
             start = config["settings"]["init"] if names == ["hidden"] else "inputs"
             words = (data if len(config["data"]) == 1 else f"all {task}").replace("+", "plus").replace("^", "").split()
             name = "-".join([section, *words, _optimiser(record), start])
-            metadata = {"low": g["low"], "high": g["high"], "method": g["method"], "record": record.key}
-            splines.save(folder / f"{name}.safetensors", psi, **metadata, learned_on=f"{data}, {task}")
+            activations.save(folder / f"{name}.safetensors", as_splines(record, folder / f"{name}.safetensors"))
             about = {"section": section, "data": data, "task": task, "arm": config["arm"]}
             about |= {"optimiser": _optimiser(record), "kind": "hidden" if "hidden" in names else "input"}
             about |= {"low": g["low"], "high": g["high"], "points": psi[names[0]].shape[-1], "record": record.key}
@@ -122,6 +121,39 @@ def export(sections: dict[str, Collected], folder: Path = FOLDER) -> list[str]:
         text = json.dumps(content, indent=1, sort_keys=True) + "\n"
         write_atomically(folder / f"{name}.json", text.encode())
     return sorted(entries)
+
+
+def as_splines(learned: Record, path: Path) -> dict[str, splines.Spline]:
+    """The functions of a record, with what they were learned on; for functions of columns also their names and scaling.
+
+    Args:
+        path: of a file that may know the columns where the dataset is not here.
+    """
+    found, network = {}, learned.config["network"]
+    for kind in ("hidden", "input"):
+        if f"psi_{kind}" in learned.arrays:
+            g = network["activation" if kind == "hidden" else "input_activation"]
+            info = {"learned_on": f"{_data(learned)}, {learned.config['task']}", "record": learned.key}
+            info |= columns_of(learned, path) if kind == "input" else {}
+            values = torch.from_numpy(learned.arrays[f"psi_{kind}"])
+            found[kind] = splines.Spline(values, g["low"], g["high"], g["method"], info=info)
+    return found
+
+
+def columns_of(learned: Record, path: Path) -> dict:
+    """Names of a table's columns, and of each the smallest and largest value of the training rows, which became -1, 1."""
+    (data,), split = learned.config["data"], learned.config["split"]
+    file = catalogue.path(data)
+    if file is not None and catalogue.available(data) and catalogue.fingerprint(data) == learned.data[data]:
+        from pyarrow import parquet
+
+        values, _ = catalogue.table_arrays(data)
+        rows = datasets.training_rows(len(values), split)
+        low, high = values[rows].min(axis=0).tolist(), values[rows].max(axis=0).tolist()
+        names = parquet.read_schema(file).names[: values.shape[1]]
+        return {"columns": names, "scaling": "minmax", "scales": dict(zip(names, zip(low, high, strict=True), strict=True))}
+    known = next(iter(activations.read(path).values())).info if path.exists() else {}
+    return {key: known[key] for key in ("columns", "scaling", "scales") if key in known}
 
 
 def _optimiser(learned: Record) -> str:

@@ -183,6 +183,15 @@ def _load_task(name: str, fraction: float, seed: int) -> Dataset:
     )
 
 
+def _table_split(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return split(n, 1.0 - min(0.7, TRAINING_ROWS / n), seed)
+
+
+def training_rows(n: int, seed: int) -> torch.Tensor:
+    """Which rows of a table of n rows are for training, and scale its columns."""
+    return _table_split(n, seed)[0]
+
+
 def _load_table(name: str, data_dir: str | os.PathLike | None, seed: int) -> Dataset:
     """Split a table and scale its columns.
 
@@ -194,8 +203,8 @@ def _load_table(name: str, data_dir: str | os.PathLike | None, seed: int) -> Dat
     # the test set is all the rest.
     columns, target = catalogue.table_arrays(name, data_dir)
     n = len(target)
-    train, test = split(n, 1.0 - min(0.7, TRAINING_ROWS / n), seed)
-    train, test = train.numpy(), test.numpy()[:TEST_ROWS]
+    train, test = (part.numpy() for part in _table_split(n, seed))
+    test = test[:TEST_ROWS]
     low, high = columns[train].min(axis=0), columns[train].max(axis=0)  # (d,)
     span = np.where(high > low, high - low, np.inf)  # a constant column becomes 0
 
