@@ -60,8 +60,12 @@ seed = 0
 data_dir = None
 
 # %% tags=["remove-input"]
+import pandas as pd
+
 from notebooks.paper import claims, sections
-from notebooks.paper.figures.display import provenance, say
+from notebooks.paper.figures import claims as claims_figure
+from notebooks.paper.figures import explore
+from notebooks.paper.figures.display import provenance, say, show
 
 read = sections.reader("paper", data_dir)
 findings = claims.settled(read)
@@ -79,11 +83,24 @@ if profile != "paper":
 # ## At a glance
 
 # %% tags=["remove-input"]
-say(
-    "\n".join(
-        f"- [{claim.name}](#claim-{claim.name.lower()}), **{findings[claim.name].label}**: {claim.statement}"
-        for claim in claims.CLAIMS
-    )
+TITLES = {
+    "images": "Image classification",
+    "regression": "Image regression",
+    "tabular": "Tabular data",
+    "shortcuts": "Shortcuts",
+    "grokking": "Algorithmic tasks and grokking",
+    "transfer": "Transfer across tasks",
+    "ablations": "Ablations",
+}
+rows = [{"claim": name} | vars(condition) for name, finding in findings.items() for condition in finding.conditions]
+holding = sum(row["holds"] for row in rows)
+show(
+    lambda narrow=False: claims_figure.conditions(claims.CLAIMS, findings, narrow),
+    alt=f"A row for each of {len(findings)} claims with the conditions of its rule as dots beside their threshold, filled where they hold: {holding} of {len(rows)} do. {words.replace('*', '')}.",
+    caption=f"{holding} of the {len(rows)} conditions of the rules in force hold. Right or left of the middle is above or below the threshold, as far as the widest of its kind; bars are 95 % intervals.",
+    name="fig-claims",
+    data=pd.DataFrame(rows),
+    explore=("claims", explore.claims(claims.CLAIMS, findings, TITLES)),
 )
 
 # %% [markdown]
@@ -106,30 +123,11 @@ say(
 # A verdict is about this reproduction at its scale, with its data. [Departures](departures.ipynb) lists what differs from the paper.
 
 # %% tags=["remove-input"]
-TITLES = {
-    "images": "Image classification",
-    "regression": "Image regression",
-    "tabular": "Tabular data",
-    "shortcuts": "Shortcuts",
-    "grokking": "Algorithmic tasks and grokking",
-    "transfer": "Transfer across tasks",
-    "ablations": "Ablations",
-}
 for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
     lines = [f"## {TITLES[section]}"]
     for claim in claims.for_section(section):
-        finding = findings[claim.name]
-        lines += [
-            f"(claim-{claim.name.lower()})=",
-            claims.block(
-                claim,
-                finding,
-                f"### {claim.name}: {finding.label}",
-                claims.rule_in_words(claim),
-                f"**Evidence**: [{TITLES[section]}, {claim.heading[0].lower()}{claim.heading[1:].rstrip('?')}]({claim.address}).",
-            ),
-            claims.past_and_next(claim),
-        ]
+        evidence = f"{TITLES[section]}, {claim.heading[0].lower()}{claim.heading[1:].rstrip('?')}"
+        lines.append(claims.card(claim, findings[claim.name], evidence))
     say("\n\n".join(lines))
 
 # %% tags=["remove-input"]

@@ -1,11 +1,18 @@
 """The real book: every notebook runs in profile smoke, and the pages hold in a browser without a network."""
 
+import functools
+import re
+import shutil
+import subprocess
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import browser
+import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+from PIL import Image
 
 from book.press import build as book
 from book.press import execute
@@ -15,8 +22,16 @@ PAGES = book.names(ROOT)
 EXECUTED = [name for name in PAGES if (ROOT / f"{name}.py").is_file()]
 PARAMETERS = {"profile": "smoke"}
 PHONE, DESKTOP = 390, 1280
+AXE = (ROOT / "tests" / "axe" / "axe.min.js").read_text("utf-8")
+THEMES_OWN = {}  # what axe-core finds that the theme brings: rule -> pattern of the elements
 
-MEASURE = """(() => {
+MEASURE = """(async () => {
+  const images = [...document.querySelectorAll("figure img")].filter((image) => image.getClientRects().length);
+  for (const image of images) { // they load when they come into view
+    image.scrollIntoView();
+    for (let i = 0; i < 100 && !image.complete; i++) await new Promise((done) => setTimeout(done, 20));
+  }
+  window.scrollTo(0, 0);
   const shown = (element) => element.getClientRects().length > 0;
   const article = document.querySelector("article");
   const copy = article.cloneNode(true);
@@ -36,10 +51,11 @@ MEASURE = """(() => {
         (part) => getComputedStyle(part).backgroundColor.startsWith("rgb("))).length,
     raw: copy.textContent.match(/\\\\[([]/g) ?? [],
     figures: [...article.querySelectorAll("figure")].map((figure) => ({
-      images: [...figure.querySelectorAll("img")].filter(shown).map((image) => image.className),
+      live: shown(figure.querySelector(".explore-live") ?? document.head),
+      links: [...figure.querySelectorAll(".themed-images > a")].filter(shown).map((link) => link.className),
       loaded: [...figure.querySelectorAll("img")].filter(shown).every((image) => image.naturalWidth > 0),
       fits: [...figure.querySelectorAll("img")].every((image) => image.clientWidth <= figure.clientWidth),
-      link: figure.querySelector("a > img.on-light")?.parentElement.href === figure.querySelector("img.on-light").src,
+      own: [...figure.querySelectorAll(".themed-images > a")].every((link) => link.href === link.querySelector("img").src),
       caption: shown(figure.querySelector("figcaption")),
     })),
     banner: document.querySelector(".bd-header-announcement")?.textContent ?? "",
@@ -73,19 +89,33 @@ def seen(site, tmp_path_factory):
     if (executable := browser.find()) is None:
         pytest.skip("no Chromium on this machine: install chromium to check the pages in a browser")
     tab = browser.Browser(executable, tmp_path_factory.mktemp("profile"))
-    measures, requests, complaints = {}, {}, {}
+    measures, requests, complaints, pdfs = {}, {}, {}, {}
     try:
         for name in PAGES:
             tab.open((site / f"{name}.html").as_uri(), PHONE)
-            measures[name, PHONE] = tab.evaluate(MEASURE)
+            measures[name, PHONE] = tab.evaluate(MEASURE) | {"violations": violations(tab)}
+            requests[name, PHONE] = tab.requests()
             tab.resize(DESKTOP)
+            tab.settle()
+            light = violations(tab)
             tab.theme(dark=True)
-            tab.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))")
-            measures[name, DESKTOP] = tab.evaluate(MEASURE)
-            requests[name], complaints[name] = tab.requests(), tab.complaints()
+            tab.settle()
+            measures[name, DESKTOP] = tab.evaluate(MEASURE) | {"violations": light + violations(tab)}
+            pdfs[name] = tab.pdf()
+            requests[name, DESKTOP], complaints[name] = tab.requests(), tab.complaints()
     finally:
         tab.close()
-    return measures, requests, complaints
+    return measures, requests, complaints, pdfs
+
+
+def violations(tab):
+    """What axe-core finds on the page as it is: (rule, selector of the element), of serious and critical impact."""
+    tab.evaluate(AXE + "; 0")
+    return tab.evaluate(
+        """axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violations
+          .filter((rule) => ["serious", "critical"].includes(rule.impact))
+          .flatMap((rule) => rule.nodes.map((node) => [rule.id, node.target.join(" ")])))"""
+    )
 
 
 @pytest.mark.parametrize("name", EXECUTED)
@@ -96,9 +126,11 @@ def test_the_notebook_runs_in_smoke(executions, name):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_page_holds_in_a_browser(seen, site, name):
-    measures, requests, complaints = seen
+    measures, requests, complaints, _ = seen
     assert measures[name, PHONE]["width"] <= PHONE
-    assert [url for url in requests[name] if not url.startswith(("file:", "data:", "blob:"))] == []
+    asked = requests[name, PHONE] + requests[name, DESKTOP]
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert [url for url in requests[name, PHONE] if re.search(r"_images/.*-dark", url)] == []  # one theme's are loaded
     assert complaints[name] == []
     html = BeautifulSoup((site / f"{name}.html").read_text("utf-8"), "html.parser")
     for width, theme in ((PHONE, "light"), (DESKTOP, "dark")):
@@ -108,8 +140,38 @@ def test_the_page_holds_in_a_browser(seen, site, name):
         assert found["wrong"] == [] and found["raw"] == [] and found["scrolling"] == 0
         assert found["narrow"] == [] and found["unhinted"] == 0  # columns to read, and a shadow where a table goes on
         for figure in found["figures"]:
-            assert len(figure["images"]) == 1 and f"on-{theme}" in figure["images"][0].split()
-            assert figure["loaded"] and figure["fits"] and figure["link"] and figure["caption"]
+            assert figure["links"] == ([] if figure["live"] else [f"on-{theme}"])
+            assert figure["loaded"] and figure["fits"] and figure["own"] and figure["caption"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_keeps_anybody_from_reading_the_page(seen, name):
+    """On a phone and a desktop, light and dark: nothing serious but what the theme brings, for the reason said there."""
+    found = [tuple(one) for width in (PHONE, DESKTOP) for one in seen[0][name, width]["violations"]]
+    assert [(rule, target) for rule, target in found if not re.search(THEMES_OWN.get(rule, "$^"), target)] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_dark_page_is_printed_light_and_whole(seen, site, name, tmp_path):
+    if not (shutil.which("pdftotext") and shutil.which("pdftoppm")):
+        pytest.skip("pdftotext and pdftoppm (poppler-utils) read what is printed")
+    (tmp_path / "page.pdf").write_bytes(seen[3][name])
+    run = functools.partial(subprocess.run, cwd=tmp_path, check=True, capture_output=True)
+    printed = words_of(run(["pdftotext", "-raw", "page.pdf", "-"]).stdout.decode())
+    html = BeautifulSoup((site / f"{name}.html").read_text("utf-8"), "html.parser")
+    lines = [line for code in html.select("article pre") for line in code.get_text().splitlines()]
+    cells = [cell.get_text(" ") for cell in html.select("article td") if not cell.select(".math")]
+    wanted = [words_of(text) for text in [*lines, *cells] if words_of(text)]
+    lost = [text for text in wanted if text not in printed]
+    assert lost == []
+    run(["pdftoppm", "-r", "20", "-gray", "page.pdf", "sheet"])
+    sheets = [np.asarray(Image.open(path)) for path in sorted(tmp_path.glob("sheet*.pgm"))]
+    assert sheets and all(np.median(sheet) > 240 for sheet in sheets)  # paper is white
+
+
+def words_of(text):
+    """Letters and digits alone: lines break elsewhere on paper, and hyphens and ligatures come and go."""
+    return re.sub(r"[^A-Za-z0-9]", "", unicodedata.normalize("NFKD", text))
 
 
 def test_the_method_page_has_formulas_and_the_notebooks_have_figures(seen):

@@ -76,6 +76,8 @@ def write_images(translator, node: ThemedImages) -> None:
 
 def complete_page(app, pagename: str, templatename: str, context: dict, doctree) -> None:
     """The scripts of a page's interactive figures, its description, and what stands at its foot."""
+    if "doc-biblioentry" in context.get("body", ""):  # Sphinx puts these roles into a list, which may hold items only
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
     live = [node for node in doctree.findall(ThemedImages) if node["explore"]] if doctree else []
     if live:
         app.add_css_file("explore/explore.css")

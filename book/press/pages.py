@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 
 from nbformat import NotebookNode, v4
@@ -13,6 +14,7 @@ from notebooks.paper.figures.display import MIME, markdown_rows
 HIDDEN = {"parameters", "injected-parameters", "set-up"}  # tags of cells that are not on the page
 HIDDEN_INPUT = {"remove-input", "remove-cell"}
 FENCE = "``````"
+DETAILS = re.compile(r"<details>\n<summary>(.*?)</summary>\n\n(.*?)\n\n</details>", re.DOTALL)  # as Colab shows them
 FIGURES = "_figures"  # folder of images and data, beside the pages
 
 
@@ -96,7 +98,7 @@ def _text(what: dict) -> str:
     """The markdown of computed text or of a table."""
     if what["kind"] == "table":
         return _directive("table", what["caption"], {"name": what["name"]} if what["name"] else {}, what["rows"])
-    return what["text"]
+    return DETAILS.sub(lambda found: _directive("dropdown", found[1], {}, found[2]), what["text"])
 
 
 def _provenance(what: dict, name: str, last: dict[str, str], stage: Path) -> str:

@@ -244,6 +244,22 @@ def rule_in_words(claim: Claim) -> str:
     return "\n".join([f"**Rule**: {claim.rule}", *points, *([f"  - {claim.combined}"] if points else [])])
 
 
+def card(claim: Claim, finding: Finding, evidence: str) -> str:
+    """A claim as the claims page shows it: verdict and statement; what was measured, the rule and its history folded.
+
+    Args:
+        evidence: words of the link to it. The heading is the claim's name alone, so that its address stays.
+    """
+    name = claim.name
+    head = f"(claim-{name.lower()})=\n\n### {name}\n\n**{finding.label[0].upper()}{finding.label[1:]}.** *{claim.statement}*"
+    points = f"- **The paper's number**: {claim.paper.rstrip('.')}.\n- **Evidence**: [{evidence}]({claim.address})."
+    parts = re.split(r"(?<=[^ ])\. (?=[A-Z])", finding.ours.rstrip("."))  # a long finding is a list of sentences
+    measured = [] if finding == NOT_RUN else [_folded("What was measured", "\n".join(f"- {part}." for part in parts))]
+    return "\n\n".join(
+        [head, points, *measured, _folded("The rule in force", f"- {rule_in_words(claim)}"), past_and_next(claim)]
+    )
+
+
 def past_and_next(claim: Claim) -> str:
     """The history of the rule and the rule to come, as markdown that is folded away."""
     config = yaml.safe_load((Path(__file__).parents[2] / "_config.yml").read_text(encoding="utf-8"))

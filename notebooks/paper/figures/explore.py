@@ -4,7 +4,7 @@ Each function gives a dict that JSON can hold; `book/_static/explore/` has a scr
 top what the dict must have. Numbers are shortened to what a screen can show, and never so that a verdict changes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -108,6 +108,52 @@ def complexity(runs: pd.DataFrame, records: Sequence, about: Callable[[pd.Series
 def training_run(run: pd.Series) -> str:
     """What tells a run of an arm from the others: how it was trained and what for."""
     return f"{run['optimiser.name']} {run['optimiser.lr']:g}, {run.role} run, seed {run.seed}"
+
+
+def claims(tested: Sequence, findings: Mapping, titles: Mapping[str, str]) -> dict:
+    """The claims with what was measured of each condition.
+
+    Args:
+        tested: the claims. findings: by the claim's name. titles: of the sections.
+    """
+    shown = []
+    for claim in tested:
+        finding = findings[claim.name]
+        conditions = [
+            {
+                "name": one.name,
+                "where": one.where,
+                "value": _number(one.value),
+                "low": _number(one.low),
+                "high": _number(one.high),
+                "bound": bool(one.high == np.inf),
+                "threshold": _number(one.threshold),
+                "holds": bool(one.holds),
+                "unit": one.unit,
+            }
+            for one in finding.conditions
+        ]
+        shown.append(
+            {
+                "name": claim.name,
+                "section": titles[claim.section],
+                "verdict": finding.verdict,
+                "label": finding.label,
+                "statement": claim.statement,
+                "paper": claim.paper,
+                "rule": claim.rule,
+                "asked": [f"{one.name}: {one.test}" for one in claim.conditions],
+                "history": [f"{row.date}: {row.change} Seen by then: {row.seen}." for row in claim.history],
+                "evidence": claim.address.replace(".ipynb", ".html"),
+                "anchor": f"#claim-{claim.name.lower()}",
+                "conditions": conditions,
+            }
+        )
+    return {"claims": shown}
+
+
+def _number(value: float) -> float | None:
+    return float(f"{value:.4g}") if np.isfinite(value) else None
 
 
 def transfer(runs: pd.DataFrame, score: pd.DataFrame, easy: pd.Series, most: int = 40) -> dict:
