@@ -226,6 +226,16 @@ def test_an_unchanged_book_is_not_executed_and_not_rendered_again(copy):
     assert published(copy) == before
 
 
+def test_the_page_of_execution_times_lists_the_pages(copy):
+    (copy / "book" / "executions.md").write_text("# Times\n\n{executions}\n")
+    edit(copy, "_toc.yml", "  - file: notebooks/page\n", "  - file: notebooks/page\n  - file: book/executions\n")
+    html, _ = build(copy)
+    page = BeautifulSoup((html / "book/executions.html").read_text("utf-8"), "html.parser")
+    name, time_, figures = (cell.get_text() for cell in page.select("article td"))
+    assert name == "notebooks/page" and re.fullmatch(r"\d+\.\d s", time_) and figures == "1"
+    assert page.find("a", href="../notebooks/page.html")
+
+
 def test_another_text_is_rendered_without_executing(copy):
     edit(copy, "book/start.md", "Maths", "Mathematics")
     html, said = build(copy)

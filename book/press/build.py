@@ -27,7 +27,7 @@ import filelock
 import nbformat
 import yaml
 
-from notebooks.paper.figures.display import commit_text
+from notebooks.paper.figures.display import commit_text, markdown_rows
 from notebooks.paper.records import provenance
 
 from . import check, pairs, policy
@@ -41,6 +41,7 @@ BANNERS = {  # on every page; what is at the paper's scale differs from page to 
     "smoke": "Profile <strong>smoke</strong>: computed small, to show that everything runs. "
     "The numbers are not those of the paper's scale.",
 }
+EXECUTIONS = "book/executions.md"  # in which {executions} becomes a table of what each page took
 FOLDERS_TO_STAGE = ("book/_static",)
 EXECUTED = "executed"  # the branch with the executed notebooks
 FILES_TO_STAGE = ("_toc.yml", "book/references.bib")
@@ -147,6 +148,11 @@ def stage(root: Path, folder: Path, pages: list[str], executed: list[Executed], 
         notebook = nbformat.read(result.path, as_version=4)
         made, figures[result.name] = page(notebook, result.name, folder, result.seconds, sources)
         nbformat.write(made, target)
+    times = folder / EXECUTIONS
+    if times.is_file():
+        rows = [(f"[{one.name}](../{one.name}.ipynb)", f"{one.seconds:.1f} s", figures[one.name]) for one in executed]
+        table = markdown_rows(["Page", "Execution", "Figures"], rows)
+        times.write_text(times.read_text("utf-8").replace("{executions}", table), encoding="utf-8")
     return figures
 
 
