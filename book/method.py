@@ -168,7 +168,7 @@ show(
 # ### The paper's steps beside our lines
 
 # %% tags=["remove-input"]
-SOURCE = inspect.getsource(metalearning.learn).splitlines()
+SOURCE = inspect.getsource(metalearning._learn).splitlines()
 INNER = inspect.getsource(episodes.inner_loop).splitlines()
 
 

@@ -89,9 +89,7 @@ from notebooks.paper.figures.display import provenance, say, show, table
 
 # %%
 rng = np.random.default_rng(seed)
-X = pd.DataFrame(
-    rng.uniform(0, 10, (1000, 3)), columns=["angle", "depth", "speed"]
-)
+X = pd.DataFrame(rng.uniform(0, 10, (1000, 3)), columns=["angle", "depth", "speed"])
 y = np.cos(1.8 * X["angle"] + 0.9 * X["depth"])
 y += np.cos(1.8 * X["speed"] - 1.3 * X["depth"])
 X["site"] = rng.choice(["north", "south"], len(X))
@@ -106,15 +104,9 @@ X.loc[rng.random(len(X)) < 0.02, "speed"] = np.nan
 
 # %%
 classes = y.nunique() <= 20
-Estimator = (
-    LearnedActivationClassifier if classes else LearnedActivationRegressor
-)
-X_train, X_test, y_train, y_test = train_test_split(
-    X, y, test_size=0.4, random_state=seed
-)
-model = Estimator(
-    restarts=2, episodes=40, episode_steps=100, steps=1500, random_state=seed
-)
+Estimator = LearnedActivationClassifier if classes else LearnedActivationRegressor
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, random_state=seed)
+model = Estimator(restarts=2, episodes=40, episode_steps=100, steps=1500, random_state=seed)
 model.fit(X_train, y_train)
 print("chosen:", model.chosen_)
 print("scores on validation rows:", model.baseline_scores_)
@@ -130,7 +122,13 @@ scores.round(3)
 # %% tags=["hide-input"]
 score = "accuracy" if classes else "$R^2$"
 learned = scores.loc["learned"]
-side = "above" if learned.gain > learned.gain_half_width else "below" if learned.gain < -learned.gain_half_width else "not clearly different from"
+side = (
+    "above"
+    if learned.gain > learned.gain_half_width
+    else "below"
+    if learned.gain < -learned.gain_half_width
+    else "not clearly different from"
+)
 words = f"{side} ReLU by test {score} ({learned.gain:+.3f} ± {learned.gain_half_width:.3f}, 5 seeds)".replace("-", "−")
 if side.startswith("not"):
     words = words.replace(" by test", " in test")
@@ -275,9 +273,7 @@ small = Settings(
     episodes=5, n_tr_start=20, n_tr_step=0, batch=128,
     inner=Optimiser("adam", 0.01), outer=Optimiser("adam", 0.05),
 )  # fmt: skip
-learned = learn_activation(
-    make_model, images, labels, loss="cross_entropy", settings=small, restarts=1
-)
+learned = learn_activation(make_model, images, labels, loss="cross_entropy", settings=small, restarts=1)
 for arm, losses in learned.losses.items():
     print(f"{arm}: loss {np.mean(losses):.3f} on held-out rows")
 print(learned.module(), *learned.problems, sep="\n")
@@ -297,21 +293,46 @@ rows, seconds = [], {}
 for one in measured["tables"]:
     arms, percent = one["arms"], 100 if one["classes"] else 1
     digits_of = 1 if one["classes"] else 3
-    gains = [f"{percent * arms[a]['gain']:+.{digits_of}f} ± {percent * arms[a]['gain_half_width']:.{digits_of}f}".replace("-", "−") for a in ("hidden", "input", "tanh")]
+    gains = [
+        f"{percent * arms[a]['gain']:+.{digits_of}f} ± {percent * arms[a]['gain_half_width']:.{digits_of}f}".replace(
+            "-", "−"
+        )
+        for a in ("hidden", "input", "tanh")
+    ]
     instead = [f"{percent * one['instead'][m]:.{digits_of}f}" for m in ("trees", "linear")]
-    rows.append([f"{one['table']} ({one['rows']:,} x {one['columns']})", f"{percent * arms['relu']['score']:.{digits_of}f}", *gains, *instead])
+    rows.append(
+        [
+            f"{one['table']} ({one['rows']:,} x {one['columns']})",
+            f"{percent * arms['relu']['score']:.{digits_of}f}",
+            *gains,
+            *instead,
+        ]
+    )
     for method, spent in one["seconds"].items():
         seconds.setdefault(method, []).append(spent)
 if rows:
     table(
-        pd.DataFrame(rows, columns=["table (training rows x columns)", "ReLU", "hidden", "input", "tanh", "trees", "linear"]),
+        pd.DataFrame(
+            rows, columns=["table (training rows x columns)", "ReLU", "hidden", "input", "tanh", "trees", "linear"]
+        ),
         caption="Test scores of ReLU, trees and a linear model; gains over ReLU, paired by seed, with 95 % intervals.",
         name="tab-what-to-expect",
     )
-    clear = {a: sum(one["arms"][a]["gain"] > one["arms"][a]["gain_half_width"] for one in measured["tables"]) for a in ("hidden", "input")}
-    worse = {a: sum(one["arms"][a]["gain"] < -one["arms"][a]["gain_half_width"] for one in measured["tables"]) for a in ("hidden", "input")}
-    best = sum(one["instead"]["trees"] > max(arm["score"] for arm in one["arms"].values()) for one in measured["tables"])
-    times = ", ".join(f"{name} {np.median(seconds[key]):.0f} s" for name, key in {"hidden": "hidden", "input": "input", "trees": "trees", "linear": "linear"}.items())
+    clear = {
+        a: sum(one["arms"][a]["gain"] > one["arms"][a]["gain_half_width"] for one in measured["tables"])
+        for a in ("hidden", "input")
+    }
+    worse = {
+        a: sum(one["arms"][a]["gain"] < -one["arms"][a]["gain_half_width"] for one in measured["tables"])
+        for a in ("hidden", "input")
+    }
+    best = sum(
+        one["instead"]["trees"] > max(arm["score"] for arm in one["arms"].values()) for one in measured["tables"]
+    )
+    times = ", ".join(
+        f"{name} {np.median(seconds[key]):.0f} s"
+        for name, key in {"hidden": "hidden", "input": "input", "trees": "trees", "linear": "linear"}.items()
+    )
     say(
         f"Of {len(rows)} tables, a learned hidden function is clearly above ReLU on {clear['hidden']} and clearly below on {worse['hidden']}; functions of columns on {clear['input']} and {worse['input']}. "
         f"Boosted trees are above all networks on {best}. Median processor time of a fit: {times}. If accuracy on a table is all you want, try trees first."

@@ -179,7 +179,9 @@ def test_problems_name_inputs_that_are_not_scaled_and_values_outside():
     X = pd.DataFrame({"a": 50 * rng.normal(size=100)})
     model = quick(scaling=None, where="both", low=-0.01, high=0.01).fit(X, X["a"] > 0)
     words = " ".join(model.problems_)
-    assert "inputs are not scaled" in words and "of column 'a' are outside" in words and "of the pre-activations" in words
+    assert (
+        "inputs are not scaled" in words and "of column 'a' are outside" in words and "of the pre-activations" in words
+    )
 
 
 @pytest.mark.parametrize(

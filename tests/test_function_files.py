@@ -75,9 +75,16 @@ def test_other_numbers_of_points_are_refused_by_torch():
 
 
 def test_functions_of_one_file_keep_their_own_ranges_and_what_is_known_of_them(tmp_path):
-    network = Network(3, 1, 4, 1, Activation("spline", points=7, low=-2, high=3), Activation("spline", points=5, low=0, high=1))
+    network = Network(
+        3, 1, 4, 1, Activation("spline", points=7, low=-2, high=3), Activation("spline", points=5, low=0, high=1)
+    )
     psi = {name: values + 0.5 for name, values in network.init_psi("relu").items()}
-    save(tmp_path / "both.safetensors", Learned(psi, functions=network.functions), learned_on="my table", columns=["a", "b", "c"])
+    save(
+        tmp_path / "both.safetensors",
+        Learned(psi, functions=network.functions),
+        learned_on="my table",
+        columns=["a", "b", "c"],
+    )
     found = read(tmp_path / "both.safetensors")
     assert (found["hidden"].low, found["hidden"].high, found["input"].low, found["input"].high) == (-2, 3, 0, 1)
     assert torch.equal(found["input"].values, psi["input"])
@@ -90,7 +97,9 @@ def test_one_per_layer_are_several_functions(tmp_path):
     save(tmp_path / "two.safetensors", Learned(network.init_psi("relu"), functions=network.functions))
     found = read(tmp_path / "two.safetensors")
     assert sorted(found) == ["hidden.0", "hidden.1"] and found["hidden.0"].values.shape == (7,)
-    with pytest.raises(ValueError, match=r"two.safetensors holds several functions, \['hidden.0', 'hidden.1'\]: choose"):
+    with pytest.raises(
+        ValueError, match=r"two.safetensors holds several functions, \['hidden.0', 'hidden.1'\]: choose"
+    ):
         Spline.load(tmp_path / "two.safetensors")
 
 
@@ -133,7 +142,10 @@ BAD = {
     "deep": ({"about": None, "raw": "[" * 100_000 + "]" * 100_000}, "is not a readable file of activations"),
     "text for a number": (one(low="-1"), "must say .* each of its type"),
     "truth value for a number": (one(high=True), "must say .* each of its type"),
-    "huge": ({"about": None, "raw": json.dumps({"hidden": GOOD}).replace("-1.0", "-1" + "0" * 400)}, "each of its type"),
+    "huge": (
+        {"about": None, "raw": json.dumps({"hidden": GOOD}).replace("-1.0", "-1" + "0" * 400)},
+        "each of its type",
+    ),
     "infinite": (one(low=-float("inf")), "the range must be finite"),
     "not a number": (one(high=float("nan")), "the range must be finite"),
     "empty range": (one(high=-1.0), "low < high"),

@@ -151,7 +151,11 @@ def columns_of(learned: Record, path: Path) -> dict:
         rows = datasets.training_rows(len(values), split)
         low, high = values[rows].min(axis=0).tolist(), values[rows].max(axis=0).tolist()
         names = parquet.read_schema(file).names[: values.shape[1]]
-        return {"columns": names, "scaling": "minmax", "scales": dict(zip(names, zip(low, high, strict=True), strict=True))}
+        return {
+            "columns": names,
+            "scaling": "minmax",
+            "scales": dict(zip(names, zip(low, high, strict=True), strict=True)),
+        }
     known = next(iter(activations.read(path).values())).info if path.exists() else {}
     return {key: known[key] for key in ("columns", "scaling", "scales") if key in known}
 
