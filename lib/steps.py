@@ -228,13 +228,14 @@ class Steps:
             self.forward[last] = bind("head", *buffers, *gradients, self.rows, net.width, *shape, logistic)
         self.looks_up = self.pairs and self.last > 0
         for layer in range(min(self.last, net.depth)):
-            looks_up = self.looks_up and layer == 0
-            source, pairs = (self.applied[0], x) if looks_up else (self.z[layer], None)
+            source, pairs = (self.applied[0], x) if self.looks_up and layer == 0 else (self.z[layer], None)
             buffers = source, pairs, self.biases[layer], psi[layer], self.a[layer], self.z[layer]
             self.forward[layer] = bind("forward", *buffers, self.rows, net.width, *shape)  # z becomes the slope
-            gradient = self.weight_gradients[0] if looks_up else None
-            buffers = self.delta[layer], self.z[layer], pairs, gradient, self.bias_gradients[layer]
-            self.backward[layer] = bind("backward", *buffers, self.rows, net.width, net.inputs)
+            delta, slope, bias = self.delta[layer], self.z[layer], self.bias_gradients[layer]
+            self.backward[layer] = bind("backward", delta, slope, bias, self.rows, net.width)
+            if pairs is not None:
+                buffers = delta, slope, pairs, self.weight_gradients[0], bias
+                self.backward[0] = bind("scatter", *buffers, self.rows, net.width, net.inputs)
 
 
 def _aligned(count: int) -> int:

@@ -270,13 +270,14 @@ void spline(int op, const T* z, const T* psi, const T* r, T* out, T* out2, int64
 }
 
 template <class T> T dot(const T* __restrict a, const T* __restrict b, int64_t n) {
-    T sums[16] = {}, sum = 0;  // independent, so that they fill vectors
+    T sums[16] = {};  // independent, so that they fill vectors
     int64_t j = 0;
     for (; j + 16 <= n; j += 16)
         for (int k = 0; k < 16; k++) sums[k] += a[j + k] * b[j + k];
-    for (; j < n; j++) sum += a[j] * b[j];
-    for (int k = 0; k < 16; k++) sum += sums[k];
-    return sum;
+    for (; j < n; j++) sums[0] += a[j] * b[j];
+    for (int half = 8; half; half /= 2)
+        for (int k = 0; k < half; k++) sums[k] += sums[k + half];
+    return sums[0];
 }
 
 // Outputs of a network with one hidden layer on straight paths, whose ends its first layer has mapped to `from` and `to`

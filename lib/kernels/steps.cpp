@@ -68,13 +68,9 @@ void forward(const T* from, const int64_t* pairs, const T* bias, const T* psi, T
     }
 }
 
-// delta *= slope; its column sums are the gradient of the bias. For pairs of one-hot operands, its rows summed by operand
-// are the gradient of the weights (inputs, width).
-template <class T>
-void backward(T* delta, const T* slope, const int64_t* pairs, T* weights, T* bias, int64_t n, int64_t width,
-              int64_t inputs) {
+// delta *= slope; its column sums are the gradient of the bias.
+template <class T> void backward(T* delta, const T* slope, T* bias, int64_t n, int64_t width) {
     ColumnSums<T> sums(bias, width);
-    if (pairs) std::fill_n(weights, inputs * width, T(0));
     const int64_t rows = width < NEAR ? NEAR / width : 1;
     for (int64_t first = 0; first < n; first += rows) {
         const int64_t end = first + rows < n ? first + rows : n;
@@ -82,13 +78,32 @@ void backward(T* delta, const T* slope, const int64_t* pairs, T* weights, T* bia
             T *__restrict d = delta + i * width, *__restrict sum = sums.block.data();
             const T* __restrict s = slope + i * width;
             for (int64_t j = 0; j < width; j++) d[j] *= s[j], sum[j] += d[j];
-            for (int side = 0; pairs && side < 2; side++) {
-                T* __restrict w = weights + pairs[2 * i + side] * width;
-                for (int64_t j = 0; j < width; j++) w[j] += d[j];
-            }
         }
         sums.add_block();
     }
+}
+
+// The same for pairs (n, 2) of one-hot operands: the rows of delta slope, summed by operand, are the gradient of the
+// weights (inputs, width), and half the sum of those is the gradient of the bias.
+template <class T>
+void scatter(const T* delta, const T* slope, const int64_t* pairs, T* weights, T* bias, int64_t n, int64_t width,
+             int64_t inputs) {
+    std::fill_n(weights, inputs * width, T(0));
+    for (int64_t i = 0; i < n; i++) {
+        const T *__restrict d = delta + i * width, *__restrict s = slope + i * width;
+        T *__restrict left = weights + pairs[2 * i] * width, *__restrict right = weights + pairs[2 * i + 1] * width;
+        if (left == right)
+            for (int64_t j = 0; j < width; j++) left[j] += 2 * d[j] * s[j];
+        else
+            for (int64_t j = 0; j < width; j++) {
+                const T x = d[j] * s[j];
+                left[j] += x;
+                right[j] += x;
+            }
+    }
+    std::fill_n(bias, width, T(0));
+    for (int64_t i = 0; i < inputs; i++)
+        for (int64_t j = 0; j < width; j++) bias[j] += T(0.5) * weights[i * width + j];
 }
 
 // outputs += bias; delta = scale (outputs - targets), and its column sums.
@@ -171,6 +186,8 @@ auto forward_float32 = forward<float>;
 auto forward_float64 = forward<double>;
 auto backward_float32 = backward<float>;
 auto backward_float64 = backward<double>;
+auto scatter_float32 = scatter<float>;
+auto scatter_float64 = scatter<double>;
 auto squared_float32 = squared<float>;
 auto squared_float64 = squared<double>;
 auto head_float32 = head<float>;
