@@ -46,14 +46,14 @@ lock: $(INSTALLED) ## after a change of requirements.txt: pin everything below i
 pairs: $(INSTALLED) ## generate each notebook from its script, and bring the repository's address (_config.yml) everywhere
 	$(PY) -m book.press.pairs
 
-results: $(INSTALLED) ## compute the missing full-scale records of a section (SECTION=images, ...; DRY=1 prints what they cost)
-	$(PY) -m notebooks.paper $(or $(SECTION),$(error SECTION is missing: make results SECTION=images)) $(if $(DRY),--dry) $(ARGS)
+results: $(INSTALLED) ## compute the missing full-scale records of a section (SECTION=images, ...; DRY=1 prints what they cost; SCHEDULER=tcp://... uses a Dask cluster)
+	$(PY) -m notebooks.paper $(or $(SECTION),$(error SECTION is missing: make results SECTION=images)) $(if $(DRY),--dry) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(ARGS)
 
-release: $(INSTALLED) ## after new records: enter their datasets in the manifest, export the learned activations, and bring the README's picture and claims up to date
-	$(PY) -m book.press.release && $(PY) -m book.press.readme
+release: $(INSTALLED) ## after new records: pack them, enter their datasets in the manifest, export the learned activations, and bring the README's picture and claims up to date
+	$(PY) -m notebooks.paper pack && $(PY) -m book.press.release && $(PY) -m book.press.readme
 
-verify: $(INSTALLED) ## recompute a random sample of the records and compare
-	$(PY) -m notebooks.paper verify $(ARGS)
+verify: $(INSTALLED) ## recompute a random sample of the records and compare (ALL=1: also those of earlier code, at their own commits)
+	$(PY) -m notebooks.paper verify $(if $(ALL),--all) $(ARGS)
 
 bench: $(INSTALLED) ## measure the speed against other implementations
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt && $(PY) -m benchmarks $(ARGS)

@@ -3,14 +3,10 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: files are still written atomically, but without locks
-    fcntl = None
+import filelock
 
 
 def cache_folder() -> Path:
@@ -19,7 +15,7 @@ def cache_folder() -> Path:
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
-    """Replace the file by ``content`` in one step; parent folders are made as needed.
+    """Replace the file by ``content`` in one step, which a loss of power does not undo; folders are made as needed.
 
     Example:
         >>> write_atomically(tempfile.mkdtemp() + "/a.json", b"{}")
@@ -37,35 +33,20 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # or it could bring back the old name
+        finally:
+            os.close(folder)
 
 
 @contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold a lock between processes; yield False if another one has it and ``wait`` is False.
-
-    The file at ``path`` says who holds it (process id and start). The system lets go of it when its holder
-    dies: a file that was left behind stops nobody.
-    """
-    if fcntl is None:
-        yield True
-        return
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock between processes, which ends with its holder; the file at ``path`` stands for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    with filelock.FileLock(path):
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            os.close(handle)
-            yield False
-            return
-        if os.fstat(handle).st_nlink:  # otherwise its holder removed the file between our two calls: again
-            break
-        os.close(handle)
-    try:
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()} {datetime.now(UTC).isoformat(timespec='seconds')}\n".encode())
-        yield True
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(path)
-        os.close(handle)
+            yield
+        finally:
+            path.unlink(missing_ok=True)

@@ -10,14 +10,14 @@ import torch
 from book.press import release
 from lib import activations
 from notebooks.paper import sections
+from notebooks.paper.data import open_store
 from notebooks.paper.records.frames import Collected
-from notebooks.paper.records.store import Store
 
 
 def test_every_committed_activation_loads_and_is_that_of_its_record():
     for name, entry in activations.index().items():
         g = activations.load(name)
-        record = Store().read(entry["record"])
+        record = open_store().read(entry["record"])
         assert record is not None, f"{name}: no record {entry['record']}"
         values = torch.from_numpy(record.arrays["psi_hidden" if "psi_hidden" in record.arrays else "psi_input"])
         torch.testing.assert_close(g.values, values, rtol=0, atol=0)

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from test_metalearning import INPUT, QUICK, SPLINE, small_task
 
 from lib import metalearning
+from lib.files import write_atomically
 from lib.metalearning import Settings, Task, learn
 from lib.networks import Activation, Network
 from lib.training import Optimiser
@@ -22,17 +23,31 @@ from notebooks.paper.experiments.checkpoints import learn_resumably
 
 ROOT = Path(__file__).resolve().parents[1]
 
+
+@dataclass
+class InFile:
+    """A place for a state."""
+
+    path: Path
+
+    def load(self):
+        return self.path.read_bytes() if self.path.exists() else None
+
+    def save(self, state):
+        write_atomically(self.path, state)
+
+
 KILLED = """
 import sys, time
 from pathlib import Path
 import torch
 sys.path[:0] = [{root!r}, {tests!r}]
 torch.set_num_threads(1)
-from test_checkpoints import learn_resumably, long_settings, small_task
+from test_checkpoints import InFile, learn_resumably, long_settings, small_task
 def report(message):
     print(message, flush=True)
     time.sleep(0.02)
-learn_resumably([small_task(), small_task(seed=1)], long_settings({outer!r}), seed=3, checkpoint=Path({path!r}), report=report)
+learn_resumably([small_task(), small_task(seed=1)], long_settings({outer!r}), seed=3, checkpoint=InFile(Path({path!r})), report=report)
 """
 
 
@@ -60,7 +75,7 @@ def test_a_killed_run_resumes_to_the_identical_result(tmp_path, outer, kill_at):
     torch.set_num_threads(1)
     try:
         whole = learn(tasks, settings, seed=3)
-        resumed = learn_resumably(tasks, settings, seed=3, checkpoint=path, report=messages.append)
+        resumed = learn_resumably(tasks, settings, seed=3, checkpoint=InFile(path), report=messages.append)
     finally:
         torch.set_num_threads(threads)
     assert 25 - kill_at - 1 <= len(messages) <= 25 - kill_at + 1  # it went on, and did not start again
@@ -88,17 +103,17 @@ def test_stopping_after_any_episode_changes_nothing(tmp_path, outer, network):
     for stop in (1, 2, 5, 8):
         path = tmp_path / f"{stop}.safetensors"
         with pytest.raises(Stop):  # after the episode's work, before its checkpoint
-            learn_resumably([task], settings, seed=3, checkpoint=path, report=report)
-        resumed = learn_resumably([task], settings, seed=3, checkpoint=path)
+            learn_resumably([task], settings, seed=3, checkpoint=InFile(path), report=report)
+        resumed = learn_resumably([task], settings, seed=3, checkpoint=InFile(path))
         assert resumed.history == whole.history and resumed.best_episode == whole.best_episode
         assert all(torch.equal(resumed.psi[name], whole.psi[name]) for name in whole.psi)
 
 
 def test_a_finished_run_is_returned_from_its_checkpoint(tmp_path, monkeypatch):
     path, task = tmp_path / "c.safetensors", small_task()
-    whole = learn_resumably([task], QUICK, seed=3, checkpoint=path)
+    whole = learn_resumably([task], QUICK, seed=3, checkpoint=InFile(path))
     monkeypatch.setattr(metalearning, "inner_loop", lambda *arguments: pytest.fail("nothing is left to compute"))
-    again = learn_resumably([task], QUICK, seed=3, checkpoint=path)
+    again = learn_resumably([task], QUICK, seed=3, checkpoint=InFile(path))
     assert again.history == whole.history and torch.equal(again.psi["hidden"], whole.psi["hidden"])
 
 
@@ -106,8 +121,8 @@ def test_a_run_that_patience_ended_does_not_go_on_from_its_checkpoint(tmp_path, 
     path, task, settings = tmp_path / "c.safetensors", small_task(), replace(QUICK, episodes=50, patience=4)
     watch = iter([5.0, *[9.0] * 4, *[0.0] * 50])  # the episode after the last would be the best
     monkeypatch.setattr(metalearning, "watch_loss", lambda *arguments: next(watch))
-    whole = learn_resumably([task], settings, seed=3, checkpoint=path)
-    again = learn_resumably([task], settings, seed=3, checkpoint=path)
+    whole = learn_resumably([task], settings, seed=3, checkpoint=InFile(path))
+    again = learn_resumably([task], settings, seed=3, checkpoint=InFile(path))
     assert len(whole.history["watch"]) == 5
     assert again.history == whole.history and again.best_episode == 0
 
@@ -115,8 +130,8 @@ def test_a_run_that_patience_ended_does_not_go_on_from_its_checkpoint(tmp_path, 
 def test_a_run_that_diverged_diverges_again_from_its_checkpoint(tmp_path, monkeypatch):
     path, watch = tmp_path / "c.safetensors", iter([3.0, 2.0, math.nan, math.nan])
     monkeypatch.setattr(metalearning, "watch_loss", lambda *arguments: next(watch))
-    whole = learn_resumably([small_task()], QUICK, seed=3, checkpoint=path)
-    again = learn_resumably([small_task()], QUICK, seed=3, checkpoint=path)
+    whole = learn_resumably([small_task()], QUICK, seed=3, checkpoint=InFile(path))
+    again = learn_resumably([small_task()], QUICK, seed=3, checkpoint=InFile(path))
     assert whole.diverged and again.diverged and again.history == whole.history and len(whole.history["watch"]) == 2
 
 
@@ -158,33 +173,31 @@ def damage(path, how):
 )
 def test_a_damaged_checkpoint_is_an_error_that_names_the_file(tmp_path, how):
     path = tmp_path / "checkpoint.safetensors"
-    learn_resumably([small_task()], QUICK, seed=3, checkpoint=path)
+    learn_resumably([small_task()], QUICK, seed=3, checkpoint=InFile(path))
     damage(path, how)
-    with pytest.raises(
-        ValueError, match="checkpoint.safetensors is not a usable checkpoint .*; delete it to start again"
-    ):
-        learn_resumably([small_task()], QUICK, seed=3, checkpoint=path)
+    with pytest.raises(ValueError, match="the checkpoint is not usable"):
+        learn_resumably([small_task()], QUICK, seed=3, checkpoint=InFile(path))
 
 
 def test_a_checkpoint_of_another_outer_optimiser_is_refused(tmp_path):
     path = tmp_path / "checkpoint.safetensors"
-    learn_resumably([small_task()], replace(QUICK, outer=Optimiser("sgd", 0.1)), seed=3, checkpoint=path)
+    learn_resumably([small_task()], replace(QUICK, outer=Optimiser("sgd", 0.1)), seed=3, checkpoint=InFile(path))
     with pytest.raises(ValueError, match="is of another run"):
-        learn_resumably([small_task()], QUICK, seed=3, checkpoint=path)
+        learn_resumably([small_task()], QUICK, seed=3, checkpoint=InFile(path))
 
 
 @pytest.mark.parametrize("other", ["rows", "targets", "loss"])
 def test_a_checkpoint_of_other_rows_or_another_loss_is_refused(tmp_path, other):
     path, task = tmp_path / "checkpoint.safetensors", small_task()
     task = replace(task, y=(task.y > 0).float())
-    learn_resumably([task], QUICK, seed=3, checkpoint=path)
+    learn_resumably([task], QUICK, seed=3, checkpoint=InFile(path))
     changed = {
         "rows": replace(task, x=task.x + 1),
         "targets": replace(task, y=1 - task.y),
         "loss": replace(task, loss="logistic"),
     }[other]
     with pytest.raises(ValueError, match="on other rows or with another loss"):
-        learn_resumably([changed], QUICK, seed=3, checkpoint=path)
+        learn_resumably([changed], QUICK, seed=3, checkpoint=InFile(path))
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
@@ -192,6 +205,6 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     task = Task(Network(3, 1, 4, 1, Activation("spline", points=5)), x, x[:, :1], "mse")
     settings = Settings(episodes=2, n_tr_start=2, n_tr_step=0, unroll=1)
     path = tmp_path / "checkpoint.safetensors"
-    learn_resumably([task], settings, seed=0, checkpoint=path)
+    learn_resumably([task], settings, seed=0, checkpoint=InFile(path))
     with pytest.raises(ValueError, match="is of another run"):
-        learn_resumably([task], settings, seed=1, checkpoint=path)
+        learn_resumably([task], settings, seed=1, checkpoint=InFile(path))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lib.training import Optimiser
+from notebooks.paper.data import open_store
 from notebooks.paper.experiments.learn import Learn
 from notebooks.paper.experiments.protocol import WIDENINGS, speed, tuned
 from notebooks.paper.experiments.train import Train
@@ -55,7 +56,7 @@ def finals(runs, arm, steps=PLAN.short):
 
 
 def test_a_small_plan_runs_to_its_end(tmp_path):
-    store = Store(tmp_path)
+    store = open_store(tmp_path)
     summary = sweep.run_here(SECTIONS["conventions"]("smoke", store), store)
     found = collect("conventions", "smoke", store)
     assert found.missing == 0 and len(found.records) == len(summary.done)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from notebooks.paper.data import open_store
 from notebooks.paper.experiments.baseline import Baseline
 from notebooks.paper.experiments.learn import Learn
 from notebooks.paper.experiments.train import Train
@@ -47,7 +48,7 @@ def of(runs, kind, **equal):
 
 @pytest.mark.parametrize("section", NEW)
 def test_a_small_plan_runs_to_its_end(tmp_path, section):
-    store = Store(tmp_path)
+    store = open_store(tmp_path)
     summary = sweep.run_here(SECTIONS[section]("smoke", store), store)
     found = collect(section, "smoke", store)
     assert found.missing == 0 and len(found.records) == len(summary.done)

@@ -51,7 +51,7 @@ def test_durations_are_those_of_the_most_alike_in_proportion(store):
 
 
 def test_an_estimate_knows_what_is_there_and_goes_on_to_the_last_stage(store, capsys):
-    pretending = Pretending(store.root, store.fingerprints)
+    pretending = Pretending(store.root, data=store.data)
     stages = [stage for stage in SECTIONS["conventions"]("smoke", pretending) if stage]
     first = stages[0][0]
     put(store, first, 36.0)
@@ -65,5 +65,5 @@ def test_an_estimate_knows_what_is_there_and_goes_on_to_the_last_stage(store, ca
 
 def test_a_record_that_is_there_is_not_made_up(store):
     store.put(RUN, Outcome({"validation_accuracy": 0.9}, {"a": np.arange(2)}), datetime.now(UTC), 1.0)
-    found = Pretending(store.root, store.fingerprints).get(RUN)
+    found = Pretending(store.root, data=store.data).get(RUN)
     assert found.numbers == {"validation_accuracy": 0.9} and found.arrays["a"].tolist() == [0, 1]

@@ -25,6 +25,7 @@ from notebooks.paper.experiments.parts import Rows, accuracy, learned_psi, load_
 from notebooks.paper.experiments.train import Train
 from notebooks.paper.records import configuration
 from notebooks.paper.records import store as results
+from notebooks.paper.records.checkpoint import Checkpoint
 
 SPLINE = Activation("spline", points=15, low=-3, high=3)
 QUICK = Settings(episodes=3, n_tr_start=5, n_tr_step=1, unroll=2, inner=Optimiser("sgd", 0.1))
@@ -40,10 +41,9 @@ LEARN_MODULAR = replace(LEARN, data=("a+b mod 13",), task="one-hot")
 
 @pytest.fixture
 def context(tmp_path):
-    folder = tmp_path / "checkpoints"
-    folder.mkdir()
     store = results.Store(tmp_path / "store", fingerprints=lambda name: f"sha256 of {name}")
-    return SimpleNamespace(store=store, data_dir=None, checkpoint_dir=folder, report=lambda message: None)
+    checkpoint = Checkpoint(tmp_path / "checkpoint", "code")
+    return SimpleNamespace(store=store, data_dir=None, checkpoint=checkpoint, report=lambda message: None)
 
 
 def rows_of(x):
@@ -352,22 +352,20 @@ def when():
     return datetime.now(UTC), 1.0
 
 
-def test_same_seed_same_activation(context, tmp_path):
+def test_same_seed_same_activation(context):
     outcomes = []
     for seed in (1, 1, 2):
-        (folder := tmp_path / f"{len(outcomes)}").mkdir()
-        outcomes.append(replace(LEARN, seed=seed).run(SimpleNamespace(**vars(context) | {"checkpoint_dir": folder})))
+        context.checkpoint.remove()
+        outcomes.append(replace(LEARN, seed=seed).run(context))
     first, second, other = (outcome.arrays["psi_hidden"] for outcome in outcomes)
     assert np.array_equal(first, second) and not np.array_equal(first, other)
 
 
-def test_learning_goes_on_from_the_checkpoint_in_its_folder(context):
+def test_learning_goes_on_from_its_checkpoint(context):
     messages = []
     context.report = messages.append
     whole = LEARN.run(context)
-    assert [path.name for path in context.checkpoint_dir.iterdir()] == ["algorithm-1.safetensors"] and len(
-        messages
-    ) == 3
+    assert context.checkpoint.path.is_file() and len(messages) == 3
     again = LEARN.run(context)
     assert len(messages) == 3 and np.array_equal(again.arrays["psi_hidden"], whole.arrays["psi_hidden"])
 
@@ -377,7 +375,7 @@ def test_several_datasets_and_input_activations(context):
     learned = replace(LEARN, data=("wine", "breast_cancer"), task="binary", network=network).run(context)
     assert set(learned.arrays) == {"psi_hidden", "history_outer", "history_watch", "history_n_tr", "history_norm"}
     network = Network(1, 1, 6, 1, Activation("tanh"), input_activation=replace(SPLINE, low=-1.0, high=1.0))
-    (context.checkpoint_dir / "algorithm-1.safetensors").unlink()
+    context.checkpoint.remove()
     run = replace(LEARN, data=("wine",), task="binary", network=network)
     learned = run.run(context)
     assert learned.arrays["psi_input"].shape == (13, 15)
@@ -416,7 +414,7 @@ def test_only_the_cheating_variant_touches_test_rows(context, monkeypatch, given
     assert set(rows_of(seen[0].x)).isdisjoint(rows_of(parts.test.x))
     assert torch.equal(seen[0].given[0], parts.test.x) if touched else seen[0].given is None
     monkeypatch.setattr(datasets, "load", poisoned)
-    (context.checkpoint_dir / "algorithm-1.safetensors").unlink()
+    context.checkpoint.remove()
     if touched:
         with pytest.raises(ValueError, match="given: x must be finite"):
             run.run(context)

@@ -16,11 +16,11 @@ import pytest
 
 from book.press import departures
 from notebooks.paper import claims, sections
+from notebooks.paper.data import open_store
 from notebooks.paper.grokking import tables as grokking_tables
 from notebooks.paper.images import tables as images_tables
 from notebooks.paper.records import intervals, provenance
 from notebooks.paper.records.configuration import key, rebuild
-from notebooks.paper.records.store import Store
 from notebooks.paper.sections import KINDS, SECTIONS
 from notebooks.paper.shortcuts import figures as shortcuts_figures
 from notebooks.paper.shortcuts import tables as shortcuts_tables
@@ -35,7 +35,7 @@ GROWING = {"conventions", "moduli", "shallow", "tables", "deep"}  # sections who
 @functools.cache
 def read(section):
     """The committed records, as a clone without datasets finds them by the manifest."""
-    return sections.collect(section, "paper", Store(data_dir=sections.NO_DATA))
+    return sections.collect(section, "paper", open_store(data_dir=sections.NO_DATA))
 
 
 def plans():
@@ -143,7 +143,7 @@ def golden(name):
 
 def test_every_committed_record_rebuilds_to_its_own_name():
     count = 0
-    for record in Store(data_dir=sections.NO_DATA).records():
+    for record in open_store(data_dir=sections.NO_DATA).records():
         experiment = rebuild(record.config, KINDS)
         assert key(experiment, record.data.__getitem__) == record.key
         count += 1

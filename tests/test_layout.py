@@ -27,7 +27,7 @@ SHARED = {  # rooms of notebooks/paper that are not sections: what of notebooks/
     "experiments": {"experiments", "records"},
     "figures": {"figures", "records"},
 }
-KNOWN = {("notebooks.paper.records.store", "lib.datasets.catalogue")}  # to be removed
+KNOWN: set[tuple[str, str]] = set()
 
 
 def sources():

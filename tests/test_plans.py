@@ -14,6 +14,7 @@ from lib.metalearning import Settings
 from lib.networks import Activation, Network
 from lib.training import Optimiser
 from notebooks.paper import sections
+from notebooks.paper.data import open_store
 from notebooks.paper.experiments.controls import Draw
 from notebooks.paper.experiments.learn import Learn
 from notebooks.paper.experiments.protocol import PROFILES, chosen_optimisers
@@ -117,7 +118,7 @@ def test_a_small_plan_runs_and_is_read_back(tiny, tmp_path, monkeypatch, section
                 **({"constant_restarts": ((9, 1, 0.1),)} if plans is GROKKING else {}),
             ),
         )
-    store = Store(tmp_path / "records")
+    store = open_store(tmp_path / "records")
     empty = collect(section, "smoke", store)
     assert empty.records == [] and empty.missing > 0 and len(empty.frame()) == 0 and len(empty.frame(role="final")) == 0
 

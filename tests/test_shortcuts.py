@@ -10,6 +10,7 @@ from lib.metalearning import Settings
 from lib.networks import Activation, Network
 from lib.training import Optimiser
 from notebooks.paper import claims, sections
+from notebooks.paper.data import open_store
 from notebooks.paper.experiments import checkpoints
 from notebooks.paper.experiments.collage import LearnCollage, TrainCollage, load, stops, unambiguous, validation_halves
 from notebooks.paper.records import sweep
@@ -59,7 +60,7 @@ def a_learn(**changes):
 
 @pytest.fixture
 def compute(tmp_path):
-    store = Store(tmp_path / "results")
+    store = open_store(tmp_path / "results")
 
     def run(*experiments):
         sweep.run_here(iter([list(experiments)]), store)
@@ -215,7 +216,7 @@ def test_experiments_can_be_rebuilt_from_their_configuration():
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
-    store = Store(tmp_path_factory.mktemp("shortcuts") / "results")
+    store = open_store(tmp_path_factory.mktemp("shortcuts") / "results")
     sweep.run_here(shortcuts("smoke", store), store)
     return sections.collect("shortcuts", "smoke", store)
 

@@ -1,38 +1,43 @@
+"""Sweeps in worker processes: nothing is computed twice, nothing is lost, nothing is left behind."""
+
+import functools
 import os
 import pty
+import random
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
-from experiments_for_tests import KINDS, Failing, Resuming, Silent, Small, Squares, Surroundings, fingerprints
-from prepared_files import write_images
+from experiments_for_tests import Counting, Failing, Hanging, Numbers, Resuming, Small, Squares, Surroundings
 
-from lib.datasets import download, load
-from lib.datasets.catalogue import fingerprint
-from lib.files import locked
-from notebooks.paper.__main__ import main
-from notebooks.paper.records.store import Outcome, Store
-from notebooks.paper.records.sweep import Progress, duration, missing_of, run, run_here
-from notebooks.paper.records.workers import Event, Pool
+from notebooks.paper.records import sweep
+from notebooks.paper.records.cluster import Cluster
+from notebooks.paper.records.store import Store
+from notebooks.paper.records.sweep import Event, Progress, Work, duration, missing_of, run, run_here
 
 TESTS = Path(__file__).parent
 
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "results", fingerprints)
+    return Store(tmp_path / "results", data=Numbers())
 
 
 @pytest.fixture
 def log(tmp_path):
     return tmp_path / "log"
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with Cluster(2) as started:
+        yield started
 
 
 def runs(log):
@@ -44,60 +49,58 @@ def names(store, experiments):
     return {store.key(experiment) for experiment in experiments}
 
 
-def start_sweep(store, experiments, terminal=None):
+def start_sweep(root, experiments=(), terminal=None, options="", chains=""):
     """Start a sweep of one stage in a process of its own, in a group of its own, as from a shell."""
     code = (
         # a shell that starts the tests in the background makes them, and their children, deaf to Ctrl-C
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from experiments_for_tests import *; from notebooks.paper.records.store import Store; from notebooks.paper.records.sweep import run\n"
-        f"summary = run([{experiments!r}], Store({str(store.root)!r}, fingerprints))\n"
+        "from experiments_for_tests import *\n"
+        "from notebooks.paper.records.cluster import Cluster\n"
+        "from notebooks.paper.records.store import Store\n"
+        "from notebooks.paper.records.sweep import run\n"
+        f"with Cluster({options}) as cluster:\n"
+        f"    summary = run({f'[{chains}]' if chains else [list(experiments)]}, Store({str(root)!r}, data=Numbers()), cluster)\n"
         "raise SystemExit(1 if summary.failed else 0)"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
     return subprocess.Popen(
         [sys.executable, "-c", code],
         env=environment,
-        stdout=terminal,
+        stdout=terminal or subprocess.DEVNULL,
         stderr=terminal,
         start_new_session=True,
     )
 
 
-def wait_until(condition, seconds=60):
+def wait_until(condition, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
 
 
-def is_alive(pid):
+def family(process):
+    """The process and all that it has started, as long as it lives."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+        parent = psutil.Process(process.pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
-def workers(log):
-    return {int(line.split()[1]) for line in log.read_text().splitlines()}
+def all_gone(processes):
+    return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
 
 
-# --- in this process --------------------------------------------------------------------------------
+# --- in this process --------------------------------------------------------------------------------------------------
 
 
-def test_run_here_computes_what_is_missing(store, log, capsys):
-    experiments = [Small(value, str(log)) for value in (1, 2, 1)]
-    first = run_here([experiments[:1]], store)
-    assert first.done == (store.key(experiments[0]),) and first.skipped == ()
-    second = run_here([experiments], store)
-    assert second.done == (store.key(experiments[1]),) and second.skipped == first.done and second.failed == {}
+def test_run_here_computes_what_is_missing_once(store, log):
+    experiments = [Small(value, str(log)) for value in (1, 2)]
+    summary = run_here([experiments, experiments[:1]], store)
+    assert set(summary.done) == names(store, experiments) and summary.failed == {}
+    assert set(run_here([experiments], store).skipped) == set(summary.done)
     assert runs(log) == {1: 1, 2: 1} and store.get(experiments[1]).numbers == {"square": 4}
-    assert capsys.readouterr().out == ""
-
-
-def test_run_here_hands_on_the_data_folder_and_reports(tmp_path):
-    told, store = [], Store(tmp_path / "results", lambda name: "sha", data_dir=tmp_path)
-    run_here([[Surroundings()], [Small(1, seconds=0.02)]], store, told.append)
-    assert store.get(Surroundings()).numbers["data_dir"] == str(tmp_path) and "value 1" in told
 
 
 def test_run_here_does_not_hide_a_failure(store):
@@ -106,81 +109,66 @@ def test_run_here_does_not_hide_a_failure(store):
     assert not list(store.records()) and not list(store.root.rglob("*.lock"))
 
 
-def test_a_later_stage_reads_earlier_records(store):
-    parts = (Small(1), Small(2))
-
-    def stages():
-        yield list(parts)
-        assert all(store.has(part) for part in parts)
-        yield [Squares(parts)]
-
-    for summary in (run_here(stages(), store), run(stages(), store, progress=False)):
-        assert summary.failed == {}
-    assert store.get(Squares(parts)).numbers == {"sum": 5}
+def test_an_experiment_may_only_read_what_it_declares(store):
+    undeclared = type("Squares", (Squares,), {"reads": ()})
+    run_here([[Small(1)]], store)
+    with pytest.raises((ValueError, KeyError)):
+        run_here([[undeclared((Small(1),))]], store)
+    with pytest.raises(
+        ValueError, match="the store has no record 'small-.*', which squares-.* reads; compute it first"
+    ):
+        run_here([[Squares((Small(2),))]], store)
 
 
-def test_a_checkpoint_survives_a_failure_and_goes_with_success(store, tmp_path):
+def test_a_checkpoint_survives_a_failure_and_goes_with_success(store):
     with pytest.raises(RuntimeError, match="stopped half-way"):
         run_here([[Resuming()]], store)
-    assert len(list(tmp_path.glob("checkpoints/resuming-*/half"))) == 1
-    run_here([[Resuming(), Small(1)]], store)
-    assert store.get(Resuming()).numbers == {"resumed_from": 7}
-    assert not list(tmp_path.glob("checkpoints/*"))
+    assert [path.name for path in store.checkpoints.iterdir()] == [f"{store.key(Resuming())}.checkpoint"]
+    run_here([[Resuming()]], store)
+    record = store.get(Resuming())
+    assert record.numbers == {"resumed_from": 7} and record.provenance["duration_s"] >= 0.1  # of both runs
+    assert not list(store.checkpoints.iterdir())
 
 
-# --- in worker processes ----------------------------------------------------------------------------
+def test_neighbouring_stores_have_their_own_checkpoints(tmp_path):
+    one, other = (Store(tmp_path / name, data=Numbers()) for name in ("one", "other"))
+    for store in (one, other):
+        with pytest.raises(RuntimeError, match="stopped half-way"):
+            run_here([[Resuming()]], store)
 
 
-def test_run_computes_each_once_and_skips_what_is_there(store, log, capsys):
-    experiments = [Small(value, str(log)) for value in (1, 2, 3)]
-    run_here([[experiments[0]]], store)
-    summary = run([[*experiments, experiments[1]]], store)
-    assert set(summary.done) == names(store, experiments[1:]) and len(summary.done) == 2
-    assert summary.skipped == (store.key(experiments[0]),) and summary.failed == {}
-    assert runs(log) == {1: 1, 2: 1, 3: 1} and all(store.has(one) for one in experiments)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "stage 1: 2 to compute"
-    assert lines[1].startswith("stage 1 [1/2] small-") and ", about " in lines[1] and lines[1].endswith("left")
-    assert lines[2].startswith("stage 1 [2/2] small-") and len(lines) == 3
-    assert run([experiments], store).done == () and capsys.readouterr().out == ""
+# --- chains -----------------------------------------------------------------------------------------------------------
 
 
-def test_workers_have_one_thread_each(store, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    run([[Surroundings()]], store, processes=1, progress=False)
-    record = store.get(Surroundings())
-    assert {name: record.numbers[name] for name in ("threads", "OMP_NUM_THREADS", "OMP_WAIT_POLICY")} == {
-        "threads": 1,
-        "OMP_NUM_THREADS": "1",
-        "OMP_WAIT_POLICY": "passive",
-    }
-    assert record.numbers["pid"] != os.getpid() and record.provenance["threads"] == 1
-    assert os.environ["OMP_NUM_THREADS"] == "7" and "OMP_WAIT_POLICY" not in os.environ
+def chain(store, *values):
+    parts = tuple(Small(value) for value in values)
+    yield list(parts)
+    assert all(store.has(part) for part in parts)
+    yield [Squares(parts)]
 
 
-def test_failures_are_reported_and_stop_only_the_next_stage(store, capsys):
-    class Local(Small):  # a worker cannot import it
-        pass
-
-    stage = [Failing("design"), Failing("killed"), Failing("no outcome"), Local(5), Small(1), Small(2)]
-    summary = run([stage, [Small(3)]], store)
-    assert set(summary.failed) == names(store, stage[:3]) | {store.key(Local(5))}
-    design, killed, outcome, local = (summary.failed[store.key(one)] for one in stage[:4])
-    assert "experiments_for_tests.py" in design and "RuntimeError: failed by design" in design
-    assert "the worker process died with exit code -9" in killed
-    assert "run must return an Outcome, got dict" in outcome and "Local" in local
-    assert set(summary.done) == names(store, [Small(1), Small(2)]) and not store.has(Small(3))
-    printed = capsys.readouterr().out
-    assert printed.count("FAILED") == 4 and "RuntimeError: failed by design" in printed
-    assert not list(store.root.rglob("*.lock")) or {path.stem for path in store.root.rglob("*.lock")} == {
-        store.key(Failing("killed"))
-    }
+def test_chains_do_not_wait_for_each_other(store):
+    work = Work([chain(store, 1, 2), chain(store, 3)], store)
+    assert list(work.open.values()) == [Small(2), Small(1), Small(3)]  # the first chain, and of it the largest cost
+    run_here([[Small(3)]], store)
+    work.settle(store.key(Small(3)))
+    assert list(work.open.values()) == [Small(2), Small(1), Squares((Small(3),))]
+    run_here([[Small(1)]], store)
+    work.settle(store.key(Small(1)))
+    work.settle(store.key(Small(2)), "a problem")
+    assert list(work.open.values()) == [Squares((Small(3),))]  # the first chain ends
+    assert work.known == 4 and list(work.failed.values()) == ["a problem"]
 
 
-def test_processes_must_be_at_least_1(store):
-    with pytest.raises(ValueError, match="processes must be at least 1, got 0"):
-        run([], store, processes=0)
+def test_an_experiment_of_two_chains_is_computed_once(store, log):
+    shared = Small(1, str(log))
+
+    def other():
+        yield [shared]
+        yield [Small(2, str(log))]
+
+    summary = run_here([iter([[shared]]), other()], store)
+    assert set(summary.done) == names(store, [shared, Small(2, str(log))]) and runs(log) == {1: 1, 2: 1}
 
 
 def test_missing_of_is_ordered_by_cost(store):
@@ -189,109 +177,207 @@ def test_missing_of_is_ordered_by_cost(store):
     assert list(missing_of(stage, store).values()) == [Small(9), Small(3), Squares(())]
 
 
-def test_a_killed_sweep_goes_on_with_the_rest(store, log):
-    experiments = [Small(value, str(log), 0.8) for value in range(6)]
-    process = start_sweep(store, experiments)
-    wait_until(lambda: list(store.root.rglob("*.json")))
-    process.kill()
-    process.wait()
-    wait_until(lambda: not any(map(is_alive, workers(log))))
-    there = {record.key for record in store.records()}
-    assert 1 <= len(there) < 6
-    summary = run([experiments], store, processes=1, progress=False)
-    assert set(summary.skipped) == there and set(summary.done) == names(store, experiments) - there
-    counts = runs(log)
-    assert all(counts[store.read(key).config["value"]] == 1 for key in there)
-    assert all(store.has(one) for one in experiments) and len(list(store.root.rglob("*.json"))) == 6
+# --- in workers -------------------------------------------------------------------------------------------------------
 
 
-def test_workers_end_with_a_killed_sweep(store, log):
-    process = start_sweep(store, [Silent(1, str(log), 100.0)])
-    wait_until(lambda: log.exists() and log.read_text().endswith("\n"))
-    process.kill()
-    process.wait()
-    wait_until(lambda: not any(map(is_alive, workers(log))))
-    assert not list(store.records())
+def test_run_computes_each_once_and_skips_what_is_there(store, log, cluster, capsys):
+    experiments = [Small(value, str(log)) for value in (1, 2, 3)]
+    run_here([experiments[:1]], store)
+    summary = run([iter([[*experiments, experiments[1]]]), chain(store, 4, 5)], store, cluster)
+    assert set(summary.done) >= names(store, experiments[1:]) and len(summary.done) == 5
+    assert summary.skipped == (store.key(experiments[0]),) and summary.failed == {}
+    assert runs(log) == {1: 1, 2: 1, 3: 1} and store.get(Squares((Small(4), Small(5)))).numbers == {"sum": 41}
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("4 to compute so far; what the workers do: http://127.0.0.1:")
+    assert lines[1].startswith("[1/4] small-") and ", about " in lines[1] and lines[1].endswith("left")
+    assert lines[5].startswith("[5/5] ") and len(lines) == 6 and sum("] squares-" in line for line in lines) == 1
+    assert run([experiments], store, cluster).done == () and capsys.readouterr().out == ""
 
 
-def test_ctrl_c_ends_the_workers_and_keeps_the_records(store, log):
-    experiments = [Small(value, str(log), 0.8) for value in range(6)]
-    process = start_sweep(store, experiments, subprocess.DEVNULL)
-    wait_until(lambda: list(store.root.rglob("*.json")))
-    os.killpg(process.pid, signal.SIGINT)  # to all of them, as a terminal does
-    assert process.wait(60) != 0
-    assert not any(map(is_alive, workers(log)))
-    there = {record.key for record in store.records()}
-    assert 1 <= len(there) < 6 and not list(store.root.rglob("*.tmp"))
-    assert set(missing_of(experiments, store)) == names(store, experiments) - there
+def test_workers_have_one_thread_each_and_end_with_this_process(store, cluster):
+    run([[Surroundings()]], store, cluster, progress=False)
+    record = store.get(Surroundings())
+    assert {name: record.numbers[name] for name in ("threads", "OMP_NUM_THREADS", "OMP_WAIT_POLICY")} == {
+        "threads": 1,
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "passive",
+    }
+    assert record.numbers["pid"] != os.getpid() and record.provenance["threads"] == 1
 
 
-def test_two_sweeps_at_once_share_the_work(store, log):
-    experiments = [Small(value, str(log), 0.3) for value in range(6)]
-    both = [start_sweep(store, experiments), start_sweep(store, experiments)]
-    assert [process.wait(120) for process in both] == [0, 0]
-    assert runs(log) == dict.fromkeys(range(6), 1) and all(store.has(one) for one in experiments)
+def test_failures_are_reported_and_end_only_their_chain(store, cluster, capsys):
+    stage = [Failing("design"), Failing("killed"), Failing("no outcome"), Small(1)]
+    summary = run([iter([stage, [Small(3)]]), iter([[Small(2)], [Small(4)]])], store, cluster)
+    assert set(summary.failed) == names(store, stage[:3])
+    design, killed, outcome = (summary.failed[store.key(one)] for one in stage[:3])
+    assert "experiments_for_tests.py" in design and "RuntimeError: failed by design" in design
+    assert killed == "its worker process died, perhaps for lack of memory; given up after 3 tries"
+    assert "run must return an Outcome, got dict" in outcome
+    assert set(summary.done) == names(store, [Small(1), Small(2), Small(4)]) and not store.has(Small(3))
+    printed = capsys.readouterr().out
+    assert printed.count("FAILED") == 3 and printed.count("it is run again") == 2
     assert not list(store.root.rglob("*.lock"))
 
 
-def test_a_sweep_waits_for_what_another_process_computes(store, log):
-    one = Small(1, str(log))
-    with Pool(1) as pool:
-        statuses = []
-        lock = locked(store.path(one).with_suffix(".lock"))
-        lock.__enter__()
-        for event in pool.run({"one": one}, store):
-            statuses.append(event.status)
-            if event.status == "busy":  # the other process finishes
-                store.put(one, Outcome({"square": -1}), datetime.now(UTC), 1.0)
-                lock.__exit__(None, None, None)
-    assert [status for status in statuses if status != "tick"] == ["started", "busy", "started", "skipped"]
-    assert store.get(one).numbers == {"square": -1} and not log.exists()
+@pytest.mark.parametrize("how", ["asleep", "lock"])  # the second holds the interpreter's lock
+def test_what_hangs_is_run_again_and_then_given_up(store, log, cluster, how, monkeypatch):
+    monkeypatch.setattr(sweep, "SLOWEST_S", 0.0)
+    monkeypatch.setattr(sweep, "SLACK_S", 6.0)
+    summary = run([[Hanging(how, str(log)), Small(1)]], store, cluster, progress=False)
+    assert list(summary.failed.values()) == ["it took more than 6 s; given up after 3 tries"]
+    assert summary.done == (store.key(Small(1)),)
+    wait_until(lambda: not any(psutil.pid_exists(int(line.split()[1])) for line in log.read_text().splitlines()))
 
 
-def test_leaving_the_pool_ends_what_it_is_doing(store, log):
-    with Pool(1) as pool:
-        for _ in pool.run({"one": Small(1, str(log), 600.0)}, store):
-            if log.exists() and log.read_text().endswith("\n"):
-                break
-    assert not any(map(is_alive, workers(log))) and not store.has(Small(1, str(log), 600.0))
+def test_what_grows_too_large_is_ended(store):
+    with Cluster(1, memory="700MB") as small:
+        summary = run([[Hanging("large"), Small(1)]], store, small, progress=False)
+    assert "perhaps for lack of memory; given up after 3 tries" in summary.failed[store.key(Hanging("large"))]
+    assert store.has(Small(1))
 
 
-# --- progress ---------------------------------------------------------------------------------------
+def test_processes_must_be_at_least_1():
+    with pytest.raises(ValueError, match="processes must be at least 1, got 0"):
+        Cluster(0)
 
 
-def test_a_record_says_how_much_processor_time_its_run_took(store, log, monkeypatch):
+# --- several processes, and signals -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("busy", ["asleep", "lock"])
+def test_no_process_is_left_behind(store, log, how, busy):
+    process = start_sweep(store.root, [Hanging(busy, str(log)), Counting(1), Counting(2)])
+    wait_until(lambda: log.exists() and len(list(store.loose())) == 2)
+    processes = family(process)
+    assert len(processes) >= 3
+    (os.killpg if how == signal.SIGINT else os.kill)(process.pid, how)  # a terminal sends it to all of them
+    assert process.wait(60) != 0
+    wait_until(lambda: all_gone(processes), 20)
+    assert len(list(store.loose())) == 2 and not list(store.root.rglob("*.tmp"))
+
+
+def test_two_sweeps_at_once_share_the_work(store, log):
+    experiments = [Small(value, str(log), 1.0) for value in range(8)]
+    both = [start_sweep(store.root, experiments, options="1"), start_sweep(store.root, experiments, options="1")]
+    assert [process.wait(200) for process in both] == [0, 0]
+    assert runs(log) == dict.fromkeys(range(8), 1) and all(store.has(one) for one in experiments)
+    assert not list(store.root.rglob("*.lock"))
+
+
+def test_an_existing_cluster_without_a_shared_disk(store, tmp_path):
+    """A scheduler and two workers, as on other machines: only their addresses are known."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
+    address = "tcp://127.0.0.1:{}"
+    port = 20000 + os.getpid() % 20000
+    dask = [sys.executable, "-m", "dask"]
+    commands = [[*dask, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]]
+    commands += [[*dask, "worker", address.format(port), "--nthreads", "1", "--no-dashboard"]] * 2
+    started = [
+        subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for command in commands
+    ]
+    try:
+        with Cluster(address=address.format(port)) as cluster:
+            wait_until(lambda: cluster.free() == 2)
+            summary = run([chain(store, 1, 2), iter([[Failing("killed")]])], store, cluster, progress=False)
+            wait_until(lambda: cluster.free() == 2)
+        assert store.get(Squares((Small(1), Small(2)))).numbers == {"sum": 5} and len(summary.done) == 3
+        assert "given up" in summary.failed[store.key(Failing("killed"))]
+        assert all(process.poll() is None for process in started)  # it is not ours to end
+    finally:
+        processes = [one for process in started for one in family(process)]
+        for process in processes:
+            process.kill()
+        for process in started:
+            process.wait()
+    with pytest.raises(ConnectionError, match="no scheduler answers at tcp://127.0.0.1:9"):
+        Cluster(address="tcp://127.0.0.1:9").free()
+
+
+CHAINS = "chain_of_all(0), chain_of_all(100)"
+
+
+def contents(store):
+    """All records, without what a clock or another process changes."""
+    found = {}
+    for record in store.records():
+        origin = {name: value for name, value in record.provenance.items()
+                  if name not in ("start", "duration_s", "peak_memory_mb")}  # fmt: skip
+        arrays = {name: (array.dtype.str, array.shape, array.tobytes()) for name, array in record.arrays.items()}
+        found[record.key] = (record.config, record.data, record.numbers, origin, arrays)
+    return found
+
+
+def test_killed_sweeps_end_in_the_store_of_an_undisturbed_one(tmp_path):
+    """SIGKILL at random moments to the sweep, to one of its workers, or to all at once; KILLS=100 is a campaign."""
+    kills, seed = int(os.environ.get("KILLS", "4")), random.randrange(2**32)
+    print(f"{kills} kills, seed {seed}")
+    draw, counts = random.Random(seed), Counter()
+    reference = Store(tmp_path / "reference", data=Numbers())
+    assert start_sweep(reference.root, chains=CHAINS).wait(300) == 0
+    number, killed = 0, []
+    while sum(counts.values()) < kills:
+        store = Store(tmp_path / f"killed-{number}", data=Numbers())
+        process = start_sweep(store.root, chains=CHAINS)
+        while process.poll() is None and sum(counts.values()) < kills:
+            time.sleep(draw.uniform(0.0, 10.0))
+            processes = family(process)
+            target = draw.choice(("sweep", "worker", "group"))
+            workers = (
+                [one for one in processes[1:] if "spawn_main" in " ".join(one.cmdline())] if len(processes) > 1 else []
+            )
+            if process.poll() is not None or target == "worker" and not workers:
+                continue
+            counts[target] += 1
+            if target == "worker":
+                draw.choice(workers).kill()
+                continue
+            (os.killpg if target == "group" else os.kill)(process.pid, signal.SIGKILL)
+            process.wait()
+            wait_until(functools.partial(all_gone, processes), 30)
+            killed.append(store)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        if process.wait() == 0:
+            number += 1
+    last = Store(tmp_path / f"killed-{number}", data=Numbers())
+    assert start_sweep(last.root, chains=CHAINS).wait(300) == 0
+    expected = contents(reference)
+    for n in range(number + 1):
+        assert contents(Store(tmp_path / f"killed-{n}", data=Numbers())) == expected
+        assert not list((tmp_path / f"killed-{n}" / "checkpoints").glob("*"))
+    print(dict(counts), f"in {number + 1} stores")
+
+
+# --- progress ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_says_how_much_processor_time_its_run_took(store, monkeypatch):
     ticks = iter((10.0, 12.5))
     monkeypatch.setattr(time, "process_time", lambda: next(ticks))
-    run_here([[Small(1.0, str(log))]], store)
-    assert store.get(Small(1.0, str(log))).provenance["duration_s"] == 2.5
+    run_here([[Small(1.0)]], store)
+    assert store.get(Small(1.0)).provenance["duration_s"] == 2.5
 
 
 def test_durations_in_words():
     assert [duration(s) for s in (0, 89, 90, 5399, 5400)] == ["0 s", "89 s", "2 min", "90 min", "1.5 h"]
 
 
-def test_the_remaining_time_follows_from_the_costs(monkeypatch):
+def test_the_remaining_time_follows_from_the_costs(store, monkeypatch):
     clock = SimpleNamespace(now=100.0)
     monkeypatch.setattr(time, "monotonic", lambda: clock.now)
-    progress = Progress(1, {"a": Small(10), "b": Small(20), "c": Small(40)}, 2, visible=False)
-    progress.show(Event("a", "started"))
-    progress.show(Event("b", "started"))
+    work = Work([[Small(10), Small(20), Small(40)]], store)
+    progress = Progress(work, visible=False)
     assert progress.remaining() == ""
     clock.now += 20
-    progress.show(Event("a", "done", 20.0))  # 2 s per unit of cost
-    assert progress.remaining() == ", about 80 s left"  # c takes the longest: 80 s; b has 20 s to go
-    progress.show(Event("c", "started"))
-    clock.now += 20
-    progress.show(Event("b", "done", 40.0))
-    assert progress.remaining() == ", about 60 s left"
-    progress.show(Event("c", "failed", "traceback"))
-    assert progress.remaining() == ""
+    progress.show(Event(store.key(Small(10)), "done"))  # half a unit of cost per second
+    assert progress.remaining(without=store.key(Small(10))) == ", about 2 min left"
 
 
-def test_a_terminal_has_a_live_line_with_reports(store, log):
+def test_a_terminal_has_a_live_line_with_reports(store):
     ours, theirs = pty.openpty()
-    process = start_sweep(store, [Small(1, str(log), 1.0), Small(2, str(log), 0.1)], theirs)
+    process = start_sweep(store.root, [Small(1, "", 1.0), Small(2, "", 0.1)], theirs)
     os.close(theirs)
     shown = b""
     while chunk := read_terminal(ours):
@@ -300,7 +386,7 @@ def test_a_terminal_has_a_live_line_with_reports(store, log):
     text = shown.decode()
     assert "\r\x1b[K2 to go | " in text and "value 1" in text and "1 to go, about " in text
     lines = [line.rpartition("\x1b[K")[2] for line in text.split("\r\n")]
-    assert sum(line.startswith("stage 1 [") for line in lines) == 2
+    assert sum(line.startswith("[") for line in lines) == 2
 
 
 def read_terminal(descriptor):
@@ -308,133 +394,3 @@ def read_terminal(descriptor):
         return os.read(descriptor, 65536)
     except OSError:  # what Linux says when the other end is closed
         return b""
-
-
-# --- command line -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Labelled(Small):
-    kind = "labelled"
-    datasets = ()
-    label = "the one with a label"
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch):
-    """The command line, with sections of its own."""
-
-    def good(profile, store):
-        yield [Labelled(1), Labelled(2)] if profile == "paper" else [Labelled(1)]
-        assert store.has(Labelled(1))
-        yield [Squares(())]
-
-    def bad(profile, store):
-        yield [Failing("design")]
-        yield [Labelled(3)]
-
-    def stopped(profile, store):
-        raise KeyboardInterrupt
-        yield
-
-    sections = {"good": good, "bad": bad, "stopped": stopped}
-    kinds = KINDS | {"labelled": Labelled}
-    monkeypatch.setitem(sys.modules, "notebooks.paper.sections", SimpleNamespace(SECTIONS=sections, KINDS=kinds))
-    return lambda *arguments: main([*arguments, "--results", str(tmp_path / "results")])
-
-
-def test_command_computes_a_section(command, capsys):
-    assert command("good", "--processes", "1") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "3 computed, 0 there before, 0 failed"
-    assert command("good") == 0
-    assert capsys.readouterr().out == "0 computed, 3 there before, 0 failed\n"
-
-
-def test_command_fails_when_an_experiment_does(command, capsys):
-    assert command("bad") == 1
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith("the stages after this one were not started; failed: failing-")
-
-
-def test_command_lists_what_is_missing(command, capsys, store):
-    assert command("good", "--list") == 0
-    printed = capsys.readouterr().out
-    assert printed.startswith("stage 1: 2 of 2 missing\n  labelled-") and "(the one with a label)" in printed
-    assert "stage 2" not in printed and not store.root.exists()
-    assert command("good", "--list", "--profile", "smoke") == 0
-    assert capsys.readouterr().out.startswith("stage 1: 1 of 1 missing\n")
-    run_here([[Labelled(1), Labelled(2)]], store)
-    assert command("good", "--list") == 0
-    assert capsys.readouterr().out.startswith("stage 1: 0 of 2 missing\nstage 2: 1 of 1 missing\n  squares-")
-
-
-def test_command_says_that_it_goes_on_after_ctrl_c(command, capsys):
-    assert command("stopped") == 130
-    assert "the same command goes on from there" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["unheard"], "invalid choice: 'unheard'"),
-        (["good", "--profile", "quick"], "invalid choice: 'quick'"),
-        (["good", "--processes", "0"], "must be at least 1, got 0"),
-        (["verify", "--sample", "0"], "must be at least 1, got 0"),
-        (["verify", "--at-most-minutes", "-1"], "must be at least 1, got -1"),
-        (["verify", "--list"], "unrecognized arguments: --list"),
-    ],
-)
-def test_command_refuses_what_it_does_not_know(command, arguments, message, capsys):
-    with pytest.raises(SystemExit) as stop:
-        command(*arguments)
-    assert stop.value.code == 2 and message in capsys.readouterr().err
-
-
-def test_command_verifies(command, capsys, store):
-    assert command("verify") == 1  # nothing to verify is no success
-    run_here([[Labelled(1), Labelled(2), Squares(())]], store)
-    assert command("verify", "--sample", "2", "--at-most-minutes", "5", "--seed", "3", "--processes", "1") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "2 of 2 agree"
-    store.put(Labelled(1), Outcome({"square": 1.5}), datetime.now(UTC), 1.0)
-    assert command("verify", "--processes", "1") == 1
-    printed = capsys.readouterr().out
-    assert "numbers.square: 1.5 in the record, now 1" in printed and printed.endswith("2 of 3 agree\n")
-
-
-def test_sections_can_be_listed_without_the_data_that_nobody_has(tmp_path, capsys):
-    for section in ("images", "regression"):  # their plans name SVHN
-        (tmp_path / "empty").mkdir(exist_ok=True)
-        arguments = [section, "--list", "--data-dir", str(tmp_path / "empty"), "--results", str(tmp_path / "results")]
-        assert main(arguments) == 0
-        assert capsys.readouterr().out.startswith("stage 1: ")
-
-
-@dataclass(frozen=True)
-class Loading:
-    """Reads a dataset, as experiments do."""
-
-    kind = "loading"
-    version = 1
-
-    name: str
-
-    @property
-    def datasets(self):
-        return (self.name,)
-
-    def run(self, context) -> Outcome:
-        return Outcome({"rows": len(load(self.name, context.data_dir).x_train)})
-
-
-def test_data_that_come_with_a_run_must_be_those_of_its_key(tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "images", lambda name, path: write_images(tmp_path, name))
-    store = Store(tmp_path / "results", data_dir=tmp_path)
-    experiment = Loading("mnist")
-    name = store.key(experiment)  # of the committed manifest's copy
-    with pytest.raises(ValueError, match=f"the data of 'mnist' must be the copy that the record {name} is named after"):
-        run_here([[experiment]], store)
-    assert not list(store.records())
-    again = Store(tmp_path / "results", data_dir=tmp_path)
-    summary = run_here([[experiment]], again)
-    assert summary.done == (again.key(experiment),) and again.key(experiment) != name
-    assert again.get(experiment).data == {"mnist": fingerprint("mnist", tmp_path)}

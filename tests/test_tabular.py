@@ -14,6 +14,7 @@ from lib.metrics.landscapes import axis_slice
 from lib.networks import Network
 from lib.training import Optimiser
 from notebooks.paper import claims, sections, verdict
+from notebooks.paper.data import open_store
 from notebooks.paper.experiments import panels
 from notebooks.paper.experiments.panels import Panels, Paths, axis_aligned, fine_structure, slice_places
 from notebooks.paper.experiments.parts import load_parts
@@ -36,7 +37,7 @@ DATA = "breast_cancer"
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
-    store = results.Store(tmp_path_factory.mktemp("results"))
+    store = open_store(tmp_path_factory.mktemp("results"))
     summary = sweep.run_here(SECTIONS["tabular"]("smoke", store), store)
     assert not summary.failed
     return SimpleNamespace(store=store, collected=sections.collect("tabular", "smoke", store))
@@ -140,7 +141,7 @@ def test_partial_results_keep_the_datasets_that_are_done(smoke, monkeypatch):
 
 
 def test_nothing_computed_gives_empty_tables(tmp_path):
-    nothing = sections.collect("tabular", "smoke", results.Store(tmp_path))
+    nothing = sections.collect("tabular", "smoke", open_store(tmp_path))
     assert nothing.missing and not len(tabular_tables.comparison(nothing)) and not len(tabular_tables.variants(nothing))
     assert not len(tabular_tables.evaluations(nothing, [])) and not tabular_tables.panels(nothing, DATA)
 
@@ -345,7 +346,7 @@ def test_panels_are_there_for_each_model_that_is_shown(smoke):
 
 def test_the_landscape_at_its_origin_is_the_trained_model(tmp_path):
     """With an odd resolution the middle of the random plane is the solution itself."""
-    store = results.Store(tmp_path)
+    store = open_store(tmp_path)
     table = Table(PLANS["smoke"], DATA, store)
     run = replace(table.train("final", "ReLU", Network(1, 1, 8, 1), Optimiser("rmsprop", 0.003), 1), steps=30)
     context = SimpleNamespace(store=store, data_dir=None, report=print)
@@ -361,7 +362,7 @@ def test_the_landscape_at_its_origin_is_the_trained_model(tmp_path):
 
 def test_paths_of_a_linear_model_are_straight(tmp_path):
     """Without a hidden layer the total variation is 0, and the mean frequency that of a straight line."""
-    store = results.Store(tmp_path)
+    store = open_store(tmp_path)
     table = Table(PLANS["smoke"], DATA, store)
     run = replace(table.train("measured", "tanh", Network(1, 1, 8, 0), Optimiser("rmsprop", 0.003), 1), steps=30)
     outcome = Paths(run, shown=3).run(SimpleNamespace(store=store, data_dir=None, report=print))
@@ -439,7 +440,7 @@ def test_claims_of_the_tables_stay_open_without_records(name):
 
 
 def test_panels_of_a_baseline_need_its_record(tmp_path):
-    store = results.Store(tmp_path)
+    store = open_store(tmp_path)
     trees = Table(PLANS["smoke"], DATA, store).baselines()[-1]
     with pytest.raises(ValueError, match="no record of the baseline 'boosted trees' on 'breast_cancer'"):
         Panels(trees).run(SimpleNamespace(store=store, data_dir=None, report=print))

@@ -8,12 +8,12 @@ import pytest
 from prepared_files import write_images
 
 from notebooks.paper import sections
+from notebooks.paper.data import open_store
 from notebooks.paper.grokking import tables as grokking_tables
 from notebooks.paper.grokking import verdicts as grokking_verdicts
 from notebooks.paper.grokking.tables import later_fall
 from notebooks.paper.images import verdicts as images_verdicts
 from notebooks.paper.records import frames
-from notebooks.paper.records.store import Store
 from notebooks.paper.shortcuts import verdicts as shortcuts_verdicts
 from notebooks.paper.shortcuts.plan import LEARNED, RELU
 from notebooks.paper.verdict import above, at_least, below, judge, lost, verdict
@@ -89,8 +89,8 @@ def test_what_diverged_or_is_missing_fails_a_condition_of_the_image_claims(arms,
 def test_other_data_do_not_hide_the_committed_records(tmp_path, monkeypatch):
     committed = len(sections.results("images", "paper").records)
     write_images(tmp_path, "mnist")
-    store = Store(data_dir=tmp_path)
-    assert len(sections.collect("images", "paper", store).records) < committed and store.has_other_data()
+    store = open_store(data_dir=tmp_path)
+    assert len(sections.collect("images", "paper", store).records) < committed and store.data.differs()
     assert len(sections.results("images", "paper", tmp_path).records) == committed
 
 

@@ -16,6 +16,7 @@ from lib import activations, datasets, splines
 from lib.activations import FOLDER
 from lib.datasets import catalogue
 from lib.files import write_atomically
+from notebooks.paper.data import open_store
 from notebooks.paper.grokking.tables import median_steps
 from notebooks.paper.records.frames import Collected, at_best_depth
 from notebooks.paper.records.intervals import interval
@@ -175,5 +176,5 @@ def _data(learned: Record) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(f"new in the manifest: {name}" for name in enter_new(Store())) or "the manifest is complete")
+    print("\n".join(f"new in the manifest: {name}" for name in enter_new(open_store())) or "the manifest is complete")
     print("\n".join(export({section: results(section, "paper") for section in SECTIONS})))

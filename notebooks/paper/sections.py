@@ -1,17 +1,20 @@
 """The sections of the paper: the plan of each, and what the store has of it, read or computed here, small."""
 
 import functools
+import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from .ablations.plan import ablations
+from .data import open_store
 from .experiments.baseline import Baseline
 from .experiments.collage import LearnCollage, TrainCollage
 from .experiments.controls import Draw, Ranks
 from .experiments.learn import Learn
 from .experiments.panels import Panels, Paths
-from .experiments.protocol import Stages
 from .experiments.train import Train
 from .grokking.conventions import conventions
 from .grokking.moduli import moduli
@@ -19,14 +22,15 @@ from .grokking.plan import grokking
 from .images.converged import deep, shallow
 from .images.plan import images, regression
 from .records import sweep
+from .records.configuration import config
 from .records.frames import Collected
-from .records.store import Store
+from .records.store import Record, Store
 from .shortcuts.plan import shortcuts
 from .tabular.converged import tables
 from .tabular.plan import tabular
 from .transfer.plan import transfer
 
-SECTIONS: dict[str, Callable[[str, Store], Stages]] = {
+SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
     "images": images,
     "regression": regression,
     "tabular": tabular,
@@ -46,24 +50,53 @@ KINDS = {cls.kind: cls for cls in (Train, Learn, Draw, Baseline, Panels, Paths, 
 NO_DATA = os.devnull  # a data directory that has no files: a store's keys are then those of the committed manifest
 
 
-def stages(section: str, profile: str, store: Store) -> Iterable[list]:
-    """The stages of a section. Raises ValueError if there is no such section."""
+def stages(section: str, profile: str, store: Store) -> sweep.Plan:
+    """The plan of a section: a chain of stages, or several. Raises ValueError if there is no such section."""
     if section not in SECTIONS:
         raise ValueError(f"section must be one of {', '.join(SECTIONS)}, got {section!r}")
     return SECTIONS[section](profile, store)
 
 
+class Missing(LookupError):
+    """A plan asked for a record that is not there."""
+
+
+class Reading(Store):
+    """A store in which what is missing is an error, so that no plan decides without it."""
+
+    def get(self, experiment: Any) -> Record:
+        """The record of an experiment."""
+        if (record := super().get(experiment)) is None:
+            raise Missing(self.key(experiment))
+        return record
+
+
 def collect(section: str, profile: str, store: Store) -> Collected:
-    """Read all records of a section that the store has."""
-    records = []
-    for stage in stages(section, profile, store):
-        found = [store.get(experiment) for experiment in stage]
-        records += [record for record in found if record is not None]
-        if None in found:
-            absent = [experiment for experiment, record in zip(stage, found, strict=True) if record is None]
-            lacking = frozenset(getattr(experiment, "role", experiment.kind) for experiment in absent)
-            return Collected(records, len(absent), lacking, KINDS)
-    return Collected(records, 0, kinds=KINDS)
+    """Read all records of a section that the store has; of a plan that is partly done, as far as it can be followed."""
+    records, absent = {}, {}
+    reading = Reading(store.root, data=store.data, section=store.section)
+    for chain in sweep.chains_of(stages(section, profile, reading)):
+        with suppress(Missing):
+            for stage in chain:
+                for experiment in stage:
+                    name = store.key(experiment)
+                    if name not in records and (record := store.read(name)) is not None:
+                        records[name] = record
+                    elif name not in records:
+                        absent[name] = experiment
+    lacking = frozenset(getattr(one, "role", one.kind) for one in absent.values())
+    labels = tuple(sweep.describe(name, experiment) for name, experiment in absent.items())
+    return Collected(list(records.values()), len(absent), lacking, labels, stale_of(absent, store), KINDS)
+
+
+def stale_of(absent: dict[str, Any], store: Store) -> tuple[str, ...]:
+    """Keys of records with the configurations of experiments whose own records are missing."""
+    if not absent:
+        return ()
+    wanted = {json.dumps(config(experiment), sort_keys=True) for experiment in absent.values()}
+    kinds = {experiment.kind for experiment in absent.values()}
+    records = [record for record in store.records() if record.kind in kinds]
+    return tuple(record.key for record in records if json.dumps(record.config, sort_keys=True) in wanted)
 
 
 def results(section: str, profile: str, data_dir=None) -> Collected:
@@ -77,13 +110,13 @@ def results(section: str, profile: str, data_dir=None) -> Collected:
         ['kind', 'section', 'role']
     """
     if profile == "paper":
-        store = Store(data_dir=data_dir)
+        store = open_store(data_dir=data_dir, section=section)
         found = collect(section, profile, store)
-        if store.has_other_data():
-            committed = collect(section, profile, Store(data_dir=NO_DATA))
+        if store.data.differs():
+            committed = collect(section, profile, open_store(data_dir=NO_DATA, section=section))
             found = max(found, committed, key=lambda collected: len(collected.records))
         return found
-    store = Store(tempfile.mkdtemp(dir=_scratch().name), data_dir=data_dir)
+    store = open_store(tempfile.mkdtemp(dir=_scratch().name), data_dir)
     sweep.run_here(stages(section, profile, store), store)
     return collect(section, profile, store)
 

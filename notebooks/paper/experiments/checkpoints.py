@@ -3,13 +3,23 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import Protocol
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as save_bytes
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
 
-from lib.files import write_atomically
 from lib.metalearning import Learned, Settings, State, Task, learn
+
+
+class Place(Protocol):
+    """Where the state of a run is kept, such as a :class:`..records.checkpoint.Checkpoint`."""
+
+    def load(self) -> bytes | None:
+        """What was saved last; None if there is nothing."""
+
+    def save(self, state: bytes) -> None:
+        """Keep a state in place of the last one."""
 
 
 def learn_resumably(
@@ -17,18 +27,24 @@ def learn_resumably(
     settings: Settings,
     *,
     seed: int,
-    checkpoint: Path,
+    checkpoint: Place,
     report: Callable[[str], None] = lambda message: None,
 ) -> Learned:
-    """:func:`lib.metalearning.learn` with a file that is written after each episode and read at the start.
+    """:func:`lib.metalearning.learn` with a state that is saved after each episode and loaded at the start.
 
     Raises:
-        ValueError: if the file is damaged or of another run.
+        ValueError: if the state is damaged or of another run.
     """
     run = {"run": f"{settings}, seed {seed}, {[task.network for task in tasks]}", "data": fingerprint(tasks)}
-    state = load(checkpoint, run, settings) if checkpoint.exists() else None
+    saved = checkpoint.load()
+    state = None if saved is None else load(saved, run, settings)
     return learn(
-        tasks, settings, seed=seed, state=state, after=lambda reached: save(checkpoint, run, reached), report=report
+        tasks,
+        settings,
+        seed=seed,
+        state=state,
+        after=lambda reached: checkpoint.save(save(run, reached)),
+        report=report,
     )
 
 
@@ -43,8 +59,8 @@ def fingerprint(tasks: Sequence[Task]) -> str:
     return digest.hexdigest()
 
 
-def save(path: Path, run: dict[str, str], reached: State) -> None:
-    """Write everything that the next episode needs, atomically, as safetensors."""
+def save(run: dict[str, str], reached: State) -> bytes:
+    """Everything that the next episode needs, as the content of a safetensors file."""
     best, tensors = reached.best, {f"psi.{k}": v for k, v in reached.psi.items()}
     tensors |= {f"best.{k}": v for k, v in best.psi.items()}
     for slot, values in reached.outer.items():
@@ -53,19 +69,19 @@ def save(path: Path, run: dict[str, str], reached: State) -> None:
     about = run | {"episode": reached.episode, "steps": reached.outer["steps"]}
     about |= {"best": best.best_episode, "history": best.history}
     copies = {name: t.detach().clone().contiguous() for name, t in tensors.items()}
-    write_atomically(path, save_bytes(copies, metadata={"state": json.dumps(about)}))
+    return save_tensors(copies, metadata={"state": json.dumps(about)})
 
 
-def load(path: Path, run: dict[str, str], settings: Settings) -> State:
-    """Read what :func:`save` wrote. Raises ValueError if the file is damaged or of another run."""
+def load(saved: bytes, run: dict[str, str], settings: Settings) -> State:
+    """Read what :func:`save` made. Raises ValueError if it is damaged or of another run."""
     try:
-        with safe_open(path, framework="pt") as file:
-            about = json.loads(file.metadata()["state"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        tensors = load_tensors(saved)
+        header = json.loads(saved[8 : 8 + int.from_bytes(saved[:8], "little")])
+        about = json.loads(header["__metadata__"]["state"])
         if about["run"] != run["run"]:
-            raise ValueError(f"{path} is of another run, {about['run']}; delete it or give another file")
+            raise ValueError(f"the checkpoint is of another run, {about['run']}")
         if about["data"] != run["data"]:
-            raise ValueError(f"{path} is of a run on other rows or with another loss; delete it or give another file")
+            raise ValueError("the checkpoint is of a run on other rows or with another loss")
         names = sorted(name.removeprefix("psi.") for name in tensors if name.startswith("psi."))
         psi, best = ({name: tensors[f"{kind}.{name}"] for name in names} for kind in ("psi", "best"))
         if not names or len(names) != sum(name.startswith("best.") for name in tensors):
@@ -79,4 +95,4 @@ def load(path: Path, run: dict[str, str], settings: Settings) -> State:
         learned = Learned(best, best_episode=about["best"], history=about["history"])
         return State(about["episode"], psi, outer, learned)
     except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not a usable checkpoint ({error!r}); delete it to start again") from error
+        raise ValueError(f"the checkpoint is not usable ({error!r})") from error

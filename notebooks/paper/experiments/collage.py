@@ -113,6 +113,11 @@ class TrainCollage:
         return (self.first, self.second)
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """The records that a run reads."""
+        return (self.learned,) if self.learned else ()
+
+    @property
     def cost(self) -> float:
         return float(self.steps)
 

@@ -77,8 +77,7 @@ class Learn:
 
 def algorithm_1(tasks: list[Task], settings: Settings, seed: int, context) -> Outcome:
     """Run Algorithm 1 as an experiment; the outcome has psi and the history, and says how far it went."""
-    checkpoint = context.checkpoint_dir / "algorithm-1.safetensors"
-    learned = learn_resumably(tasks, settings, seed=seed, checkpoint=checkpoint, report=context.report)
+    learned = learn_resumably(tasks, settings, seed=seed, checkpoint=context.checkpoint, report=context.report)
     arrays = {f"history_{name}": np.array(values) for name, values in learned.history.items()}
     numbers = {
         "episodes": len(learned.history["outer"]),

@@ -63,6 +63,11 @@ class Panels:
         return self.run_of.datasets
 
     @property
+    def reads(self) -> tuple[str | Baseline, ...]:
+        """The records that it reads: of a baseline its settings, of a network its activation."""
+        return (self.run_of,) if isinstance(self.run_of, Baseline) else self.run_of.reads
+
+    @property
     def cost(self) -> float:
         return self.run_of.cost + 2 * self.resolution**2
 
@@ -71,10 +76,6 @@ class Panels:
         if isinstance(of, Baseline):
             parts = load_parts(of.data, "binary", of.split, of.validation, context.data_dir, of.scaling)
             record = context.store.get(of)
-            if record is None:
-                raise ValueError(
-                    f"the store has no record of the baseline {of.model!r} on {of.data!r}; compute it first"
-                )
             scores = baseline.fit(of.model, record.numbers["settings"], parts, of.seed)
             return self.with_slices({"test_accuracy": record.numbers["test_accuracy"]}, {}, scores, parts)
         network, psi, parts, done = replace(of, complexity=False).trained(context, snapshots=True)
@@ -161,6 +162,11 @@ class Paths:
     @property
     def datasets(self) -> tuple[str, ...]:
         return self.run_of.datasets
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The records that it reads."""
+        return self.run_of.reads
 
     @property
     def cost(self) -> float:

@@ -66,6 +66,11 @@ class Train:
         return (self.data,)
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """The records that a run reads."""
+        return (self.learned,) if self.learned else ()
+
+    @property
     def cost(self) -> float:
         return float(self.steps)
 

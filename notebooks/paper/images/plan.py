@@ -210,7 +210,7 @@ class Images:
         """
         more = [
             (data, replace(self, plan=replace(others, datasets=(data,))))
-            for data in filter(self.store.has_data, self.plan.more)
+            for data in filter(self.store.data.known, self.plan.more)
         ]
         for _, section in more:
             yield from section.comparison(blocks=1)

@@ -131,62 +131,98 @@ def rebuild(config_: dict[str, Any], kinds: dict[str, type]) -> Any:
         kinds: the dataclass of each kind. Nested dataclasses are found by the type hints of the fields.
 
     Raises:
-        ValueError: for an unknown kind, and for an unknown or missing key, which the message names.
+        ValueError: for an unknown kind, an unknown or missing key, and a value of another type; the message names it.
     """
+    import cattrs  # not needed to read records
+
     fields = dict(config_)
     kind = fields.pop("kind", None)
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise ValueError(f"kind must be one of {sorted(kinds)}, got {kind!r}")
-    experiment = _build(kinds[kind], fields, kinds[kind].__name__)
+    try:
+        experiment = _converter().structure(fields, kinds[kind])
+    except cattrs.BaseValidationError as error:
+        problems = cattrs.transform_error(error, kinds[kind].__name__, lambda error, _: str(error))
+        raise ValueError("; ".join(problems)) from None
     if config(experiment) != config_:
         raise ValueError(f"the configuration does not fit {kinds[kind].__name__}, got {config_}")
     return experiment
 
 
-def complete(config_: dict[str, Any], kinds: dict[str, type]) -> dict[str, Any]:
-    """Return the configuration with all late fields written out, so that those of all records have the same keys.
+def complete(config_: dict[str, Any], cls: type) -> dict[str, Any]:
+    """Return the configuration of a dataclass with all late fields written out, in it and in the dataclasses in it.
 
-    Args:
-        config_, kinds: as for :func:`rebuild`.
+    So those of all records have the same keys.
     """
-    return {"kind": config_["kind"], **plain(dataclasses.asdict(rebuild(config_, kinds)))}
+    hints, old = _hints(cls), plain(_old_values(cls))
+    fields = {name: _complete(config_.get(name, old.get(name)), hints[name]) for name in _field_names(cls)}
+    return {name: config_[name] for name in ("kind",) if name in config_} | fields
 
 
-def _build(hint: Any, value: Any, where: str) -> Any:
-    """Turn a JSON value into what the type hint asks for."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if _is_union(hint):
-        return _build(_choose(arguments, value), value, where)
-    if _is_dataclass(hint) and isinstance(value, dict):
-        names, old = _field_names(hint), _old_values(hint)
-        for name in [*value, *names]:
-            if name not in names or name not in value and name not in old:
-                problem = "missing" if name in names else "unknown"
-                raise ValueError(f"{problem} key {name!r} in {where}; its keys are {names}")
-        hints = _hints(hint)
-        return hint(**old | {name: _build(hints[name], item, f"{where}.{name}") for name, item in value.items()})
-    if tuple in (hint, origin) and isinstance(value, list):
-        if not arguments or arguments[-1] is Ellipsis:
-            arguments = (arguments[:1] or (Any,)) * len(value)
-        if len(arguments) != len(value):
-            raise ValueError(f"{where} must have {len(arguments)} items, got {len(value)}")
-        return tuple(_build(arguments[i], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if origin is list and isinstance(value, list):
-        return [_build(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value)]
-    if origin is dict and isinstance(value, dict):
-        return {name: _build(arguments[1], item, f"{where}.{name}") for name, item in value.items()}
-    return float(value) if hint is float and type(value) is int else value
-
-
-def _choose(members: tuple, value: Any) -> Any:
-    """Return the member of a union that a JSON value is meant for."""
-    if isinstance(value, dict):
-        classes = [member for member in members if _is_dataclass(member)]
-        fitting = [member for member in classes if _needed(member) <= set(value) <= set(_field_names(member))]
-        return (fitting or classes or [Any])[0]  # a class that does not fit names the wrong key
+def _complete(value: Any, hint: Any) -> Any:
     if isinstance(value, list):
-        return next((m for m in members if (typing.get_origin(m) or m) in (tuple, list)), Any)
-    return float if float in members and int not in members else Any
+        return [_complete(item, hint) for item in value]
+    if not isinstance(value, dict):
+        return value
+    classes = [member for member in _members(hint) if _is_dataclass(member)]
+    for cls in classes:
+        if _needed(cls) <= set(value) <= set(_field_names(cls)):
+            return complete(value, cls)
+    return {name: _complete(item, hint) for name, item in value.items()}
+
+
+@functools.cache
+def _converter():
+    """What makes dataclasses of JSON values, strictly: nothing is missing, unknown or turned into another type."""
+    import cattrs
+    from cattrs.gen import make_dict_structure_fn
+
+    converter = cattrs.Converter()
+
+    def scalar(value: Any, cls: type) -> Any:
+        if type(value) is not cls and not (cls is float and type(value) is int):
+            raise ValueError(f"must be of the type {cls.__name__}, got {value!r}")
+        return cls(value)
+
+    for cls in (bool, int, float, str):
+        converter.register_structure_hook(cls, scalar)
+
+    @converter.register_structure_hook_factory(_is_dataclass)
+    def dataclass(cls: type):
+        build = make_dict_structure_fn(cls, converter)
+        names, old = set(_field_names(cls)), plain(_old_values(cls))
+
+        def structure(value: Any, _) -> Any:
+            if not isinstance(value, dict):
+                raise ValueError(f"must be a dictionary, got {value!r}")
+            for problem, keys in (("unknown", value.keys() - names), ("missing", names - (old | value).keys())):
+                if keys:
+                    raise ValueError(f"{problem} keys {sorted(keys)}; the keys of {cls.__name__} are {sorted(names)}")
+            return build(old | value, cls)
+
+        return structure
+
+    @converter.register_structure_hook_factory(_is_union)
+    def union(hint: Any):
+        members = typing.get_args(hint)
+
+        def structure(value: Any, _) -> Any:
+            if value is None and type(None) in members:
+                return None
+            classes = [member for member in members if _is_dataclass(member)]
+            if isinstance(value, dict) and classes:  # one that does not fit names the wrong key
+                fitting = (cls for cls in classes if _needed(cls) <= set(value) <= set(_field_names(cls)))
+                return converter.structure(value, next(fitting, classes[0]))
+            exact = [m for m in members if type(value) is (typing.get_origin(m) or m)]
+            exact += [m for m in members if (typing.get_origin(m) or m) is tuple and isinstance(value, list)]
+            exact += [float] if type(value) is int and float in members else []
+            if not exact:
+                raise ValueError(f"must be of the type {hint}, got {value!r}")
+            return converter.structure(value, exact[0])
+
+        return structure
+
+    return converter
 
 
 @functools.cache

@@ -5,6 +5,7 @@ middling, did not diverge and never arrived at 95 %. So the later stages are abo
 Runs with patience count with a part of their cap until there are records of such.
 """
 
+import itertools
 import math
 import statistics
 from collections import defaultdict
@@ -16,6 +17,7 @@ import numpy as np
 
 from .configuration import config, rebuild
 from .store import Record, Store
+from .sweep import Plan, chains_of
 
 PATIENT = 0.4  # of the cap; the first such runs ended at 0.24 to 0.43 of it
 
@@ -40,7 +42,7 @@ class Pretending(Store):
     def get(self, experiment: Any) -> Record | SimpleNamespace:
         made_up = SimpleNamespace(key=self.key(experiment), kind=type(experiment).kind, config=config(experiment),
                                   numbers=_Numbers(), arrays=_Arrays())  # fmt: skip
-        return super().get(experiment) or made_up
+        return super().read(made_up.key) or made_up
 
     def read(self, name: str) -> Record | SimpleNamespace:
         return super().read(name) or SimpleNamespace(key=name, numbers=_Numbers(), arrays=_Arrays())
@@ -66,10 +68,10 @@ class Durations:
         return part * statistics.median(self.found[like]) * _work(experiment)
 
 
-def print_estimate(stages: Iterable[list], store: Store, durations: Durations) -> None:
-    """Print what is missing of each stage and about what it costs; ``stages`` come from a :class:`Pretending` store."""
+def print_estimate(plan: Plan, store: Store, durations: Durations) -> None:
+    """Print what is missing of each stage and about what it costs; the plan comes from a :class:`Pretending` store."""
     total, runs = 0.0, 0
-    for number, stage in enumerate(stages, 1):
+    for number, stage in enumerate(itertools.chain.from_iterable(chains_of(plan)), 1):
         missing = list({store.key(one): one for one in stage if not store.has(one)}.values())
         if missing:
             hours = sum(map(durations.seconds, missing)) / 3600

@@ -13,14 +13,17 @@ from .store import Record
 class Collected:
     """What the store has of a section: records in the order of the stages, and the number of experiments without one.
 
-    `missing` counts up to the first stage that is not complete: what follows it is not known yet. `lacking` are the
-    roles of the runs that are missing there (for what has no role, the kinds). `kinds`: the experiments' classes, by
-    which frames have fields that came after a record was made, with the value that it ran with.
+    What is chosen by a missing record is not known yet and does not count in `missing`. `lacking` are the roles of the
+    runs that are missing (for what has no role, the kinds), `absent` their labels. `stale` are keys of records that have
+    the configuration of a missing run, but are of other data or of another version. `kinds`: the experiments' classes,
+    by which frames have fields that came after a record was made, with the value that it ran with.
     """
 
     records: list[Record]
     missing: int
     lacking: frozenset[str] = frozenset()
+    absent: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
     kinds: dict[str, type] = field(default_factory=dict, repr=False)
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)  # per kind, made when asked for
 
@@ -38,7 +41,7 @@ class Collected:
         if kind not in self._frames:
             records = [record for record in self.records if record.kind == kind]
             known = kind in self.kinds
-            configs = [complete(r.config, self.kinds) if known else r.config for r in records]
+            configs = [complete(r.config, self.kinds[kind]) if known else r.config for r in records]
             rows = [_flat(c) | r.numbers | {"key": r.key, "record": r} for c, r in zip(configs, records, strict=True)]
             self._frames[kind] = pd.DataFrame(rows)
         frame = self._frames[kind]

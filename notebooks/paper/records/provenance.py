@@ -1,6 +1,7 @@
 """Where a record comes from: code, packages, hardware, time and memory; not whose machine it was."""
 
 import functools
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -15,8 +16,6 @@ from typing import Any
 from lib import ARITHMETIC
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-
-
 CODE = ("lib", "notebooks/paper")  # what results depend on
 PACKAGES = ("torch", "numpy", "scikit-learn")
 
@@ -44,7 +43,7 @@ def provenance(started: datetime, duration: float) -> dict[str, Any]:
 
 @functools.cache
 def code(*paths: str) -> dict[str, Any]:
-    """Return the commit and whether the paths (the code that results depend on, if none is given) differ from it, as of the first call.
+    """Return the commit and whether the paths (CODE if none is given) differ from it, as of the first call.
 
     "unknown" without git.
     """
@@ -59,6 +58,16 @@ def code(*paths: str) -> dict[str, Any]:
             dirty = bool(git("status", "--porcelain", "--", *(paths or CODE)))
             return {"commit": git("rev-parse", "HEAD"), "dirty": dirty}
     return {"commit": "unknown", "dirty": None}
+
+
+@functools.cache
+def version() -> str:
+    """Return the sha256 of the sources that results depend on and of the packages' versions, as of the first call."""
+    digest = hashlib.sha256(repr(packages()).encode())
+    for path in sorted(path for folder in CODE for path in (REPOSITORY / folder).rglob("*")):
+        if path.suffix in (".py", ".cpp"):
+            digest.update(f"{path.relative_to(REPOSITORY)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 @functools.cache

@@ -8,6 +8,7 @@ of records that were computed as they would be here, if there are any.
 
 import math
 import random
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,14 @@ import numpy as np
 
 from lib import ARITHMETIC
 
+from .cluster import Cluster
+from .compute import compute_again, task_of
 from .configuration import rebuild
-from .provenance import hardware, packages, rounding
-from .store import Outcome, Record, Store
-from .workers import Pool
+from .past import Past
+from .provenance import REPOSITORY, hardware, packages, rounding
+from .record import KEY, Record, decode
+from .store import Store
+from .sweep import limit_of
 
 TOLERANCE = 1e-3
 ABSOLUTE = 1e-6
@@ -43,17 +48,25 @@ class Check:
         return not self.problem
 
 
-def choose(store: Store, kinds: dict[str, type], sample: int, *, seed: int, minutes: float = math.inf) -> list[Record]:
-    """Return up to ``sample`` random records of the present versions that took at most ``minutes`` in all.
+def choose(
+    store: Store,
+    kinds: dict[str, type],
+    sample: int,
+    *,
+    seed: int,
+    minutes: float = math.inf,
+    everything: bool = False,
+) -> list[Record]:
+    """Return up to ``sample`` random records of the present arithmetic that took at most ``minutes`` in all.
 
     Where some of them were computed on a processor and with packages like those here, only these are chosen from.
+    everything: of any arithmetic.
     """
     if sample < 1:
         raise ValueError(f"sample must be at least 1, got {sample}")
     if not minutes > 0:
         raise ValueError(f"minutes must be positive, got {minutes}")
-    versions = {kind: cls.version for kind, cls in kinds.items()}
-    records = [record for record in store.records() if record.version == versions.get(record.kind)]
+    records = [record for record in store.records() if everything or is_present(record, kinds)]
     here = rounding({"hardware": hardware(), "packages": packages(), "arithmetic": ARITHMETIC})
     like_here = [record for record in records if rounding(record.provenance) == here]
     known = ", ".join(f"{name} {version}" for name, version in packages().items())
@@ -71,34 +84,64 @@ def choose(store: Store, kinds: dict[str, type], sample: int, *, seed: int, minu
     return chosen
 
 
-def verify(records: list[Record], store: Store, kinds: dict[str, type], processes: int = 2) -> list[Check]:
-    """Compute the records again in worker processes, print a table and return its rows."""
-    checks, experiments = [], {}
+def is_present(record: Record, kinds: dict[str, type]) -> bool:
+    """Whether a record was computed as it would be now: by the present version of its kind and of the arithmetic."""
+    present = record.kind in kinds and record.version == kinds[record.kind].version
+    return present and record.provenance.get("arithmetic", 1) == ARITHMETIC
+
+
+def verify(records: list[Record], store: Store, kinds: dict[str, type], cluster: Cluster) -> list[Check]:
+    """Compute the records again in workers, print a table and return its rows.
+
+    Those of another arithmetic or version are computed at their own commit, after the others.
+    """
+    checks, past, by_key = [], [], {record.key: record for record in records}
+
+    def note(check: Check) -> None:
+        checks.append(check)
+        _print(check, by_key[check.key])
+
     print(f"{'record':32} {'recorded':>9} {'numbers':>8} {'largest difference':>19}")
     for record in records:
+        if not is_present(record, kinds):
+            past.append(record)
+            continue
         try:
             experiment = rebuild(record.config, kinds)
-            if (name := store.key(experiment)) != record.key:
-                raise ValueError(f"data or code differ from the record's: its key would now be {name}")
-            experiments[record.key] = experiment
-        except Exception as error:
-            checks.append(Check(record.key, 0, math.nan, str(error)))
-            _print(checks[-1], record)
-    by_key = {record.key: record for record in records}
-    with Pool(processes) as pool:
-        for event in pool.run(experiments, store, again=True):
-            if event.status in ("again", "failed"):
-                record = by_key[event.name]
-                if event.status == "failed":
-                    checks.append(Check(event.name, 0, math.nan, event.detail.rstrip()))
-                else:
-                    checks.append(compare(record, event.detail))
-                _print(checks[-1], record)
+            if (now := store.key(experiment)) != record.key:
+                raise ValueError(f"data or code differ from the record's: its key would now be {now}")
+            cluster.submit(compute_again, task_of(record.key, experiment, store, folder=None), limit_of(experiment))
+        except ValueError as error:
+            note(Check(record.key, 0, math.nan, str(error)))
+    while cluster.runs:
+        for event in cluster.wait():
+            if event.status == "done":
+                note(compare(by_key[event.name], decode(event.detail, event.name)))
+            elif event.status == "failed":
+                note(Check(event.name, 0, math.nan, event.detail.rstrip()))
+    with Past(REPOSITORY) as commits:
+        for record in past:
+            try:
+                again = commits.compute(record, earlier(record, store), store.data.folder)
+                note(compare(record, again))
+            except (RuntimeError, subprocess.SubprocessError) as error:
+                note(Check(record.key, 0, math.nan, str(error)))
     print(f"{sum(check.agrees for check in checks)} of {len(checks)} agree")
     return checks
 
 
-def compare(record: Record, again: Outcome, tolerance: float = TOLERANCE) -> Check:
+def earlier(record: Record, store: Store) -> list[Record]:
+    """The records that a run read, by its configuration: those that it names, and those of the runs that are in it."""
+    values = list(record.config.values())
+    values += [value for inner in values if isinstance(inner, dict) for value in inner.values()]
+    named = {value for value in values if isinstance(value, str) and KEY.fullmatch(value)}
+    inner = [value for value in values if isinstance(value, dict) and "section" in value]
+    found = [store.read(name) for name in sorted(named)]
+    found += [one for one in store.records() if one.config | {"kind": ""} in [value | {"kind": ""} for value in inner]]
+    return [one for one in found if one is not None]
+
+
+def compare(record: Record, again: Any, tolerance: float = TOLERANCE) -> Check:
     """Compare a record with what was computed again."""
     compared, largest, problems = 0, 0.0, []
     for where, old, new in _pairs("numbers", record.numbers, again.numbers):
