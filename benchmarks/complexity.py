@@ -26,7 +26,7 @@ PATHS, POINTS = 200, 100
 def candidates(depth=1, inputs=324, width=128, points=50):
     """Name to a function that returns the total variation, all for one random network."""
     generator = torch.Generator().manual_seed(0)
-    network = Network(inputs, 1, width, depth, Activation("spline", points=points))
+    network = Network(inputs, 1, width=width, depth=depth, activation=Activation("spline", points=points))
     params = network.init(generator)
     psi = {"hidden": torch.randn(points, generator=generator)}
     x = torch.rand(2000, inputs, generator=generator)

@@ -20,7 +20,7 @@ BATCHES = (6, 36)
 
 def jobs(width: int, depth: int):
     """The same landscape of mean outputs, with several sizes of a batch."""
-    network = Network(COLUMNS, 1, width, depth, Activation("spline", points=100))
+    network = Network(COLUMNS, 1, width=width, depth=depth, activation=Activation("spline", points=100))
     generator = torch.Generator().manual_seed(0)
     like, psi = network.init(generator), network.init_psi("relu")
     x = torch.randn(ROWS, COLUMNS, generator=generator)

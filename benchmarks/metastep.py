@@ -45,7 +45,9 @@ def problem(size):
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(2 * size["batch"], size["inputs"], generator=generator)
     y = torch.rand(len(x), 1, generator=generator)
-    network = Network(size["inputs"], 1, size["width"], 1, Activation("spline", points=size["points"]))
+    network = Network(
+        size["inputs"], 1, width=size["width"], depth=1, activation=Activation("spline", points=size["points"])
+    )
     psi = 0.1 * torch.randn(size["points"], generator=generator)
     return Task(network, x, y, "mse"), psi, network.init(generator)
 

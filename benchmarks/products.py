@@ -46,19 +46,20 @@ class Domain:
 SPLINE = Activation("spline", points=50)
 DOMAINS = {
     "a table": Domain(
-        "electricity", "binary", Network(1, 1, 64, 2, replace(SPLINE, points=100)),
+        "electricity", "binary", Network(width=64, depth=2, activation=replace(SPLINE, points=100)),
         Settings("relu", episodes=40, n_tr_start=30, n_tr_step=6, batch=1024, validation=0.5,
                  inner=Optimiser("rmsprop", 0.003)),
         256, Optimiser("rmsprop", 0.003), 600, 512,
     ),
     "a+b mod 27": Domain(
-        "a+b mod 27", "one-hot", Network(1, 1, 128, 1, Activation("spline", points=200, low=-1.0, high=1.0)),
+        "a+b mod 27", "one-hot",
+        Network(width=128, depth=1, activation=Activation("spline", points=200, low=-1.0, high=1.0)),
         Settings(episodes=100, n_tr_start=1000, n_tr_step=0, validation=0.1, watch=0.0, patience=100, unroll=10,
                  outer=Optimiser("adam", 0.01), inner=Optimiser("sgd", 1.0)),
         256, Optimiser("sgd", 1.0), 6000, 4096, True,
     ),
     "images": Domain(
-        "fashion_mnist", "regression", Network(1, 1, 32, 1, SPLINE),
+        "fashion_mnist", "regression", Network(width=32, depth=1, activation=SPLINE),
         Settings("relu", episodes=30, n_tr_step=5, inner=Optimiser("sgd", 0.2)),
         128, Optimiser("sgd", 0.2), 600, 4096,
     ),
@@ -102,7 +103,7 @@ def restart(domain: Domain, parts: Parts, kind: str, seed: int) -> dict:
 
 
 def relu(domain: Domain, parts: Parts) -> list[float]:
-    network = Network(parts.inputs, parts.outputs, domain.width, domain.network.depth)
+    network = Network(parts.inputs, parts.outputs, width=domain.width, depth=domain.network.depth)
     return [trained(domain, parts, network, {}, seed) for seed in SEEDS]
 
 

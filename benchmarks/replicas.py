@@ -30,8 +30,12 @@ def tasks(device: torch.device) -> dict[str, Task]:
     pairs = load_parts("a+b mod 27", "one-hot", split=0, validation=0).train
     pixels, targets = (torch.rand(4096, size, generator=generator) for size in (324, 1))
     every = {
-        "grokking, 54-128-27": Task(Network(54, pairs.y.shape[1], 128, 1, spline), pairs.x, pairs.y, "mse"),
-        "images, 324-128-1, batch 1,024": Task(Network(324, 1, 128, 1, spline), pixels, targets, "mse"),
+        "grokking, 54-128-27": Task(
+            Network(54, pairs.y.shape[1], width=128, depth=1, activation=spline), pairs.x, pairs.y, "mse"
+        ),
+        "images, 324-128-1, batch 1,024": Task(
+            Network(324, 1, width=128, depth=1, activation=spline), pixels, targets, "mse"
+        ),
     }
     return {name: replace(task, x=task.x.to(device), y=task.y.to(device)) for name, task in every.items()}
 

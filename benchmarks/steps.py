@@ -26,13 +26,55 @@ SPLINE = Activation("spline", points=50)
 MANY = Activation("spline", points=300, low=-1.0, high=1.0)
 # name: network, rows in all, batch, loss, optimiser, one-hot pairs
 CASES = {
-    "images 324-128-1": (Network(324, 1, 128, 1, SPLINE), 4096, 4096, "mse", Optimiser("sgd", 0.05), False),
-    "images 324-32-1": (Network(324, 1, 32, 1, SPLINE), 4096, 4096, "mse", Optimiser("adam", 1e-3), False),
-    "32-128-1": (Network(32, 1, 128, 1, SPLINE), 4096, 4096, "mse", Optimiser("sgd", 0.05), False),
-    "table 7-64-64-1": (Network(7, 1, 64, 2, SPLINE), 8192, 1024, "logistic", Optimiser("rmsprop", 1e-3), False),
-    "table 7-256-256-1": (Network(7, 1, 256, 2, SPLINE), 8192, 512, "logistic", Optimiser("rmsprop", 1e-3), False),
-    "one-hot 54-128-27": (Network(54, 27, 128, 1, MANY), 583, 4096, "mse", Optimiser("sgd", 1.0), True),
-    "one-hot 54-256-27, ReLU": (Network(54, 27, 256, 1), 583, 4096, "mse", Optimiser("sgd", 1.0), True),
+    "images 324-128-1": (
+        Network(324, 1, width=128, depth=1, activation=SPLINE),
+        4096,
+        4096,
+        "mse",
+        Optimiser("sgd", 0.05),
+        False,
+    ),
+    "images 324-32-1": (
+        Network(324, 1, width=32, depth=1, activation=SPLINE),
+        4096,
+        4096,
+        "mse",
+        Optimiser("adam", 1e-3),
+        False,
+    ),
+    "32-128-1": (
+        Network(32, 1, width=128, depth=1, activation=SPLINE),
+        4096,
+        4096,
+        "mse",
+        Optimiser("sgd", 0.05),
+        False,
+    ),
+    "table 7-64-64-1": (
+        Network(7, 1, width=64, depth=2, activation=SPLINE),
+        8192,
+        1024,
+        "logistic",
+        Optimiser("rmsprop", 1e-3),
+        False,
+    ),
+    "table 7-256-256-1": (
+        Network(7, 1, width=256, depth=2, activation=SPLINE),
+        8192,
+        512,
+        "logistic",
+        Optimiser("rmsprop", 1e-3),
+        False,
+    ),
+    "one-hot 54-128-27": (
+        Network(54, 27, width=128, depth=1, activation=MANY),
+        583,
+        4096,
+        "mse",
+        Optimiser("sgd", 1.0),
+        True,
+    ),
+    "one-hot 54-256-27, ReLU": (Network(54, 27, width=256, depth=1), 583, 4096, "mse", Optimiser("sgd", 1.0), True),
 }
 
 

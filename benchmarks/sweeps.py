@@ -45,7 +45,7 @@ def piece(data, width, steps, unroll, points, reach, lr):
     """The same piece of work twice: before and after."""
     x, dense, y = data()
     activation = Activation("spline", points=points, low=-reach, high=reach)
-    network = Network(dense.shape[1], y.shape[1], width, 1, activation)
+    network = Network(dense.shape[1], y.shape[1], width=width, depth=1, activation=activation)
     settings = Settings(unroll=unroll, inner=Optimiser("sgd", lr))
     psi = 0.05 * torch.randn(points, generator=torch.Generator().manual_seed(1))
     held_out = slice(0, min(4096, len(x) // 4))

@@ -354,7 +354,7 @@ show(
 
 # %% tags=["hide-input"]
 def trained(activation, psi, optimiser=inner, steps=400):
-    network = Network(parts.inputs, parts.outputs, 64, 1, activation)
+    network = Network(parts.inputs, parts.outputs, width=64, depth=1, activation=activation)
     done = train(network, psi, (parts.train.x, parts.train.y), loss="mse", optimiser=optimiser, evaluate_at=[steps],
                  monitor=lambda params: {}, generator=torch.Generator().manual_seed(seed), best=None)  # fmt: skip
     return lambda x: network.forward(done.params, psi, x)

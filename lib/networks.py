@@ -9,7 +9,7 @@ where autograd records it, it is the second-order term of Algorithm 1.
 import math
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 import torch
 from torch import Tensor
@@ -143,6 +143,7 @@ class Network:
 
     inputs: int = 1
     outputs: int = 1
+    _: KW_ONLY
     width: int = 128
     depth: int = 1
     activation: Activation = Activation()

@@ -16,7 +16,7 @@ from torch.func import vmap
 from .episodes import draw_episode, episode_generator, outer_loss, outer_source, watch_split
 from .metalearning import Learned, Settings, Task, check, note
 from .networks import Network, Params, Psi
-from .training import Batches, Optimiser, Trained, WindowAverage, check_data, check_evaluations, check_precision, take
+from .training import Batches, take
 
 
 def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence[int]) -> list[Learned]:
@@ -78,68 +78,6 @@ def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence
     return learned
 
 
-def train_replicas(
-    network: Network,
-    psi: Psi,
-    data: tuple[Tensor, Tensor],
-    *,
-    seeds: Sequence[int],
-    loss: str,
-    optimiser: Optimiser,
-    evaluate_at: Sequence[int],
-    monitor: Callable[[Psi, Params], dict[str, Tensor]],
-    batch: int = 4096,
-    best: str | None = "validation_accuracy",
-) -> list[Trained]:
-    """Train one network per seed, all at once, on the device of the data; see :func:`lib.training.train`.
-
-    Args:
-        psi: a dict of control values with a leading dimension: replica i has seeds[i] and psi's row i; empty for other
-            activations.
-        data: inputs (n, d_in) and targets, the same for all.
-        monitor: from one replica's psi and averaged weights to named scalars; it is batched by vmap.
-
-    Returns:
-        one Trained per seed, without snapshots. A replica that diverges keeps its best step until then.
-
-    Raises:
-        ValueError: if psi does not have one row per seed, or for what `train` refuses.
-    """
-    if not seeds or any(len(values) != len(seeds) for values in psi.values()):
-        raise ValueError(f"psi must have one row per seed, {len(seeds)}, got {[len(v) for v in psi.values()]}")
-    check_evaluations(evaluate_at)
-    check_data(network, *data, loss)
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    gradients, measure = _gradients(network, loss, shared=len(data[0]) <= batch), vmap(monitor)
-    histories, diverged = [{"step": []} for _ in seeds], set()
-    with torch.no_grad():
-        params = _stack([network.init(g) for g in generators], data[0].device)
-        check_precision(data, params[0].dtype)
-        kept = [(-float("inf"), 0, [p[i] for p in params]) for i in range(len(seeds))]
-        state, average = optimiser.init(params), WindowAverage(params, evaluate_at)
-        batches = [Batches(len(data[0]), batch, g) for g in generators]
-        for step in range(evaluate_at[-1] + 1):
-            if step > 0:
-                rows = [b.next() for b in batches]
-                values, grads = gradients(params, psi, *(data if rows[0] is None else _rows(data, torch.stack(rows))))
-                params, state = optimiser.step(params, grads, state)
-            averaged = average.update(step, params)
-            if averaged is None:
-                continue
-            if step > 0:
-                diverged |= {i for i, finite in enumerate(values.isfinite().tolist()) if not finite}
-            measured = {name: numbers.tolist() for name, numbers in measure(psi, averaged).items()}
-            if best is not None and best not in measured:
-                raise ValueError(f"best must be one of the monitored {sorted(measured)}, got {best!r}")
-            for i in set(range(len(seeds))) - diverged:
-                for name, number in ({"step": step} | {name: of[i] for name, of in measured.items()}).items():
-                    histories[i].setdefault(name, []).append(number)
-                if best is None or measured[best][i] > kept[i][0]:
-                    value = float("inf") if best is None else measured[best][i]
-                    kept[i] = (value, step, [p[i] for p in averaged])
-    return [Trained(kept[i][2], kept[i][1], histories[i], None, i in diverged) for i in range(len(seeds))]
-
-
 def _inner_loop(
     task: Task, psi: Psi, theta: Params, rows: Tensor, n_tr: int, settings: Settings, generators: list
 ) -> Params:
@@ -164,13 +102,13 @@ def _inner_loop(
     return theta
 
 
-def _gradients(network: Network, loss: str, shared: bool = False) -> Callable:
-    """Loss and its gradient in the weights, batched over weights and psi, and over the data unless they are shared."""
+def _gradients(network: Network, loss: str) -> Callable:
+    """Loss and its gradient in the weights, batched over weights, psi and data."""
 
     def one(theta, psi, x, y):
         return network.loss_and_gradients(theta, psi, network.embed(psi, x), y, loss)
 
-    return vmap(one, in_dims=(0, 0, None, None) if shared else 0)
+    return vmap(one)
 
 
 def _rows(data: tuple[Tensor, ...], rows: Tensor) -> tuple[Tensor, ...]:

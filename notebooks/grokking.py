@@ -129,7 +129,7 @@ learned = metalearning.learn(
 # %%
 def curves(activation, psi, steps=1500):
     """Train a fresh network; the history of its training and test accuracy."""
-    wide = Network(parts.inputs, parts.outputs, 128, 1, activation)
+    wide = Network(parts.inputs, parts.outputs, width=128, depth=1, activation=activation)
 
     def monitor(params):
         return {

@@ -142,7 +142,7 @@ arms = {
     "learned from zeros": (spline, learned["zeros"].psi),
 }
 for arm, (activation, psi) in arms.items():
-    wide = Network(parts.inputs, parts.outputs, 64, 1, activation)
+    wide = Network(parts.inputs, parts.outputs, width=64, depth=1, activation=activation)
 
     def monitor(params, wide=wide, psi=psi):
         return {

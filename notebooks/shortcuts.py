@@ -131,7 +131,7 @@ show(
 # %%
 def follow(activation, psi):
     """Accuracy on both tiles during training."""
-    fresh = Network(data.x_train.shape[1], data.classes, 32, 1, activation, spectral=True)
+    fresh = Network(data.x_train.shape[1], data.classes, width=32, depth=1, activation=activation, spectral=True)
 
     def monitor(params):
         sides = {"first": data.test_first, "second": data.test_second}

@@ -113,7 +113,7 @@ learned = metalearning.learn(
 # %%
 def curves(activation, psi, steps=1500):
     """Train a fresh network on the other task; the history of its training and test accuracy."""
-    wide = Network(other.inputs, other.outputs, 128, 1, activation)
+    wide = Network(other.inputs, other.outputs, width=128, depth=1, activation=activation)
 
     def monitor(params):
         return {

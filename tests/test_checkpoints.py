@@ -88,7 +88,10 @@ def test_a_killed_run_resumes_to_the_identical_result(tmp_path, outer, kill_at):
 )
 @pytest.mark.parametrize(
     "network",
-    [Network(3, 1, 5, 1, SPLINE), Network(3, 1, 5, 2, replace(SPLINE, layerwise=True), input_activation=INPUT)],
+    [
+        Network(3, 1, width=5, depth=1, activation=SPLINE),
+        Network(3, 1, width=5, depth=2, activation=replace(SPLINE, layerwise=True), input_activation=INPUT),
+    ],
 )
 def test_stopping_after_any_episode_changes_nothing(tmp_path, outer, network):
     class Stop(Exception):
@@ -202,7 +205,7 @@ def test_a_checkpoint_of_other_rows_or_another_loss_is_refused(tmp_path, other):
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     x = torch.rand(20, 3, generator=torch.Generator().manual_seed(0))
-    task = Task(Network(3, 1, 4, 1, Activation("spline", points=5)), x, x[:, :1], "mse")
+    task = Task(Network(3, 1, width=4, depth=1, activation=Activation("spline", points=5)), x, x[:, :1], "mse")
     settings = Settings(episodes=2, n_tr_start=2, n_tr_step=0, unroll=1)
     path = tmp_path / "checkpoint.safetensors"
     learn_resumably([task], settings, seed=0, checkpoint=InFile(path))

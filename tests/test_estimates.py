@@ -15,7 +15,18 @@ from notebooks.paper.records.estimates import PATIENT, Durations, Pretending, pr
 from notebooks.paper.records.store import Outcome, Store
 from notebooks.paper.sections import KINDS, SECTIONS
 
-RUN = Train("images", "final", "ReLU", "digits", "regression", Network(1, 1, 12), Optimiser(), 100, 1, 2)
+RUN = Train(
+    section="images",
+    role="final",
+    arm="ReLU",
+    data="digits",
+    task="regression",
+    network=Network(1, 1, width=12),
+    optimiser=Optimiser(),
+    steps=100,
+    seed=1,
+    split=2,
+)
 
 
 @pytest.fixture
@@ -33,14 +44,14 @@ def test_durations_are_those_of_the_most_alike_in_proportion(store):
         (replace(RUN, seed=2), 30.0),
         (replace(RUN, seed=3), 12.0),
         (replace(RUN, data="mnist"), 500.0),
-        (replace(RUN, network=Network(1, 1, 12, 2)), 70.0),
+        (replace(RUN, network=Network(1, 1, width=12, depth=2)), 70.0),
     ):
         put(store, run, seconds)
     durations = Durations(store.records(), KINDS)
     assert durations.seconds(replace(RUN, seed=4)) == pytest.approx(12)  # the median
-    assert durations.seconds(replace(RUN, steps=300, network=Network(1, 1, 24))) == pytest.approx(12 * 3 * 2)
+    assert durations.seconds(replace(RUN, steps=300, network=Network(1, 1, width=24))) == pytest.approx(12 * 3 * 2)
     assert durations.seconds(replace(RUN, data="mnist", steps=50)) == pytest.approx(250)
-    assert durations.seconds(replace(RUN, network=Network(1, 1, 12, 2))) == pytest.approx(70)
+    assert durations.seconds(replace(RUN, network=Network(1, 1, width=12, depth=2))) == pytest.approx(70)
     assert durations.seconds(replace(RUN, data="new")) == pytest.approx(30)  # of all of its kind
     patient = replace(RUN, data="mnist", patience=3)
     assert durations.seconds(patient) == pytest.approx(500 * PATIENT)

@@ -30,12 +30,30 @@ from notebooks.paper.records.checkpoint import Checkpoint
 SPLINE = Activation("spline", points=15, low=-3, high=3)
 QUICK = Settings(episodes=3, n_tr_start=5, n_tr_step=1, unroll=2, inner=Optimiser("sgd", 0.1))
 DIGITS = Train(
-    "t", "final", "ReLU", "digits", "classification", Network(1, 1, 12), Optimiser("sgd", 0.3), 60, 1, 0, evaluations=4
+    section="t",
+    role="final",
+    arm="ReLU",
+    data="digits",
+    task="classification",
+    network=Network(1, 1, width=12),
+    optimiser=Optimiser("sgd", 0.3),
+    steps=60,
+    seed=1,
+    split=0,
+    evaluations=4,
 )
 MODULAR = replace(
     DIGITS, data="a+b mod 13", task="one-hot", optimiser=Optimiser("sgd", 1.0), validation=0.0, complexity=False
 )
-LEARN = Learn("t", "learned", ("digits",), "classification", Network(1, 1, 8, 1, SPLINE), QUICK, seed=1)
+LEARN = Learn(
+    section="t",
+    arm="learned",
+    data=("digits",),
+    task="classification",
+    network=Network(1, 1, width=8, depth=1, activation=SPLINE),
+    settings=QUICK,
+    seed=1,
+)
 LEARN_MODULAR = replace(LEARN, data=("a+b mod 13",), task="one-hot")
 
 
@@ -266,7 +284,7 @@ def test_train_on_digits(context):
 
 
 def test_train_on_pairs(context):
-    run = replace(MODULAR, steps=400, network=Network(1, 1, 32), evaluations=10, log_spaced=True)
+    run = replace(MODULAR, steps=400, network=Network(1, 1, width=32), evaluations=10, log_spaced=True)
     numbers, history = (outcome := run.run(context)).numbers, outcome.arrays
     assert numbers["best_step"] == 400  # without validation rows, the last step counts
     assert "validation_accuracy" not in numbers and "tv" not in numbers
@@ -371,7 +389,7 @@ def test_learning_goes_on_from_its_checkpoint(context):
 
 
 def test_several_datasets_and_input_activations(context):
-    network = Network(1, 1, 6, 1, SPLINE)
+    network = Network(1, 1, width=6, depth=1, activation=SPLINE)
     learned = replace(LEARN, data=("wine", "breast_cancer"), task="binary", network=network).run(context)
     assert set(learned.arrays) == {"psi_hidden", "history_outer", "history_watch", "history_n_tr", "history_norm"}
     network = Network(1, 1, 6, 1, Activation("tanh"), input_activation=replace(SPLINE, low=-1.0, high=1.0))

@@ -32,24 +32,6 @@ def trajectory(k=12, p=40, dtype=torch.float64):
 # --- slices --------------------------------------------------------------------------------------------
 
 
-def test_slice_1d():
-    a, b = torch.tensor([0.0, 1.0, 2.0]), torch.tensor([1.0, -1.0, 2.0])
-    t, values = landscapes.slice_1d(polynomial, a, b, points=5)
-    assert t.tolist() == [0, 0.25, 0.5, 0.75, 1]
-    torch.testing.assert_close(values, torch.stack([t + 10 * (1 - 2 * t) ** 2, torch.full((5,), 2.0)], dim=1))
-
-
-def test_slice_2d():
-    a, b, c = torch.zeros(3), torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 2.0, 1.0])
-    t, values = landscapes.slice_2d(polynomial, a, b, c, resolution=60)  # more points than fit one chunk
-    assert values.shape == (60, 60, 2)
-    torch.testing.assert_close(values[:, :, 0], t[None, :] + 10 * (2 * t[:, None]) ** 2)
-    torch.testing.assert_close(values[:, :, 1], t[:, None].expand(60, 60))
-    _, corner = landscapes.slice_2d(polynomial, a + 1, b + 1, c + 1, resolution=2)
-    torch.testing.assert_close(corner[0, 1], polynomial((b + 1)[None])[0])
-    torch.testing.assert_close(corner[1, 0], polynomial((c + 1)[None])[0])
-
-
 def test_axis_slice():
     point = torch.tensor([0.3, 0.5, -0.2, 0.9])
     axis, values = landscapes.axis_slice(polynomial, point, (1, 3))
@@ -63,23 +45,8 @@ def test_axis_slice():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (
-            lambda: landscapes.slice_1d(polynomial, torch.zeros(3), torch.zeros(2)),
-            r"got shapes \[\(3,\), \(2,\)\]",
-        ),
-        (
-            lambda: landscapes.slice_1d(polynomial, torch.zeros(1, 3), torch.zeros(1, 3)),
-            "vectors of one length",
-        ),
-        (
-            lambda: landscapes.slice_1d(polynomial, torch.zeros(3), torch.ones(3), points=1),
-            "at least 2, got 1",
-        ),
-        (
-            lambda: landscapes.slice_2d(polynomial, *torch.zeros(2, 3), torch.zeros(4)),
-            "vectors of one length",
-        ),
-        (lambda: landscapes.slice_2d(polynomial, *torch.zeros(3, 3), resolution=0), "at least 2, got 0"),
+        (lambda: landscapes.axis_slice(polynomial, torch.zeros(1, 3), (0, 1)), "vectors of one length"),
+        (lambda: landscapes.axis_slice(polynomial, torch.zeros(3), (0, 1), 1), "at least 2, got 1"),
         (
             lambda: landscapes.axis_slice(polynomial, torch.zeros(3), (1, 1)),
             "different columns of 3, got 1 and 1",

@@ -18,11 +18,13 @@ QUICK = Settings(episodes=2, n_tr_start=2, n_tr_step=0, unroll=1)
 
 def task(network=None, n=20, **changes):
     x = torch.rand(n, 3, generator=torch.Generator().manual_seed(0))
-    return replace(Task(network or Network(3, 1, 4, 1, SPLINE), x, x[:, :1] * x[:, 1:2], "mse"), **changes)
+    return replace(
+        Task(network or Network(3, 1, width=4, depth=1, activation=SPLINE), x, x[:, :1] * x[:, 1:2], "mse"), **changes
+    )
 
 
 def fit(monitor, psi=None, evaluate_at=(10, 20), rate=0.1, **options):
-    t = task(Network(3, 1, 4))
+    t = task(Network(3, 1, width=4))
     generator, optimiser = torch.Generator().manual_seed(0), Optimiser("sgd", rate)
     return train(
         t.network, {} if psi is None else psi, (t.x, t.y), loss="mse", optimiser=optimiser,
@@ -98,19 +100,19 @@ def test_data_made_under_inference_mode_are_refused():
 def test_two_columns_of_integers_are_no_pairs():
     x = torch.randint(0, 2, (20, 2))
     with pytest.raises(ValueError, match=r"got torch.int64 \(20, 2\) for inputs=2: convert numbers with x.float\(\)"):
-        Task(Network(2, 1, 4, 1, SPLINE), x, torch.rand(20, 1), "mse")
+        Task(Network(2, 1, width=4, depth=1, activation=SPLINE), x, torch.rand(20, 1), "mse")
 
 
 @pytest.mark.parametrize("other", [{"low": -1}, {"points": 9}, {"method": "cubic"}])
 def test_tasks_with_different_functions_are_refused(other):
     with pytest.raises(ValueError, match="tasks must share the range, points and kind of what is learned"):
-        learn([task(), task(Network(3, 1, 4, 1, replace(SPLINE, **other)))], QUICK, seed=0)
+        learn([task(), task(Network(3, 1, width=4, depth=1, activation=replace(SPLINE, **other)))], QUICK, seed=0)
 
 
 @pytest.mark.parametrize("outputs, y, loss", [(2, LABELS, "cross_entropy"), (1, LABELS[:, None].float(), "logistic")])
 def test_a_single_class_is_refused(outputs, y, loss):
     with pytest.raises(ValueError, match="y must hold at least 2 classes, all 20 labels are 0"):
-        Task(Network(3, outputs, 4, 1, SPLINE), torch.rand(20, 3), y, loss)
+        Task(Network(3, outputs, width=4, depth=1, activation=SPLINE), torch.rand(20, 3), y, loss)
 
 
 def test_a_score_that_is_never_a_number_is_refused():

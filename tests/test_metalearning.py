@@ -18,13 +18,20 @@ ROOT = Path(__file__).resolve().parents[1]
 SPLINE = Activation("spline", points=9, low=-2, high=2)
 INPUT = Activation("spline", points=7, low=-1, high=1)
 NETWORKS = {
-    "shared": Network(4, 3, 6, 2, SPLINE),
-    "layerwise": Network(4, 3, 6, 2, replace(SPLINE, layerwise=True), residual=True),
-    "input": Network(4, 3, 6, 1, Activation("tanh"), input_activation=INPUT),
-    "input and hidden": Network(4, 3, 6, 1, SPLINE, input_activation=INPUT),
-    "cubic": Network(4, 3, 6, 2, replace(SPLINE, method="cubic"), input_activation=replace(INPUT, method="cubic")),
-    "nearest": Network(4, 3, 6, 1, replace(SPLINE, method="nearest")),
-    "spectral": Network(4, 3, 6, 2, SPLINE, spectral=True),
+    "shared": Network(4, 3, width=6, depth=2, activation=SPLINE),
+    "layerwise": Network(4, 3, width=6, depth=2, activation=replace(SPLINE, layerwise=True), residual=True),
+    "input": Network(4, 3, width=6, depth=1, activation=Activation("tanh"), input_activation=INPUT),
+    "input and hidden": Network(4, 3, width=6, depth=1, activation=SPLINE, input_activation=INPUT),
+    "cubic": Network(
+        4,
+        3,
+        width=6,
+        depth=2,
+        activation=replace(SPLINE, method="cubic"),
+        input_activation=replace(INPUT, method="cubic"),
+    ),
+    "nearest": Network(4, 3, width=6, depth=1, activation=replace(SPLINE, method="nearest")),
+    "spectral": Network(4, 3, width=6, depth=2, activation=SPLINE, spectral=True),
 }
 OPTIMISERS = {
     "sgd": Optimiser("sgd", 0.3),
@@ -108,7 +115,7 @@ def test_hypergradient_equals_brute_force(name, loss, optimiser, unroll):
 @pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
 @pytest.mark.parametrize("unroll", [0, 1, 5])
 def test_hypergradient_of_one_hot_pairs_equals_brute_force(optimiser, loss, unroll):
-    network = Network(10, 5, 6, 1, SPLINE)
+    network = Network(10, 5, width=6, depth=1, activation=SPLINE)
     task, psi, theta, rows, data = problem(network, loss, pairs=True)
     settings = Settings(unroll=unroll, inner=OPTIMISERS[optimiser], batch=16)
     result = hypergradient(inner_loop, task, psi, theta, rows, data, 8, settings)
@@ -190,7 +197,7 @@ QUICK = Settings(episodes=8, n_tr_start=3, n_tr_step=2, n_tr_max=9, unroll=2, in
 
 def small_task(network=None, n=60, seed=0, given=False):
     """A task whose first input is the number of the row, out of n."""
-    network = network or Network(3, 1, 5, 1, SPLINE)
+    network = network or Network(3, 1, width=5, depth=1, activation=SPLINE)
     g = generator(seed)
     x = torch.rand(n, network.inputs, generator=g)
     x[:, 0] = torch.arange(n) / n
@@ -333,8 +340,8 @@ def test_the_outer_loss_uses_at_most_a_batch():
 def test_several_tasks_take_turns_and_share_psi(spy):
     tasks = [
         small_task(),
-        small_task(Network(4, 1, 7, 2, SPLINE), n=50, seed=1),
-        small_task(Network(2, 1, 3, 1, SPLINE), n=40, seed=2),
+        small_task(Network(4, 1, width=7, depth=2, activation=SPLINE), n=50, seed=1),
+        small_task(Network(2, 1, width=3, depth=1, activation=SPLINE), n=40, seed=2),
     ]
     learned = learn(tasks, QUICK, seed=3)
     assert [tasks.index(task) for task in spy["task"]] == [0, 1, 2, 0, 1, 2, 0, 1]
@@ -432,7 +439,7 @@ def test_learn_refuses_what_it_cannot_do():
     with pytest.raises(
         ValueError, match="nothing to learn: the network has neither a spline in a hidden layer nor input activations"
     ):
-        learn([small_task(Network(3, 1, 5, 1, Activation("relu")))], QUICK, seed=0)
+        learn([small_task(Network(3, 1, width=5, depth=1, activation=Activation("relu")))], QUICK, seed=0)
     with pytest.raises(ValueError, match="objective 'given' needs a task with given rows"):
         learn([small_task(given=True), small_task()], replace(QUICK, objective="given"), seed=0)
 
@@ -442,7 +449,7 @@ def test_learn_refuses_what_it_cannot_do():
 
 def digits_task():
     data = datasets.load("digits")
-    network = Network(64, 1, 24, 1, Activation("spline", points=30))
+    network = Network(64, 1, width=24, depth=1, activation=Activation("spline", points=30))
     return Task(network, data.x_train[:600], datasets.targets(data.y_train[:600], 10, "regression"), "mse")
 
 
@@ -476,7 +483,14 @@ def test_a_learned_activation_beats_its_start_on_digits(init):
 def test_input_activations_learn_what_the_network_cannot_see():
     """The target is a fast wave of one input: out of reach of a linear model, except through an input activation."""
     x = 2 * torch.rand(500, 2, generator=generator()) - 1
-    network = Network(2, 1, 1, 0, Activation("relu"), input_activation=Activation("spline", points=20, low=-1, high=1))
+    network = Network(
+        2,
+        1,
+        width=1,
+        depth=0,
+        activation=Activation("relu"),
+        input_activation=Activation("spline", points=20, low=-1, high=1),
+    )
     task = Task(network, x, torch.cos(5 * x[:, :1]), "mse")
     learned = learn([task], Settings(episodes=150, n_tr_start=40, n_tr_step=0, inner=Optimiser("sgd", 0.3)), seed=1)
     watch = learned.history["watch"]
@@ -586,5 +600,8 @@ def test_modules_that_there_are_not():
 
 def one_row_task(depth=1, rows=1):
     return Task(
-        Network(3, 1, 4, depth, Activation("spline", points=5)), torch.rand(rows, 3), torch.rand(rows, 1), "mse"
+        Network(3, 1, width=4, depth=depth, activation=Activation("spline", points=5)),
+        torch.rand(rows, 3),
+        torch.rand(rows, 1),
+        "mse",
     )

@@ -45,7 +45,15 @@ VARIANTS = {
 @pytest.mark.parametrize("loss", LOSSES)
 def test_gradient_equals_autograd(name, depth, residual, spectral, loss):
     outputs = 1 if loss == "logistic" else 4
-    network = Network(6, outputs, 6 if depth == 3 else 5, depth, VARIANTS[name], residual=residual, spectral=spectral)
+    network = Network(
+        6,
+        outputs,
+        width=6 if depth == 3 else 5,
+        depth=depth,
+        activation=VARIANTS[name],
+        residual=residual,
+        spectral=spectral,
+    )
     params, psi, x, y = problem(network, loss)
     value, grads = network.loss_and_gradients(params, psi, x, y, loss)
     leaves = [p.requires_grad_() for p in params]
@@ -60,7 +68,7 @@ def test_gradient_equals_autograd(name, depth, residual, spectral, loss):
 @pytest.mark.parametrize("shared", [False, True])
 def test_replicas_in_one_batch_equal_single_networks(name, shared):
     """Restarts, seeds and arms of one shape as one batch: torch.func.vmap over weights, and over psi unless shared."""
-    network = Network(6, 4, 5, 2, VARIANTS[name], residual=True)
+    network = Network(6, 4, width=5, depth=2, activation=VARIANTS[name], residual=True)
     singles = [problem(network, "mse", seed) for seed in range(3)]
     x, y = singles[0][2:]
     if shared:
@@ -88,7 +96,7 @@ def test_replicas_in_one_batch_equal_single_networks(name, shared):
     ],
 )
 def test_losses_equal_torch(loss, module):
-    network = Network(3, 1 if loss == "logistic" else 4, 5)
+    network = Network(3, 1 if loss == "logistic" else 4, width=5)
     params, psi, x, y = problem(network, loss)
     outputs = network.forward(params, psi, x).requires_grad_()
     value, delta = loss_and_delta(outputs, y, loss)
@@ -98,7 +106,7 @@ def test_losses_equal_torch(loss, module):
 
 
 def test_forward_equals_torch_modules():
-    network = Network(6, 3, 8, 2, Activation("gelu"))
+    network = Network(6, 3, width=8, depth=2, activation=Activation("gelu"))
     params, psi, x, _ = problem(network, "mse")
     layers = [nn.Linear(6, 8), nn.GELU(), nn.Linear(8, 8), nn.GELU(), nn.Linear(8, 3)]
     model = nn.Sequential(*layers).double()
@@ -108,7 +116,7 @@ def test_forward_equals_torch_modules():
 
 
 def test_residual_adds_the_layers_input_only_where_shapes_allow():
-    base = Network(4, 2, 6, 2, Activation("tanh"))
+    base = Network(4, 2, width=6, depth=2, activation=Activation("tanh"))
     params, psi, x, _ = problem(base, "mse")
     w0, b0, w1, b1, w2, b2 = params
     h = torch.tanh(x @ w0.T + b0)  # 4 -> 6: no residual
@@ -117,7 +125,7 @@ def test_residual_adds_the_layers_input_only_where_shapes_allow():
 
 
 def test_spectral_weights_have_norm_one():
-    network = Network(7, 3, 5, 1, spectral=True)
+    network = Network(7, 3, width=5, depth=1, spectral=True)
     params = network.init(generator())
     for layer in range(2):
         weight = network._weight(params, layer)
@@ -125,7 +133,7 @@ def test_spectral_weights_have_norm_one():
 
 
 def test_one_hot_pairs_equal_dense_one_hot():
-    network = Network(10, 5, 8, 1, Activation("spline", points=21, low=-1, high=1))
+    network = Network(10, 5, width=8, depth=1, activation=Activation("spline", points=21, low=-1, high=1))
     params, psi, _, _ = problem(network, "mse")
     pairs = torch.randint(5, (30, 2), generator=generator(1)) + torch.tensor([0, 5])
     dense = torch.zeros(30, 10, dtype=torch.float64).scatter_(1, pairs, 1.0)
@@ -138,7 +146,7 @@ def test_one_hot_pairs_equal_dense_one_hot():
 
 
 def test_input_activations_start_as_the_identity():
-    plain = Network(4, 2, 6)
+    plain = Network(4, 2, width=6)
     network = replace(plain, input_activation=Activation("spline", points=9, low=-1, high=1))
     psi = network.init_psi()
     params, _, x, _ = problem(plain, "mse")
@@ -147,7 +155,7 @@ def test_input_activations_start_as_the_identity():
 
 
 def test_init_is_that_of_nn_linear_in_distribution_and_reproducible():
-    network = Network(100, 10, 400)
+    network = Network(100, 10, width=400)
     params = network.init(generator(3))
     assert all(torch.equal(a, b) for a, b in zip(params, network.init(generator(3)), strict=True))
     assert params[0].abs().max() <= 0.1 and params[0].std() == pytest.approx(0.1 / 3**0.5, rel=0.02)
@@ -156,7 +164,7 @@ def test_init_is_that_of_nn_linear_in_distribution_and_reproducible():
 
 @pytest.mark.parametrize("name, scheme", [("glorot", nn.init.xavier_uniform_), ("he", nn.init.kaiming_uniform_)])
 def test_other_initialisations_are_those_of_torch_in_distribution_with_zero_biases(name, scheme):
-    network = Network(300, 40, 200, 2, initialisation=name)
+    network = Network(300, 40, width=200, depth=2, initialisation=name)
     params = network.init(generator())
     for weight, bias in zip(params[::2], params[1::2], strict=True):
         arguments = {"nonlinearity": "relu"} if name == "he" else {}
@@ -168,7 +176,9 @@ def test_other_initialisations_are_those_of_torch_in_distribution_with_zero_bias
 
 def test_psi_shapes():
     g = Activation("spline", points=9, layerwise=True)
-    network = Network(4, 2, 6, 3, g, input_activation=Activation("spline", points=5, low=-1, high=1))
+    network = Network(
+        4, 2, width=6, depth=3, activation=g, input_activation=Activation("spline", points=5, low=-1, high=1)
+    )
     assert {k: tuple(v.shape) for k, v in network.init_psi("relu").items()} == {"hidden": (3, 9), "input": (4, 5)}
     assert Network(4, 2).init_psi() == {}
 

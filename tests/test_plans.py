@@ -336,7 +336,18 @@ def test_an_unknown_profile_is_refused(store, section):
 
 
 def test_frames_flatten_nested_configurations(store):
-    run = Train("images", "final", "ReLU", "digits", "regression", Network(1, 1, 12), SGD, 10, 1, 2)
+    run = Train(
+        section="images",
+        role="final",
+        arm="ReLU",
+        data="digits",
+        task="regression",
+        network=Network(1, 1, width=12),
+        optimiser=SGD,
+        steps=10,
+        seed=1,
+        split=2,
+    )
     put(store, run, test_accuracy=0.25)
     put(store, replace(run, seed=2, arm="other"), test_accuracy=0.75)
     found = Collected([store.get(run), store.get(replace(run, seed=2, arm="other"))], 0)
@@ -383,7 +394,16 @@ def test_the_best_plain_sgd_comes_second_where_there_is_one_and_it_is_not_the_be
     merits = {SGD: 0.6, Optimiser("sgd", 0.02): 0.7, ADAM: 0.8, Optimiser("rmsprop", 0.01): 0.5}
     of = {
         optimiser: Train(
-            "images", "tuning", ARMS[0], "digits", "classification", Network(1, 1, 8, 1), optimiser, 25, 0, 0
+            section="images",
+            role="tuning",
+            arm=ARMS[0],
+            data="digits",
+            task="classification",
+            network=Network(1, 1, width=8, depth=1),
+            optimiser=optimiser,
+            steps=25,
+            seed=0,
+            split=0,
         )
         for optimiser in merits
     }
@@ -416,7 +436,12 @@ def test_the_main_comparison_does_not_wait_for_controls(tiny, store):
 def test_a_random_spline_has_the_given_correlation_length():
     """Over many draws: variance 1 everywhere, and the correlation of neighbours that the length says."""
     values = np.array(
-        [Draw("regression", RANDOM, 11, -5.0, 5.0, 2.0, seed).run(None).arrays["psi_hidden"] for seed in range(4000)]
+        [
+            Draw(section="regression", arm=RANDOM, points=11, low=-5.0, high=5.0, length=2.0, seed=seed)
+            .run(None)
+            .arrays["psi_hidden"]
+            for seed in range(4000)
+        ]
     )
     np.testing.assert_allclose(values.std(axis=0), 1, atol=0.05)
     np.testing.assert_allclose(
@@ -424,5 +449,10 @@ def test_a_random_spline_has_the_given_correlation_length():
         np.exp(-(np.array([1, 2, 4]) ** 2) / 8),
         atol=0.05,
     )
-    one, again = (Draw("regression", RANDOM, 50, -5.0, 5.0, 2.4, 7).run(None).arrays["psi_hidden"] for _ in range(2))
+    one, again = (
+        Draw(section="regression", arm=RANDOM, points=50, low=-5.0, high=5.0, length=2.4, seed=7)
+        .run(None)
+        .arrays["psi_hidden"]
+        for _ in range(2)
+    )
     assert one.dtype == np.float32 and (one == again).all()

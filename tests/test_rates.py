@@ -15,7 +15,7 @@ from notebooks.paper.records.frames import Collected
 from notebooks.paper.records.store import Outcome, Store
 from notebooks.paper.sections import KINDS
 
-RUN = Train("conventions", "final", RELU, "a+b mod 27", "one-hot", Network(1, 1, 256), Optimiser("sgd", 13.5), 10_000, 1, 0,
+RUN = Train(section="conventions", role="final", arm=RELU, data="a+b mod 27", task="one-hot", network=Network(1, 1, width=256), optimiser=Optimiser("sgd", 13.5), steps=10_000, seed=1, split=0,
             validation=0.0)  # fmt: skip
 SPLINE = Activation("spline", points=20, low=-1.0, high=1.0)
 

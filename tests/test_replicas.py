@@ -7,11 +7,10 @@ import pytest
 import torch
 
 from lib import replicas
-from lib.episodes import outer_loss
-from lib.metalearning import Settings, Task, learn
-from lib.networks import LOSSES, Activation, Network
-from lib.replicas import learn_replicas, train_replicas
-from lib.training import Optimiser, train
+from lib.metalearning import Settings, learn
+from lib.networks import LOSSES, Network
+from lib.replicas import learn_replicas
+from lib.training import Optimiser
 from tests.test_metalearning import NETWORKS, OPTIMISERS, problem
 
 SEEDS = (3, 1, 4)
@@ -107,88 +106,14 @@ def test_a_replica_diverges_and_the_others_go_on(monkeypatch):
     assert_same(third, expected[2])
 
 
-def monitored(network, x, y, loss):
-    def measure(psi, params):
-        with torch.no_grad():
-            return {"score": -outer_loss(Task(network, x, y, loss), psi, params, (x, y))}
-
-    return measure
-
-
-@pytest.mark.parametrize("name, batch", [("shared", 7), ("shared", 100), ("input and hidden", 7), ("spectral", 7)])
-@pytest.mark.parametrize("optimiser", OPTIMISERS.values(), ids=OPTIMISERS)
-def test_training_equals_one_by_one(name, batch, optimiser):
-    task, psi, _, _, (x, y) = problem(NETWORKS[name], "mse", DOUBLE)
-    arms = {key: torch.stack([values, values * 0.5, -values]) for key, values in psi.items()}
-    measure = monitored(task.network, x, y, "mse")
-    rest = {"loss": "mse", "optimiser": optimiser, "evaluate_at": [0, 3, 60, 70], "batch": batch, "best": "score"}
-    together = train_replicas(
-        task.network,
-        {key: values.to(DEVICE) for key, values in arms.items()},
-        (task.x.to(DEVICE), task.y.to(DEVICE)),
-        seeds=SEEDS,
-        monitor=monitored(task.network, x.to(DEVICE), y.to(DEVICE), "mse"),
-        **rest,
-    )
-    for i, replica in enumerate(together):
-        own, g = {key: values[i] for key, values in arms.items()}, torch.Generator().manual_seed(SEEDS[i])
-
-        def alone_measure(params, own=own):
-            return {key: number.item() for key, number in measure(own, params).items()}
-
-        alone = train(task.network, own, (task.x, task.y), monitor=alone_measure, generator=g, **rest)
-        assert replica.best_step == alone.best_step and replica.history["step"] == alone.history["step"]
-        assert replica.history["score"] == pytest.approx(alone.history["score"], rel=1e-7, abs=1e-9)
-        for a, b in zip(replica.params, alone.params, strict=True):
-            torch.testing.assert_close(a.cpu(), b, rtol=1e-7, atol=1e-9)
-
-
-def test_training_without_splines_keeps_the_last_step_and_a_divergence_apart():
-    network = Network(4, 1, 6, 1, Activation("tanh"))
-    task, psi, _, _, (x, y) = problem(network, "mse", DOUBLE)
-    assert psi == {}
-    measure = monitored(network, x, y, "mse")
-    rest = {"loss": "mse", "monitor": measure, "evaluate_at": [2, 5], "best": None, "seeds": SEEDS}
-    runs = train_replicas(network, {}, (task.x, task.y), optimiser=Optimiser("sgd", 0.1), **rest)
-    assert [run.best_step for run in runs] == [5, 5, 5] and not any(run.diverged for run in runs)
-    blown = train_replicas(
-        replace(network, activation=Activation("spline", points=3)),
-        {"hidden": torch.tensor([[0, 1, 2], [0, math.inf, 0], [2, 1, 0]], dtype=DOUBLE)},
-        (task.x, task.y),
-        optimiser=Optimiser("sgd", 0.1),
-        **rest,
-    )
-    assert [run.diverged for run in blown] == [False, True, False]
-    assert blown[1].history == {"step": []} and blown[0].history["step"] == [2, 5]
-
-
 @pytest.mark.parametrize(
     "call, rule",
     [
         (lambda task, psi: learn_replicas([task], SETTINGS, seeds=[]), "at least 1 seed"),
         (lambda task, psi: learn_replicas([], SETTINGS, seeds=[1]), "at least 1 task"),
-        (lambda task, psi: run(task, psi, seeds=[1, 2]), r"one row per seed, 2, got \[9\]"),
-        (lambda task, psi: run(task, {}, seeds=[]), "one row per seed"),
-        (lambda task, psi: run(task, {"hidden": psi["hidden"][None]}, evaluate_at=[3, 2]), "increasing steps"),
-        (lambda task, psi: run(task, {"hidden": psi["hidden"][None]}, best="other"), "one of the monitored"),
-        (
-            lambda task, psi: run(task, {"hidden": psi["hidden"][None]}, data=(task.x, task.y[:, 0])),
-            r"y must be \(n, outputs\)",
-        ),
-        (
-            lambda task, psi: run(task, {"hidden": psi["hidden"][None]}, data=(task.x.float(), task.y.float())),
-            "x must be torch.float64 like the weights",
-        ),
     ],
 )
 def test_arguments_that_do_not_fit(call, rule):
     task, psi, *_ = problem(NETWORKS["shared"], "mse", DOUBLE)
     with pytest.raises(ValueError, match=rule):
         call(task, psi)
-
-
-def run(task, psi, **changes):
-    arguments = {"seeds": [1], "loss": "mse", "optimiser": Optimiser(), "evaluate_at": [1], "best": None}
-    measure = monitored(task.network, task.x, task.y, "mse")
-    arguments["data"] = (task.x, task.y)
-    return train_replicas(task.network, psi, monitor=measure, **arguments | changes)

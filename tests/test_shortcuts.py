@@ -27,13 +27,13 @@ SETTINGS = Settings(init="relu", episodes=2, n_tr_start=5, n_tr_step=0, watch=0.
 
 def a_run(**changes):
     run = TrainCollage(
-        "shortcuts",
-        "final",
-        RELU,
-        "digits",
-        "noisy_digits",
-        Network(1, 1, 16),
-        Optimiser("sgd", 0.1),
+        section="shortcuts",
+        role="final",
+        arm=RELU,
+        first="digits",
+        second="noisy_digits",
+        network=Network(1, 1, width=16),
+        optimiser=Optimiser("sgd", 0.1),
         steps=60,
         seed=1,
         split=0,
@@ -45,13 +45,13 @@ def a_run(**changes):
 
 def a_learn(**changes):
     learn = LearnCollage(
-        "shortcuts",
-        LEARNED["second"],
-        "digits",
-        "noisy_digits",
-        "second",
-        Network(1, 1, 8, 1, SPLINE),
-        SETTINGS,
+        section="shortcuts",
+        arm=LEARNED["second"],
+        first="digits",
+        second="noisy_digits",
+        tile="second",
+        network=Network(1, 1, width=8, depth=1, activation=SPLINE),
+        settings=SETTINGS,
         seed=0,
         half=False,
     )
@@ -128,7 +128,7 @@ def test_a_run_follows_the_accuracy_on_both_tiles(compute):
     (record,) = compute(a_run())
     history, data = record.arrays, load("digits", "noisy_digits", False, 0)
     assert history["step"][0] == 0 and history["step"][-1] == 60
-    network = Network(128, 10, 16)
+    network = Network(128, 10, width=16)
     params = network.init(torch.Generator().manual_seed(1))  # the initial network is evaluated first
     for name in ("test_first", "test_second"):
         x, y = getattr(data, name)
@@ -184,7 +184,7 @@ def test_learning_uses_the_first_half_of_the_given_validation_set(compute, monke
 
 def test_a_learned_activation_is_reused(compute):
     (learnt,) = compute(a_learn())
-    network = Network(1, 1, 16, 1, SPLINE)
+    network = Network(1, 1, width=16, depth=1, activation=SPLINE)
     other, same = compute(*(a_run(network=network, learned=learnt.key, seed=seed) for seed in (2, 1)))
     assert learnt.arrays["psi_hidden"].shape == (20,) and learnt.numbers["episodes"] == 2
     assert other.arrays["test_first"].shape == same.arrays["test_first"].shape

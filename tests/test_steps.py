@@ -15,15 +15,15 @@ from lib.training import Batches, Optimiser, take
 
 SPLINE = Activation("spline", points=9, low=-2, high=2)
 NETWORKS = {
-    "no hidden layer": Network(6, 3, 5, 0, SPLINE),
-    "one layer": Network(6, 3, 5, 1, SPLINE),
-    "two layers, many points": Network(6, 7, 33, 2, replace(SPLINE, points=150)),
-    "layerwise, residual": Network(6, 3, 6, 3, replace(SPLINE, layerwise=True), residual=True),
-    "wider than a block": Network(6, 2, 2100, 1, replace(SPLINE, points=60)),
-    "ReLU": Network(6, 5, 17, 2, Activation("relu")),
-    "tanh": Network(6, 5, 17, 2, Activation("tanh", alpha=2)),
-    "cubic, spectral": Network(6, 3, 5, 2, replace(SPLINE, method="cubic"), spectral=True),
-    "spectral": Network(6, 3, 6, 2, SPLINE, spectral=True, residual=True),
+    "no hidden layer": Network(6, 3, width=5, depth=0, activation=SPLINE),
+    "one layer": Network(6, 3, width=5, depth=1, activation=SPLINE),
+    "two layers, many points": Network(6, 7, width=33, depth=2, activation=replace(SPLINE, points=150)),
+    "layerwise, residual": Network(6, 3, width=6, depth=3, activation=replace(SPLINE, layerwise=True), residual=True),
+    "wider than a block": Network(6, 2, width=2100, depth=1, activation=replace(SPLINE, points=60)),
+    "ReLU": Network(6, 5, width=17, depth=2, activation=Activation("relu")),
+    "tanh": Network(6, 5, width=17, depth=2, activation=Activation("tanh", alpha=2)),
+    "cubic, spectral": Network(6, 3, width=5, depth=2, activation=replace(SPLINE, method="cubic"), spectral=True),
+    "spectral": Network(6, 3, width=6, depth=2, activation=SPLINE, spectral=True, residual=True),
 }
 OPTIMISERS = [Optimiser("sgd", 0.3), Optimiser("sgd", 0.1, 0.9), Optimiser("rmsprop", 0.01), Optimiser("adam", 0.02)]
 
@@ -110,7 +110,7 @@ def test_float32(backend, name, outputs):
 
 def episode(kind):
     """psi's gradient after an episode on 200 rows of 64 columns."""
-    network = Network(64, 1, 32, 2, SPLINE)
+    network = Network(64, 1, width=32, depth=2, activation=SPLINE)
     psi, theta, data = problem(network, "mse", False, torch.float32, n=200)
     settings = Settings(unroll=2, inner=Optimiser("sgd", 0.05), products=kind)
     leaf = {"hidden": psi["hidden"].requires_grad_()}

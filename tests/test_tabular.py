@@ -348,7 +348,9 @@ def test_the_landscape_at_its_origin_is_the_trained_model(tmp_path):
     """With an odd resolution the middle of the random plane is the solution itself."""
     store = open_store(tmp_path)
     table = Table(PLANS["smoke"], DATA, store)
-    run = replace(table.train("final", "ReLU", Network(1, 1, 8, 1), Optimiser("rmsprop", 0.003), 1), steps=30)
+    run = replace(
+        table.train("final", "ReLU", Network(1, 1, width=8, depth=1), Optimiser("rmsprop", 0.003), 1), steps=30
+    )
     context = SimpleNamespace(store=store, data_dir=None, report=print)
     outcome = Panels(run, resolution=3, slice_resolution=5, slices=2).run(context)
     trained = run.run(context)
@@ -364,7 +366,9 @@ def test_paths_of_a_linear_model_are_straight(tmp_path):
     """Without a hidden layer the total variation is 0, and the mean frequency that of a straight line."""
     store = open_store(tmp_path)
     table = Table(PLANS["smoke"], DATA, store)
-    run = replace(table.train("measured", "tanh", Network(1, 1, 8, 0), Optimiser("rmsprop", 0.003), 1), steps=30)
+    run = replace(
+        table.train("measured", "tanh", Network(1, 1, width=8, depth=0), Optimiser("rmsprop", 0.003), 1), steps=30
+    )
     outcome = Paths(run, shown=3).run(SimpleNamespace(store=store, data_dir=None, report=print))
     assert outcome.numbers["tv"] == pytest.approx(0, abs=1e-4)
     assert outcome.numbers["fourier"] == pytest.approx(1.28, abs=0.02)

@@ -183,7 +183,7 @@ def problem(n=40):
 def run(
     *, network=None, psi=None, data=None, optimiser=OPTIMISERS["sgd"][0], evaluate_at=(0, 20, 60), seed=5, **options
 ):
-    network = network or Network(6, 3, 8, 2, Activation("tanh"))
+    network = network or Network(6, 3, width=8, depth=2, activation=Activation("tanh"))
     options = {"loss": "cross_entropy", "monitor": lambda params: {"number": 0.0}, "best": None} | options
     return train(
         network,
@@ -207,7 +207,7 @@ def test_training_equals_a_plain_loop(name, batch):
     )
 
     g = generator(5)
-    initial = Network(6, 3, 8, 2, Activation("tanh")).init(g)
+    initial = Network(6, 3, width=8, depth=2, activation=Activation("tanh")).init(g)
     model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 3))
     for p, value in zip(model.parameters(), initial, strict=True):
         p.data = value.clone()
@@ -236,7 +236,7 @@ def test_training_equals_a_plain_loop(name, batch):
 
 def test_training_with_splines_lowers_the_loss_and_keeps_psi():
     spline = Activation("spline", points=9, low=-2, high=2)
-    network = Network(6, 3, 8, 1, spline, input_activation=spline)
+    network = Network(6, 3, width=8, depth=1, activation=spline, input_activation=spline)
     psi = network.init_psi("relu")
     copies = {name: values.clone() for name, values in psi.items()}
     x, y = problem()
@@ -252,7 +252,7 @@ def test_training_with_splines_lowers_the_loss_and_keeps_psi():
 def test_one_hot_pairs_train_as_dense_inputs_do():
     pairs = torch.randint(5, (30, 2), generator=generator()) + torch.tensor([0, 5])
     dense = torch.zeros(30, 10).scatter_(1, pairs, 1.0)
-    network, y = Network(10, 3, 8), torch.randint(3, (30,), generator=generator(1))
+    network, y = Network(10, 3, width=8), torch.randint(3, (30,), generator=generator(1))
     results = [run(network=network, data=(x, y), batch=7).params for x in (pairs, dense)]
     torch.testing.assert_close(*results)
 
@@ -312,7 +312,7 @@ def test_patience_needs_something_to_wait_for(patience, best):
 def test_early_stopping_helps_where_training_overfits():
     x, x_val, flipped = draw(60, 8), draw(400, 8, seed=2), torch.rand(60, generator=generator(3)) < 0.25
     y, y_val = (x[:, 0] > 0) ^ flipped, (x_val[:, 0] > 0).long()  # a quarter of the labels is wrong
-    network = Network(8, 2, 64)
+    network = Network(8, 2, width=64)
 
     def monitor(params):
         return {"validation_accuracy": float((network.forward(params, {}, x_val).argmax(1) == y_val).double().mean())}
@@ -328,7 +328,7 @@ def test_early_stopping_helps_where_training_overfits():
 
 @pytest.mark.parametrize("loss, data", [("mse", (draw(40, 6), draw(40, 3, seed=1))), ("cross_entropy", problem())])
 def test_divergence_is_flagged_and_keeps_what_was_before(loss, data):
-    network = Network(6, 3, 8)  # ReLU: nothing bounds it
+    network = Network(6, 3, width=8)  # ReLU: nothing bounds it
     done = run(
         network=network, data=data, loss=loss, optimiser=Optimiser("sgd", 1e20), evaluate_at=(0, 30, 60), snapshots=True
     )
@@ -466,7 +466,7 @@ def test_pairs_are_refused_by_input_activations():
         ValueError, match=r"input activations need floating-point x, got torch.int64: convert numbers with x.float\(\)"
     ):
         run(
-            network=Network(6, 3, 8, input_activation=Activation("spline")),
+            network=Network(6, 3, width=8, input_activation=Activation("spline")),
             data=(LABELS[:, None].expand(40, 2), LABELS),
         )
 

@@ -1,4 +1,4 @@
-"""Write down what a page reads of the repository. Each Python process of a page runs this at its start, as `sitecustomize`.
+"""Write down what a page reads of the repository: each Python process of a page runs this first, as `sitecustomize`.
 
 `PAGE_READS` holds a file, to which a line is added per path, and then the folders that matter. Python itself reports
 what is opened and listed (audit events); modules count as their sources, whether or not a compiled copy was read.

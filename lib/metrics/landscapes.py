@@ -14,44 +14,6 @@ from .complexity import CHUNK, Model
 # --------------------------------------------------------------------------------------- input space
 
 
-def slice_1d(f: Model, a: Tensor, b: Tensor, points: int = 100) -> tuple[Tensor, Tensor]:
-    """A model along the straight path from a to b (Section 2.1).
-
-    Args:
-        f: callable, points (n, d) to outputs (n, outputs).
-        a, b: ends of the path, (d,).
-        points: number of evenly spaced points, ends included.
-
-    Returns:
-        lambda (points,) in [0, 1], and the outputs (points, outputs).
-
-    >>> t, values = slice_1d(lambda x: x.sum(1, keepdim=True), torch.zeros(2), torch.ones(2), points=3)
-    >>> values.flatten().tolist()
-    [0.0, 1.0, 2.0]
-    """
-    _check_points(a, b)
-    t = _steps(0, 1, points, a)
-    return t, _evaluate(f, torch.lerp(a, b, t[:, None]))
-
-
-def slice_2d(f: Model, a: Tensor, b: Tensor, c: Tensor, resolution: int = 100) -> tuple[Tensor, Tensor]:
-    """A model over the parallelogram a + s (b - a) + t (c - a) that three points span (Section 2.1).
-
-    Args:
-        f: callable, points (n, d) to outputs (n, outputs).
-        a, b, c: the points, (d,).
-        resolution: values of s, and of t, evenly spaced in [0, 1].
-
-    Returns:
-        the values of s and t (resolution,), and the outputs (resolution, resolution, outputs), where [i, j]
-        is at t = values[i] and s = values[j].
-    """
-    _check_points(a, b, c)
-    t = _steps(0, 1, resolution, a)
-    points = a + t[None, :, None] * (b - a) + t[:, None, None] * (c - a)  # (resolution, resolution, d)
-    return t, _evaluate(f, points.flatten(0, 1)).unflatten(0, (resolution, resolution))
-
-
 def axis_slice(f: Model, point: Tensor, columns: tuple[int, int], resolution: int = 200) -> tuple[Tensor, Tensor]:
     """A model over two input columns in [-1, 1], the others fixed at one training point (Figure 7c).
 

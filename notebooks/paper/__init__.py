@@ -1,1 +1,1 @@
-"""What the notebooks show: the paper's experiments, their records, tables, figures and verdicts, one room per section."""
+"""What the notebooks show: the paper's experiments, records, tables, figures and verdicts, one room per section."""

@@ -14,10 +14,10 @@ class Condition:
     """One condition of a rule in one case: what was measured, and whether that is what the rule asks.
 
     Args:
-        name: of the condition, as short as a label. where: the case (dataset, convention, setting); empty if it has one.
+        name: of the condition, as short as a label. where: the case (dataset, convention, setting); empty if one.
         value: what was measured; NaN where there was nothing to measure, which holds never.
         low, high: ends of its 95 % interval; NaN without one. high is infinite for a value that is a lower bound.
-        threshold: what the rule compares with. unit: of these four, such as "points" or "times"; empty for pure numbers.
+        threshold: what the rule compares with. unit: of these four, such as "points", "times"; empty for numbers.
         holds: whether it does.
     """
 

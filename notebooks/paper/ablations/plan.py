@@ -35,7 +35,7 @@ ARMS: dict[str, tuple[dict, dict]] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of Appendix D a profile computes; see :class:`notebooks.paper.images.plan.Plan`.
+    """How much of Appendix D a profile computes; see :class:`.images.plan.Plan`.
 
     optimiser: the one that the regression section chose for ReLU. batch: of learning and of the final runs. restarts:
     seeds of the default arm's restarts; the other arms use the first two.

@@ -25,7 +25,7 @@ PATIENCE = 20  # trees without a lower loss on validation rows
 Scores = Callable[[Tensor], Tensor]  # points (n, d) to scores (n, 1), positive for class 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Baseline:
     """Tune one baseline on validation data, and test the best.
 
@@ -35,12 +35,12 @@ class Baseline:
     with a tuned penalty, trained to convergence.
 
     Args:
-        section, role, arm: what the run is for, as in :class:`notebooks.paper.experiments.train.Train`.
+        section, role, arm: what the run is for, as in :class:`.experiments.train.Train`.
         data: a table with two classes.
         model: one of MODELS.
-        seed: of the random search and of the trees. split, validation: as in :class:`notebooks.paper.experiments.train.Train`.
+        seed: of the random search and of the trees. split, validation: as in :class:`.experiments.train.Train`.
         trials: settings to try; "boosted trees" only (the others try a grid).
-        scaling: of the inputs, see :func:`notebooks.paper.experiments.parts.load_parts`.
+        scaling: of the inputs, see :func:`.experiments.parts.load_parts`.
     """
 
     kind: ClassVar[str] = "baseline"

@@ -72,7 +72,7 @@ def check_tile(tile: str) -> str:
     return tile
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainCollage:
     """Train a network on ambiguous collages with its activation fixed, and follow both accuracies (Figure 9).
 
@@ -181,7 +181,7 @@ def stops(history: dict[str, np.ndarray]) -> dict[str, float]:
     return numbers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LearnCollage:
     """Learn an activation for one tile: Algorithm 1 with V = unambiguous collages of that tile (Section 3.4).
 

@@ -11,7 +11,7 @@ from ..records.store import Outcome
 from .parts import load_parts, ranks
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Draw:
     """Draw a smooth spline at random: the control for what learning adds to a search among activations.
 
@@ -43,12 +43,12 @@ class Draw:
         return Outcome({}, {"psi_hidden": (self.deviation * psi).float().numpy()})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ranks:
     """Input activations that map each control point to twice its mean rank among the column's training rows, minus 1.
 
     Args:
-        section, arm: what it is for. data, split: the training rows, as in :class:`notebooks.paper.experiments.train.Train`.
+        section, arm: what it is for. data, split: the training rows, as in :class:`.experiments.train.Train`.
         points, low, high: n_c and [a, b], the same for all columns.
     """
 

@@ -13,7 +13,7 @@ from .checkpoints import learn_resumably
 from .parts import LOSS_OF, load_parts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Learn:
     """Run Algorithm 1 once: one restart of learning an activation (Section 2.3).
 

@@ -1,8 +1,8 @@
 """What the sections share: tune, restart, select, repeat, each by validation data; and the profiles.
 
-A plan tunes an optimiser with ReLU (:func:`tuned`, :func:`chosen_optimisers`), learns with several :func:`restarts`, trains
-a network from scratch with each that did not diverge (:func:`trials_of`, made with :func:`using`), takes the best
-(:func:`best_restart`), and repeats it with all seeds.
+A plan tunes an optimiser with ReLU (:func:`tuned`, :func:`chosen_optimisers`), learns with several :func:`restarts`,
+trains a network from scratch with each that did not diverge (:func:`trials_of`, made with :func:`using`), takes the
+best (:func:`best_restart`), and repeats it with all seeds.
 """
 
 import statistics
@@ -78,7 +78,7 @@ def restarts(like: Learn, grid: Iterable[tuple[int, int, float]], start: int = 0
 
 
 def using(run: Train, learn: Learn, store: Store, **changes) -> Train:
-    """A run like another, with the activation of a restart fixed, and the optimiser and data that it was learned with."""
+    """A run like another, with the activation of a restart fixed, and the optimiser and data of its learning."""
     learned = {"activation": learn.network.activation, "input_activation": learn.network.input_activation}
     about = {"arm": learn.arm, "data": learn.data[0], "optimiser": learn.settings.inner, "learned": store.key(learn)}
     return replace(run, network=replace(run.network, **learned), **{**about, **changes})

@@ -1,7 +1,7 @@
 """The experiments: frozen configurations that compute one record each (Sections 3 and 4, Appendices D and E).
 
 A :class:`Train` trains one network with its activation fixed; a :class:`Learn` runs Algorithm 1 once. Which of them
-make up a section of the paper is in :mod:`notebooks.paper.sections`.
+make up a section of the paper is in :mod:`.sections`.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from ..records.store import Outcome
 from .parts import LOSS_OF, MONITORED_ROWS, Parts, Rows, accuracy, learned_psi, load_parts, schedule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Train:
     """Train one network from scratch with its activation fixed (Appendix E.1).
 

@@ -51,7 +51,7 @@ def outputs(
 
 
 def picture(drawn: Drawn, network: int, activation: Activation, values, scale: float) -> tuple[np.ndarray, float]:
-    """A network's function over the square [-1, 1]^2 (SIDE, SIDE), and its total variation in units of its range there."""
+    """A network's function on the square [-1, 1]^2 (SIDE, SIDE), and its total variation in units of its range."""
     side = torch.linspace(-1, 1, SIDE, dtype=torch.float64)
     params = drawn.networks[network]
 
@@ -68,7 +68,7 @@ def picture(drawn: Drawn, network: int, activation: Activation, values, scale: f
 def figure(
     drawn: Drawn, functions: Mapping[str, tuple[Activation, torch.Tensor | None]], scale: float, narrow: bool
 ) -> Figure:
-    """One network with several activations: the functions above, the network's output below, with its total variation."""
+    """One network with several activations: these above, the network's output below, with its total variation."""
     columns = 2 if narrow else len(functions)
     rows = -(-len(functions) // columns)
     made, axes = plt.subplots(

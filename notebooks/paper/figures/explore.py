@@ -1,6 +1,6 @@
 """The data of the book's interactive figures, from records: what `show(..., explore=(kind, data))` takes.
 
-Each function gives a dict that JSON can hold; `book/_static/explore/` has a script of the same name for each, which says at its
+Each function gives a dict that JSON can hold; `book/_static/explore/` has a script of the same name, which says at its
 top what the dict must have. Numbers are shortened to what a screen can show, and never so that a verdict changes.
 """
 
@@ -74,7 +74,7 @@ def complexity(runs: pd.DataFrame, records: Sequence, about: Callable[[pd.Series
     """Accuracy and total variation over training steps.
 
     Args:
-        runs: one row per run, with the columns data, arm, learned (key of the record it was learned in, or "") and record.
+        runs: one row per run, with columns data, arm, learned (key of the record it was learned in, or ""), record.
         records: those among which the learned ones are.
         about: from a row to what tells a run from the others of its arm. name: how a dataset is written.
     """

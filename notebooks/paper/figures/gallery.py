@@ -1,4 +1,4 @@
-"""The figures of the pages "Your own data" and "Learned activations"; for :func:`notebooks.paper.figures.display.show`."""
+"""The figures of the pages "Your own data" and "Learned activations"; for :func:`.figures.display.show`."""
 
 from collections.abc import Mapping, Sequence
 

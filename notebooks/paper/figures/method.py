@@ -1,4 +1,4 @@
-"""The figures of the method page. Each draws and returns a figure, for :func:`notebooks.paper.figures.display.show`."""
+"""The figures of the method page. Each draws and returns a figure, for :func:`.figures.display.show`."""
 
 from collections.abc import Sequence
 

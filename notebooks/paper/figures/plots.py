@@ -1,4 +1,4 @@
-"""The plots that several notebooks share. Each draws and returns a matplotlib figure, for :func:`notebooks.paper.figures.display.show`."""
+"""The plots that several notebooks share. Each draws and returns a figure, for :func:`.figures.display.show`."""
 
 from collections.abc import Mapping, Sequence
 

@@ -204,7 +204,16 @@ class Conventions:
         """The control for what learning adds: random functions like those that it starts from."""
         plan, settings = self.plan, self.plan.learning
         draws = [
-            Draw("conventions", NOT_LEARNED, plan.points, -1.0, 1.0, settings.length, seed, settings.deviation)
+            Draw(
+                section="conventions",
+                arm=NOT_LEARNED,
+                points=plan.points,
+                low=-1.0,
+                high=1.0,
+                length=settings.length,
+                seed=seed,
+                deviation=settings.deviation,
+            )
             for seed in range(plan.restarts)
         ]
         yield draws
@@ -253,19 +262,40 @@ class Conventions:
     def learn(self, start: str, convention: Convention, seed: int) -> Learn:
         """One restart."""
         plan, (initialisation, rate) = self.plan, convention
-        network = Network(1, 1, plan.learning_width, 1, self.spline, initialisation=initialisation)
+        network = Network(width=plan.learning_width, depth=1, activation=self.spline, initialisation=initialisation)
         settings = replace(plan.learning, init=start, inner=Optimiser("sgd", rate))
-        return Learn("conventions", STARTS[start], (plan.task,), "one-hot", network, settings, seed, split=SPLIT)
+        return Learn(
+            section="conventions",
+            arm=STARTS[start],
+            data=(plan.task,),
+            task="one-hot",
+            network=network,
+            settings=settings,
+            seed=seed,
+            split=SPLIT,
+        )
 
     def run(self, role: str, arm: str, convention: Convention, function: Function, seed: int, steps: int = 0) -> Train:
         """One run. Trials go without a tenth of the training pairs and are judged on these."""
         (initialisation, rate), (activation, learned), plan = convention, function, self.plan
-        network = Network(1, 1, plan.width, 1, activation, initialisation=initialisation)
+        network = Network(width=plan.width, depth=1, activation=activation, initialisation=initialisation)
         return Train(
-            "conventions", role, arm, plan.task, "one-hot", network, Optimiser("sgd", rate), steps or plan.short,
-            seed, SPLIT, learned, validation=0.1 if "trial" in role else 0.0, evaluations=min(300, steps or plan.short),
-            log_spaced=True, complexity=False,
-        )  # fmt: skip
+            section="conventions",
+            role=role,
+            arm=arm,
+            data=plan.task,
+            task="one-hot",
+            network=network,
+            optimiser=Optimiser("sgd", rate),
+            steps=steps or plan.short,
+            seed=seed,
+            split=SPLIT,
+            learned=learned,
+            validation=0.1 if "trial" in role else 0.0,
+            evaluations=min(300, steps or plan.short),
+            log_spaced=True,
+            complexity=False,
+        )
 
     def rate_trials(self, arm: str, convention: Convention, function: Function) -> list[Train]:
         plan = self.plan

@@ -91,7 +91,7 @@ def settings(table: pd.DataFrame, width: int, pairs: float) -> Figure:
     """Figure 13: steps to 95 % test accuracy against the width, and against the part of the pairs that is trained on.
 
     Args:
-        table: from :func:`notebooks.paper.grokking.tables.settings_table`.
+        table: from :func:`.grokking.tables.settings_table`.
         width, pairs: of the main runs, fixed in one panel each.
     """
     figure, axes = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)

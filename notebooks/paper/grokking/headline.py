@@ -31,7 +31,7 @@ class Headline:
     """Final runs of one algorithmic task, and the learned activation that they use.
 
     Args:
-        task: its name. runs: one row per run, see :meth:`notebooks.paper.records.frames.Collected.frame`.
+        task: its name. runs: one row per run, see :meth:`.records.frames.Collected.frame`.
         values: psi, (n_c,). low, high: its range.
         full_scale: whether the runs are the committed ones or small ones made on the spot.
     """

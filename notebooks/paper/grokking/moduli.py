@@ -74,20 +74,41 @@ def moduli(profile: str, store: Store) -> Stages:
         settings = replace(plan.learning, inner=Optimiser("sgd", plan.lr))
         restarts = [
             Learn(
-                "moduli", "learned from zeros", (task,), "one-hot",
-                Network(1, 1, plan.learning_width, 1, Activation("spline", points=n, low=-plan.reach, high=plan.reach)),
-                settings, seed, split=SPLIT,
+                section="moduli",
+                arm="learned from zeros",
+                data=(task,),
+                task="one-hot",
+                network=Network(
+                    width=plan.learning_width,
+                    depth=1,
+                    activation=Activation("spline", points=n, low=-plan.reach, high=plan.reach),
+                ),
+                settings=settings,
+                seed=seed,
+                split=SPLIT,
             )
             for n in plan.points
             for seed in range(plan.restarts)
-        ]  # fmt: skip
+        ]
         yield restarts
         yield [
             Train(
-                "moduli", "final", learn.arm, task, "one-hot", replace(learn.network, width=plan.width),
-                settings.inner, plan.steps, seed, SPLIT, store.key(learn), validation=0.0,
-                evaluations=min(150, plan.steps), log_spaced=True, complexity=False,
+                section="moduli",
+                role="final",
+                arm=learn.arm,
+                data=task,
+                task="one-hot",
+                network=replace(learn.network, width=plan.width),
+                optimiser=settings.inner,
+                steps=plan.steps,
+                seed=seed,
+                split=SPLIT,
+                learned=store.key(learn),
+                validation=0.0,
+                evaluations=min(150, plan.steps),
+                log_spaced=True,
+                complexity=False,
             )
             for learn in usable(store, restarts)
             for seed in plan.seeds
-        ]  # fmt: skip
+        ]

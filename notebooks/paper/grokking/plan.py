@@ -16,7 +16,7 @@ Restarts = tuple[tuple[int, int, float], ...]
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of Section 3.5 a profile computes; see :class:`notebooks.paper.images.plan.Plan`.
+    """How much of Section 3.5 a profile computes; see :class:`.images.plan.Plan`.
 
     task: of Figures 11 to 13. lr: of plain gradient descent. restarts: n_c, t, eta; the seed is the position.
     widths, held_out: of Figure 13, other widths, and parts of the training pairs that are left out; sweep_steps and

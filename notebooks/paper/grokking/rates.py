@@ -1,4 +1,4 @@
-"""Steps to 95 % test accuracy against the learning rate, one panel per initialisation: what decides whether ReLU groks."""
+"""Steps to 95 % test accuracy against the learning rate, per initialisation: what decides whether ReLU groks."""
 
 import numpy as np
 import pandas as pd
@@ -54,7 +54,7 @@ def rate_table(results: Collected) -> pd.DataFrame:
 
 
 def steps_against_rate(table: pd.DataFrame) -> Figure:
-    """One panel per initialisation: median steps with the range of the runs that arrive; an arrow up where it is a bound.
+    """One panel per initialisation: median steps, the range of the runs that arrive; an arrow up where it is a bound.
 
     Beside the arrow of final runs: the median test accuracy that they end with.
 

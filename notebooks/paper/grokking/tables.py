@@ -152,7 +152,7 @@ def restart_spreads(results: Collected, tasks: list[str]) -> dict[str, float]:
 
 
 def hardly_learned(record: Record) -> str:
-    """A remark where Algorithm 1 kept the activation of its first episodes, which is hardly more than noise; else ""."""
+    """A remark where Algorithm 1 kept the activation of its first episodes, hardly more than noise; else ""."""
     kept, episodes = record.numbers["best_episode"], record.config["settings"]["episodes"]
     return f" (hardly learned: kept after {kept} of at most {episodes} episodes)" if kept < 0.05 * episodes else ""
 

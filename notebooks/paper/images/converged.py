@@ -174,23 +174,31 @@ class Converged:
             if best
         }
         yield [
-            replace(self.reuse("transfer", learn, target), optimiser=chosen[target][0], arm=f"learned on {source.data}",
-                    seed=seed, complexity=True)
+            replace(
+                self.reuse("transfer", learn, target),
+                optimiser=chosen[target][0],
+                arm=f"learned on {source.data}",
+                seed=seed,
+                complexity=True,
+            )
             for source, learn in own.items()
             for target in settings
             for seed in plan.seeds
             if source != target
-        ]  # fmt: skip
+        ]
 
         slowest = min((optimiser for optimiser, _ in chosen.values()), key=lambda optimiser: optimiser.lr)
         joint = [
             replace(
-                learn, arm=ALL, data=tuple(s.data for s in settings), scaling=tuple(s.scaling for s in settings),
+                learn,
+                arm=ALL,
+                data=tuple(s.data for s in settings),
+                scaling=tuple(s.scaling for s in settings),
                 settings=replace(learn.settings, episodes=plan.learning.episodes * len(settings), n_tr_step=1),
             )
             for start in STARTS
             for learn in self.restarts(settings[0], start, slowest)[: plan.joint]
-        ]  # fmt: skip
+        ]
         yield joint
 
         def used(learn: Learn, setting: Setting) -> Train:
@@ -214,20 +222,27 @@ class Converged:
         return [replace(self.reuse("trial", learn, setting), seed=seed) for seed in self.plan.trials]
 
     def network(self, setting: Setting, width: int, activation: Activation) -> Network:
-        return Network(1, 1, width, setting.depth, activation, residual=setting.depth > 1)
+        return Network(width=width, depth=setting.depth, activation=activation, residual=setting.depth > 1)
 
     def restarts(self, setting: Setting, start: str, optimiser: Optimiser) -> list[Learn]:
         """The restarts of Algorithm 1, in a narrow network as deep as it is used in."""
         plan = self.plan
         return [
             Learn(
-                self.section, STARTS[start], (setting.data,), "regression",
-                self.network(setting, plan.learning_width, Activation("spline", points=points)),
-                replace(plan.learning, init=start, unroll=unroll, outer=Optimiser("adam", eta), inner=optimiser),
-                seed, SPLIT, scaling=setting.scaling,
+                section=self.section,
+                arm=STARTS[start],
+                data=(setting.data,),
+                task="regression",
+                network=self.network(setting, plan.learning_width, Activation("spline", points=points)),
+                settings=replace(
+                    plan.learning, init=start, unroll=unroll, outer=Optimiser("adam", eta), inner=optimiser
+                ),
+                seed=seed,
+                split=SPLIT,
+                scaling=setting.scaling,
             )
             for seed, (points, unroll, eta) in enumerate(plan.restarts[: setting.restarts])
-        ]  # fmt: skip
+        ]
 
     def reuse(self, role: str, learn: Learn, setting: Setting) -> Train:
         """A wide network with a learned activation fixed; its seed is 0."""
@@ -237,7 +252,20 @@ class Converged:
     def run(self, role, arm, setting: Setting, activation, optimiser: Optimiser, seed: int, learned: str = "") -> Train:
         plan = self.plan
         return Train(
-            self.section, role, arm, setting.data, "regression", self.network(setting, plan.width, activation),
-            optimiser, plan.steps, seed, SPLIT, learned, plan.batch, evaluations=plan.evaluations, complexity=False,
-            patience=setting.patience, scaling=setting.scaling,
-        )  # fmt: skip
+            section=self.section,
+            role=role,
+            arm=arm,
+            data=setting.data,
+            task="regression",
+            network=self.network(setting, plan.width, activation),
+            optimiser=optimiser,
+            steps=plan.steps,
+            seed=seed,
+            split=SPLIT,
+            learned=learned,
+            batch=plan.batch,
+            evaluations=plan.evaluations,
+            complexity=False,
+            patience=setting.patience,
+            scaling=setting.scaling,
+        )

@@ -319,12 +319,12 @@ def baselines(results: Collected, deep: pd.DataFrame) -> None:
 
 
 def _with_gain(row) -> list[str]:
-    """Two cells of a row of :func:`notebooks.paper.records.intervals.summary`: the accuracy, and the difference to ReLU."""
+    """Two cells of a row of :func:`.records.intervals.summary`: the accuracy, and the difference to ReLU."""
     return [looks.plus_minus(row.mean, row.half_width), "" if row.arm == "ReLU" else _signed(row)]
 
 
 def _signed(row) -> str:
-    """The difference to ReLU of a row of :func:`notebooks.paper.records.intervals.summary`, in points."""
+    """The difference to ReLU of a row of :func:`.records.intervals.summary`, in points."""
     return f"{100 * row.gain:+.1f} ± {100 * row.gain_half_width:.1f}"
 
 

@@ -179,7 +179,7 @@ def best_depths(deep: pd.DataFrame) -> pd.DataFrame:
 
 
 def at_best_depth(results: Collected) -> pd.DataFrame:
-    """Each activation at the depth that validation rows choose, against ReLU at its own (:func:`notebooks.paper.records.intervals.summary`).
+    """Each activation at the depth that validation rows choose, against ReLU at its own (:func:`.intervals.summary`).
 
     Returns:
         Its columns and depth; without the layer-specific activations, which have one depth; empty without two seeds.

@@ -97,31 +97,41 @@ def shortcuts(profile: str, store: Store) -> Stages:
 
     def run(setting, role, arm, activation, seed, learned="", unambiguous=""):
         (first, second), spectral = setting
-        network = Network(1, 1, plan.width, 1, activation, spectral=spectral)
+        network = Network(width=plan.width, depth=1, activation=activation, spectral=spectral)
         optimiser, steps = Optimiser("sgd", plan.lr[spectral]), plan.steps[spectral]
         return TrainCollage(
-            "shortcuts",
-            role,
-            arm,
-            first,
-            second,
-            network,
-            optimiser,
-            steps,
-            seed,
-            seed,
-            learned,
-            unambiguous,
-            plan.half,
+            section="shortcuts",
+            role=role,
+            arm=arm,
+            first=first,
+            second=second,
+            network=network,
+            optimiser=optimiser,
+            steps=steps,
+            seed=seed,
+            split=seed,
+            learned=learned,
+            unambiguous=unambiguous,
+            half=plan.half,
         )
 
     def learn(setting, tile, seed, init, points, low, high, unroll, eta):
         (first, second), spectral = setting
         activation = Activation("spline", points=points, low=low, high=high)
-        network = Network(1, 1, plan.width, 1, activation, spectral=spectral)
+        network = Network(width=plan.width, depth=1, activation=activation, spectral=spectral)
         inner, outer = Optimiser("sgd", plan.lr[spectral]), Optimiser("adam", eta)
         algorithm = replace(plan.learning, init=init, unroll=unroll, outer=outer, inner=inner)
-        return LearnCollage("shortcuts", LEARNED[tile], first, second, tile, network, algorithm, seed, half=plan.half)
+        return LearnCollage(
+            section="shortcuts",
+            arm=LEARNED[tile],
+            first=first,
+            second=second,
+            tile=tile,
+            network=network,
+            settings=algorithm,
+            seed=seed,
+            half=plan.half,
+        )
 
     restarts = {
         (setting, tile): [learn(setting, tile, seed, *restart) for seed, restart in enumerate(plan.restarts)]

@@ -183,11 +183,29 @@ class Table:
         """Trees with each seed, whatever the scaling; the others, which have no randomness, with both."""
         first = self.plan.seeds[0]
         trees = [
-            Baseline(SECTION, "final", "boosted trees", self.data, "boosted trees", seed, SPLIT, self.plan.tree_trials)
+            Baseline(
+                section=SECTION,
+                role="final",
+                arm="boosted trees",
+                data=self.data,
+                model="boosted trees",
+                seed=seed,
+                split=SPLIT,
+                trials=self.plan.tree_trials,
+            )
             for seed in self.plan.seeds
         ]
         return trees + [
-            Baseline(SECTION, "final", model, self.data, model, first, SPLIT, scaling=scaling)
+            Baseline(
+                section=SECTION,
+                role="final",
+                arm=model,
+                data=self.data,
+                model=model,
+                seed=first,
+                split=SPLIT,
+                scaling=scaling,
+            )
             for model in ("linear", "k-NN")
             for scaling in (RANGE, RANK)
         ]
@@ -200,7 +218,7 @@ class Table:
         ]
 
     def network(self, **changes) -> Network:
-        return replace(Network(1, 1, self.plan.width, self.plan.middle), **changes)
+        return replace(Network(width=self.plan.width, depth=self.plan.middle), **changes)
 
     def restarts(self, arm: str, optimiser: Optimiser, scaling: str) -> list[Learn]:
         """The restarts of Algorithm 1, in a narrow network."""
@@ -213,12 +231,20 @@ class Table:
 
         return [
             Learn(
-                SECTION, arm, (self.data,), "binary", network(points),
-                replace(plan.learning, init=init, unroll=unroll, outer=Optimiser("adam", eta), inner=optimiser),
-                seed, SPLIT, scaling=scaling,
+                section=SECTION,
+                arm=arm,
+                data=(self.data,),
+                task="binary",
+                network=network(points),
+                settings=replace(
+                    plan.learning, init=init, unroll=unroll, outer=Optimiser("adam", eta), inner=optimiser
+                ),
+                seed=seed,
+                split=SPLIT,
+                scaling=scaling,
             )
             for seed, (points, unroll, eta) in enumerate(plan.restarts)
-        ]  # fmt: skip
+        ]
 
     def reuse(self, learn: Learn) -> Train:
         """A wide network with a learned activation fixed."""
@@ -230,6 +256,20 @@ class Table:
     ) -> Train:
         plan = self.plan
         return Train(
-            SECTION, role, arm, self.data, "binary", network, optimiser, plan.steps, seed, SPLIT, learned, plan.batch,
-            evaluations=plan.evaluations, complexity=False, patience=plan.patience, scaling=scaling,
-        )  # fmt: skip
+            section=SECTION,
+            role=role,
+            arm=arm,
+            data=self.data,
+            task="binary",
+            network=network,
+            optimiser=optimiser,
+            steps=plan.steps,
+            seed=seed,
+            split=SPLIT,
+            learned=learned,
+            batch=plan.batch,
+            evaluations=plan.evaluations,
+            complexity=False,
+            patience=plan.patience,
+            scaling=scaling,
+        )

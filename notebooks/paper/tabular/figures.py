@@ -1,4 +1,4 @@
-"""The figures of Section 3.3, from the tables of :mod:`notebooks.paper.tabular.tables`."""
+"""The figures of Section 3.3, from the tables of :mod:`.tabular.tables`."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def scatter(
     """Test accuracy against total variation ("tv") or training accuracy, one panel per dataset.
 
     Args:
-        points: from :func:`notebooks.paper.tabular.tables.evaluations`.
+        points: from :func:`.tabular.tables.evaluations`.
         extra: baselines to mark: columns data, arm, train_accuracy, test_accuracy.
         best: per dataset the arm to mark with a line and its total variation: columns arm, tv.
     """
@@ -170,7 +170,7 @@ def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
     is written at the foot, and a wide interval is left out, which an open mark tells.
 
     Args:
-        tables: by dataset, from :func:`notebooks.paper.tabular.tables.by`. xlabel: "width" has a logarithmic axis.
+        tables: by dataset, from :func:`.tabular.tables.by`. xlabel: "width" has a logarithmic axis.
     """
     figure, axes = plt.subplots(1, len(tables), figsize=(7, 3.3), squeeze=False)
     for ax, (data, table) in zip(axes[0], tables.items(), strict=True):
@@ -207,7 +207,7 @@ def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
 
 
 def average_by_depth(table: pd.DataFrame) -> Figure:
-    """What each arm gains at each depth over ReLU with one hidden layer, from :func:`notebooks.paper.tabular.tables.average_by_depth`."""
+    """What each arm gains at each depth over ReLU with one hidden layer, from :func:`.tables.average_by_depth`."""
     figure, ax = plt.subplots(figsize=(7, 3.6))
     for i, arm in enumerate(arm for arm in ARMS if (table.arm == arm).any()):
         own, (colour, marker, line) = table[table.arm == arm], looks.ARMS[arm]
@@ -238,7 +238,7 @@ def control(table: pd.DataFrame) -> Figure:
     """Each table's accuracy with ReLU, with ReLU on columns by rank, and with learned inputs, as differences to ReLU.
 
     Args:
-        table: from :func:`notebooks.paper.tabular.tables.ranked`.
+        table: from :func:`.tabular.tables.ranked`.
     """
     order = table.assign(learned=table.gain + table.beyond).sort_values("learned")
     figure, ax = plt.subplots(figsize=(7, 0.28 * len(order) + 1.2))

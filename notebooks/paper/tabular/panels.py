@@ -17,7 +17,7 @@ def weight_space(found: dict[str, Record]) -> Figure:
     """Landscapes of Figures 7a and 7b: a column per network, rows for the loss and for the complexity.
 
     Args:
-        found: from :func:`notebooks.paper.tabular.tables.panels`. The colours of a row mean the same in every column; the two
+        found: from :func:`.tabular.tables.panels`. The colours of a row mean the same in every column; the two
             rows of complexity share theirs.
     """
     networks = {arm: record.arrays for arm, record in found.items() if "plane_loss" in record.arrays}
@@ -59,7 +59,7 @@ def input_space(found: dict[str, Record]) -> Figure:
     """Slices of Figure 7c: a column per model, a row per slice; each scaled to its own range.
 
     Args:
-        found: from :func:`notebooks.paper.tabular.tables.panels`.
+        found: from :func:`.tabular.tables.panels`.
     """
     count = min(len(record.arrays["slices"]) for record in found.values())
     figure, grid = plt.subplots(count, len(found), figsize=(7, 1.22 * count + 0.5), squeeze=False)

@@ -248,7 +248,9 @@ class Table:
     def ranked(self) -> Stages:
         """The control for learned inputs: ReLU on columns by rank, at the depth that does best on validation rows."""
         plan, wide = self.plan, inputs(self.plan.restarts[0][0])
-        ranks = Ranks(SECTION, RANKED, self.data, SPLIT, wide.points, wide.low, wide.high)
+        ranks = Ranks(
+            section=SECTION, arm=RANKED, data=self.data, split=SPLIT, points=wide.points, low=wide.low, high=wide.high
+        )
         yield [ranks]
         network, optimiser = replace(self.relu, input_activation=wide), self.best(self.tuning()).optimiser
         run = self.train("control", RANKED, network, optimiser, 0, self.store.key(ranks))
@@ -279,7 +281,16 @@ class Table:
         """Trees with each seed; the others have no randomness."""
         searches = [(model, seed) for model in MODELS for seed in self.plan.seeds]
         return [
-            Baseline(SECTION, "final", model, self.data, model, seed, SPLIT, self.plan.trials if trees else 1)
+            Baseline(
+                section=SECTION,
+                role="final",
+                arm=model,
+                data=self.data,
+                model=model,
+                seed=seed,
+                split=SPLIT,
+                trials=self.plan.trials if trees else 1,
+            )
             for model, seed in searches
             if (trees := model == "boosted trees") or seed == self.plan.seeds[0]
         ]

@@ -156,7 +156,7 @@ def alignment(found: dict[str, Record]) -> pd.DataFrame:
 
     Returns:
         Columns arm, n (slices on which no model is constant), mean, half_width, gain, gain_half_width (over
-        ReLU, paired by slice; NaN for ReLU): shares, see :func:`notebooks.paper.experiments.panels.axis_aligned`.
+        ReLU, paired by slice; NaN for ReLU): shares, see :func:`.experiments.panels.axis_aligned`.
     """
     shares = pd.DataFrame({arm: np.array(r.numbers["axis_aligned"], dtype=float) for arm, r in found.items()})
     shares, rows = shares.dropna(), []

@@ -265,7 +265,7 @@ def mean_changes(table: pd.DataFrame) -> pd.DataFrame:
     """Per arm: the mean over datasets of the change against ReLU, and its standard deviation over them, as in Table 4.
 
     Args:
-        table: from :func:`notebooks.paper.records.intervals.summary`, by dataset.
+        table: from :func:`.records.intervals.summary`, by dataset.
     """
     gains = table[table.arm != RELU].groupby("arm", sort=False).gain
     return pd.DataFrame({"mean": gains.mean(), "deviation": gains.std(ddof=1)})
