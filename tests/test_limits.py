@@ -17,10 +17,26 @@ from notebooks.paper.records.store import Outcome, Store
 from notebooks.paper.sections import KINDS
 
 RUN = Train(
-    "tables", "final", "ReLU", "credit", "binary", Network(1, 1, 8), Optimiser("rmsprop", 1e-3), 100, 1, 0, patience=3
+    section="tables",
+    role="final",
+    arm="ReLU",
+    data="credit",
+    task="binary",
+    network=Network(1, 1, width=8),
+    optimiser=Optimiser("rmsprop", 1e-3),
+    steps=100,
+    seed=1,
+    split=0,
+    patience=3,
 )
 LEARN = Learn(
-    "tables", "learned", ("credit",), "binary", Network(1, 1, 8, 1, Activation("spline")), Settings(episodes=20), 0
+    section="tables",
+    arm="learned",
+    data=("credit",),
+    task="binary",
+    network=Network(1, 1, width=8, depth=1, activation=Activation("spline")),
+    settings=Settings(episodes=20),
+    seed=0,
 )
 
 

@@ -17,7 +17,7 @@ def capped(results: Collected) -> pd.DataFrame:
     """How many final runs and learnings ended at their cap.
 
     Returns:
-        Columns data, arm, kind ("train": final runs with patience, "learn"), n, capped; one row per group that has some.
+        Columns data, arm, kind ("train": final runs with patience, "learn"), n, capped; a row per group that has some.
     """
     runs, learned, rows = results.frame(role="final"), results.frame("learn"), []
     if len(runs) and "stopped" in runs:
