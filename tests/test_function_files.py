@@ -76,7 +76,12 @@ def test_other_numbers_of_points_are_refused_by_torch():
 
 def test_functions_of_one_file_keep_their_own_ranges_and_what_is_known_of_them(tmp_path):
     network = Network(
-        3, 1, 4, 1, Activation("spline", points=7, low=-2, high=3), Activation("spline", points=5, low=0, high=1)
+        3,
+        1,
+        width=4,
+        depth=1,
+        activation=Activation("spline", points=7, low=-2, high=3),
+        input_activation=Activation("spline", points=5, low=0, high=1),
     )
     psi = {name: values + 0.5 for name, values in network.init_psi("relu").items()}
     save(
@@ -93,7 +98,7 @@ def test_functions_of_one_file_keep_their_own_ranges_and_what_is_known_of_them(t
 
 
 def test_one_per_layer_are_several_functions(tmp_path):
-    network = Network(3, 1, 4, 2, Activation("spline", points=7, layerwise=True))
+    network = Network(3, 1, width=4, depth=2, activation=Activation("spline", points=7, layerwise=True))
     save(tmp_path / "two.safetensors", Learned(network.init_psi("relu"), functions=network.functions))
     found = read(tmp_path / "two.safetensors")
     assert sorted(found) == ["hidden.0", "hidden.1"] and found["hidden.0"].values.shape == (7,)
