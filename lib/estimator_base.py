@@ -197,7 +197,14 @@ class LearnedActivation(BaseEstimator):
 
     def _network(self, activation: Activation, inputs: Activation | None = None, width: int = 0) -> Network:
         width, depth = width or int(self.hidden_sizes[0]), len(self.hidden_sizes)
-        return Network(self._trainer.train[0].shape[1], self._outputs, width=width, depth=depth, activation=activation, input_activation=inputs)
+        return Network(
+            self._trainer.train[0].shape[1],
+            self._outputs,
+            width=width,
+            depth=depth,
+            activation=activation,
+            input_activation=inputs,
+        )
 
     def _spline_network(self, width: int = 0) -> Network:
         spline = Activation("spline", points=int(self.points), low=self._range[0], high=self._range[1])

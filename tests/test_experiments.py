@@ -392,7 +392,9 @@ def test_several_datasets_and_input_activations(context):
     network = Network(1, 1, width=6, depth=1, activation=SPLINE)
     learned = replace(LEARN, data=("wine", "breast_cancer"), task="binary", network=network).run(context)
     assert set(learned.arrays) == {"psi_hidden", "history_outer", "history_watch", "history_n_tr", "history_norm"}
-    network = Network(1, 1, 6, 1, Activation("tanh"), input_activation=replace(SPLINE, low=-1.0, high=1.0))
+    network = Network(
+        1, 1, width=6, depth=1, activation=Activation("tanh"), input_activation=replace(SPLINE, low=-1.0, high=1.0)
+    )
     context.checkpoint.remove()
     run = replace(LEARN, data=("wine",), task="binary", network=network)
     learned = run.run(context)

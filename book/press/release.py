@@ -142,7 +142,7 @@ def as_splines(learned: Record, path: Path) -> dict[str, splines.Spline]:
 
 
 def columns_of(learned: Record, path: Path) -> dict:
-    """Names of a table's columns, and of each the smallest and largest value of the training rows, which became -1, 1."""
+    """Names of a table's columns, and of each the least and greatest value of the training rows, which became -1, 1."""
     (data,), split = learned.config["data"], learned.config["split"]
     file = catalogue.path(data)
     if file is not None and catalogue.available(data) and catalogue.fingerprint(data) == learned.data[data]:

@@ -8,7 +8,7 @@ from .records.store import Store
 
 
 class Data:
-    """The datasets whose prepared files are in a folder; see :func:`lib.datasets.prepared.directory` for the default."""
+    """Datasets whose prepared files are in a folder; the default is that of :func:`lib.datasets.prepared.directory`."""
 
     def __init__(self, folder: Path | str | None = None):
         self.folder = None if folder is None else Path(folder)

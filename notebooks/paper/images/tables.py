@@ -98,7 +98,7 @@ def summaries(finals: pd.DataFrame, tuning: pd.DataFrame) -> dict[str, pd.DataFr
 
 
 def at_equal_complexity(results: Collected, data: str, arm: str, least: float, apart: float = 1.1) -> pd.DataFrame:
-    """Pairs of trained networks, one with an arm and one with ReLU, of about the same total variation at their best step.
+    """Pairs of trained networks, one with an arm and one with ReLU, of about the same total variation at the best step.
 
     Of any width, depth and rate; each run of the arm with the ReLU run that is nearest in total variation.
 
@@ -316,14 +316,14 @@ def _clusters(runs: pd.DataFrame) -> pd.Series:
 
 
 def points_of_all_depths(results: Collected) -> pd.DataFrame:
-    """The :func:`markers` of the selecting and the final runs and of those at other depths, on the datasets that are finished."""
+    """The :func:`markers` of selecting and final runs and of those at other depths, on the datasets that are finished."""
     runs = results.frame()
     mine = runs.role.isin(["selection", "final", "depth"]) & runs.arm.isin(ARMS) & runs.data.isin(finals(results).data)
     return markers(runs[mine])
 
 
 def complexity_over_relu(results: Collected, arm: str) -> dict[str, Interval]:
-    """Per dataset, the logarithm of an arm's total variation over ReLU's, each at its best step and depth by validation.
+    """Per dataset, the logarithm of an arm's total variation over ReLU's, each at its best step and validated depth.
 
     Paired by seed; empty without other depths.
     """

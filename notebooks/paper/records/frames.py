@@ -14,7 +14,7 @@ class Collected:
     """What the store has of a section: records in the order of the stages, and the number of experiments without one.
 
     What is chosen by a missing record is not known yet and does not count in `missing`. `lacking` are the roles of the
-    runs that are missing (for what has no role, the kinds), `absent` their labels. `stale` are keys of records that have
+    runs that are missing (for what has no role, the kinds), `absent` their labels. `stale` are keys of records with
     the configuration of a missing run, but are of other data or of another version. `kinds`: the experiments' classes,
     by which frames have fields that came after a record was made, with the value that it ran with.
     """

@@ -66,7 +66,7 @@ class Outcome:
 class Record:
     """A stored result. ``config`` is ``config(experiment)``; ``data`` has the sha256 of each dataset.
 
-    ``forms`` are dtype and shape of each array, ``sha256`` the checksum of all the rest. ``path``: where it was read from.
+    ``forms`` are dtype and shape of each array, ``sha256`` the checksum of the rest. ``path``: where it was read from.
     """
 
     key: str

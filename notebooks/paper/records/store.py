@@ -132,7 +132,7 @@ class Store:
         return pack.read_packed(self.root, self.section) if self.section else {}
 
     def put(self, experiment: Any, outcome: Outcome, started: datetime, duration: float) -> Record:
-        """Write the record of an experiment that began at ``started`` (with a time zone) and took ``duration`` seconds."""
+        """Write the record of an experiment that began at ``started`` (with a zone) and took ``duration`` seconds."""
         data = {name: self.data.fingerprint(name) for name in datasets(experiment)}
         return self.write(self.key(experiment), new(experiment, data, outcome, provenance(started, duration)))
 
