@@ -224,7 +224,7 @@ print(*said[::10], *learned.problems, sep="\n")
 
 # %% [markdown]
 # A report has the episode; `n_tr`, the steps for which its network was trained; `V`, its loss after that on rows that this episode held out; and `watched`, the loss on the tenth of the rows that no episode draws. The function is kept at which `watched`, averaged over five episodes, is lowest. Where learning works
-# both fall, with much noise: each episode has other weights and other rows.
+# both fall, with much noise: each episode has other weights and other rows. On a GPU, `lib.replicas.learn_replicas([task], settings, seeds=range(8))` runs restarts as one batch, on the device of the task's data.
 #
 # `train` then fits a network of the final size from scratch. It calls `monitor` at the steps `evaluate_at` with the weights averaged over the last 50 steps, and keeps the step at which the number named by `best` is highest. Choose between restarts by it, not by the losses inside Algorithm 1, which are those of other networks.
 

@@ -70,7 +70,7 @@ def test_refusals(tmp_path):
     with pytest.raises(ValueError, match="index.json is not readable"):
         activations.load("any", tmp_path)
     (tmp_path / "index.json").write_text(json.dumps({"one": {"file": "one.safetensors"}}))
-    with pytest.raises(ValueError, match=r"no activation is called 'two'; there are 1"):
+    with pytest.raises(ValueError, match=r"no activation is called 'two'; near are 'one'"):
         activations.load("two", tmp_path)
 
 

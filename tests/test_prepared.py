@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from prepared_files import write_images, write_table
 
@@ -106,6 +107,8 @@ def test_a_checksum_beside_a_file_must_match(tmp_path, name):
         ({"target": None}, r"must be 'target', got the columns \['a', 'b'\]"),
         ({"after": np.zeros(50)}, r"must be 'target', got the columns \['b', 'target', 'after'\]"),
         ({"a": None, "b": None}, "its last of at least 2 columns"),
+        ({"a": np.full(50, 2**53 + 1)}, r"column 'a' has integers beyond 2\^53"),
+        ({"a": pd.array([None] + [1] * 49, dtype="Int64")}, "column 'a' has missing or non-finite values"),
     ],
 )
 def test_tables_of_another_form_are_refused(tmp_path, changes, message):
@@ -113,6 +116,30 @@ def test_tables_of_another_form_are_refused(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message) as caught:
         load("credit", tmp_path, seed=0)
     assert str(caught.value).startswith(f"{path} cannot be used: ") and "Delete it" in str(caught.value)
+
+
+def test_any_kind_of_numbers_is_taken(tmp_path):
+    path, frame = write_table(tmp_path)
+    plain = prepared.read_table(path)
+    kinds = {"a": frame["a"].astype("double[pyarrow]"), "b": frame["b"].astype("Int64"), "target": frame["target"] == 1}
+    for name, column in kinds.items():
+        found = prepared.read_table(write_table(tmp_path, name="other", **{name: column})[0])
+        for own, expected in zip(found, plain, strict=True):
+            assert own.dtype == expected.dtype
+            np.testing.assert_array_equal(own, expected)
+        (tmp_path / "tabular" / "other.parquet").unlink()
+
+
+def test_an_index_that_would_be_lost_and_a_folder_are_refused(tmp_path):
+    path, frame = write_table(tmp_path)
+    frame.set_index("a").to_parquet(path)
+    with pytest.raises(ValueError, match="its index 'a' would be lost: make it a column"):
+        load("credit", tmp_path, seed=0)
+    path.unlink()
+    path.mkdir()
+    frame.to_parquet(path / "part.parquet")
+    with pytest.raises(ValueError, match="it is a folder, and must be one file"):
+        load("credit", tmp_path, seed=0)
 
 
 def test_the_data_directory_is_the_argument_else_the_variable_else_the_repositorys(monkeypatch, tmp_path):

@@ -1,8 +1,8 @@
 """Prepared files: one file per downloaded dataset, which is what every run reads.
 
 ``images/<name>.npz`` holds uint8 arrays x_train, y_train, x_test, y_test (images uncropped, other arrays are
-ignored); ``tabular/<name>.parquet`` holds numeric columns and, last, ``target`` with 0 and 1. A file that was
-put there by hand is as good as a downloaded one. If ``<file>.sha256`` is beside it, the file must match it.
+ignored); ``tabular/<name>.parquet`` holds columns of numbers or booleans and, last, ``target`` with 0 and 1. A file
+that was put there by hand is as good as a downloaded one. If ``<file>.sha256`` is beside it, the file must match it.
 """
 
 import functools
@@ -135,6 +135,8 @@ def _read_images(file: tuple[str, int, int], size: tuple[int, ...]) -> tuple[np.
 @functools.lru_cache(maxsize=4)
 def _read_table(file: tuple[str, int, int]) -> tuple[np.ndarray, np.ndarray]:
     path = Path(file[0])
+    if not path.is_file():
+        raise _refuse(path, "it is a folder, and must be one file")
     _check_sidecar(path)
     try:
         frame = pd.read_parquet(path)
@@ -143,8 +145,9 @@ def _read_table(file: tuple[str, int, int]) -> tuple[np.ndarray, np.ndarray]:
     problem = table_problem(frame)
     if problem:
         raise _refuse(path, problem)
-    columns = np.ascontiguousarray(frame.iloc[:, :-1].to_numpy(dtype=np.float64))  # (n, d)
-    target = frame.iloc[:, -1].to_numpy(dtype=np.int64)  # (n,)
+    values = _numbers(frame)
+    columns = np.ascontiguousarray(values[:, :-1])  # (n, d)
+    target = values[:, -1].astype(np.int64)  # (n,)
     columns.flags.writeable = target.flags.writeable = False
     return columns, target
 
@@ -157,13 +160,24 @@ def table_problem(frame: pd.DataFrame) -> str | None:
     """
     if frame.shape[1] < 2 or frame.columns[-1] != "target":
         return f"its last of at least 2 columns must be 'target', got the columns {list(frame.columns)[-3:]}"
+    if frame.index.name is not None or not pd.api.types.is_integer_dtype(frame.index.dtype):
+        return f"its index {frame.index.name!r} would be lost: make it a column, or save it with index=False"
     for name, dtype in frame.dtypes.items():
-        if not isinstance(dtype, np.dtype) or dtype.kind not in "iuf":
+        if not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_complex_dtype(dtype):  # booleans are numeric
             return f"column {name!r} must be numeric, got {dtype}"
-    finite = np.isfinite(frame.to_numpy(dtype=np.float64)).all(axis=0)
+        if pd.api.types.is_integer_dtype(dtype) and not frame[name].dropna().between(-(2**53), 2**53).all():
+            return f"column {name!r} has integers beyond 2^53, which are not exact as float64: divide or rank them"
+    values = _numbers(frame)
+    finite = np.isfinite(values).all(axis=0)
     if not finite.all():
         return f"column {frame.columns[int(np.argmin(finite))]!r} has missing or non-finite values"
     values = sorted(set(frame["target"].tolist()))
     if values != [0, 1]:
         return f"target must hold 0 and 1, both, got {values[:5]}"
     return None
+
+
+def _numbers(frame: pd.DataFrame) -> np.ndarray:
+    """All columns in float64, (n, d + 1), whatever kind of numbers they are; missing ones become NaN."""
+    parts = [frame.iloc[:, i].astype("Float64") for i in range(frame.shape[1])]
+    return np.stack([part.to_numpy(dtype=np.float64, na_value=np.nan) for part in parts], axis=1)
