@@ -1,3 +1,3 @@
 """The method: splines, networks, Algorithm 1 (metalearning), learned activations, measures, datasets, kernels."""
 
-ARITHMETIC = 2  # version of how kernels and inner steps compute: raised when results come out rounded differently
+ARITHMETIC = 3  # version of how kernels and inner steps compute: raised when results come out rounded differently
