@@ -32,11 +32,11 @@ links: $(INSTALLED) ## build the book and look up the addresses of other sites i
 pdf: book ## the book as one PDF, _build/html/companion.pdf (needs Chromium and pdfunite)
 	$(PY) -m book.press.pdf
 
-test: $(INSTALLED) ## run all tests, every notebook in profile smoke included (ARGS=... for pytest)
-	$(PY) -m pytest $(ARGS)
+test: $(INSTALLED) ## run all tests, every notebook in profile smoke included (ARGS=... for pytest; LONG=1 adds long campaigns)
+	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(INSTALLED) ## check the style of the code
-	$(PY) -m ruff check .
+	$(PY) -m ruff check . && $(PY) -m ruff format --check --quiet .
 
 lock: $(INSTALLED) ## after a change of requirements.txt: pin everything below it, with hashes, in requirements.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check uv==0.13.9

@@ -92,9 +92,14 @@ def close(actual, expected, dtype=torch.float64, scale=1.0):
 # --- values and first derivatives against the definitions ---------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("points", [2, 3, 16, 17, 32, 33, 50, 64, 65, 128, 129, 400])
-@pytest.mark.parametrize("count", [1, 15, 16, 300, 1037])  # around the blocks of the compiled loops
+COUNTS = itertools.cycle([1, 15, 16, 300, 1037])  # around the blocks of the compiled loops, as the points
+POINTS = [2, 3, 16, 17, 32, 33, 50, 64, 65, 128, 129, 400]
+
+
+@pytest.mark.parametrize(
+    "points, dtype, count",
+    [(*case, next(COUNTS)) for case in itertools.product(POINTS, [torch.float32, torch.float64])],
+)
 def test_all_primitives_equal_the_hat_basis(backend, dtype, points, count):
     z, psi, r = inputs(count, points=points, dtype=dtype)
     z, psi, r = z.requires_grad_(), psi.requires_grad_(), r.requires_grad_()

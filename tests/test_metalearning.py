@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from covering import covering
 
 from lib import datasets, metalearning
 from lib import episodes as lib_episodes
@@ -95,10 +96,7 @@ def hypergradient(loop, task, psi, theta, rows, data, n_tr, settings):
 # --- the gradient of the outer loss -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("optimiser", OPTIMISERS)
-@pytest.mark.parametrize("unroll", [0, 1, 5])
+@pytest.mark.parametrize("name, loss, optimiser, unroll", covering(NETWORKS, LOSSES, OPTIMISERS, [0, 1, 5]))
 def test_hypergradient_equals_brute_force(name, loss, optimiser, unroll):
     task, psi, theta, rows, data = problem(NETWORKS[name], loss)
     settings = Settings(unroll=unroll, inner=OPTIMISERS[optimiser], batch=16)

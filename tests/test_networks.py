@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from covering import covering
 from torch import nn
 
 from lib.networks import ACTIVATIONS, LOSSES, Activation, Network, loss_and_delta
@@ -39,11 +40,11 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("name", VARIANTS)
-@pytest.mark.parametrize("depth", [0, 1, 3])
-@pytest.mark.parametrize("residual, spectral", [(False, False), (True, False), (True, True)])
-@pytest.mark.parametrize("loss", LOSSES)
-def test_gradient_equals_autograd(name, depth, residual, spectral, loss):
+@pytest.mark.parametrize(
+    "name, depth, layers, loss", covering(VARIANTS, [0, 1, 3], ["plain", "residual", "spectral"], LOSSES)
+)
+def test_gradient_equals_autograd(name, depth, layers, loss):
+    residual, spectral = layers != "plain", layers == "spectral"
     outputs = 1 if loss == "logistic" else 4
     network = Network(
         6,

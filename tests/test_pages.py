@@ -71,7 +71,7 @@ def build(tmp_path_factory):
 @pytest.fixture(scope="module")
 def executions(build):
     """All notebooks, executed two at a time as the build does it."""
-    folder = build / "executed" / PARAMETERS["profile"]
+    folder = build / PARAMETERS["profile"] / "executed"  # where the build of the book finds them
     with ThreadPoolExecutor(2) as pool:
         done = pool.map(lambda name: execute.execute(ROOT, name, PARAMETERS, folder), EXECUTED)
         return {result.name: result for result in done}

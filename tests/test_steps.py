@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from covering import covering
 
 from lib import steps
 from lib.episodes import inner_loop
@@ -71,10 +72,7 @@ def check(network, loss, optimiser, pairs, batch, dtype=torch.float64, count=4, 
     torch.testing.assert_close(theta, before, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("outputs", [1, None])
-@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize("name, loss, outputs, pairs", covering(NETWORKS, LOSSES, [1, None], [False, True]))
 def test_steps_equal_the_readable_version(backend, name, loss, outputs, pairs):
     network = replace(NETWORKS[name], outputs=outputs or NETWORKS[name].outputs)
     if pairs:  # there is nothing to add a layer's input to
