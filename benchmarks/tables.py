@@ -78,7 +78,7 @@ def measure(name: str) -> dict:
         kinds = [Ridge(alpha=alpha) for alpha in (0.1, 10, 1000)]
     else:
         kinds = [LogisticRegression(C=C, max_iter=1000) for C in (0.01, 1, 100)]
-    linear = [make_pipeline(QuantileTransformer(n_quantiles=200, output_distribution="normal"), kind) for kind in kinds]
+    linear = [make_pipeline(QuantileTransformer(n_quantiles=100, output_distribution="normal"), kind) for kind in kinds]
     instead = {}
     instead["trees"], seconds["trees"] = chosen(trees, X, y, X_test, y_test)
     instead["linear"], seconds["linear"] = chosen(linear, X, y, X_test, y_test)
