@@ -1,6 +1,7 @@
 """Who may import whom: lib ◀ notebooks/paper ◀ pages and book/press, and the order of the rooms inside them."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,11 @@ def test_what_is_allowed_is_not_reported():
         "book.press.build": "from . import pairs\nfrom notebooks.paper.figures import display",
     }
     assert problems(lines) == []
+
+
+def test_the_page_on_how_this_is_built_names_files_that_exist():
+    text = (ROOT / "book" / "built.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:lib|notebooks|book|tests|data)(?:/[\w.-]+)+)`", text)
+    assert len(paths) >= 15
+    for path in paths:
+        assert (ROOT / path).exists(), path

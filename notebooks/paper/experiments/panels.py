@@ -238,7 +238,7 @@ def fine_structure(values: np.ndarray) -> tuple[float, float]:
     """What a slice has on the smallest scale: which part of it depends on one column alone, and how large it is.
 
     The fine structure is the slice, its range scaled to 1, less itself smoothed by a Gaussian whose standard deviation
-    is a fiftieth of the side. A function of one column plus one of the other has a share of 1, white noise of about 2 / r.
+    is a fiftieth of the side. The sum of a function of each column has a share of 1, white noise of about 2 / r.
 
     Args:
         values: outputs over a grid of two columns (r, r), r at least 2.

@@ -316,7 +316,7 @@ def _clusters(runs: pd.DataFrame) -> pd.Series:
 
 
 def points_of_all_depths(results: Collected) -> pd.DataFrame:
-    """The :func:`markers` of selecting and final runs and of those at other depths, on the datasets that are finished."""
+    """The :func:`markers` of selecting and final runs and of those at other depths, on finished datasets."""
     runs = results.frame()
     mine = runs.role.isin(["selection", "final", "depth"]) & runs.arm.isin(ARMS) & runs.data.isin(finals(results).data)
     return markers(runs[mine])

@@ -52,7 +52,7 @@ class Event:
 
 @dataclass
 class _Run:
-    """A task; ``left``: how often it may run again. ``future``: once it is sent; ``worker``, ``deadline``: once it runs."""
+    """A task; ``left``: how often it may run again. ``future``: once sent; ``worker``, ``deadline``: once it runs."""
 
     function: Callable
     task: Task

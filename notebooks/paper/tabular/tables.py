@@ -190,7 +190,7 @@ def fewer_layers(results: Collected, table: pd.DataFrame, arm: str) -> pd.DataFr
         table: from :func:`comparison`.
 
     Returns:
-        The index is data: the tables where ReLU has 2 hidden layers or more. Columns relu (its layers), layers (of the arm,
+        The index is data: tables where ReLU has 2 hidden layers or more. Columns relu (its layers), layers (of the arm,
         the best of the fewer ones on validation rows), gain (its mean test accuracy less ReLU's).
     """
     runs = results.frame(role="final")
