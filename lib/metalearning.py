@@ -158,6 +158,7 @@ class Learned:
     functions: what psi's values belong to, with range and interpolation. settings: those of the run.
     losses: of :func:`lib.modules.learn_activation`, on held-out rows, with what was learned and with ReLU.
     dim: which dimension has the columns (or channels) of a function per column; see :class:`lib.splines.Spline`.
+    outside: per function, the share of what it was given at the end that is outside its range. largest: size of inputs.
     """
 
     psi: Psi
@@ -168,6 +169,8 @@ class Learned:
     settings: Settings | None = None
     losses: dict[str, list[float]] = field(default_factory=dict)
     dim: int = -1
+    outside: dict[str, float] = field(default_factory=dict)
+    largest: float = 0.0
 
     @property
     def changed(self) -> bool:
@@ -183,6 +186,12 @@ class Learned:
             found.append(f"{where}; try lower rates of the inner and the outer optimiser")
         if not self.changed:
             found.append(f"nothing was learned: psi is the initial one; try {', '.join(self._other_settings())}")
+        if self.largest > 10:
+            found.append(f"inputs are as large as {self.largest:.3g}: scale them to about [-1, 1]")
+        for name, share in self.outside.items():
+            if share > 0.1:
+                g, what = self.functions[name], "pre-activations" if name == "hidden" else "inputs"
+                found.append(f"{share:.0%} of the {what} are outside [{g.low:g}, {g.high:g}]: widen the range")
         if self.losses:
             relu, own = (sum(self.losses[arm]) / len(self.losses[arm]) for arm in ("relu", "learned"))
             if relu <= own:
@@ -283,6 +292,7 @@ def _learn(tasks, settings, seed, device, state, after, report) -> Learned:
         best = replace(best, psi=state.best.psi, best_episode=state.best.best_episode, history=state.best.history)
     pools = [watch_split(len(task.x), settings.watch, seed) for task in tasks]
 
+    theta = None
     for episode in range(first, settings.episodes):
         if episode - 1 - best.best_episode >= settings.patience * len(tasks):  # performance worsens: stop
             break
@@ -309,6 +319,10 @@ def _learn(tasks, settings, seed, device, state, after, report) -> Learned:
             psi = dict(zip(names, values, strict=True))
         report(f"episode {episode + 1}/{settings.episodes}, n_tr {n_tr}, V {outer:.4f}, watched {watch:.4f}")
         after(State(episode + 1, psi, outer_state, best))
+    if theta is not None and not best.diverged:
+        best.outside = task.network.outside(theta, psi, task.x[watched] if len(watched) else task.x[:1000])
+    own = [task.x for task in tasks if isinstance(task.network, Network) and task.x.is_floating_point()]
+    best.largest = max((float(x.abs().max()) for x in own), default=0.0)
     for problem in best.problems:
         report(problem)
     return best

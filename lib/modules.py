@@ -147,6 +147,16 @@ class ModuleNetwork:
         finally:
             self.model.train()
 
+    @torch.no_grad()
+    def outside(self, params: Params, psi: Psi, x: Tensor) -> dict[str, float]:
+        """Share of what g is given that is outside its range, over all places where it is used."""
+        self.g.seen, a = [], self.activation
+        self.model.eval()
+        self.forward(params, psi, x)
+        z, self.g.seen = torch.cat(self.g.seen), None
+        self.model.train()
+        return {"hidden": float(((z < a.low) | (z > a.high)).double().mean())}
+
     def loss_and_gradients(
         self, params: Params, psi: Psi, x: Tensor, y: Tensor, loss: str | Callable
     ) -> tuple[Tensor, Params]:

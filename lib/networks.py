@@ -220,6 +220,12 @@ class Network:
         """Apply the input activations, if any: they do not depend on the weights. Shape like x."""
         return x if self.input_activation is None else self.input_activation.value(x, psi["input"])
 
+    @torch.no_grad()
+    def outside(self, params: Params, psi: Psi, x: Tensor) -> dict[str, float]:
+        """Share of what each learned function is given that is outside its range; a hidden one in the first layer."""
+        z = {"hidden": self.first(params, self.embed(psi, x)), "input": x}
+        return {k: float(((z[k] < g.low) | (z[k] > g.high)).double().mean()) for k, g in self.functions.items()}
+
     def forward_embedded(self, params: Params, psi: Psi, x: Tensor) -> Tensor:
         """As :meth:`forward`, for inputs that :meth:`embed` returned."""
         return self.forward_from_first(params, psi, self.first(params, x), x)

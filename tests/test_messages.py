@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from lib.metalearning import Learned, Settings, Task, learn
+from lib.modules import ModuleNetwork
 from lib.networks import Activation, Network
 from lib.splines import Spline
 from lib.training import Optimiser, train
@@ -132,3 +133,20 @@ def test_advice_does_not_name_what_is_so_already():
     assert "n_tr_step" not in unmoved.problems[0] and "another start than 'zeros'" in unmoved.problems[0]
     assert "n_tr_step=0, not 10" in replace(LEARNED, settings=Settings()).problems[0]
     assert "unroll" in replace(LEARNED, settings=replace(QUICK, unroll=0)).problems[0]
+
+
+def test_inputs_that_are_not_scaled_and_ranges_that_are_too_narrow_are_named_and_nothing_else():
+    assert [p for p in learn([task()], QUICK, seed=0).problems if "outside" in p or "scale" in p] == []
+    large = learn([task(x=1000 * task().x)], QUICK, seed=0)
+    assert "inputs are as large as 9" in " ".join(large.problems) and large.outside["hidden"] > 0.5
+    assert "of the pre-activations are outside [-2, 2]: widen the range" in " ".join(large.problems)
+    inputs = Network(3, 1, width=4, input_activation=replace(SPLINE, low=0, high=0.5))
+    assert "of the inputs are outside [0, 0.5]: widen the range" in " ".join(learn([task(inputs)], QUICK, seed=0).problems)
+
+
+def test_a_module_is_told_of_values_outside_too():
+    def make_model(g):
+        return torch.nn.Sequential(torch.nn.Linear(3, 4), g, torch.nn.Linear(4, 1))
+
+    narrow = task(ModuleNetwork(make_model, replace(SPLINE, low=-0.01, high=0.01)))
+    assert learn([narrow], QUICK, seed=0).outside["hidden"] > 0.5
