@@ -134,6 +134,7 @@ explore.define("complexity", (root, data) => {
     answer.replaceChildren(el("strong", {}, Number.isNaN(rho) ? "Too few runs for a correlation" : `Rank correlation ${rho < 0 ? "−" : "+"}${Math.abs(rho).toFixed(2)}`),
       ` of total variation and test accuracy over the ${runs.length} runs shown, at this moment.`);
     told.replaceChildren(...(focus ? describe(focus) : ["Point at a marker, or use the arrow keys, for one run, its way through training and its activation function."]));
+    inset.box.hidden = !focus;
     cloud.redraw();
     inset.redraw();
   }

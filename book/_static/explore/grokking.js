@@ -90,10 +90,8 @@ explore.define("grokking", (root, data) => {
         "stroke-width": on ? 3.2 : 1.4, "stroke-opacity": focus && !on ? 0.35 : 0.9, "stroke-dasharray": run.arm ? null : "6 2" }));
       if (at !== Infinity && at >= 1) to.append(svg("circle", { class: "mark", cx: x(at), cy: y(threshold), r: on ? 6 : 4.5, fill: colour }));
     }
-    data.arms.forEach((one, i) => {
-      const left = frame.right - (data.arms.length - 1 - i) * 140;
-      to.append(svg("text", { x: left, y: 14, "text-anchor": "end", style: `fill: var(--c${one.colour}); font-weight: 600` }, `${i ? "—" : "- -"} ${one.name}`));
-    });
+    to.append(svg("text", { x: frame.right, y: 14, "text-anchor": "end", style: "font-weight: 600" }, data.arms.map((one, i) =>
+      svg("tspan", { dx: i ? 16 : 0, style: `fill: var(--c${one.colour})` }, `${i ? "—" : "- -"} ${one.name}`))));
   });
   const told = explore.readout();
   root.append(told);

@@ -37,7 +37,12 @@ explore.define("transfer", (root, data) => {
     to.append(svg("text", { x: 0, y: 14, class: "label" }, "task"), svg("text", { x: left, y: 14, class: "label" }, "score, dark 0 to bright 100 %"));
     rows.forEach((row, i) => {
       const y = 26 + i * ROW, on = focus && focus[0] === row;
-      to.append(svg("text", { x: left - 6, y: y + 13, "text-anchor": "end", style: on ? "font-weight: 700" : "", textLength: data.rows[row].name.length * 6.4 > left - 8 ? left - 8 : null, lengthAdjust: "spacingAndGlyphs" }, data.rows[row].name));
+      const label = svg("text", { x: left - 6, y: y + 13, "text-anchor": "end", style: on ? "font-weight: 700" : "" }, data.rows[row].name);
+      to.append(label);
+      if (label.getComputedTextLength() > left - 8) { // squeezed, so that it is not cut off
+        label.setAttribute("textLength", left - 8);
+        label.setAttribute("lengthAdjust", "spacingAndGlyphs");
+      }
       columns.forEach((col, j) => to.append(svg("rect", { x: left + j * cell, y, width: Math.max(1, cell - 0.8), height: ROW - 1, fill: colour(data.score[row][col]) })));
     });
     const bottom = 26 + ROW * rows.length;
@@ -76,21 +81,18 @@ explore.define("transfer", (root, data) => {
       if (!focus || focus[0] !== rows[i] || focus[1] !== columns[j]) look(rows[i], columns[j]);
     },
     key(right, down) {
-      if (!focus) return look(rows[0], columns[0]);
       const i = (rows.indexOf(focus[0]) + down + rows.length) % rows.length, j = (columns.indexOf(focus[1]) + right + columns.length) % columns.length;
       look(rows[i], columns[j]);
     },
   });
 
   function update() {
-    if (focus) {
-      const [row, col] = focus, kind = data.rows[row].easy ? "speed, as ReLU solves it" : "accuracy at the end";
-      told.replaceChildren(el("strong", {}, `${data.columns[col]} on ${data.rows[row].name}: ${explore.number(data.score[row][col])} %`),
-        ` of the best activation's ${kind}. Mean over the tasks ${explore.number(mean(column(col)))} %.`);
-    } else told.textContent = "Point at a cell, or use the arrow keys, for the score and both curves.";
+    const [row, col] = focus, kind = data.rows[row].easy ? "speed, as ReLU solves it" : "accuracy at the end";
+    told.replaceChildren(el("strong", {}, `${data.columns[col]} on ${data.rows[row].name}: ${explore.number(data.score[row][col])} %`),
+      ` of the best activation's ${kind}. Mean over the tasks ${explore.number(mean(column(col)))} %. Point at a cell for another.`);
     matrix.redraw();
     curves.redraw();
   }
   sort();
-  update();
+  look(rows[0], columns[0]);
 });
