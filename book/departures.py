@@ -211,7 +211,7 @@ say("The grid for images: " + "; ".join(f"{name} at {', '.join(rates)}" for name
 
 # %% tags=["remove-input"]
 state = [
-    f"[{section}](../notebooks/{section}.ipynb)"
+    f"[{section}](../notebooks/{sections.SHOWN_IN.get(section, section)}.ipynb)"
     for section in sorted(SECTIONS)
     if sections.results(section, "paper", data_dir).missing
 ]

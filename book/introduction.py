@@ -180,7 +180,9 @@ others = [
 
 
 def links(sections):
-    return ", ".join(f"[{section}](../notebooks/{section}.ipynb)" for section in sections)
+    return ", ".join(
+        f"[{section}](../notebooks/{reading.SHOWN_IN.get(section, section)}.ipynb)" for section in sections
+    )
 
 
 absent = [

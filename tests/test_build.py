@@ -24,7 +24,7 @@ from prepared_files import write_images
 from book.press import build as book
 from book.press import check, execute, pairs
 from book.press.build import BookError, build_book
-from notebooks.paper import claims, verdict
+from notebooks.paper import claims, sections, verdict
 from notebooks.paper.figures import display
 from notebooks.paper.records.frames import Collected
 
@@ -754,6 +754,11 @@ def test_a_notebook_shows_all_its_claims():
     waiting = claims.section("shortcuts", lambda section: Collected([], 1))
     for name in ("C10", "C11", "C12"):
         assert f"**{name}: not yet run**" in waiting and f"](#claim-{name.lower()})" in waiting
+
+
+def test_every_section_of_records_has_a_page_that_shows_it():
+    for section in sections.SECTIONS:
+        assert (ROOT / "notebooks" / f"{sections.SHOWN_IN.get(section, section)}.py").is_file(), section
 
 
 def test_every_page_of_the_real_book_has_its_place_in_the_toc():

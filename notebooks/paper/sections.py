@@ -44,6 +44,14 @@ SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
     "shortcuts": shortcuts,
     "ablations": ablations,
 }
+# The notebook that shows the records of a section, where it is not one of that name.
+SHOWN_IN = {
+    "conventions": "grokking",
+    "moduli": "grokking",
+    "shallow": "regression",
+    "deep": "regression",
+    "tables": "tabular",
+}
 KINDS = {cls.kind: cls for cls in (Train, Learn, Draw, Baseline, Panels, Paths, Ranks, TrainCollage, LearnCollage)}
 
 
