@@ -69,7 +69,7 @@ from notebooks.paper import claims
 from notebooks.paper import sections as reading
 from notebooks.paper.figures.display import provenance, say, show, table
 from notebooks.paper.figures.looks import name_of
-from notebooks.paper.grokking import headline as grokking_headline
+from notebooks.paper.grokking.rates import beside_the_headline
 from notebooks.paper.verdict import NOT_RUN
 
 read = reading.reader("paper", data_dir)
@@ -81,7 +81,7 @@ show(
     f"({opening.scale()}; [more](../notebooks/grokking.ipynb).)",
     name="fig-headline",
 )
-say(f"{grokking_headline.CONVENTION} ([The records so far](../notebooks/grokking.ipynb#training-curves).)")
+say(f"{beside_the_headline(read('conventions'))} ([The records so far](../notebooks/grokking.ipynb#training-curves).)")
 
 # %% [markdown]
 # ## The idea

@@ -75,8 +75,8 @@ from notebooks.paper import claims, sections
 from notebooks.paper.experiments.parts import accuracy, load_parts, schedule
 from notebooks.paper.figures import explore
 from notebooks.paper.figures.display import provenance, say, show, table
+from notebooks.paper.grokking import by_convention
 from notebooks.paper.grokking import figures as grokking_figures
-from notebooks.paper.grokking import headline as grokking_headline
 from notebooks.paper.grokking import rates as grokking_rates
 from notebooks.paper.grokking import tables as grokking_tables
 
@@ -183,7 +183,7 @@ if results.missing:
 
 # %% tags=["hide-input"]
 def median_words(steps, last):
-    middle = grokking_tables.median_steps(steps)
+    middle = grokking_tables.median_steps(pd.Series(steps))
     return f"{middle:,.0f} steps" if isfinite(middle) else f"not within {last:,} steps"
 
 
@@ -211,11 +211,11 @@ if complete:
             f"{100 * ((last) ** (1 / (finals.evaluations.iloc[0] - 1)) - 1):.0f} % too high. Where ReLU does not get there, delay and ratio are lower bounds.",
         )
         say(grokking_tables.delay_words(finals[finals.data == name]))
-    if profile == "paper":
-        say(f"**One of several conventions.** {grokking_headline.CONVENTION}")
 
 # %% tags=["remove-input"]
 conventions = sections.results("conventions", "paper") if profile == "paper" else None
+if conventions is not None:
+    say(f"**One of several conventions.** {grokking_rates.beside_the_headline(conventions)}")
 rates = grokking_rates.rate_table(conventions) if conventions is not None else ()
 if len(rates):
     seeds = int(rates[~rates.trials].runs.max())
@@ -230,6 +230,23 @@ if len(rates) and rates.rate.nunique() > 1:
         "the median seed has not got there by then, with its test accuracy. Hollow: two trials without a tenth of the training pairs.",
         name="fig-rates",
         data=rates,
+    )
+ratios = by_convention.table(conventions) if conventions is not None else ()
+if len(ratios):
+    rows = [
+        (
+            f"{row.initialisation}, {row.convention} (rate {row.rate:g})",
+            median_words(row.relu, row.last),
+            median_words(row.learned, row.last),
+            row.arm,
+            grokking_tables.bound_in_words(row.ratio, row.bound) if isfinite(row.ratio) else "—",
+        )  # fmt: skip
+        for row in ratios.itertuples()
+    ]
+    table(
+        pd.DataFrame(rows, columns=["convention", "ReLU", "learned", "learned how", "times sooner"]),
+        caption="Median steps to 95 % test accuracy under each convention that has both arms so far, with the start of the learned activation that is best on validation pairs. This is what the rule to come of [C13](../book/claims.ipynb#claim-c13) asks for.",
+        name="tab-conventions",
     )
 
 # %% tags=["remove-input"]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from notebooks.paper.grokking import by_convention as verdicts
+from notebooks.paper.grokking import rates
 from notebooks.paper.records.frames import Collected
 
 ZEROS, RANDOM = "learned from zeros", "learned from random"
@@ -167,3 +168,11 @@ def test_later_falls_count_only_after_95_percent():
     rows.append(run("final", "ReLU", "glorot", 1.0, None, curve=(0.1, 0.5, 0.7)))  # neither of the two
     conditions = verdicts.learned_overfits_relu_stays(read(rows)).conditions
     assert [(c.where, c.holds) for c in conditions[2:]] == [("default, rate 13.5", True), ("glorot, rate 1", False)]
+
+
+def test_the_words_beside_the_headline_are_of_the_records_once_there_are_some():
+    assert "in a trial" in rates.beside_the_headline(Given([], 3)).lower()
+    rows = [run("final", "ReLU", "he", 13.5, None, seed=i, steps=10_000, test_accuracy_last=0.02) for i in (1, 2)]
+    words = rates.beside_the_headline(Given(rows, 3))
+    assert "He weights, rate 13.5: ReLU 0 of 2 runs within 10,000 steps" in words and "trial" not in words
+    assert "It is being measured under each convention" in words

@@ -14,7 +14,8 @@ from lib.files import write_atomically
 from notebooks.paper import claims, sections
 from notebooks.paper.figures import display
 from notebooks.paper.figures.display import markdown_rows
-from notebooks.paper.grokking.headline import CONVENTION, Headline, headline
+from notebooks.paper.grokking.headline import Headline, headline
+from notebooks.paper.grokking.rates import beside_the_headline
 from notebooks.paper.verdict import Read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,12 +45,12 @@ def claims_block(read: Read) -> str:
     return f"{claims.WHEN}\n\nOf the paper's {len(claims.CLAIMS)} claims: {head}.\n\n{table}"
 
 
-def picture_block(shown: Headline) -> str:
+def picture_block(shown: Headline, read: Read) -> str:
     """The picture with its alternative text and caption, one image for each of GitHub's themes."""
     return (
         f'<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="{PICTURES["dark"]}">\n'
         f'  <img src="{PICTURES["light"]}" alt="{shown.alt()}" width="672">\n</picture>\n\n'
-        f"*{shown.sentence()} ({shown.scale()}.)*\n\n{CONVENTION}"
+        f"*{shown.sentence()} ({shown.scale()}.)*\n\n{beside_the_headline(read('conventions'))}"
     )
 
 
@@ -103,7 +104,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
     shown = find(read)
     for name, content in pictures(shown).items():
         write_atomically(root / name, content)
-    text = replaced(replaced(text, "claims", claims_block(read)), "picture", picture_block(shown))
+    text = replaced(replaced(text, "claims", claims_block(read)), "picture", picture_block(shown, read))
     write_atomically(path, text.encode())
     return 0
 

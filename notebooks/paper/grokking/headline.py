@@ -15,15 +15,6 @@ from . import tables
 
 TASK = "a+b mod 27"
 ARMS = ("ReLU", "learned from zeros")
-# Beside the figure until the runs under other conventions are recorded; the figures of ReLU are of a trial, no record.
-CONVENTION = (
-    "This holds for learning rate 1.0, a squared error that is the mean over outputs, and PyTorch's initialisation; "
-    "of these the paper gives the rate only. Half the sum over outputs, another usual reading of the same loss, is the "
-    "same as rate 13.5 here, and there ReLU too generalises soon: in a trial it reached 95 % after 1,567 to 2,216 "
-    "steps in four of five seeds, and activations learned at that rate after 523 to 872 in three of five restarts (the "
-    "other two never did). So how many times sooner depends on what the paper leaves open. It is being measured under "
-    "each convention; until then, read the figure as one of them."
-)
 
 
 @dataclass(frozen=True, eq=False)
