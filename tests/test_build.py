@@ -258,30 +258,6 @@ BAD_BOOKS = {
         "import os\nos._exit(3)\nprint(len(colours)",
         "notebooks/page: at cell 7: the kernel died: it ended itself with exit status 3",
     ),
-    "the kernel is killed": (
-        "notebooks/page.py",
-        "print(len(colours)",
-        "import os\nos.kill(os.getpid(), 9)\nprint(len(colours)",
-        "the kernel died: signal SIGKILL ended it, as the system does when memory runs out",
-    ),
-    "an image without alt": (
-        "notebooks/page.py",
-        "print(len(colours)",
-        "_ = plt.plot([0, 1])\nprint(len(colours)",
-        "image without alternative text",
-    ),
-    "an alt that says nothing": (
-        "notebooks/page.py",
-        "alt=f",
-        'alt="figure.png" or f',
-        "alt must be a sentence",
-    ),
-    "no figure": (
-        "notebooks/page.py",
-        "show(\n    draw,",
-        "(lambda *a, **k: 0)(\n    draw,",
-        "has no figure",
-    ),
     "a link to no page": ("book/start.md", "Maths", "[there](nowhere.md)", "nowhere.md"),
     "a link to no place": ("book/start.md", "Maths", "[there](#nowhere)", "nowhere"),
     "a link to no file": (
@@ -343,7 +319,7 @@ def test_a_second_build_of_a_profile_waits_for_the_first(tmp_path):
     assert order == ["first", "second"] and "another build of the profile smoke is running" in said[0]
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("ending", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_build_that_is_ended_leaves_no_process_and_no_file(copy, tmp_path, ending):
     (tmp_path / "tmp").mkdir()
     started = tmp_path / "started"

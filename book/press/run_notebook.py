@@ -31,8 +31,8 @@ class Manager(AsyncKernelManager):
 def reason(status: int | None) -> str:
     """What an exit status means, in words.
 
-    >>> reason(3), reason(-11)
-    ('it ended itself with exit status 3', 'signal SIGSEGV ended it, an error in compiled code')
+    >>> reason(3), reason(-9)
+    ('it ended itself with exit status 3', 'signal SIGKILL ended it, as the system does when memory runs out')
     """
     if status is None:
         return "no exit status is known"
