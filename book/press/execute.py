@@ -195,7 +195,7 @@ def check(executed: NotebookNode, needs_figure: bool = False) -> list[str]:
 
 
 def figures_promised(source: str) -> int:
-    """The number of figures that a cell must give: its calls of `show` that no condition or loop encloses.
+    """The number of figures that a cell must give: its calls of `show` or `.figure` that no condition or loop encloses.
 
     >>> figures_promised("show(draw, alt=a, caption=c)\\nif extra:\\n    show(more, alt=a, caption=c)")
     1
@@ -205,7 +205,8 @@ def figures_promised(source: str) -> int:
     except SyntaxError:  # a cell with magics
         return 0
     calls = [line.value for line in body if isinstance(line, ast.Expr) and isinstance(line.value, ast.Call)]
-    return sum(isinstance(call.func, ast.Name) and call.func.id == "show" for call in calls)
+    names = [getattr(call.func, "id", getattr(call.func, "attr", "")) for call in calls]
+    return sum(name in ("show", "figure") for name in names)
 
 
 def complaints(executed: NotebookNode) -> list[str]:

@@ -299,6 +299,15 @@ def section(name: str, read: Read) -> str:
     return "\n\n".join([*blocks, "All claims and their rules are on the [claims page](../book/claims.ipynb)."])
 
 
+def badges(name: str, read: Read) -> str:
+    """The claims of a notebook with their verdicts, one line each, as markdown."""
+    rows = [
+        f"| [{claim.name}](../book/claims.ipynb#claim-{claim.name.lower()}) | {claim.statement} | **{claim.decide(read).label}** |"
+        for claim in for_section(name)
+    ]
+    return "\n".join(["| claim | the paper says | here |", "|:---|:---|:---|", *rows])
+
+
 def settled(read: Read) -> dict[str, Finding]:
     """The finding on each claim."""
     return {claim.name: claim.decide(read) for claim in CLAIMS}

@@ -12,6 +12,7 @@ from lib import splines
 from lib.datasets import algorithmic
 
 from ..figures import looks, plots
+from ..records.store import Record
 from .plan import LEARNED
 from .tables import median_steps
 
@@ -172,3 +173,10 @@ def _accuracies(ax: Axes, history: dict[str, list[float]], arm: str) -> None:
         accuracy = 100 * np.array(history[f"{part}_accuracy"])
         short = "ReLU" if arm == "ReLU" else "learned"
         ax.plot(step[step > 0], accuracy[step > 0], color=looks.ARMS[arm][0], linestyle=line, label=f"{short}, {part}")
+
+
+def learned(records: Sequence[Record], titles: Sequence[str], selected: Sequence[bool]) -> Figure:
+    """The functions of Learn records, one row each; see :func:`functions`."""
+    psis = [record.arrays["psi_hidden"] for record in records]
+    spline = records[0].config["network"]["activation"]
+    return functions(list(zip(titles, psis, selected, strict=True)), spline["low"], spline["high"])

@@ -11,8 +11,10 @@ from lib.networks import INITIALISATIONS
 
 from ..figures import looks
 from ..records.frames import Collected
+from . import by_convention
 from .by_convention import runs_of
 from .conventions import NOT_LEARNED, PLANS, RELU, SINE, STARTS, TUNED
+from .tables import bound_in_words, median_in_words
 
 BOUND = r"$\uparrow$"  # the marker of runs that have not arrived, at their last step
 TITLES = {"default": "PyTorch's default", "glorot": "Glorot", "he": "He"}
@@ -134,3 +136,13 @@ def beside_the_headline(results: Collected) -> str:
         "This holds for learning rate 1.0, a squared error that is the mean over outputs, and PyTorch's initialisation; of these the paper gives the rate only. Half the sum over outputs, "
         f"another usual reading of the same loss, is the same as rate {rate:g} here. {'How soon test accuracy is at 95 % there: ' + ' '.join(known) if known else TRIAL} So how many times sooner depends on what the paper leaves open. {ends}"
     )
+
+
+def ratio_table(results: Collected) -> pd.DataFrame:
+    """Median steps of ReLU and of the learned activation under each convention that has both, and their ratio."""
+    rows = []
+    for row in by_convention.table(results).itertuples():
+        ratio = bound_in_words(row.ratio, row.bound) if np.isfinite(row.ratio) else "—"
+        steps = (median_in_words(pd.Series(value), row.last) for value in (row.relu, row.learned))
+        rows.append([f"{row.initialisation}, {row.convention} (rate {row.rate:g})", *steps, row.arm, ratio])
+    return pd.DataFrame(rows, columns=["convention", "ReLU", "learned", "learned how", "times sooner"])

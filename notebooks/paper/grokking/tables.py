@@ -194,3 +194,67 @@ def median_steps(steps: pd.Series) -> float:
         300.0
     """
     return float(pd.to_numeric(steps).fillna(np.inf).median()) if len(steps) else np.inf
+
+
+def median_in_words(steps: pd.Series, last: int) -> str:
+    """The median step to 95 %, or that it is not reached."""
+    middle = median_steps(steps)
+    return f"{middle:,.0f} steps" if np.isfinite(middle) else f"not within {last:,} steps"
+
+
+def frequency_in_words(record: Record) -> str:
+    """Dominant frequency of a learned function and its part of the power."""
+    try:
+        found = learned_frequency(record)
+    except ValueError:  # a line: nothing was learned
+        return "no oscillation"
+    return f"{found.frequency:.1f} cycles per unit, {100 * found.sharpness:.0f} % of the power"
+
+
+def restarts_table(results: Collected, task: str) -> pd.DataFrame:
+    """The restarts of the learning on a task: settings, the episode that was kept, frequency, what selects, key."""
+    finals, selection = results.frame(role="final"), results.frame(role="selection")
+    chosen, rows = set(finals[finals.data == task].learned), []
+    learning = results.frame("learn")
+    for run in learning[learning.data.map(lambda data: list(data) == [task])].itertuples():
+        settings = run.record.config["settings"]
+        trained = selection[(selection.data == task) & (selection.learned == run.key)]
+        merit = (
+            f"{100 * trained.record.iloc[0].arrays['validation_accuracy'].mean():.1f}" if len(trained) else "diverged"
+        )
+        rows.append(
+            {
+                "restart": f"{run.seed}" + (", selected" if run.key in chosen else ""),
+                "$n_c$": run.record.config["network"]["activation"]["points"],
+                "$t$": settings["unroll"],
+                r"$\eta$": settings["outer"]["lr"],
+                "kept at episode": f"{run.best_episode} of {run.episodes}",
+                "dominant frequency": frequency_in_words(run.record),
+                "mean validation accuracy (%)": merit,
+                "key": run.key,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def moduli_table(results: Collected) -> pd.DataFrame:
+    """Per modulus: steps and last accuracies of the arms, the function of the selected restart, its key ("" if none)."""
+    runs = pd.concat([results.frame(role="final"), results.frame(role="modulus")])
+    learned_by = runs[runs.learned != ""].drop_duplicates("data").set_index("data").learned
+    records, rows = {record.key: record for record in results.records}, []
+    for task in sorted(runs.data.unique(), key=lambda name: int(name.split()[-1])):
+        row: dict = {"task": task}
+        for arm, title in ((RELU, "ReLU"), (LEARNED, "learned")):
+            part = runs[(runs.data == task) & (runs.arm == arm)]
+            ends = 100 * part.test_accuracy_last
+            row[f"steps, {title}"] = median_in_words(part.test_steps_to_95, int(part.steps.max())) if len(part) else "—"
+            row[f"at the end, {title} (%)"] = f"{ends.min():.0f} to {ends.max():.0f}" if len(part) else "—"
+        record = records.get(learned_by.get(task, ""))
+        limit = (
+            " (limit)" if record and frequency_in_words(record)[0].isdigit() and set_by_control_points(record) else ""
+        )
+        row["kept at episode"] = f"{record.numbers['best_episode']} of {record.numbers['episodes']}" if record else "—"
+        row["dominant frequency"] = f"{frequency_in_words(record)}{limit}{hardly_learned(record)}" if record else "—"
+        row["key"] = record.key if record else ""
+        rows.append(row)
+    return pd.DataFrame(rows)
