@@ -56,7 +56,7 @@ if not str(getattr(sys.modules.get("lib"), "__file__", None)).startswith(root):
         del sys.modules[name]  # another one, imported before
 
 # %% tags=["parameters"]
-profile = "smoke"
+profile = "paper"
 seed = 0
 data_dir = None
 

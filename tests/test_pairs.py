@@ -146,7 +146,7 @@ def test_every_page_has_a_title_the_same_set_up_and_the_three_parameters(script)
     reference = cells(SCRIPTS[0], "set-up")
     assert [cell.source for cell in cells(script, "set-up")] == [cell.source for cell in reference] != []
     (parameters,) = cells(script, "parameters")
-    assert parameters.source == 'profile = "smoke"\nseed = 0\ndata_dir = None'
+    assert parameters.source == 'profile = "paper"\nseed = 0\ndata_dir = None'
 
 
 def test_the_scripts_have_the_shared_set_up_cell():

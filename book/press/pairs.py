@@ -45,6 +45,9 @@ def notebook(script: Path) -> NotebookNode:
     if jupytext_filter:
         parts = sorted(jupytext_filter.split(","), key=lambda part: (part.startswith("-"), part))  # jupytext's vary
         made.metadata["jupytext"] = NotebookNode(cell_metadata_filter=",".join(parts))
+    for cell in made.cells:  # what the page does not show is closed in Colab and in Jupyter too
+        if {"hide-input", "remove-input"} & set(cell.metadata.get("tags", [])):
+            cell.metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
     made.nbformat, made.nbformat_minor = 4, 5
     seen: dict[str, int] = {}
     for cell in made.cells:
