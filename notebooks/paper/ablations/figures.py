@@ -1,0 +1,47 @@
+"""The figures of the page on ablations (Appendix D)."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import torch
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lib import splines
+
+from .tables import Compared
+
+
+def differences(compared: Compared) -> Figure:
+    """Each arm's difference to the default with as many restarts, in points, sorted, with 95 % intervals."""
+    table: pd.DataFrame = compared.summary().dropna().sort_values("gain", ignore_index=True)
+    figure, ax = plt.subplots(figsize=(7, 0.33 * len(table) + 1.0))
+    for i, row in enumerate(table.itertuples()):
+        apart = abs(row.gain) > row.gain_half_width
+        colour = "C0" if row.arm == "ReLU" else "C3" if apart else "gray"
+        ax.errorbar(row.gain, i, xerr=row.gain_half_width, color=colour, marker="o" if apart else ".", capsize=3)
+        ax.annotate(
+            f"{row.gain:+.1f}", (row.gain, i), xytext=(0, 4), textcoords="offset points", ha="center", color=colour
+        )
+    ax.axvline(0, linewidth=1.2, color=plt.rcParams["text.color"])
+    ax.set_yticks(range(len(table)), table.arm)
+    ax.set_xlabel(f"points of test accuracy over the {compared.equal}")
+    ax.margins(y=0.05)
+    ax.grid(axis="x")
+    return figure
+
+
+def interpolations(of_method: Mapping[str, Tensor], end: float, low: float = -5.0, high: float = 5.0) -> Figure:
+    """Functions between -end and end, by the method of interpolation, and their control points on [low, high]."""
+    figure, axes = plt.subplots(1, len(of_method), figsize=(7, 2.5), sharey=True, squeeze=False)
+    z = torch.linspace(-end, end, 1200)
+    for i, (ax, (method, psi)) in enumerate(zip(axes[0], of_method.items(), strict=True)):
+        ax.plot(z, splines.interpolate(z, psi, low, high, method), color=f"C{i}", linewidth=1.2)
+        knots = splines.grid(len(psi), low, high)
+        near = knots.abs() <= end
+        ax.plot(knots[near], psi[near], "o", color=f"C{i}", markersize=3)
+        ax.set(title=method, xlabel="pre-activation $z$")
+        ax.grid()
+    axes[0, 0].set_ylabel("$g(z)$")
+    return figure
