@@ -238,7 +238,7 @@ def restarts_table(results: Collected, task: str) -> pd.DataFrame:
 
 
 def moduli_table(results: Collected) -> pd.DataFrame:
-    """Per modulus: steps and last accuracies of the arms, the function of the selected restart, its key ("" if none)."""
+    """Per modulus: steps and last accuracies of the arms, the selected restart's function, its key ("" if none)."""
     runs = pd.concat([results.frame(role="final"), results.frame(role="modulus")])
     learned_by = runs[runs.learned != ""].drop_duplicates("data").set_index("data").learned
     records, rows = {record.key: record for record in results.records}, []
