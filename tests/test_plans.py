@@ -92,7 +92,7 @@ def main(stages):
 def walk(section, store, numbers=lambda experiment: {}, profile="smoke"):
     """The stages of a section, with records made up on the way."""
     stages = []
-    for stage in SECTIONS[section](profile, store):
+    for stage in sweep.stages_of(SECTIONS[section](profile, store)):
         stages.append(stage)
         for experiment in stage:
             put(store, experiment, **numbers(experiment))
@@ -330,7 +330,10 @@ def test_the_paper_profile_has_the_papers_settings():
 
 @pytest.mark.parametrize("section", sorted(SECTIONS))
 def test_an_unknown_profile_is_refused(store, section):
-    for use in (lambda: next(SECTIONS[section]("papr", store)), lambda: collect(section, "papr", store)):
+    for use in (
+        lambda: next(sweep.stages_of(SECTIONS[section]("papr", store))),
+        lambda: collect(section, "papr", store),
+    ):
         with pytest.raises(ValueError, match=r"profile must be one of \('smoke', 'paper'\), got 'papr'"):
             use()
 

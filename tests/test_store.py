@@ -6,8 +6,11 @@ import os
 import shutil
 import stat
 import struct
+import subprocess
+import sys
 import warnings
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -381,6 +384,21 @@ def test_committed_records_are_of_committed_code_and_as_they_were_written():
     for record in Store(stores.ROOT, data=Numbers()).packed.values():
         assert record.provenance["dirty"] is False and len(record.provenance["commit"]) == 40, record.key
         assert checksum(record.content(), record.arrays) == record.sha256, record.key
+
+
+ELSEWHERE = """
+import sys
+sys.modules.update(dict.fromkeys(("dask", "distributed", "bokeh", "cattrs")))
+from notebooks.paper import sections
+from notebooks.paper.records import sweep, verify
+results = sections.results("ablations", "paper")
+assert not results.missing and len(results.frame().record[0].arrays["test_accuracy"])
+"""
+
+
+def test_records_are_read_without_the_packages_of_sweeps():
+    """As in Colab, which has neither Dask nor cattrs."""
+    subprocess.run([sys.executable, "-c", ELSEWHERE], check=True, cwd=Path(__file__).resolve().parents[1])
 
 
 # --- checkpoints ------------------------------------------------------------------------------------------------------

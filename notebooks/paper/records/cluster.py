@@ -89,14 +89,15 @@ class Cluster:
 
         if self.address is None:
             dask.config.set(LOCAL)
-            self.local = distributed.LocalCluster(
-                n_workers=self.processes,
-                threads_per_worker=1,
-                memory_limit=self.memory,
-                dashboard_address="127.0.0.1:0",
-                preload=[f"{__package__}.guard"],
-                silence_logs=logging.CRITICAL,  # what happens is told here
-            )
+            options = {"n_workers": self.processes, "threads_per_worker": 1, "memory_limit": self.memory}
+            options |= {"dashboard_address": "127.0.0.1:0", "preload": [f"{__package__}.guard"]}
+            for again in range(AGAIN, -1, -1):
+                try:  # what happens is told here, not in logs
+                    self.local = distributed.LocalCluster(**options, silence_logs=logging.CRITICAL)
+                    break
+                except RuntimeError:  # a process died before it was ready
+                    if not again:
+                        raise
         try:
             client = distributed.Client(self.local or self.address, timeout=20, set_as_default=False)
         except OSError as error:

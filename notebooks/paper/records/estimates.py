@@ -5,7 +5,6 @@ middling, did not diverge and never arrived at 95 %. So the later stages are abo
 Runs with patience count with a part of their cap until there are records of such.
 """
 
-import itertools
 import math
 import statistics
 from collections import defaultdict
@@ -17,7 +16,7 @@ import numpy as np
 
 from .configuration import config, rebuild
 from .store import Record, Store
-from .sweep import Plan, chains_of
+from .sweep import Plan, stages_of
 
 PATIENT = 0.4  # of the cap; the first such runs ended at 0.24 to 0.43 of it
 
@@ -71,7 +70,7 @@ class Durations:
 def print_estimate(plan: Plan, store: Store, durations: Durations) -> None:
     """Print what is missing of each stage and about what it costs; the plan comes from a :class:`Pretending` store."""
     total, runs = 0.0, 0
-    for number, stage in enumerate(itertools.chain.from_iterable(chains_of(plan)), 1):
+    for number, stage in enumerate(stages_of(plan), 1):
         missing = list({store.key(one): one for one in stage if not store.has(one)}.values())
         if missing:
             hours = sum(map(durations.seconds, missing)) / 3600

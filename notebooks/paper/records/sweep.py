@@ -6,6 +6,7 @@ Every record is on disk as soon as it is computed: a sweep that was stopped in a
 at once share the work.
 """
 
+import itertools
 import shutil
 import sys
 import time
@@ -75,6 +76,11 @@ def chains_of(plan: Plan) -> list[Iterator[list[Any]]]:
     """The chains of a plan."""
     several = isinstance(plan, list) and all(isinstance(chain, Iterator) for chain in plan)
     return list(plan) if several else [iter(plan)]
+
+
+def stages_of(plan: Plan) -> Iterator[list[Any]]:
+    """The stages of a plan, chain by chain."""
+    return itertools.chain.from_iterable(chains_of(plan))
 
 
 def missing_of(stage: list[Any], store: Store) -> dict[str, Any]:

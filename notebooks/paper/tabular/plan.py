@@ -174,13 +174,17 @@ ARMS = ("ReLU", "tanh", FROM_RELU, ZEROS, INPUTS)
 RANKED = "ReLU, columns by rank"  # a control
 
 
-def tabular(profile: str, store: Store) -> Stages:
-    """Section 3.3, dataset by dataset, and then a control on all of them."""
+def tabular(profile: str, store: Store) -> list[Stages]:
+    """Section 3.3: a chain of stages for each dataset, and one for a control on all of them."""
     check_profile(profile)
     plan = PLANS[profile]
     tables = [Table(plan, data, store) for data in plan.datasets]
-    for table in tables:
-        yield from table.stages()
+    return [*(table.stages() for table in tables), ranked(tables)]
+
+
+def ranked(tables: list["Table"]) -> Stages:
+    """The control for learned inputs on all tables; it begins with the tuning that it shares with their chains."""
+    yield [run for table in tables for run in table.tuning()]
     for stages in zip(*(table.ranked() for table in tables), strict=True):
         yield [experiment for stage in stages for experiment in stage]
 
