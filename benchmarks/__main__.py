@@ -1,4 +1,4 @@
-"""Run all benchmarks and write their record: ``python -m benchmarks [repeats]``.
+"""Run all benchmarks and write their record: ``python -m benchmarks [repeats]``; about 5 minutes with 5 repeats.
 
 The record, data/results/speed.json, is what the book's page "Speed" is made of, with that of a GPU if there is one.
 """
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import torch
 
-from benchmarks import activation, complexity, landscape, metastep, replicas, sweeps
+from benchmarks import activation, complexity, landscape, metastep, replicas, scaling, steps, whole
 from benchmarks.timing import keep
 
 PARTS = {
@@ -17,7 +17,9 @@ PARTS = {
     "complexity": complexity.measure,
     "landscape": landscape.measure,
     "replicas": replicas.measure,
-    "sweeps": sweeps.measure,
+    "steps": steps.measure,
+    "scaling": scaling.measure,
+    "whole": whole.measure,
 }
 
 

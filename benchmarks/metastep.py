@@ -4,7 +4,7 @@ Run from the repository's root: ``python -m benchmarks.metastep [repeats]``. One
 descent on the full batch, the last 5 unrolled, and the gradient in psi of the loss on as many other rows. The rows:
 
 - products: the matrix products that no implementation can avoid;
-- ours: lib.episodes.inner_loop; ours, torch: the same without compiled kernels;
+- ours: lib.episodes.inner_loop; with products of bfloat16; without compiled kernels;
 - plain: autograd for everything, ordinary training and then steps that are recorded, with a spline by indexing;
 - higher, torchopt: the same with these libraries for the unrolled steps.
 """
@@ -26,7 +26,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 LR = 0.05
-DEFAULT = {"inputs": 324, "width": 128, "batch": 4096, "steps": 100, "unroll": 5, "points": 50}
+DEFAULT = {"inputs": 324, "width": 128, "batch": 4096, "steps": 100, "unroll": 5, "points": 50, "depth": 1}
 
 
 class IndexedSpline(nn.Module):
@@ -45,16 +45,15 @@ def problem(size):
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(2 * size["batch"], size["inputs"], generator=generator)
     y = torch.rand(len(x), 1, generator=generator)
-    network = Network(
-        size["inputs"], 1, width=size["width"], depth=1, activation=Activation("spline", points=size["points"])
-    )
+    activation = Activation("spline", points=size["points"])
+    network = Network(size["inputs"], 1, width=size["width"], depth=size["depth"], activation=activation)
     psi = 0.1 * torch.randn(size["points"], generator=generator)
     return Task(network, x, y, "mse"), psi, network.init(generator)
 
 
-def ours(size, loop):
+def ours(size, loop, products="float32"):
     task, psi, theta = problem(size)
-    settings = Settings(unroll=size["unroll"], inner=Optimiser("sgd", LR), batch=size["batch"])
+    settings = Settings(unroll=size["unroll"], inner=Optimiser("sgd", LR), batch=size["batch"], products=products)
     rows, rest = torch.arange(size["batch"]), slice(size["batch"], None)
 
     def run():
@@ -127,6 +126,7 @@ def jobs(size):
     rows = {
         "products": (native.library(), products(size)),
         "ours": (native.library(), ours(size, episodes.inner_loop)),
+        "ours, bfloat16": (native.library(), ours(size, episodes.inner_loop, "bfloat16")),
         "ours, torch": (None, ours(size, episodes.inner_loop)),
         "plain": (None, modules(size, plain_tail)),
     }
@@ -150,14 +150,14 @@ def same(size) -> float:
     """Largest relative difference of the implementations' gradients in psi: they do the same work."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        gradients = [run() for name, (_, run) in jobs(size).items() if name != "products"]
+        gradients = [run() for name, (_, run) in jobs(size).items() if name not in ("products", "ours, bfloat16")]
     return max(float((g - gradients[0]).norm() / gradients[0].norm()) for g in gradients)
 
 
 def growth(repeats: int = 5) -> dict:
     """Milliseconds of our episode with each size halved and doubled, and the exponent of the growth between."""
     table = {}
-    for name in ("batch", "width", "steps", "inputs", "unroll", "points"):
+    for name in ("batch", "width", "depth", "steps", "inputs", "unroll", "points"):
         half, twice = ({**DEFAULT, name: max(1, round(DEFAULT[name] * f))} for f in (0.5, 2))
         runs = {"half": (native.library(), ours(half, episodes.inner_loop)),
                 "twice": (native.library(), ours(twice, episodes.inner_loop))}  # fmt: skip
@@ -182,7 +182,7 @@ def measure(repeats: int = 5) -> dict:
             }
             difference = same({**size, "batch": 256, "steps": 10})
             tables.append({"size": size, "rows": rows, "largest_relative_difference": difference})
-        return {"tables": tables, "growth": growth(repeats)}
+        return {"tables": tables, "growth": growth(min(repeats, 5))}
 
 
 if __name__ == "__main__":

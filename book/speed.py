@@ -14,9 +14,8 @@
 # %% [markdown]
 # # Speed
 #
-# The bi-level loop is the cost of everything here: what one machine can reproduce in a night is set by it. This page says
-# what an activation, an episode of Algorithm 1 and a measure of complexity cost, against other ways to compute the same.
-# Ratios carry over to other machines roughly, seconds do not: each ratio comes from one interleaved run, on one thread.
+# The bi-level loop is the cost of everything here: what one machine can reproduce in a night is set by it. This page says what it costs, where the time goes,
+# and what you would pay elsewhere. Ratios carry over to other machines roughly, seconds do not: each ratio comes from one interleaved run, on one thread.
 
 # %% tags=["set-up"] cellView="form" jupyter={"source_hidden": true}
 # @title Set-up: finds the files of this companion or, in Colab, fetches them
@@ -63,6 +62,7 @@ data_dir = None
 
 # %% tags=["remove-input"]
 import json
+import statistics
 
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -71,8 +71,13 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from notebooks.paper.figures.display import provenance, say, show, table
 from notebooks.paper.records.store import ROOT
 
-path = ROOT / "speed.json"
-record = json.loads(path.read_text()) if path.exists() else None
+
+def read(name):
+    path = ROOT / name
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+record, gpu, paired = read("speed.json"), read("speed_gpu.json"), read("speed_products.json")
 if record is None:
     say("**Not measured yet**: `make bench` measures everything and writes the record that this page is made of.")
 else:
@@ -80,72 +85,44 @@ else:
     say(
         f"Measured on {source['hardware']['cpu']} ({source['hardware']['cores']} cores, spline kernels: `{record['activation']['backend']}`), "
         f"{source['start'][:10]}, {record['activation']['repeats']} turns. `make bench` repeats it. "
-        "One turn times every row of a table once, one after the other; ratios are taken within a turn, and their median and quartiles over the turns."
+        "One turn times every row once, one after the other; ratios are taken within a turn, and points and bars are their median and quartiles over the turns."
     )
     if record["activation"]["repeats"] < 10:
-        say(
-            "This is a **preliminary** measurement: few turns, and other work on the machine at the same time. The quartiles show how far it can be off."
-        )
+        say("This is a **preliminary** measurement: few turns. The quartiles show how far it can be off.")
 
-# %% [markdown]
-# ## The activation
-#
-# A linear spline is a table look-up and a multiplication. Written with tensor indexing it costs an order of magnitude more than a
-# GELU; the compiled kernels keep the table in registers, save nothing but the inputs, and find the pieces again in the backward pass.
-# Where there is no compiler, the same four operations are made of tensor operations.
-
-# %% tags=["remove-input"]
 LABELS = {
-    "copy": "copy and multiply (the least that moves the data)",
+    "copy": "copy and multiply",
     "torch": "this library, no compiler",
     "deepsplines": "B-splines as in DeepSplines",
     "indexing": "tensor indexing, autograd",
     "gelu": "nn.GELU",
+    "cpp": "this library, portable C++",
+    "cpp-avx2": "this library, AVX2",
+    "cpp-avx512": "this library, AVX-512",
+    "products": "matrix products alone",
+    "ours": "this library",
+    "ours, bfloat16": "this library, bfloat16 products",
+    "ours, torch": "this library, no compiler",
+    "readable": "the readable version",
+    "autograd": "autograd, torch.optim",
+    "plain": "autograd for every step",
 }
-
-
-def label(name):
-    kernels = {"cpp": "portable C++", "cpp-avx2": "AVX2", "cpp-avx512": "AVX-512"}
-    return LABELS.get(name) or f"this library, {kernels.get(name, name)}"
 
 
 def ratio(row):
     return f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
 
 
-if record:
-    tables = record["activation"]["tables"]
-    first = [t for t in tables if (t["batch"], t["width"], t["points"]) == (4096, 256, 50)]
-    names = list(first[0]["rows"])
-    frame = pd.DataFrame(
-        [[label(name), *(ratio(t["rows"][name]) if name in t["rows"] else "—" for t in first)] for name in names],
-        columns=["multiple of nn.GELU", *(t["work"] for t in first)],
-    )
-    table(
-        frame,
-        caption="Cost at 4,096 × 256 values, 50 control points, as a multiple of nn.GELU doing the same work: median, and quartiles over the turns.",
-    )
-    both = [t for t in tables if t["work"] == "forward + backward"]
-    frame = pd.DataFrame(
-        [[label(name), *(f"{t['rows'][name]['ratio']:.2f}" for t in both)] for name in names],
-        columns=["forward + backward", *(f"{t['batch']:,} × {t['width']}, n_c = {t['points']}" for t in both)],
-    )
-    table(
-        frame,
-        caption="Forward and backward with both gradients, by size. Above 128 control points the table no longer fits the registers.",
-    )
-
-
-# %% tags=["remove-input"]
-def activation_bars():
-    rows = next(t for t in first if t["work"] == "forward + backward")["rows"]
-    figure, axes = plt.subplots(figsize=(7, 2.9))
+def dots(rows, reference, xlabel):
+    """A dot with its quartiles for each row, on a logarithmic axis."""
+    figure, axes = plt.subplots(figsize=(7, 0.9 + 0.26 * len(rows)))
     for i, (name, row) in enumerate(rows.items()):
-        colour = "C0" if name == "gelu" else "C2" if name.startswith("cpp") or name == "torch" else "C1"
+        own = name.startswith(("cpp", "ours")) or name == "torch"
+        colour = "C0" if name == reference else "C2" if own else "C1"
         axes.plot([row["low"], row["high"]], [-i, -i], color=colour, linewidth=3, alpha=0.4, solid_capstyle="butt")
         axes.plot(row["ratio"], -i, "o", color=colour)
-    axes.set_yticks([-i for i in range(len(rows))], [label(name) for name in rows])
-    axes.set(xscale="log", xlabel="time, forward + backward,\nas a multiple of nn.GELU")
+    axes.set_yticks([-i for i in range(len(rows))], [LABELS.get(name, name) for name in rows])
+    axes.set(xscale="log", xlabel=xlabel)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -154,159 +131,180 @@ def activation_bars():
     return figure
 
 
+# %% [markdown]
+# ## What it costs
+#
+# A linear spline is a table look-up and a multiplication. The compiled kernels keep the table in registers, save nothing but the inputs, and find the pieces
+# again in the backward pass. Where there is no compiler, the same four operations are made of tensor operations.
+
+# %% tags=["remove-input"]
 if record:
-    rows = next(t for t in first if t["work"] == "forward + backward")["rows"]
+    tables = record["activation"]["tables"]
+    both = {(t["batch"], t["width"], t["points"]): t["rows"] for t in tables if t["work"] == "forward + backward"}
+    rows = both[4096, 256, 50]
     best = next(name for name in rows if name.startswith("cpp") or name == "torch")
+    own = LABELS[best].removeprefix("this library, ")
+    small, many = (both[size][best]["ratio"] for size in ((4096, 32, 50), (4096, 256, 400)))
     show(
-        activation_bars,
+        lambda: dots(rows, "gelu", "time, forward + backward,\nas a multiple of nn.GELU"),
         alt=f"Dots on a logarithmic axis: forward and backward time as a multiple of GELU. This library {rows[best]['ratio']:.2f}, without a compiler {rows['torch']['ratio']:.1f}, tensor indexing {rows['indexing']['ratio']:.1f}.",
-        caption=f"With {label(best).removeprefix('this library, ')} kernels the learned activation costs {rows[best]['ratio']:.2f} times a GELU (quartiles {rows[best]['low']:.2f} to {rows[best]['high']:.2f}), tensor indexing {rows['indexing']['ratio']:.1f} times (4,096 × 256 values, 50 control points; bars are quartiles; other sizes in the table above).",
+        caption=f"With {own} kernels the learned activation costs {rows[best]['ratio']:.2f} times a GELU, with both gradients; tensor indexing {rows['indexing']['ratio']:.1f} times (4,096 × 256 values, 50 control points). At 4,096 × 32 values it is {small:.2f} times, with 400 control points {many:.2f} times.",
         name="fig-speed-activation",
+    )
+    short = record["complexity"]["short cut"]
+    say(
+        f"The total variation of a network with one hidden layer, over 200 paths of 100 points, takes {short['ms']:.1f} ms, {short['ratio']:.0f} times less than one forward over "
+        "all points with tensor indexing: a path is straight and the first layer affine, so only the ends of the paths go through it, and the rest is one compiled pass."
     )
 
 # %% [markdown]
-# ## An episode of Algorithm 1
+# ## Where the time goes
 #
-# The inner steps do not need autograd: the gradient of an MLP is a dozen lines ([method](../book/method.ipynb)). The same lines, recorded by autograd for the last
-# $t$ steps, are the second-order term. What is left are the matrix products, which no implementation avoids.
+# An inner step needs no autograd. What no implementation avoids are its matrix products; between them, the steps here work in place, on buffers that are made once,
+# and what can be one pass is one: from the last hidden layer's pre-activation through a single output, the loss and back; the one-hot layer as a
+# look-up and a sum; all weights as one vector for the optimiser. The readable version of the same
+# ([method](../book/method.ipynb)) is what autograd records for the last $t$ steps, and what the tests compare with.
 
 # %% tags=["remove-input"]
-EPISODE = {
-    "products": "matrix products alone",
-    "ours": "this library",
-    "ours, torch": "this library, no compiler",
-    "plain": "autograd for every step",
-    "higher": "higher",
-    "torchopt": "torchopt",
-}
+if record and "steps" in record:
+    steps = record["steps"]
+    shown = {case: rows["ours"] for case, rows in steps.items()}
+
+    def step_dots():
+        figure, axes = plt.subplots(figsize=(7, 0.9 + 0.34 * len(steps)))
+        marks = {"ours": ("C2", "o"), "ours, torch": ("C4", "s"), "readable": ("C3", "^"), "autograd": ("C1", "D")}
+        for name, (colour, mark) in marks.items():
+            values = [rows[name]["ratio"] for rows in steps.values()]
+            axes.plot(values, [-i for i in range(len(steps))], mark, color=colour, label=LABELS[name], linestyle="none")
+        axes.set_yticks([-i for i in range(len(steps))], list(steps))
+        axes.set(xscale="log", xlabel="time of one inner step,\nas a multiple of its float32 matrix products")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.axvline(1, color="C0", linewidth=1, linestyle=":")
+        axes.grid(axis="x")
+        figure.legend(loc="outside upper center", ncols=2)
+        return figure
+
+    low, high = (f(row["ratio"] for row in shown.values()) for f in (min, max))
+    saved = statistics.median(rows["readable"]["ratio"] / rows["ours"]["ratio"] for rows in steps.values())
+    show(
+        step_dots,
+        alt=f"Marks on a logarithmic axis for {len(steps)} networks: time of an inner step as a multiple of its products. This library between {low:.2f} and {high:.2f}; the readable version, PyTorch alone and autograd above it.",
+        caption=f"An inner step takes {low:.2f} to {high:.2f} times its matrix products, each of them in its fastest layout; the readable version of the same step takes {saved:.1f} times as long in the median. The names are the layers' sizes.",
+        name="fig-speed-steps",
+    )
+elif record:
+    say("**Not measured yet**: inner steps as multiples of their products.")
+
+# %% tags=["remove-input"]
+if record:
+    growth = {name: f"{row['exponent']:.2f}" for name, row in record["episode"]["growth"].items()}
+    if "scaling" in record:
+        growth["tasks"] = f"{record['scaling']['exponent']:.2f}"
+    table(
+        pd.DataFrame([growth]),
+        caption="How an episode's cost grows with each size alone: the exponent between half of it and twice of it; 1 means proportional. Tasks: a round of episodes, one of each.",
+    )
+    if "scaling" in record:
+        say(
+            f"Two processes with one thread each do {record['scaling']['processes']:.2f} times the work of one. One process with two threads is slower than with one here: the elementwise work is bound by memory."
+        )
+    landscape = [row[name]["ratio"] for row in record["landscape"] for name in row if name.startswith("batch")]
+    batch = record["replicas"]
+    largest = str(max(batch["counts"]))
+    replica = [row[largest]["ratio"] for row in batch["tasks"].values()]
+    say(
+        f"Batches through `torch.func.vmap` gain nothing on a CPU: the networks of a landscape go {min(landscape):.2f} to {max(landscape):.2f} times as fast as one by one, {largest} replicas of Algorithm 1 {min(replica):.2f} to {max(replica):.2f} times."
+    )
+    if gpu:
+        most = str(max(gpu["counts"]))
+        words = "; ".join(f"{name}: {row[most]['ratio']:.0f}" for name, row in gpu["tasks"].items())
+        say(
+            f"A GPU ({gpu['device']}) needs them: how many times faster than alone a replica is in a batch of {most}: {words} (torch {gpu['provenance']['packages']['torch']}, {gpu['provenance']['start'][:10]})."
+        )
+
+# %% [markdown]
+# ### Products of bfloat16
+#
+# Processors with instructions for bfloat16 multiply such matrices several times faster. `Settings(products="bfloat16")` rounds the factors of the products of those inner steps that
+# are not unrolled; weights, sums, activations and the unrolled steps stay float32. Whether the functions are as good is a matter of measurement, by domain.
+
+# %% tags=["remove-input"]
+if paired:
+    lines, complete = [], True
+    for name, runs in paired["domains"].items():
+        seeds = [key.split()[1] for key in runs if key.startswith("bfloat16") and f"float32 {key.split()[1]}" in runs]
+        complete &= len(seeds) >= 4
+        differences = [
+            100
+            * (
+                statistics.fmean(runs[f"bfloat16 {s}"]["accuracies"])
+                - statistics.fmean(runs[f"float32 {s}"]["accuracies"])
+            )
+            for s in seeds
+        ]
+        if differences:
+            each = ", ".join(f"{d:+.2f}" for d in differences)
+            lines.append(f"{name}: {each}")
+    if lines:
+        say(
+            f"Test accuracy with the function learned with bfloat16, minus that with float32, in points, by restart (each the mean of two networks): {'; '.join(lines)}."
+        )
+    if not complete:
+        say(
+            "This comparison is **not complete**: it is planned with four restarts in each of three domains, images, a table and a + b mod 27. Until it is, all plans use float32."
+        )
+else:
+    say("**Not measured yet**: whether the functions are as good. Until it is, all plans use float32.")
+
+# %% [markdown]
+# ## What you would pay elsewhere
+
+# %% tags=["remove-input"]
 if record:
     say(
         "[higher](https://github.com/facebookresearch/higher) and [torchopt](https://github.com/metaopt/torchopt) are libraries that differentiate through the steps of an optimiser in PyTorch."
     )
-    for entry in record["episode"]["tables"]:
-        rows, size = entry["rows"], entry["size"]
-        own = rows["ours"]["ratio"]
-        medians = rows["ours"]["ms"] / rows["products"]["ms"]
-        frame = pd.DataFrame(
-            [[EPISODE[name], ratio(row), f"{row['ratio'] / own:.2f}"] for name, row in rows.items()],
-            columns=["implementation", "multiple of the products", "multiple of this library"],
-        )
-        table(
-            frame,
-            caption=f"One episode: {size['inputs']} inputs, {size['width']} hidden units, batch {size['batch']:,}, {size['steps']} steps, the last {size['unroll']} unrolled. "
-            f"The last column is the one beside it, divided by this library's {own:.2f}. (Of the median times alone, this library's is {medians:.2f} times that of the products: the machine was not equally fast in all turns, and a median may come from any of them.) All implementations give the same gradient in psi (largest relative difference {entry['largest_relative_difference']:.0e}, float32).",
-        )
-    growth = record["episode"]["growth"]
-    table(
-        pd.DataFrame([[name, f"{row['half_ms']:.0f}", f"{row['twice_ms']:.0f}", f"{row['exponent']:.2f}"] for name, row in growth.items()],
-                     columns=["size", "half of it (ms)", "twice of it (ms)", "exponent"]),
-        caption="How an episode's cost grows: each size halved and doubled alone; 1 means proportional.",
-    )  # fmt: skip
-
-# %% [markdown]
-# ## The experiments, before and after
-
-# %% tags=["remove-input"]
-if record:
-    table(
-        pd.DataFrame([[name, f"{row['before']:.0f}", f"{row['after']:.0f}", ratio(row)] for name, row in record["sweeps"].items()],
-                     columns=["piece of a sweep", "before (ms)", "after (ms)", "times faster"]),
-        caption="Pieces of the grokking and image sweeps: plain PyTorch (autograd for every step, spline by indexing, dense one-hot inputs) and this library, in the same run.",
-    )  # fmt: skip
-
-# %% [markdown]
-# ## Total variation
-#
-# 200 paths of 100 points are 20,000 forward passes. A path is a straight line and the first layer is affine, so only the two ends of
-# each path go through the first layer; its outputs are interpolated.
-
-# %% tags=["remove-input"]
-VERSIONS = {
-    "plain": "one forward over all points, spline by indexing",
-    "kernels": "the same with the kernels",
-    "chunks": "in chunks that fit the cache",
-    "short cut": "ends of the paths through the first layer, the rest in one kernel",
-}
-if record:
-    table(
-        pd.DataFrame([[VERSIONS.get(name, name), f"{row['ms']:.1f}", f"{row['ratio']:.1f}"] for name, row in record["complexity"].items()],
-                     columns=["version", "ms", "times faster than the first"]),
-        caption="Total variation of a 324-128-1 network; all versions give the same number.",
-    )  # fmt: skip
-
-# %% [markdown]
-# ## Landscapes
-#
-# A landscape in weight space has 2,500 networks, on the same rows. They can be computed one after the other, or as batches through `torch.func.vmap`. One
-# network's activations fit the cache, those of many do not, and a batched matrix product is slower on a CPU than several plain ones.
-
-# %% tags=["remove-input"]
-if record and "landscape" in record:
-    batches = [name for name in record["landscape"][0] if name.startswith("batch")]
-    table(
-        pd.DataFrame([[f"{row['width']} × {row['depth']}", f"{row['ms']:.2f}", *(ratio(row[name]) for name in batches)] for row in record["landscape"]],
-                     columns=["width × hidden layers", "ms per network", *(f"{name}: times faster" for name in batches)]),
-        caption="One network at a time against batches of networks: 2,000 rows, 7 columns, learned activation. Below 1, a batch is slower.",
-    )  # fmt: skip
-    best = max(row[name]["ratio"] for row in record["landscape"] for name in batches)
-    worst = min(row[name]["ratio"] for row in record["landscape"] for name in batches)
-    say(
-        f"On one core a batch is between {worst:.2f} and {best:.2f} times as fast as its networks one by one. The landscapes of this book go network by network."
+    wide, narrow = record["episode"]["tables"]
+    size = wide["size"]
+    show(
+        lambda: dots(wide["rows"], "products", "time of one episode,\nas a multiple of its float32 matrix products"),
+        alt=f"Dots on a logarithmic axis: time of an episode as a multiple of its products. This library {wide['rows']['ours']['ratio']:.2f}, and up to {max(row['ratio'] for row in wide['rows'].values()):.2f}.",
+        caption=f"An episode of {size['steps']} steps, the last {size['unroll']} unrolled, with {size['inputs']} inputs, {size['width']} hidden units and batches of {size['batch']:,}: this library takes {wide['rows']['ours']['ratio']:.2f} times the products. In float32 all give the same gradient in psi (largest relative difference {wide['largest_relative_difference']:.0e}).",
+        name="fig-speed-episode",
     )
-
-# %% [markdown]
-# ## Replicas as one batch
-#
-# The kernels use one thread, and a sweep runs one process per core: two threads in one process are slower than one here, because
-# the elementwise work is bound by memory. A GPU needs the opposite: restarts, seeds and functions whose networks have equal shapes, stacked
-# to one batch with `torch.func.vmap`. `lib.replicas` does that, with the same random numbers and the same results as one by one.
-
-# %% tags=["remove-input"]
-path = ROOT / "speed_gpu.json"
-gpu = json.loads(path.read_text()) if path.exists() else None
-
-
-def batches_of(measured, cell):
-    """The table of one device."""
-    head = ["an episode of 20 steps", "alone (ms)", *(f"batch of {n}" for n in measured["counts"])]
-    return pd.DataFrame(
-        [
-            [name, f"{row['ms']:.0f}", *(cell(row[str(n)]) for n in measured["counts"])]
-            for name, row in measured["tasks"].items()
-        ],
-        columns=head,
-    )
-
-
-if record:
-    batch = record["replicas"]
+    lines = []
+    for entry in (wide, narrow):
+        own = entry["rows"]["ours"]["ratio"]
+        lines += [
+            [
+                f"an episode, {entry['size']['inputs']} inputs",
+                LABELS.get(name, name),
+                ratio(row),
+                f"{row['ratio'] / own:.2f}",
+            ]
+            for name, row in entry["rows"].items()
+        ]
+    for goal, found in record.get("whole", {}).items():
+        own = found["tools"]["ours"]["seconds"]
+        lines += [
+            [
+                f"{goal}, whole process",
+                LABELS.get(name, name),
+                f"{run['seconds']:.1f} s, {run['episodes']} episodes",
+                f"{run['seconds'] / own:.2f}",
+            ]
+            for name, run in found["tools"].items()
+        ]
     table(
-        batches_of(batch, ratio),
-        caption="Replicas of Algorithm 1 as one batch, on a CPU, one thread: how many times faster than alone a replica is. Below 1, the batch is slower.",
+        pd.DataFrame(
+            lines, columns=["work", "implementation", "multiple of the products, or time", "times this library"]
+        ),
+        caption="What an episode costs, and what a user waits for: a whole process, from starting Python to the loss on V that 15 episodes of this library reach, on Fashion-MNIST as regression and on electricity.",
     )
-    largest = str(max(batch["counts"]))
-    worst, best = (f(row[largest]["ratio"] for row in batch["tasks"].values()) for f in (min, max))
-    say(f"On a CPU a batch of {largest} is {worst:.2f} to {best:.2f} times as fast as its replicas one by one.")
-if gpu:
-    of = gpu["provenance"]
-    table(
-        batches_of(gpu, lambda row: f"{row['ratio']:.2f}"),
-        caption=f"The same on one {gpu['device']}, where alone is a batch of one: medians of {gpu['repeats']} turns (torch {of['packages']['torch']}, {of['start'][:10]}).",
-    )
-    largest = str(max(gpu["counts"]))
-    per_replica = {name: row["ms"] / row[largest]["ratio"] for name, row in gpu["tasks"].items()}
-    on_cpu = record["replicas"]["tasks"] if record else {}
-    cores = [f"{on_cpu[name]['ms'] / ms:.0f} ({name})" for name, ms in per_replica.items() if name in on_cpu]
-    say(
-        f"On the GPU a replica in a batch of {largest} takes {min(per_replica.values()):.1f} to {max(per_replica.values()):.1f} ms. "
-        + (
-            f"Against the time per replica on the core above (another run, with another version of PyTorch) that is the work of so many cores: {'; '.join(cores)}."
-            if cores
-            else ""
-        )
-    )
-else:
-    say("**Not measured on a GPU**: `make bench` measures it where there is one.")
+    if "whole" not in record:
+        say("**Not measured yet**: whole processes.")
 
 # %% tags=["remove-input"]
 provenance(profile)
