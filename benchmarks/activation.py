@@ -60,7 +60,7 @@ def spline(z, psi):
 def libraries():
     """Return the compiled libraries that run on this CPU, by name, best first; empty without a compiler."""
     found = {}
-    for flags in (["-march=native"], ["-march=x86-64-v3"], []):
+    for flags in (*native.FLAG_SETS[:-1], ["-march=x86-64-v3"], []):
         if flags == ["-march=x86-64-v3"] and "cpp-avx512" not in found:
             continue
         try:
