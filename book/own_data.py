@@ -283,7 +283,7 @@ print(learned.module(), *learned.problems, sep="\n")
 #
 # ## What to expect
 #
-# Small budgets on the tables of this companion and those that come with scikit-learn: what learned functions, hidden or of the columns, are worth beside ReLU and tanh, and what boosted trees or a linear model do instead. Test scores (accuracy in %; $R^2$ for diabetes), 3 seeds.
+# Small budgets on the tables of this companion and those that come with scikit-learn: what learned functions, hidden or of the columns, are worth beside ReLU and tanh, and what boosted trees or a linear model do instead. Test scores (accuracy in %; $R^2$ for diabetes), 3 seeds. `python -m benchmarks.tables` measures all of it anew.
 
 # %% tags=["remove-input"]
 root = Path(next(place for place in sys.path if (Path(place) / "lib" / "splines.py").is_file()))

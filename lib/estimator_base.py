@@ -311,7 +311,8 @@ class LearnedActivation(BaseEstimator):
             self.activation_.plot(ax=ax)
         for name, g in self.input_activations_.items():
             g.plot(ax=ax, label=name)
-        ax.legend(fontsize=8)
+        if len(self.input_activations_) <= 10:
+            ax.legend(fontsize=8)
         return ax
 
 

@@ -214,11 +214,13 @@ class Spline(nn.Module):
         ax = plt.subplots(figsize=(4.4, 3.2), layout="constrained")[1] if ax is None else ax
         z = torch.linspace(self.low, self.high, 801, dtype=torch.float64)
         rows = self.values.detach().cpu().double().reshape(-1, self.values.shape[-1])
+        colour = {"color": "C1"} if label == "learned" else {}
         for i, row in enumerate(rows):
-            about = {"label": label} if len(rows) == 1 else {"linewidth": 0.7, "label": label if i == 0 else None}
+            about = colour if len(rows) == 1 else {"linewidth": 0.7}
+            about = about | {"label": label if i == 0 else None}
             ax.plot(z, evaluate(z, row, self.low, self.high, self.method), **about)
         if not any(line.get_label() == "ReLU" for line in ax.lines):
-            ax.plot(z, z.clamp(0, max(float(rows.max()), 0.1)), "--", color="gray", linewidth=1, label="ReLU")
+            ax.plot(z, z.clamp(0, max(float(rows.max()), 0.1)), "--", color="C0", linewidth=1.2, label="ReLU")
         ax.set(xlabel="$z$", ylabel="$g(z)$")
         return ax
 
