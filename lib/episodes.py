@@ -1,6 +1,6 @@
 """One episode of Algorithm 1: rows, the inner loop, the outer loss (Section 2.3, Appendix C).
 
-:mod:`lib.metalearning` has the outer loop, and the classes Settings and Task.
+:mod:`lib.metalearning` has the outer loop, :mod:`lib.settings` the classes Settings and Task.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .steps import Steps, products
 from .training import Batches, take
 
 if TYPE_CHECKING:
-    from .metalearning import Settings, Task
+    from .settings import Settings, Task
 
 LARGEST_SEED = 2**43  # times the 1,000,003 of an episode's randomness it is still a seed of torch
 

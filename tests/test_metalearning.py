@@ -11,8 +11,9 @@ from covering import covering
 from lib import datasets, metalearning
 from lib import episodes as lib_episodes
 from lib.episodes import draw_episode, inner_loop, outer_loss, watch_split
-from lib.metalearning import OBJECTIVES, Learned, Settings, Task, learn
+from lib.metalearning import Learned, Settings, Task, learn
 from lib.networks import LOSSES, Activation, Network, loss_and_delta
+from lib.settings import OBJECTIVES
 from lib.training import Batches, Optimiser, take
 
 ROOT = Path(__file__).resolve().parents[1]
