@@ -141,7 +141,9 @@ def test_inputs_that_are_not_scaled_and_ranges_that_are_too_narrow_are_named_and
     assert "inputs are as large as 9" in " ".join(large.problems) and large.outside["hidden"] > 0.5
     assert "of the pre-activations are outside [-2, 2]: widen the range" in " ".join(large.problems)
     inputs = Network(3, 1, width=4, input_activation=replace(SPLINE, low=0, high=0.5))
-    assert "of the inputs are outside [0, 0.5]: widen the range" in " ".join(learn([task(inputs)], QUICK, seed=0).problems)
+    assert "of the inputs are outside [0, 0.5]: widen the range" in " ".join(
+        learn([task(inputs)], QUICK, seed=0).problems
+    )
 
 
 def test_a_module_is_told_of_values_outside_too():
