@@ -182,7 +182,7 @@ def measure(repeats: int = 5) -> dict:
             }
             difference = same({**size, "batch": 256, "steps": 10})
             tables.append({"size": size, "rows": rows, "largest_relative_difference": difference})
-        return {"tables": tables, "growth": growth(min(repeats, 5))}
+        return {"tables": tables, "growth": growth(min(repeats, 3))}
 
 
 if __name__ == "__main__":

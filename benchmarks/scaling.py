@@ -65,7 +65,7 @@ def measure(repeats: int = 5) -> dict:
     with one_thread():
         rounds(1)
         tasks = {str(n): statistics.median(rounds(n) for _ in range(repeats)) for n in (1, 2, 4)}
-    faster = [throughput(2) / throughput(1) for _ in range(min(repeats, 3))]
+    faster = [throughput(2) / throughput(1) for _ in range(min(repeats, 2))]
     return {"tasks": tasks, "exponent": math.log2(tasks["4"] / tasks["1"]) / 2, "processes": statistics.median(faster)}
 
 

@@ -301,7 +301,7 @@ if record:
         pd.DataFrame(
             lines, columns=["work", "implementation", "multiple of the products, or time", "times this library"]
         ),
-        caption="What an episode costs, and what a user waits for: a whole process, from starting Python to the loss on V that 15 episodes of this library reach, on Fashion-MNIST as regression and on electricity.",
+        caption="What an episode costs, and what a user waits for: a whole process, from starting Python to the loss on V that 10 episodes of this library reach, on Fashion-MNIST as regression and on electricity.",
     )
     if "whole" not in record:
         say("**Not measured yet**: whole processes.")
