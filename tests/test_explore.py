@@ -40,7 +40,7 @@ def grokking_data():
             "data": data,
             "record": record(step=step, test_accuracy=a),
         }
-        for data in ("a+b mod 27", "ab mod 27")
+        for data in ("a+b mod 27", "ab mod 27 " + "in a setting with a long name " * 4)
         for arm, a in of.items()
         for rate in ((1.0, 4.0) if arm == "ReLU" else (1.0,))
         for seed in (0, 1, 2)
@@ -297,7 +297,7 @@ def test_the_rate_is_offered_where_there_are_several(opened):
     tab = opened("grokking")
     choose(tab, "Rate of ReLU", "4")
     assert "at least 10.0 times sooner" in text(tab)
-    choose(tab, "Setting", "ab mod 27")
+    choose(tab, "Setting", DATA["grokking"]["settings"][1]["name"])
     assert "at least 10.0 times sooner" in text(tab)
 
 

@@ -25,13 +25,15 @@ PHONE, DESKTOP = 390, 1280
 AXE = (ROOT / "tests" / "axe" / "axe.min.js").read_text("utf-8")
 THEMES_OWN = {}  # what axe-core finds that the theme brings: rule -> pattern of the elements
 
-MEASURE = """(async () => {
+LOOK = """(async () => { // images load when they come into view
   const images = [...document.querySelectorAll("figure img")].filter((image) => image.getClientRects().length);
-  for (const image of images) { // they load when they come into view
+  for (const image of images) {
     image.scrollIntoView();
     for (let i = 0; i < 100 && !image.complete; i++) await new Promise((done) => setTimeout(done, 20));
   }
   window.scrollTo(0, 0);
+})()"""
+MEASURE = """(() => {
   const shown = (element) => element.getClientRects().length > 0;
   const article = document.querySelector("article");
   const copy = article.cloneNode(true);
@@ -93,13 +95,15 @@ def seen(site, tmp_path_factory):
     try:
         for name in PAGES:
             tab.open((site / f"{name}.html").as_uri(), PHONE)
-            measures[name, PHONE] = tab.evaluate(MEASURE) | {"violations": violations(tab)}
+            tab.evaluate(LOOK)
             requests[name, PHONE] = tab.requests()
+            measures[name, PHONE] = tab.evaluate(MEASURE) | {"violations": violations(tab)}
             tab.resize(DESKTOP)
             tab.settle()
             light = violations(tab)
             tab.theme(dark=True)
             tab.settle()
+            tab.evaluate(LOOK)
             measures[name, DESKTOP] = tab.evaluate(MEASURE) | {"violations": light + violations(tab)}
             pdfs[name] = tab.pdf()
             requests[name, DESKTOP], complaints[name] = tab.requests(), tab.complaints()
