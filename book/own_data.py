@@ -254,7 +254,7 @@ print("best step:", done.best_step)
 # ## Any module
 #
 # `learn_activation` does the same for any `torch.nn.Module`: give it a function that makes a fresh model with the activation `g` in it, wherever that is, and as often as you like. Here, a small convolutional network with batch normalisation on 8 x 8 digits; a GRU or a transformer layer works as well
-# (attention runs by the kernel that has a second derivative, recurrent layers without cuDNN). `channels=8` would learn one function per channel. Data on a GPU are learned on there.
+# (attention runs by the kernel that has a second derivative, recurrent layers without cuDNN). `channels=8` would learn one function per channel. Data on a GPU are learned on there (not tested here, where there is none).
 
 # %%
 digits = load_digits()
