@@ -65,7 +65,8 @@ from notebooks.paper.ablations import figures, tables
 from notebooks.paper.ablations.plan import DEFAULT
 from notebooks.paper.figures import looks
 from notebooks.paper.figures import words as page_words
-from notebooks.paper.figures.display import provenance
+from notebooks.paper.figures.display import provenance, say
+from notebooks.paper.records import limits
 
 words = page_words.words("ablations")
 results = sections.results("ablations", profile, data_dir)
@@ -95,6 +96,10 @@ words.say("scale-full" if profile == "paper" else "scale-smoke", data=data, widt
           optimiser=run["optimiser.name"], rate=run["optimiser.lr"], restarts=len(restarts), **numbers)  # fmt: skip
 if results.missing:
     words.say("missing", missing=results.missing)
+
+# %% tags=["remove-input"]
+if at_limit := limits.of_fixed_steps(results):
+    say(at_limit)
 
 # %% [markdown]
 # ## What the paper says

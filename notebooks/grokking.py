@@ -283,6 +283,21 @@ if len(others) and "modulus" not in results.lacking:
 say(claims.section("grokking", sections.reader(profile, data_dir, grokking=results)))
 
 # %% [markdown]
+# ## The deciding numbers, straight from the records
+#
+# Those of C13 again, without the code of the verdicts: a few lines of pandas over the configurations and numbers of the records.
+
+# %%
+import pandas as pd
+
+from notebooks.paper.figures.display import table
+
+runs = results.frame(role="final")
+steps = pd.to_numeric(runs.test_steps_to_95).fillna(float("inf"))
+found = steps.groupby([runs.data, runs.arm]).agg(["median", "min", "max", "size"]).reset_index()
+table(found.replace(float("inf"), "not reached"), caption="Steps to 95 % test accuracy, over seeds.")
+
+# %% [markdown]
 # ## What differs from the paper, and why
 #
 # - One of the 22 tasks has all steps, three more additions have fewer. All 22, with as many restarts, as many seeds for ReLU and each task's own activation, and still fewer steps, are in [transfer](transfer.ipynb).

@@ -75,6 +75,7 @@ from notebooks.paper.figures import explore
 from notebooks.paper.figures.display import provenance, say, show, table
 from notebooks.paper.figures.looks import name_of, plus_minus
 from notebooks.paper.grokking import figures as grokking_figures
+from notebooks.paper.records import limits
 from notebooks.paper.records.intervals import paired_interval, summary
 from notebooks.paper.transfer import figures as transfer_figures
 from notebooks.paper.transfer import tables as transfer_tables
@@ -157,6 +158,10 @@ where = (
 )
 if results.missing:
     say(f"**Not yet run**: {results.missing} or more records of this section are missing in profile {profile}.")
+
+# %% tags=["remove-input"]
+if at_limit := limits.of_fixed_steps(results):
+    say(at_limit)
 
 # %% [markdown]
 # ### Across algorithmic tasks
@@ -428,6 +433,32 @@ say(
     f"By the rule of C18, the paper's own table has {sum(own.values())} of {len(own)} datasets that do best with their own activation; the exception is "
     f"{', '.join(name_of(data) for data, best in own.items() if not best)}."
 )
+
+# %% [markdown]
+# ## The deciding numbers, straight from the records
+#
+# Those of C17 again, without the code of the verdicts: a few lines of pandas over the configurations and numbers of the records.
+
+# %%
+cells = results.frame(role="matrix")
+if len(cells):
+    last = cells.pivot(index="data", columns="arm", values="test_accuracy_last")
+    speed = 1 / cells.assign(steps=pd.to_numeric(cells.test_steps_to_95)).pivot(
+        index="data", columns="arm", values="steps"
+    )
+    easy = speed["ReLU"].notna()
+    score = last.where(~easy, speed.fillna(0.0), axis=0)
+    score = 100 * score.div(score.max(axis=1), axis=0).mean()
+    own = score.drop(["ReLU", "learned on all"], errors="ignore")
+    table(
+        pd.DataFrame(
+            {
+                "columns": ["ReLU", "task-specific (mean)", "all tasks"],
+                "mean score (%)": [score["ReLU"], own.mean(), score.get("learned on all")],
+            }
+        ).round(1),
+        caption=f"Mean score over {len(last)} tasks, {int(easy.sum())} of them scored by speed.",
+    )
 
 # %% [markdown]
 # ## What differs from the paper, and why

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lib.metalearning import Settings
@@ -11,6 +13,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 from notebooks.paper.experiments.learn import Learn
 from notebooks.paper.experiments.train import Train
+from notebooks.paper.records import limits
 from notebooks.paper.records.frames import Collected
 from notebooks.paper.records.limits import at_edge, capped, in_words
 from notebooks.paper.records.store import Outcome, Store
@@ -96,3 +99,50 @@ def test_searches_whose_best_is_at_an_edge_are_found(put):
 
 def test_nothing_is_said_where_nothing_ended_at_a_limit(put):
     assert in_words(put((RUN, {"stopped": "patience"}), (LEARN, {"episodes": 12}))) == ""
+
+
+def test_fixed_steps_say_rates_at_an_edge_and_runs_that_are_best_at_their_last_step():
+    def tried(data, lr, accuracy, arm="ReLU"):
+        return {
+            "role": "tuning",
+            "arm": arm,
+            "data": data,
+            "optimiser.name": "adam",
+            "optimiser.lr": lr,
+            "validation_accuracy": accuracy,
+        }
+
+    rows = [tried("a", 0.1, 0.5), tried("a", 0.2, 0.6), tried("a", 0.4, 0.7), tried("a", 9.0, 1.0, "tanh")]
+    rows += [tried("b", 0.1, 0.5), tried("b", 0.2, 0.6), tried("b", 0.4, 0.5), tried("c", 0.1, 0.5)]
+    rows += [
+        {
+            "role": "final",
+            "arm": "ReLU",
+            "data": "b",
+            "steps": 100,
+            "best_step": 1,
+            "optimiser.name": "adam",
+            "optimiser.lr": 0.2,
+        }
+    ]
+    rows += [
+        {
+            "role": "final",
+            "arm": arm,
+            "data": "a",
+            "steps": 100,
+            "best_step": best,
+            "optimiser.name": "adam",
+            "optimiser.lr": 0.4,
+        }
+        for arm, best in (("ReLU", 100), ("ReLU", 90), ("learned", 100))
+    ]
+    frame = pd.DataFrame(rows)
+    results = SimpleNamespace(frame=lambda role: frame[frame.role == role].reset_index(drop=True))
+    assert limits.of_fixed_steps(results) == (
+        "At a limit: 1 of the 2 rates that were tuned with ReLU are the least or greatest that was tried (a adam 0.4); "
+        "2 of 4 final runs are best at their last step, so they may not have converged (ReLU 1 of 3, learned 1 of 1)."
+    )
+    rows = [row | {"best_step": 50} for row in rows[-4:]]
+    frame = pd.DataFrame(rows)
+    assert limits.of_fixed_steps(results) == ""

@@ -76,3 +76,37 @@ def in_words(results: Collected) -> str:
         where = ", ".join(f"{row.arm} on {row.data} {row.best:g}" for row in edge.itertuples())
         words.append(f"{len(edge)} rates are the least or greatest that was tried ({where})")
     return f"At a limit: {'; '.join(words)}." if words else ""
+
+
+def of_fixed_steps(results: Collected) -> str:
+    """The same about plans whose runs all take a fixed number of steps and keep the best one; empty if nothing did.
+
+    Says where the rate that was tuned with ReLU is at an edge of its grid, and how many final runs are best at their
+    last step, so that they may not have converged.
+
+    Example:
+        >>> of_fixed_steps(Collected([], 0))
+        ''
+    """
+    words = []
+    tuning, finals = results.frame(role="tuning"), results.frame(role="final")
+    tuning = tuning[tuning.arm == "ReLU"] if len(tuning) else tuning
+    searches, edges, used = 0, [], ["data", "optimiser.name", "optimiser.lr"]
+    for data, name, rate in (
+        finals[used].drop_duplicates().itertuples(index=False) if len(tuning) and len(finals) else ()
+    ):
+        rates = tuning[(tuning.data == data) & (tuning["optimiser.name"] == name)]["optimiser.lr"]
+        searches += rates.nunique() > 1
+        if rates.nunique() > 1 and rate in (rates.min(), rates.max()):
+            edges.append(f"{data} {name} {rate:g}")
+    if edges:
+        where = (
+            f"{len(edges)} of the {searches} rates that were tuned with ReLU are the least or greatest that was tried"
+        )
+        words.append(f"{where} ({', '.join(edges)})")
+    if len(finals) and "best_step" in finals and (last := finals.best_step >= finals.steps).any():
+        arms = last.groupby(finals.arm, sort=False).agg(["sum", "size"])
+        each = ", ".join(f"{arm} {row['sum']} of {row['size']}" for arm, row in arms.iterrows())
+        many = f"{last.sum()} of {len(finals)} final runs are best at their last step"
+        words.append(f"{many}, so they may not have converged ({each})")
+    return f"At a limit: {'; '.join(words)}." if words else ""
