@@ -107,17 +107,17 @@ show(
 # ## How a verdict is made
 #
 # **Reproduced**: every condition of the claim's rule holds. **In part**: some hold. **Not reproduced**: none does, and the notebook shows by how much. A rule that speaks of every
-# dataset, every setting or every activation is one condition for each, and a verdict in part says how many hold. One rule is graded instead, that of [C13](#claim-c13): a ratio of at least 5 is reproduced, of at least 2 in part.
+# dataset, every setting or every activation is one condition for each, and a verdict in part says how many hold. One rule is graded instead, that of [C13](#c13): a ratio of at least 5 is reproduced, of at least 2 in part.
 # **Not yet run**: records are missing. No verdict is typed by hand: the rules are in [`notebooks/paper/claims.toml`](https://github.com/simplicity-bias-companion/companion/blob/main/notebooks/paper/claims.toml), and the arithmetic is called from
 # [`notebooks/paper/claims.py`](https://github.com/simplicity-bias-companion/companion/blob/main/notebooks/paper/claims.py). Each claim has the history of its rule, and the rule to come, which asks for all of what the paper says and for runs that are not all there yet; until they are,
 # the verdict is by the rule in force.
 #
 # An interval over
-# seeds is for the one learned function that was chosen, not for learning it again, which [changes more](../notebooks/ablations.ipynb#results).
+# seeds is for the one learned function that was chosen, not for learning it again, which [changes more](../notebooks/ablations.ipynb#in-short).
 #
 # *The paper's number* is quoted from {cite}`teney2025simplicity`. Where the paper shows a plot without numbers, the figure is named instead of
 # reading values off it. *Ours* is computed from all {term}`seeds <seed>` of the runs that the notebook shows: ± is the half width of a 95 % {term}`interval`, over seeds unless it
-# speaks of a mean over tables or tasks, or of slices of one network ([C7](#claim-c7)), and differences between activations are paired by seed. Choices (the optimiser, the restart, when to stop) were made on
+# speaks of a mean over tables or tasks, or of slices of one network ([C7](#c7)), and differences between activations are paired by seed. Choices (the optimiser, the restart, when to stop) were made on
 # {term}`validation data`; test data play no part in them.
 #
 # A verdict is about this reproduction at its scale, with its data. [Departures](departures.ipynb) lists what differs from the paper.

@@ -302,7 +302,7 @@ def section(name: str, read: Read) -> str:
 def badges(name: str, read: Read) -> str:
     """The claims of a notebook with their verdicts, one line each, as markdown."""
     rows = [
-        f"| [{claim.name}](../book/claims.ipynb#claim-{claim.name.lower()}) | {claim.statement} | **{claim.decide(read).label}** |"
+        f"| [{claim.name}](../book/claims.ipynb#{claim.name.lower()}) | {claim.statement} | **{claim.decide(read).label}** |"
         for claim in for_section(name)
     ]
     return "\n".join(["| claim | the paper says | here |", "|:---|:---|:---|", *rows])
