@@ -43,7 +43,7 @@ def page(executed: NotebookNode, name: str, stage: Path, seconds: float, commit:
                 v4.new_code_cell(
                     cell.source,
                     execution_count=cell.execution_count,
-                    outputs=kept,
+                    outputs=[_unstyled(output) for output in kept],
                     metadata=_clean(cell.metadata),
                 )
             )
@@ -119,6 +119,20 @@ def _directive(kind: str, argument: str, options: dict[str, str], body: str) -> 
     """A MyST directive."""
     lines = [f"{FENCE}{{{kind}}} {argument}", *(f":{key}: {value}" for key, value in options.items())]
     return "\n".join([*lines, "", body, FENCE])
+
+
+def _unstyled(output: NotebookNode) -> NotebookNode:
+    """An output without the style that pandas puts into each of its tables: the page has its own, and forbids others.
+
+    >>> from nbformat.v4 import new_output
+    >>> frame = {"text/html": "<div><style scoped>th {}</style><table></table></div>"}
+    >>> _unstyled(new_output("display_data", data=frame)).data["text/html"]
+    '<div><table></table></div>'
+    """
+    if "text/html" not in output.get("data", {}):
+        return output
+    html = re.sub(r"<style scoped>.*?</style>\s*", "", output.data["text/html"], flags=re.DOTALL)
+    return NotebookNode({**output, "data": NotebookNode({**output.data, "text/html": html})})
 
 
 def _clean(metadata: NotebookNode) -> dict:
