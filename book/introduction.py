@@ -81,7 +81,9 @@ show(
     f"({opening.scale()}; [more](../notebooks/grokking.ipynb).)",
     name="fig-headline",
 )
-say(f"{beside_the_headline(read('conventions'))} ([The records so far](../notebooks/grokking.ipynb#under-which-conventions).)")
+say(
+    f"{beside_the_headline(read('conventions'))} ([The records so far](../notebooks/grokking.ipynb#under-which-conventions).)"
+)
 
 # %% [markdown]
 # ## The idea

@@ -214,7 +214,8 @@ words.table("tab-steps", tables.steps_table(finals[finals.data == task]), task=t
 say(tables.delay_words(finals[finals.data == task]))
 half = {arm: tables.steps_to(part, 0.5).median() for arm, part in by_arm.items()}
 ends = 100 * by_arm["relu"].test_accuracy_last
-words.say("half", task=task, ratio=half["relu"] / half["learned"], low=ends.min(), high=ends.max(), **half)
+if all(tables.steps_to(part, 0.5).notna().all() for part in by_arm.values()):
+    words.say("half", task=task, ratio=half["relu"] / half["learned"], low=ends.min(), high=ends.max(), **half)
 
 # %% [markdown]
 # ### Later overfitting

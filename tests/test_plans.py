@@ -151,14 +151,14 @@ def test_what_is_missing_is_counted_up_to_the_first_incomplete_stage(tiny, store
     whole = collect("images", "smoke", store)
     assert whole.missing == 0 and len(whole.records) == sum(map(len, stages))
     for experiment in stages[1][:3]:
-        store.path(experiment).unlink()
+        store.path(store.key(experiment)).unlink()
     part = collect("images", "smoke", store)
     assert part.missing == 3 and len(part.records) == len(stages[0]) + len(stages[1]) - 3
 
 
 def test_a_damaged_record_counts_as_missing(tiny, store):
     stages = walk("grokking", store)
-    store.path(stages[-1][0]).write_text("{")
+    store.path(store.key(stages[-1][0])).write_text("{")
     with pytest.warns(UserWarning, match="this record counts as missing"):
         assert collect("grokking", "smoke", store).missing == 1
 
@@ -425,12 +425,12 @@ def test_the_best_plain_sgd_comes_second_where_there_is_one_and_it_is_not_the_be
 def test_the_main_comparison_does_not_wait_for_controls(tiny, store):
     stages = walk("regression", store)
     for run in stages[-1]:
-        store.path(run).unlink()
+        store.path(store.key(run)).unlink()
     part = collect("regression", "smoke", store)
     assert part.missing == len(stages[-1]) and part.lacking == {"depth"}
     assert len(images_tables.finals(part)) == len(finals_of(stages))
     last = [stage for stage in stages if any(getattr(run, "role", "") == "final" for run in stage)][-1]
-    store.path(last[-1]).unlink()  # one final run of the second optimiser
+    store.path(store.key(last[-1])).unlink()  # one final run of the second optimiser
     part = collect("regression", "smoke", store)
     left = images_tables.finals(part)
     assert len(left) == len(finals_of(stages)) - len(last) and last[0].optimiser.lr not in set(left["optimiser.lr"])

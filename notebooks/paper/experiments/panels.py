@@ -76,6 +76,10 @@ class Panels:
         if isinstance(of, Baseline):
             parts = load_parts(of.data, "binary", of.split, of.validation, context.data_dir, of.scaling)
             record = context.store.get(of)
+            if record is None:
+                raise ValueError(
+                    f"the store has no record of the baseline {of.model!r} on {of.data!r}: compute it first"
+                )
             scores = baseline.fit(of.model, record.numbers["settings"], parts, of.seed)
             return self.with_slices({"test_accuracy": record.numbers["test_accuracy"]}, {}, scores, parts)
         network, psi, parts, done = replace(of, complexity=False).trained(context, snapshots=True)
