@@ -112,7 +112,8 @@ def c15(*records):
     frame = pd.DataFrame(
         {"role": "modulus", "learned": [r.key for r in used], "data": [r.config["data"][0] for r in used]}
     )
-    results = SimpleNamespace(missing=0, records=records, frame=lambda: frame)
+    by_key = {record.key: record for record in records}
+    results = SimpleNamespace(missing=0, records=records, by_key=by_key, frame=lambda: frame)
     return grokking_verdicts.frequency_depends_on_the_modulus(lambda section: results)
 
 
