@@ -151,7 +151,9 @@ def test_float32_hypergradient_over_the_tail_is_exact_to_rounding(name, optimise
         v = data[0].float().to(dtype), data[1].float().to(dtype)
         results.append(hypergradient(inner_loop, cast, *inputs, v, 5, settings)[1].double())
     # the first adaptive steps go by the signs of the gradients, which magnifies the rounding of small ones
-    tolerance = 1e-5 if optimiser in ("sgd", "momentum") else 2e-3
+    tolerance = 1e-5 if optimiser in ("sgd", "momentum") else 5e-4
+    if (optimiser, name) == ("rmsprop", "input and hidden"):
+        tolerance = 1e-3  # 5.75e-4 on a Xeon with AMX, now and before the inner steps were written in place
     assert (results[0] - results[1]).norm() < tolerance * results[1].norm()
 
 
