@@ -68,7 +68,8 @@ from notebooks.paper.figures.display import provenance, say
 from notebooks.paper.grokking import figures, rates, tables
 
 words = page_words.words("grokking")
-results = sections.results("grokking", profile, data_dir)
+read = sections.reader(profile, data_dir)  # each section once
+results = read("grokking")
 finals, selection, learning = results.frame(role="final"), results.frame(role="selection"), results.frame("learn")
 task, last = finals.data.iloc[0], int(finals.steps.max())
 runs = finals[(finals.data == task) & ~finals.diverged.astype(bool)]
@@ -80,10 +81,10 @@ medians = {arm: tables.median_in_words(part.test_steps_to_95, last) for arm, par
 
 # %% tags=["remove-input"]
 words.say("answer", task=task, **medians)
-conventions = sections.results("conventions", profile, data_dir) if profile == "paper" else None
+conventions = read("conventions") if profile == "paper" else None
 if conventions:
     say(f"**How sure?** {rates.beside_the_headline(conventions)}")
-say(claims.badges("grokking", sections.reader(profile, data_dir, grokking=results)))
+say(claims.badges("grokking", read))
 
 # %% tags=["hide-input"]
 everything = results.frame()
@@ -281,7 +282,7 @@ if len(others) and "modulus" not in results.lacking:
 # ## Against the paper
 
 # %% tags=["remove-input"]
-say(claims.section("grokking", sections.reader(profile, data_dir, grokking=results)))
+say(claims.section("grokking", read))
 
 # %% [markdown]
 # ## The deciding numbers, straight from the records
