@@ -144,5 +144,7 @@ def ratio_table(results: Collected) -> pd.DataFrame:
     for row in by_convention.table(results).itertuples():
         ratio = bound_in_words(row.ratio, row.bound) if np.isfinite(row.ratio) else "—"
         relu, learned = (median_in_words(pd.Series(value), row.last) for value in (row.relu, row.learned))
-        rows.append([f"{row.initialisation}, {row.convention} (rate {row.rate:g})", relu, f"{learned}, {row.arm}", ratio])
+        rows.append(
+            [f"{row.initialisation}, {row.convention} (rate {row.rate:g})", relu, f"{learned}, {row.arm}", ratio]
+        )
     return pd.DataFrame(rows, columns=["convention", "ReLU", "learned", "times sooner"])
