@@ -116,7 +116,7 @@ def violations(tab):
     """What axe-core finds on the page as it is: (rule, selector of the element), of serious and critical impact."""
     tab.evaluate(AXE + "; 0")
     return tab.evaluate(
-        """axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violations
+        """axe.run(document, {resultTypes: ["violations"], preload: false}).then((found) => found.violations
           .filter((rule) => ["serious", "critical"].includes(rule.impact))
           .flatMap((rule) => rule.nodes.map((node) => [rule.id, node.target.join(" ")])))"""
     )

@@ -20,6 +20,7 @@ def accuracy(outputs: Tensor, y: Tensor) -> float:
     Returns:
         float in [0, 1]; a point with an output that is NaN counts as wrong.
 
+    >>> import torch
     >>> accuracy(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]))
     0.5
     """
@@ -36,6 +37,7 @@ def nearest_class_accuracy(outputs: Tensor, classes: int, y: Tensor) -> float:
         classes: number of classes.
         y: class ids (n,), integers.
 
+    >>> import torch
     >>> nearest_class_accuracy(torch.tensor([[-1.2], [0.1], [0.6]]), 3, torch.tensor([0, 1, 1]))
     0.6666666666666666
     """
