@@ -69,21 +69,14 @@ from notebooks.paper import claims
 from notebooks.paper import sections as reading
 from notebooks.paper.figures.display import provenance, say, show, table
 from notebooks.paper.figures.looks import name_of
-from notebooks.paper.grokking.rates import beside_the_headline
+from notebooks.paper.headline import headline
 from notebooks.paper.verdict import NOT_RUN
 
 read = reading.reader("paper", data_dir)
-opening = readme.find(read, data_dir)
-show(
-    opening.draw,
-    alt=opening.alt(),
-    caption=f"{opening.sentence()} Solid: accuracy on pairs that were not trained on; dotted: on the training pairs; thin lines are single runs. "
-    f"({opening.scale()}; [more](../notebooks/grokking.ipynb).)",
-    name="fig-headline",
-)
-say(
-    f"{beside_the_headline(read('conventions'))} ([The records so far](../notebooks/grokking.ipynb#under-which-conventions).)"
-)
+opening = headline(read)
+more = readme.CONVENTIONS.format(page="../notebooks/grokking.ipynb#under-which-conventions")
+show(opening.draw, alt=opening.alt(), caption=opening.sentence(), name="fig-headline", data=opening.table)
+say(f"{opening.scale()} {more}")
 
 # %% [markdown]
 # ## The idea
@@ -94,7 +87,7 @@ say(
 # bends little. This is the {term}`simplicity bias` {cite}`shah2020pitfalls,rahaman2019spectral`, and it is often given as the reason why they generalise at all. A good guess
 # for photographs, where a small change of the input rarely changes the answer.
 #
-# But it is a guess. On some tasks networks memorise the training data first and get other data right much later, if ever; adding two numbers modulo 27, as in the figure above, is one of them. This is
+# But it is a guess. On some tasks networks memorise the training data first and get other data right much later, if ever; adding two numbers modulo 27, the top of the right panel above, is one of them. This is
 # {term}`grokking` {cite}`power2022grokking`. The paper's hypothesis is that the delay comes from a mismatch between the task and the network's simplicity bias: drawn with the numbers in their usual
 # order, such a task is a pattern that is far from smooth. (The network itself is given no order: each number is an input of its own.)
 #
@@ -120,7 +113,7 @@ say(
 #   values.
 # - **[Tabular data](../notebooks/tabular.ipynb)**, where trees with their sharp steps often beat networks {cite}`grinsztajn2022trees`.
 # - **[Shortcuts](../notebooks/shortcuts.ipynb)** {cite}`geirhos2020shortcut`: of two features that predict equally well, a network takes the simpler one.
-# - **[Algorithmic tasks](../notebooks/grokking.ipynb)**, with the delay shown above.
+# - **[Algorithmic tasks](../notebooks/grokking.ipynb)**, the right panel above.
 #
 # Two more notebooks ask whether a learned activation [transfers](../notebooks/transfer.ipynb) to other tasks, and which parts of the method [matter](../notebooks/ablations.ipynb).
 #

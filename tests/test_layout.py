@@ -16,10 +16,10 @@ LOWER = {  # within a section: what a module may import has a lower number, or i
     "converged": 0,
     "tables": 1,
     "by_convention": 2,
+    "by_modulus": 2,
     "rates": 2,
     "figures": 2,
     "panels": 2,
-    "headline": 2,
     "page": 2,
     "verdicts": 3,
 }

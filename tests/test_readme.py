@@ -1,15 +1,12 @@
 import ast
 import re
 
-import matplotlib
 import pytest
 import yaml
 
 from book.press import departures, readme
 from lib.splines import Spline
 from notebooks.paper import claims, sections
-from notebooks.paper.grokking import headline as grokking_headline
-from notebooks.paper.records.frames import Collected
 
 ROOT = readme.ROOT
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,39 +19,6 @@ def code(language):
 @pytest.fixture(scope="module")
 def read():
     return sections.reader("paper")
-
-
-@pytest.fixture(scope="module")
-def small():
-    """A headline from two tiny runs per arm."""
-    import numpy as np
-    import pandas as pd
-
-    class Record:
-        def __init__(self, key="", config=None, **arrays):
-            self.key, self.config, self.arrays = key, config, arrays
-
-    curve = {"step": np.array([0, 10, 100]), "train_accuracy": np.array([0.0, 0.5, 1.0])}
-    rows = [
-        {
-            "data": "a+b mod 27", "arm": arm, "seed": seed, "steps": 100, "network.width": 8,
-            "learned": learned, "test_steps_to_95": steps, "test_accuracy_max": top,
-            "test_accuracy_last": top,
-            "record": Record(**curve, test_accuracy=np.array([0.0, 0.1, top])),
-        }
-        for arm, learned, steps, top in (
-            ("ReLU", "", None, 0.2),
-            ("learned from zeros", "learn-1", 100, 1.0),
-        )
-        for seed in (1, 2)
-    ]  # fmt: skip
-
-    class Results(Collected):
-        def frame(self, kind="train", **equal):
-            return pd.DataFrame(rows)
-
-    config = {"network": {"activation": {"low": -1.0, "high": 1.0}}}
-    return Results([Record("learn-1", config, psi_hidden=np.zeros(5))], 0)
 
 
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
@@ -121,40 +85,16 @@ def test_the_command_says_when_the_claims_are_old(tmp_path, capsys):
     assert readme.main(["--chekc"], tmp_path) == 2
 
 
-def test_the_command_writes_claims_and_picture(tmp_path, monkeypatch, small):
+def test_the_command_writes_claims_and_picture(tmp_path):
     (tmp_path / "book" / "_static").mkdir(parents=True)
     (tmp_path / "README.md").write_text(readme.replaced(TEXT, "claims", "none"), encoding="utf-8")
-    monkeypatch.setattr(readme, "find", lambda read: grokking_headline.headline(small, True))
     assert readme.main([], tmp_path) == readme.main(["--check"], tmp_path) == 0
     written = (tmp_path / "README.md").read_text(encoding="utf-8")
     alt = re.search('alt="([^"]+)"', readme.block(written, "picture")).group(1)
-    assert "after a median of 100 steps" in alt and "with ReLU, in none of 2 runs within 100 steps" in alt
+    assert "beside a line for ReLU" in alt and f"*{alt.split('ReLU. ', 1)[1].split(' Largest')[0]}*" in written
+    assert readme.block(written, "picture") == readme.block(TEXT, "picture")  # and the committed one is up to date
     for path in readme.PICTURES.values():
         assert (tmp_path / path).read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_headline_needs_two_runs_of_both_arms(small):
-    assert grokking_headline.headline(small, True).task == "a+b mod 27"
-    assert grokking_headline.headline(Collected([], 3), True) is None
-
-    class Half(Collected):
-        def frame(self, kind="train", **equal):
-            return small.frame().query("arm == 'ReLU'")
-
-    assert grokking_headline.headline(Half([], 1), True) is None
-
-
-def test_the_headline_is_drawn_with_both_arms(small):
-    figure = grokking_headline.headline(small, False).draw()
-    assert len(figure.axes) == 3
-    assert figure.axes[0].get_xscale() == "log" and figure.axes[0].get_xlabel() == "training steps"
-    matplotlib.pyplot.close(figure)
-
-
-def test_the_headline_says_how_far_runs_get_that_never_reach_95_percent(small):
-    shown = grokking_headline.headline(small, True)
-    shown.runs["test_steps_to_95"] = None
-    assert shown.sentence() == ("The highest test accuracy is 100 % with the learned activation, and 20 % with ReLU.")
 
 
 # The departures that are marked in the sources.

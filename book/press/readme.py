@@ -14,12 +14,16 @@ from lib.files import write_atomically
 from notebooks.paper import claims, sections
 from notebooks.paper.figures import display
 from notebooks.paper.figures.display import markdown_rows
-from notebooks.paper.grokking.headline import Headline, headline
-from notebooks.paper.grokking.rates import beside_the_headline
+from notebooks.paper.headline import Headline, headline
 from notebooks.paper.verdict import Read
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = {theme: f"book/_static/headline-{theme}.png" for theme in ("light", "dark")}
+
+CONVENTIONS = (
+    "Where a row names initialisation and rate, "
+    "the paper leaves the former open, and the outcome [depends on it]({page})."
+)
 
 
 def claims_block(read: Read) -> str:
@@ -45,12 +49,12 @@ def claims_block(read: Read) -> str:
     return f"{claims.WHEN}\n\nOf the paper's {len(claims.CLAIMS)} claims: {head}.\n\n{table}"
 
 
-def picture_block(shown: Headline, read: Read) -> str:
+def picture_block(shown: Headline) -> str:
     """The picture with its alternative text and caption, one image for each of GitHub's themes."""
     return (
         f'<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="{PICTURES["dark"]}">\n'
         f'  <img src="{PICTURES["light"]}" alt="{shown.alt()}" width="672">\n</picture>\n\n'
-        f"*{shown.sentence()} ({shown.scale()}.)*\n\n{beside_the_headline(read('conventions'))}"
+        f"*{shown.sentence()}* {shown.scale()} {CONVENTIONS.format(page='notebooks/grokking.ipynb')}"
     )
 
 
@@ -101,22 +105,12 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
         same = block(text, "claims") == claims_block(read)
         print("the claims are up to date" if same else "the claims differ: run `python -m book.press.readme`")
         return 0 if same else 1
-    shown = find(read)
+    shown = headline(read)
     for name, content in pictures(shown).items():
         write_atomically(root / name, content)
-    text = replaced(replaced(text, "claims", claims_block(read)), "picture", picture_block(shown, read))
+    text = replaced(replaced(text, "claims", claims_block(read)), "picture", picture_block(shown))
     write_atomically(path, text.encode())
     return 0
-
-
-def find(read: Read, data_dir=None) -> Headline:
-    """The headline from the committed records, or from small runs made now while those are missing.
-
-    Args:
-        read: from a section's name to its committed records.
-    """
-    found = headline(read("grokking"), True)
-    return found or headline(sections.results("grokking", "smoke", data_dir), False)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,267 @@
+"""The figure that opens the book and the README: where the simplicity bias hurts, by how much, and whether learning was
+needed. Per dataset the accuracy that an activation adds to ReLU; per task how many times sooner it generalises.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator, NullFormatter, ScalarFormatter
+
+from .figures.explore import pretty
+from .figures.looks import name_of
+from .grokking import by_convention
+from .grokking.conventions import SINE
+from .images import tables as images
+from .records.frames import Collected
+from .records.intervals import paired_interval
+from .shortcuts import tables as shortcuts
+from .tabular import tables as tabular
+from .transfer import tables as transfer
+from .verdict import Read
+
+COLUMNS = ["panel", "group", "name", "kind", "value", "low", "high", "improving"]
+LEARNED, BY_HAND, TREES = "learned", "by hand", "trees"
+KINDS = {LEARNED: ("C2", "o", 5.5), BY_HAND: ("C1", "^", 5.5), TREES: ("C7", "s", 4.5)}
+ACCURACY, SPEED = "accuracy", "speed"
+
+
+def gains(read: Read) -> pd.DataFrame:
+    """What activations add to ReLU, on everything that has records.
+
+    Returns:
+        Columns panel ("accuracy" or "speed"), group (kind of data), name (dataset or task), kind ("learned", "by hand",
+        "trees"), value, low, high (accuracy: points with the 95 % interval, NaN for one value; speed: how many times
+        sooner 95 % test accuracy is reached, high is infinite where ReLU never gets there), improving (whether most of
+        ReLU's runs are best at their last step, so that it might catch up).
+    """
+    rows = [*_images(read), *_tables(read("tabular")), *_collages(read("shortcuts")), *_speeds(read)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _points(group, name, kind, gain, half, improving):
+    return (ACCURACY, group, name, kind, *(100 * end for end in (gain, gain - half, gain + half)), improving)
+
+
+def _improving(runs: pd.DataFrame) -> bool:
+    """Whether most ReLU runs are best at their last step."""
+    relu = runs[runs.arm == "ReLU"]
+    return bool(2 * (relu.best_step >= relu.steps).sum() > len(relu))
+
+
+def _over_relu(part: pd.DataFrame, arm: str):
+    """Mean and half width of an arm's test accuracy over ReLU's, paired by the seeds of both."""
+    own, relu = (part[part.arm == name].set_index("seed").test_accuracy for name in (arm, "ReLU"))
+    seeds = own.index.intersection(relu.index)
+    return paired_interval(own[seeds], relu[seeds])
+
+
+def _images(read: Read):
+    """One hidden layer, the tuned optimiser; the better start by validation; the best function by hand."""
+    for section, group in (("images", "classification"), ("regression", "regression")):
+        results = read(section)
+        runs = images.tuned(results) if len(results.frame(role="final")) else results.frame(role="final")
+        controls = images.with_controls(results)
+        for data, part in runs.groupby("data", sort=False) if len(runs) else ():
+            merit = part[part.arm != "ReLU"].groupby("arm").validation_accuracy.mean()
+            improving, name = _improving(part), f"{name_of(data)} {group}"
+            if len(merit):
+                yield _points("images", name, LEARNED, *_over_relu(part, merit.idxmax()), improving)
+            own = controls[controls.data == data] if len(controls) else controls
+            if len(own):
+                yield _points("images", name, BY_HAND, *_over_relu(own, images.BY_HAND), improving)
+
+
+def _tables(results: Collected):
+    """The best learned arm by validation; tanh with a tuned slope; trees."""
+    table, runs = tabular.comparison(results), results.frame(role="final")
+    for data, part in table.groupby("data", sort=False) if len(table) else ():
+        learned = part[part.arm.str.startswith("learned")]
+        arms = {BY_HAND: "tanh", TREES: tabular.TREES}
+        if len(learned):
+            arms[LEARNED] = learned.loc[learned.validation.idxmax()].arm
+        depth = part[part.arm == "ReLU"].depth.iloc[0]
+        improving = _improving(runs[(runs.data == data) & (runs["network.depth"] == depth)])
+        for kind, arm in arms.items():
+            for row in part[part.arm == arm].itertuples():
+                yield _points("tables", data, kind, row.gain, row.gain_half_width, improving)
+
+
+def _collages(results: Collected):
+    """The tile that ReLU neglects, without normalisation, stopped early for that tile."""
+    runs = shortcuts.runs(results, "final")
+    runs = runs[~runs.spectral.astype(bool)] if len(runs) else runs
+    for pair, part in runs.groupby("pair", sort=False) if len(runs) else ():
+        tile = shortcuts.names(pair)
+        name = f"{tile['second']} tile beside {tile['first']}"
+        for kind, arm in ((LEARNED, "learned for the second tile"), (BY_HAND, "by hand for the second tile")):
+            if (part.arm == arm).any():
+                yield _points("collages", name, kind, *shortcuts.gain(part, arm, "by_second_second"), False)
+
+
+def _speeds(read: Read):
+    """Tasks on which an activation reaches 95 %: a+b mod 27 under each convention, and the others."""
+    conventions, task = read("conventions"), by_convention.PLANS["paper"].task
+    finals = by_convention.runs_of(conventions, "final")
+    table = by_convention.table(conventions)
+    for row in table.itertuples():
+        name = f"{task}, {row.initialisation}, rate {row.rate:g}"
+        here = finals[(finals.initialisation == row.initialisation) & (finals.rate == row.rate)]
+        yield from _sooner(name, LEARNED, row.relu, row.learned, row.last)
+        sine = by_convention.median_steps(here[here.arm == SINE].steps_to_95)
+        yield from _sooner(name, BY_HAND, row.relu, sine, row.last)
+    first = read("grokking").frame(role="final")
+    first = first[first.data == task] if len(first) else first
+    if len(first) and not ((table.initialisation == "default") & (table.rate == 1.0)).any():
+        yield from _of_task(f"{task}, default, rate 1", first, "learned from zeros")
+    results = read("transfer")
+    runs = results.frame(role="own")
+    runs = pd.concat([runs, results.frame(role="matrix")]) if len(runs) else runs
+    sines, best = results.frame(role="control"), _best_sines(results.frame(role="control trial"))
+    for data, part in runs[runs.data != task].groupby("data", sort=False) if len(runs) else ():
+        part = pd.concat([part.drop_duplicates(["arm", "seed"]), sines[sines.data == data]])
+        yield from _of_task(data, part, transfer.learned_on(data), best.get(data, ""))
+
+
+def _best_sines(trials: pd.DataFrame) -> dict[str, str]:
+    """Per task the sine that learns earliest on held-out pairs."""
+    if trials.empty:
+        return {}
+    merit = trials.assign(merit=[run.record.arrays["validation_accuracy"].mean() for run in trials.itertuples()])
+    best = merit.sort_values("merit").drop_duplicates("data", keep="last")
+    return dict(zip(best.data, best.arm, strict=True))
+
+
+def _of_task(name: str, runs: pd.DataFrame, learned: str, by_hand: str = ""):
+    def median(arm):
+        return by_convention.median_steps(runs[runs.arm == arm].test_steps_to_95)
+
+    for kind, arm in ((LEARNED, learned), (BY_HAND, by_hand)):
+        yield from _sooner(name, kind, median("ReLU"), median(arm), int(runs.steps.max()))
+
+
+def _sooner(name, kind, relu, other, last):
+    """A row where one of the two gets there: the ratio of the median steps, or a bound of it."""
+    if not np.isfinite(other):
+        return ()
+    ratio = min(relu, last) / other
+    return ((SPEED, "algorithmic", name, kind, ratio, ratio, ratio if np.isfinite(relu) else np.inf, False),)
+
+
+@dataclass(frozen=True, eq=False)
+class Headline:
+    """The figure with its words. table: from :func:`gains`."""
+
+    table: pd.DataFrame
+
+    def rows(self, panel: str) -> pd.DataFrame:
+        """The learned activations of a panel, the largest last."""
+        own = self.table[(self.table.panel == panel) & (self.table.kind == LEARNED)]
+        return own.sort_values("value", kind="stable")
+
+    def beside(self, panel: str, kind: str) -> pd.DataFrame:
+        """The learned activations of a panel that have another kind beside them: columns value_x and value_y."""
+        other = self.table[(self.table.panel == panel) & (self.table.kind == kind)]
+        return self.rows(panel).merge(other, on=["group", "name"])
+
+    def sentence(self) -> str:
+        """The message of the figure with its numbers."""
+        points, times, words = self.rows(ACCURACY), self.rows(SPEED), []
+        if len(points):
+            trees, hand = self.beside(ACCURACY, TREES), self.beside(ACCURACY, BY_HAND)
+            words.append(
+                f"Learned activations are above ReLU on {(points.low > 0).sum()} of {len(points)} datasets, below on "
+                f"{(points.high < 0).sum()}; trees are above them on {(trees.value_y > trees.value_x).sum()} of "
+                f"{len(trees)} tables, functions made by hand on {(hand.value_y > hand.value_x).sum()} of {len(hand)}."
+            )
+        if len(times):
+            hand = self.beside(SPEED, BY_HAND)
+            words.append(
+                f"On {len(times)} algorithmic tasks they generalise {times.value.min():.0f} to {times.value.max():.0f} "
+                f"times sooner or more; sines are sooner still on {(hand.value_y > hand.value_x).sum()} of {len(hand)}."
+            )
+        return " ".join(words)
+
+    def scale(self) -> str:
+        """How to read the marks: bounds, and where ReLU had not converged."""
+        many = int(self.rows(ACCURACY).improving.sum())
+        words = ["Bars: 95 % intervals over seeds."]
+        words += [f"Hollow ({many}): most ReLU runs were still improving when they ended."] * bool(many)
+        bounds = int(np.isinf(self.rows(SPEED).high).sum())
+        words += [f"Arrows ({bounds}): lower bounds, as ReLU did not get there."] * bool(bounds)
+        return " ".join(words)
+
+    def alt(self) -> str:
+        """The figure in words, for who cannot see it."""
+        points, times = self.rows(ACCURACY), self.rows(SPEED)
+        parts = (
+            ("Largest gains", " points", points[::-1][:3]),
+            ("Least", " points", points[:3]),
+            ("Soonest", " times", times[::-1][:3]),
+        )
+        ends = [
+            f"{title}: {', '.join(f'{row[3]} {row[5]:.1f}{unit}' for row in picked.itertuples())}."
+            for title, unit, picked in parts
+            if len(picked)
+        ]
+        return f"Dots on a line per dataset, beside a line for ReLU. {self.sentence()} {' '.join(ends)}"
+
+    def draw(self, narrow: bool = False) -> Figure:
+        """Points over ReLU, and times sooner than ReLU."""
+        panels = [panel for panel in (ACCURACY, SPEED) if len(self.rows(panel))]
+        counts = [len(self.rows(panel)) for panel in panels]
+        size = (3.7, 1.6 + 0.19 * sum(counts)) if narrow else (7.4, 1.3 + 0.185 * max(counts))
+        shape = (len(panels), 1) if narrow else (1, len(panels))
+        ratios = {"height_ratios": counts} if narrow else {}
+        figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, gridspec_kw=ratios)
+        for ax, panel in zip(axes.flat, panels, strict=True):
+            self._panel(ax, panel)
+        handles, labels = axes.flat[0].get_legend_handles_labels()
+        figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=1 if narrow else 3)
+        return figure
+
+    def _panel(self, ax, panel: str) -> None:
+        learned, speed = self.rows(panel), panel == SPEED
+        places = {name: i for i, name in enumerate(learned["name"])}
+        ax.axvline(1 if speed else 0, color="C0", linewidth=1.2)
+        labels = {LEARNED: "learned activation", BY_HAND: "best function by hand", TREES: "boosted trees"}
+        for kind in (TREES, BY_HAND, LEARNED):
+            own = self.table[(self.table.panel == panel) & (self.table.kind == kind) & self.table["name"].isin(places)]
+            colour, marker, size = KINDS[kind]
+            for i, row in enumerate(own.itertuples()):
+                y = places[row.name]
+                filled = colour if not row.improving else "none"
+                label = labels[kind] if i == 0 else None
+                ax.plot(row.value, y, marker, color=colour, markersize=size, markerfacecolor=filled, label=label)
+                if kind == LEARNED and speed and np.isinf(row.high):
+                    ax.annotate(
+                        "", (row.value * 1.6, y), (row.value, y), arrowprops={"arrowstyle": "->", "color": colour}
+                    )
+                elif kind == LEARNED and np.isfinite(row.low):
+                    ax.plot([row.low, row.high], [y, y], color=colour, linewidth=1.3)
+        ax.set_yticks(range(len(places)), [_written(name) for name in places], fontsize=8)
+        ax.set_ylim(-0.7, len(places) - 0.3)
+        ax.grid(axis="x")
+        if speed:
+            ax.set(xscale="log", xlabel="times sooner than ReLU", title="Steps to generalise")
+            ax.set_xticks([1, 3, 10, 30, 100])
+            ax.xaxis.set_major_formatter(ScalarFormatter())
+            ax.xaxis.set_minor_formatter(NullFormatter())
+        else:
+            ax.set(xlabel="points over ReLU", title="Test accuracy")
+            ax.xaxis.set_major_locator(MultipleLocator(5))
+
+
+def _written(name: str) -> str:
+    task, comma, convention = name.partition(",")
+    return pretty(task) + comma + convention
+
+
+def headline(read: Read) -> Headline:
+    """The headline of the committed records. Raises ValueError if there are none that it could show."""
+    table = gains(read)
+    if not (table.kind == LEARNED).any():
+        raise ValueError("the headline needs final runs with a learned activation, and no section has some")
+    return Headline(table)
