@@ -22,6 +22,7 @@ from notebooks.paper.experiments import parts as experiments_parts
 from notebooks.paper.experiments import train as train_experiments
 from notebooks.paper.experiments.learn import Learn
 from notebooks.paper.experiments.parts import Rows, accuracy, learned_psi, load_parts, schedule
+from notebooks.paper.experiments.race import Pick, Race
 from notebooks.paper.experiments.train import Train
 from notebooks.paper.records import configuration
 from notebooks.paper.records import store as results
@@ -66,6 +67,30 @@ def context(tmp_path):
 
 def rows_of(x):
     return [tuple(row) for row in x.tolist()]
+
+
+def test_a_race_a_pick_and_a_learning_from_it(context):
+    about = {"section": "t", "arm": "a", "data": "digits", "task": "classification", "seed": 1}
+    network = Network(width=8, activation=Activation("spline", points=30))
+    run = Race(**about, network=network, optimiser=Optimiser("adam", 0.01), batch=64, steps=8)
+    record = context.store.put(run, run.run(context), datetime.now(UTC), 1.0)
+    numbers, arrays = record.numbers, record.arrays
+    assert numbers["low"] == -numbers["high"] < -numbers["scale"] and len(numbers["names"]) == len(arrays["losses"])
+    assert numbers["inner_steps"] == 8 + 28 * 2 + 8 * 4 + 3 * 8 and run.cost > 0
+    first = min(i for i, name in enumerate(numbers["names"]) if name.startswith("random"))
+    group = "random" if first == 0 else "by_hand"
+    np.testing.assert_array_equal(arrays["psi_hidden"], arrays[group])
+    pick = Pick(section="t", arm="a", race=record.key, group="random")
+    np.testing.assert_array_equal(pick.run(context).arrays["psi_hidden"], arrays["random"])
+    start = context.store.put(pick, pick.run(context), datetime.now(UTC), 1.0).key
+    network = replace(network, activation=replace(network.activation, low=numbers["low"], high=numbers["high"]))
+    learn = replace(LEARN, network=network, start=start, settings=replace(QUICK, outer=Optimiser("sgd", 1e-30)))
+    assert learn.reads == (start,) and LEARN.reads == ()
+    np.testing.assert_array_equal(learn.run(context).arrays["psi_hidden"], arrays["random"])
+    with pytest.raises(ValueError, match="group must be one of .*, got 'both'"):
+        replace(pick, group="both")
+    with pytest.raises(ValueError, match="the store has no record 'race-0123456789ab'"):
+        replace(pick, race="race-0123456789ab").run(context)
 
 
 # --- splits -----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ LOWER = {  # within a section: what a module may import has a lower number, or i
     "conventions": 0,
     "moduli": 0,
     "converged": 0,
+    "learner": 0,
     "tables": 1,
     "by_convention": 2,
     "by_modulus": 2,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from .ablations.learner import learner
 from .ablations.plan import ablations
 from .data import open_store
 from .experiments.baseline import Baseline
@@ -15,6 +16,7 @@ from .experiments.collage import LearnCollage, TrainCollage
 from .experiments.controls import Draw, Ranks
 from .experiments.learn import Learn
 from .experiments.panels import Panels, Paths
+from .experiments.race import Pick, Race
 from .experiments.train import Train
 from .grokking.conventions import conventions
 from .grokking.moduli import moduli
@@ -43,6 +45,7 @@ SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
     "transfer": transfer,
     "shortcuts": shortcuts,
     "ablations": ablations,
+    "learner": learner,
 }
 # The notebook that shows the records of a section, where it is not one of that name.
 SHOWN_IN = {
@@ -51,8 +54,12 @@ SHOWN_IN = {
     "shallow": "regression",
     "deep": "regression",
     "tables": "tabular",
+    "learner": "ablations",
 }
-KINDS = {cls.kind: cls for cls in (Train, Learn, Draw, Baseline, Panels, Paths, Ranks, TrainCollage, LearnCollage)}
+KINDS = {
+    cls.kind: cls
+    for cls in (Train, Learn, Draw, Baseline, Panels, Paths, Ranks, TrainCollage, LearnCollage, Race, Pick)
+}
 
 
 NO_DATA = os.devnull  # a data directory that has no files: a store's keys are then those of the committed manifest

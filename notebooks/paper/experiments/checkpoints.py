@@ -9,7 +9,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
+from lib.learner import at
 from lib.metalearning import Learned, Settings, State, Task, learn
+from lib.networks import Psi
 
 
 class Place(Protocol):
@@ -28,16 +30,22 @@ def learn_resumably(
     *,
     seed: int,
     checkpoint: Place,
+    start: Psi | None = None,
     report: Callable[[str], None] = lambda message: None,
 ) -> Learned:
     """:func:`lib.metalearning.learn` with a state that is saved after each episode and loaded at the start.
+
+    Args:
+        start: psi to begin from, instead of what the settings say.
 
     Raises:
         ValueError: if the state is damaged or of another run.
     """
     run = {"run": f"{settings}, seed {seed}, {[task.network for task in tasks]}", "data": fingerprint(tasks)}
     saved = checkpoint.load()
-    state = None if saved is None else load(saved, run, settings)
+    state = None if start is None else at(start, tasks[0].network, settings)
+    if saved is not None:
+        state = load(saved, run, settings)
     return learn(
         tasks,
         settings,

@@ -6,11 +6,11 @@ from typing import ClassVar
 import numpy as np
 
 from lib.metalearning import Settings, Task
-from lib.networks import Network
+from lib.networks import Network, Psi
 
 from ..records.store import Outcome
 from .checkpoints import learn_resumably
-from .parts import LOSS_OF, load_parts
+from .parts import LOSS_OF, learned_psi, load_parts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,7 @@ class Learn:
             selection among restarts can use them; nor are test rows, except with the objective "given" on "test".
         given: for the objective "given": "test" (Table 3's cheating variant), else "".
         scaling: of the inputs, see :func:`load_parts`; or one for each of several datasets.
+        start: key of a record whose activation psi starts from, or "" to start as the settings say.
     """
 
     kind: ClassVar[str] = "learn"
@@ -42,10 +43,16 @@ class Learn:
     validation: float = 0.1
     given: str = ""
     scaling: str | tuple[str, ...] = field(default="default", metadata={"old": "default"})
+    start: str = field(default="", metadata={"old": ""})
 
     @property
     def datasets(self) -> tuple[str, ...]:
         return self.data
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The records that a learning reads."""
+        return (self.start,) if self.start else ()
 
     @property
     def cost(self) -> float:
@@ -69,15 +76,17 @@ class Learn:
             network = replace(self.network, inputs=parts.inputs, outputs=parts.outputs)
             given = (parts.test.x, parts.test.y) if self.given == "test" else None
             tasks.append(Task(network, parts.train.x, parts.train.y, self.loss, given))
-        outcome = algorithm_1(tasks, self.settings, self.seed, context)
+        start = learned_psi(context.store, self.start) if self.start else None
+        outcome = algorithm_1(tasks, self.settings, self.seed, context, start)
         if len(watch := outcome.arrays["history_watch"]):
             outcome.numbers["watch_loss"] = float(watch[outcome.numbers["best_episode"]])
         return outcome
 
 
-def algorithm_1(tasks: list[Task], settings: Settings, seed: int, context) -> Outcome:
+def algorithm_1(tasks: list[Task], settings: Settings, seed: int, context, start: Psi | None = None) -> Outcome:
     """Run Algorithm 1 as an experiment; the outcome has psi and the history, and says how far it went."""
-    learned = learn_resumably(tasks, settings, seed=seed, checkpoint=context.checkpoint, report=context.report)
+    about = {"seed": seed, "start": start, "checkpoint": context.checkpoint, "report": context.report}
+    learned = learn_resumably(tasks, settings, **about)
     arrays = {f"history_{name}": np.array(values) for name, values in learned.history.items()}
     numbers = {
         "episodes": len(learned.history["outer"]),

@@ -1,0 +1,170 @@
+"""Where Algorithm 1 starts: a race of short trainings among functions made by hand and at random.
+
+The paper starts from zeros or from a ReLU, draws the other settings at random and makes several restarts. From there
+the outer gradient often leads nowhere: where a network memorises, the loss on V is at chance for every psi nearby. What
+can be found without gradients is a function to start from; training with it tells at once.
+
+NOTE[DIFF]: none of this is in the paper. :func:`race` tries functions by successive halving (Jamieson and Talwalkar,
+"Non-stochastic best arm identification and hyperparameter optimization", AISTATS 2016); all are in units of the
+pre-activations of a ReLU network, so that one family serves all tasks. :func:`auto_settings` has no units either.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .episodes import episode_generator, inner_loop, ordinary_torch, watch_loss, watch_split
+from .metalearning import Learned, State
+from .networks import Network, Params, Psi
+from .settings import Settings, Task
+from .splines import smooth_random
+from .training import Optimiser
+
+Function = Callable[[Tensor], Tensor]
+HEATS = ((4, 1.0), (2, 0.3), (1, 0.1))  # trainings of 1/4, 1/2 and all of the steps, with these shares of the functions
+RACE = 14  # about how many full trainings a race takes
+
+
+def family(scale: float, seed: int = 0) -> dict[str, Function]:
+    """Functions to start from, by name: sines, tanh, ReLU, GELU, SiLU and smooth random ones.
+
+    Args:
+        scale: s, the standard deviation of the pre-activations; amplitudes and lengths are in units of it.
+        seed: of the random functions, and of where between two values of a grid the slopes and amplitudes are: races
+            with several seeds search a finer grid.
+
+    Example:
+        >>> functions = family(0.5)
+        >>> len(functions), functions["ReLU"](torch.tensor([-1.0, 2.0]))
+        (28, tensor([0., 2.]))
+    """
+    if not scale > 0:
+        raise ValueError(f"scale must be positive, got {scale}")
+    generator, found = episode_generator(seed, 999_961), {"ReLU": torch.relu}  # of no episode
+
+    def between(value: float) -> float:  # this value of a grid in powers of 2, or one up to half a step from it
+        shift = float(torch.rand((), generator=generator)) - 0.5
+        return value * 2 ** (shift if seed else 0.0)
+
+    for amplitude in (0.5, 1.0, 2.0):
+        for slope in (1.0, 2.0, 4.0, 8.0, 16.0):
+            a, k = between(amplitude), between(slope)
+            found[f"sine, A = {a:.3g} s, k = {k:.3g} / s"] = lambda z, a=a, k=k: a * scale * torch.sin(k * z / scale)
+    for slope in (0.5, 1.0, 2.0, 4.0):
+        k = between(slope)
+        found[f"tanh, k = {k:.3g} / s"] = lambda z, k=k: scale / k * torch.tanh(k * z / scale)
+    for name, function in (("GELU", F.gelu), ("SiLU", F.silu)):
+        for slope in (1.0, 4.0):
+            k = between(slope)
+            found[f"{name}, k = {k:.3g} / s"] = lambda z, f=function, k=k: scale / k * f(k * z / scale)
+    for amplitude in (0.5, 1.0):
+        for length in (0.3, 1.0):
+            own = int(torch.randint(2**31, (), generator=generator))
+            found[f"random, A = {amplitude:g} s, length {length:g} s"] = lambda z, a=amplitude, r=length, own=own: (
+                a * scale * smooth_random(z, r * scale, torch.Generator().manual_seed(own))
+            )
+    return found
+
+
+@torch.no_grad()
+def pre_activations(network: Network, params: Params, psi: Psi, x: Tensor) -> Tensor:
+    """What the hidden units' function is given, over all layers, flat."""
+    cut = [replace(network, depth=k, outputs=network.width) for k in range(network.depth)]  # their outputs are z
+    return torch.cat([part.forward(params[: 2 * k + 2], psi, x).flatten() for k, part in enumerate(cut)])
+
+
+def scale_and_range(z: Tensor) -> tuple[float, float]:
+    """The standard deviation s of pre-activations, and b so that [-b, b] is 1.5 times what holds 99.9 % of them.
+
+    Example:
+        >>> scale_and_range(torch.tensor([-1.0, 1.0]))
+        (1.0, 1.5)
+    """
+    z = z[z.isfinite()].float()
+    if not len(z) or not float(z.std(correction=0)) > 0:
+        return 1.0, 5.0
+    size = z.abs().kthvalue(max(1, round(0.999 * len(z)))).values
+    return float(f"{z.std(correction=0):.3g}"), float(f"{1.5 * size:.3g}")
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A function of a race. losses: on held-out rows, in each heat that it was in."""
+
+    name: str
+    psi: Psi
+    losses: tuple[float, ...]
+
+
+def race(
+    task: Task,
+    functions: dict[str, Function],
+    *,
+    inner: Optimiser,
+    batch: int,
+    steps: int,
+    seed: int,
+    report: Callable[[str], None] = lambda message: None,
+) -> list[Start]:
+    """Train fresh networks with each function; the better ones again and longer. The best come first.
+
+    Trainings are plain, without a gradient in psi. Those of one heat begin with the same weights.
+
+    Args:
+        task: its network has the hidden spline whose control points the functions are evaluated at.
+        inner, batch: how networks are trained. steps: of the last heat. seed: of weights, batches and held-out rows.
+    """
+    if steps < 1 or not functions:
+        raise ValueError(f"a race needs functions and at least 1 step, got {len(functions)} and {steps}")
+    if "hidden" not in task.network.functions:
+        raise ValueError("a race needs a network with a learned hidden activation")
+    settings, device = Settings(inner=inner, batch=batch, unroll=0), task.x.device
+    rows, held = watch_split(len(task.x), 0.2, seed)
+    psis = {
+        name: {k: v.to(device) for k, v in task.network.init_psi(function).items()}
+        for name, function in functions.items()
+    }
+    losses: dict[str, tuple[float, ...]] = dict.fromkeys(psis, ())
+
+    def order(name):  # who came further first, then by the loss
+        return -len(losses[name]), losses[name][-1] if losses[name] else 0.0
+
+    with ordinary_torch(device):
+        for heat, (divisor, share) in enumerate(HEATS):
+            n = max(1, steps // divisor)
+            for name in sorted(psis, key=order)[: max(1, round(share * len(psis)))]:
+                generator = episode_generator(seed, 800_000 + heat)  # of no episode
+                theta = [w.to(device) for w in task.network.init(generator)]
+                theta = inner_loop(task, psis[name], theta, rows, n, settings, generator)
+                loss = watch_loss(task, psis[name], theta, held, 0.0)
+                losses[name] += (loss if loss == loss else float("inf"),)
+            best = min(psis, key=order)
+            report(f"race, {n} steps: best is {best}, loss {losses[best][-1]:.4g} on held-out rows")
+    return [Start(name, psis[name], losses[name]) for name in sorted(psis, key=order)]
+
+
+def auto_settings(inner: Optimiser, batch: int, steps: int, start: Psi, **changes) -> Settings:
+    """Settings of Algorithm 1 from a start, in quantities without units.
+
+    Episodes are all alike and as long as the race's last heat, about a quarter of a whole training: what is learned in
+    shorter ones is good at the start of a training only (Wu et al., "Understanding short-horizon bias in stochastic
+    meta-optimization", ICLR 2018).
+
+    Args:
+        inner, batch: how the task's networks are trained. steps: of the race's last heat.
+        start: psi; an outer step moves a control point by at most about 3 % of the standard deviation of all.
+    """
+    spread = float(start["hidden"].std()) if "hidden" in start else 0.0
+    about = {"n_tr_start": steps, "n_tr_step": 0, "n_tr_max": steps, "unroll": min(20, max(5, steps // 100))}
+    about |= {"outer": Optimiser("adam", 0.03 * spread or 0.03), "episodes": 24, "patience": 12}
+    return Settings(**{"inner": inner, "batch": batch, **about} | changes)
+
+
+def at(start: Psi, network, settings: Settings) -> State:
+    """The state of Algorithm 1 before its first episode, with psi at a start; see :func:`lib.metalearning.learn`."""
+    psi = dict(start)
+    best = Learned(dict(psi), functions=network.functions, settings=settings, dim=getattr(network, "dim", -1))
+    return State(0, psi, settings.outer.init([psi[name] for name in sorted(psi)]), best)

@@ -1,0 +1,122 @@
+"""Where Algorithm 1 starts: a race of functions, as an experiment (see :mod:`lib.learner`)."""
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from lib import learner
+from lib.episodes import episode_generator, inner_loop
+from lib.metalearning import Settings, Task
+from lib.networks import Activation, Network
+from lib.training import Optimiser
+
+from ..records.store import Outcome
+from .parts import LOSS_OF, load_parts
+
+GROUPS = ("by hand", "random")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Race:
+    """Try functions by short trainings; psi is the best one's.
+
+    Args:
+        section, arm: what it is for.
+        data, task, network, optimiser, batch: as in :class:`.experiments.train.Train`. The hidden activation is a
+            spline; its range is found here.
+        steps: of the last heat, and of the ReLU network whose pre-activations set the scale and the range.
+        seed: of the functions, of weights, of the rows that they are compared on.
+        split, validation, scaling: as in :class:`.experiments.learn.Learn`.
+    """
+
+    kind: ClassVar[str] = "race"
+    version: ClassVar[int] = 1
+
+    section: str
+    arm: str
+    data: str
+    task: str
+    network: Network
+    optimiser: Optimiser
+    batch: int
+    steps: int
+    seed: int
+    split: int = 0
+    validation: float = 0.1
+    scaling: str = field(default="default", metadata={"old": "default"})
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return (self.data,)
+
+    @property
+    def cost(self) -> float:
+        return float(self.steps * (learner.RACE + 1))
+
+    @property
+    def label(self) -> str:
+        return f"{self.arm}, {self.data}, depth {self.network.depth}, seed {self.seed}"
+
+    def run(self, context) -> Outcome:
+        parts = load_parts(self.data, self.task, self.split, self.validation, context.data_dir, self.scaling)
+        sizes, loss = {"inputs": parts.inputs, "outputs": parts.outputs}, LOSS_OF[self.task]
+        relu, generator = replace(self.network, activation=Activation(), **sizes), episode_generator(self.seed, 0)
+        settings = Settings(inner=self.optimiser, batch=self.batch, unroll=0)
+        task, x = Task(relu, parts.train.x, parts.train.y, loss), parts.train.x[:2000]
+        first = relu.init(generator)
+        last = inner_loop(task, {}, first, torch.arange(len(parts.train)), self.steps, settings, generator)
+        before, after = (learner.pre_activations(relu, theta, {}, x) for theta in (first, last))
+        scale, _ = learner.scale_and_range(after)
+        bound = max(learner.scale_and_range(z)[1] for z in (before, after))
+
+        activation = replace(self.network.activation, low=-bound, high=bound)
+        task = replace(task, network=replace(self.network, activation=activation, **sizes))
+        about = {"inner": self.optimiser, "batch": self.batch, "steps": self.steps, "seed": self.seed}
+        starts = learner.race(task, learner.family(scale, self.seed), **about, report=context.report)
+        heats = len(learner.HEATS)
+        losses = np.array([[*start.losses, *[np.nan] * (heats - len(start.losses))] for start in starts])
+        lengths = [max(1, self.steps // divisor) for divisor, _ in learner.HEATS]
+        counts = (~np.isnan(losses)).sum(0)  # trainings of each heat
+        numbers = {"low": -bound, "high": bound, "scale": scale, "names": [start.name for start in starts]}
+        numbers |= {"inner_steps": self.steps + float(np.dot(lengths, counts))}
+        arrays = {"losses": losses, "psi_hidden": starts[0].psi["hidden"].numpy()}
+        for group in GROUPS:
+            best = next(start for start in starts if start.name.startswith("random") == (group == "random"))
+            arrays[group.replace(" ", "_")] = best.psi["hidden"].numpy()
+        return Outcome(numbers, arrays)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pick:
+    """The best of a group of a race: of the functions made by hand, or of the random ones.
+
+    Args:
+        section, arm: what it is for. race: key of a Race record. group: one of GROUPS.
+    """
+
+    kind: ClassVar[str] = "pick"
+    version: ClassVar[int] = 1
+
+    section: str
+    arm: str
+    race: str
+    group: str
+
+    datasets: ClassVar[tuple[str, ...]] = ()
+    cost: ClassVar[float] = 1.0
+
+    def __post_init__(self):
+        if self.group not in GROUPS:
+            raise ValueError(f"group must be one of {GROUPS}, got {self.group!r}")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.race,)
+
+    def run(self, context) -> Outcome:
+        record = context.store.read(self.race)
+        if record is None:
+            raise ValueError(f"the store has no record {self.race!r}; compute it first")
+        return Outcome({}, {"psi_hidden": record.arrays[self.group.replace(" ", "_")]})
