@@ -183,6 +183,7 @@ class OneTask:
 
     def learn(self, race: Race) -> Learn:
         s, key = self.setting, self.store.key(race)
+        self.store.get(race)  # where plans are followed as far as there are records, this says that it is not there
         start = learned_psi(self.store, key)
         settings = auto_settings(s.optimiser, s.batch, s.race, start)
         network = replace(s.network, activation=self.function(race)[0])
