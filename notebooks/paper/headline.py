@@ -217,12 +217,12 @@ class Headline:
         ratios = {"height_ratios": counts} if narrow else {}
         figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, gridspec_kw=ratios)
         for ax, panel in zip(axes.flat, panels, strict=True):
-            self._panel(ax, panel)
+            self._panel(ax, panel, 8.5 if narrow else 8)
         handles, labels = axes.flat[0].get_legend_handles_labels()
         figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=1 if narrow else 3)
         return figure
 
-    def _panel(self, ax, panel: str) -> None:
+    def _panel(self, ax, panel: str, fontsize: float) -> None:
         learned, speed = self.rows(panel), panel == SPEED
         places = {name: i for i, name in enumerate(learned["name"])}
         ax.axvline(1 if speed else 0, color="C0", linewidth=1.2)
@@ -241,7 +241,7 @@ class Headline:
                     )
                 elif kind == LEARNED and np.isfinite(row.low):
                     ax.plot([row.low, row.high], [y, y], color=colour, linewidth=1.3)
-        ax.set_yticks(range(len(places)), [_written(name) for name in places], fontsize=8)
+        ax.set_yticks(range(len(places)), [_written(name) for name in places], fontsize=fontsize)
         ax.set_ylim(-0.7, len(places) - 0.3)
         ax.grid(axis="x")
         if speed:
