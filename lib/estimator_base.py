@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from .arms import MODULES, Arm, Run, Trainer, module, paired
 from .columns import SCALINGS, Columns, frame_of
 from .episodes import ordinary_torch
-from .metalearning import Learned, Task, learn
-from .modules import coverage, default_settings, range_of
+from .learner import at, learn_from, openings
+from .metalearning import Learned, Task
+from .modules import coverage, default_settings, race_of, range_of
 from .networks import Activation, Network, Params
 from .training import Optimiser
 
@@ -32,7 +33,7 @@ class LearnedActivation(BaseEstimator):
         self,
         *,
         where="hidden",
-        starts=("relu", "random"),
+        starts=("best",),
         restarts=4,
         points=50,
         low="auto",
@@ -109,6 +110,7 @@ class LearnedActivation(BaseEstimator):
     def _tune_baselines(self):
         baselines = list(dict.fromkeys(("relu", *self.baselines)))
         self._done, self._planned = 0, len(baselines) * (4 + SELECTION_SEEDS) + self.restarts * (1 + SELECTION_SEEDS)
+        self._planned += SELECTION_SEEDS * ("best" in self.starts)
         self._arms = {name: (self._network(Activation(name)), {}) for name in baselines}
         self.learning_rate_, self._runs = {}, {}
         for name, arm in self._arms.items():
@@ -125,10 +127,9 @@ class LearnedActivation(BaseEstimator):
         self._range = self._hidden_range(self._runs["relu"][0].params)
         rate, best, self.restarts_ = self.learning_rate_["relu"], None, []
         self.learning_rate_["learned"] = rate
-        for i, learned in enumerate(self._learn_all(rate)):
+        for start, learned in self._learn_all(rate):
             arm = self._spline_network(), learned.psi
-            runs = self._repeat(f"restart {i + 1}", arm, rate, SELECTION_SEEDS)
-            start = self.starts[i % len(self.starts)]
+            runs = self._repeat(f"from {start}", arm, rate, SELECTION_SEEDS)
             self.restarts_.append({"start": start, "score": _mean(runs), "problems": learned.problems})
             if best is None or _mean(runs) > _mean(best[2]):
                 best = learned, arm, runs
@@ -170,8 +171,9 @@ class LearnedActivation(BaseEstimator):
                 found.append(f"{name} was still improving after {self.steps} steps: give more")
         if all(restart["problems"] for restart in self.restarts_):
             found += learned.problems
-        if len(self.restarts_) < self.restarts:
-            found.append(f"time_limit={self.time_limit:g}: {len(self.restarts_)} of {self.restarts} restarts were made")
+        made = sum(not restart["start"].endswith("as it is") for restart in self.restarts_)
+        if made < self.restarts:
+            found.append(f"time_limit={self.time_limit:g}: {made} of {self.restarts} restarts were made")
         if self.gain_ <= 0:
             found.append(f"keep {baseline}: the learned function is not better on validation rows ({self.gain_:+.3g})")
 
@@ -190,7 +192,7 @@ class LearnedActivation(BaseEstimator):
             raise ValueError(f"val_fraction must be between 0 and 1, got {self.val_fraction!r}")
         if isinstance(self.learning_rate, str) and self.learning_rate != "tune" or self.learning_rate in (None, 0):
             raise ValueError(f"learning_rate must be 'tune' or positive, got {self.learning_rate!r}")
-        for name, known in (("baselines", tuple(MODULES)), ("starts", ("relu", "zeros", "random"))):
+        for name, known in (("baselines", tuple(MODULES)), ("starts", ("best", "relu", "zeros", "random"))):
             value = getattr(self, name)
             if isinstance(value, str) or not set(value) <= set(known) or (name == "starts" and not value):
                 raise ValueError(f"{name} must be a tuple of names of {known}, got {value!r}")
@@ -223,21 +225,27 @@ class LearnedActivation(BaseEstimator):
         return tuple(auto if given == "auto" else float(given) for auto, given in found)
 
     def _learn_all(self, rate: float):
-        """Yield what each restart learned, until the time is up."""
+        """Yield the best start as it is, then the start of each restart and what it learned, until the time is up."""
         task = Task(self._spline_network(self.learning_width), *self._trainer.train, self._loss)
         about = {"episodes": self.episodes, "n_tr_start": self.episode_steps, "n_tr_max": max(1000, self.episode_steps)}
         settings = default_settings(Optimiser("adam", rate), batch=int(self.batch_size), **about)
-        seeds = np.random.SeedSequence(self._seed).generate_state(self.restarts)
+        seeds, raced = np.random.SeedSequence(self._seed).generate_state(self.restarts), []
+        if "best" in self.starts:  # at full width: what trains a narrow network may not train a wide one
+            wide = Task(self._spline_network(), *self._trainer.train, self._loss)
+            raced = race_of(wide, settings, self._seed, lambda message: self._tell(message, 0))
+        if raced:
+            yield f"{raced[0].name}, as it is", at(raced[0].psi, task.network, settings).best
+        starts = openings(self.starts, self.restarts, raced)
 
         def one(i):
-            return learn([task], replace(settings, init=self.starts[i % len(self.starts)]), seed=int(seeds[i]))
+            return learn_from(starts[i], task, settings, seed=int(seeds[i]))
 
         parallel = Parallel(n_jobs=self.n_jobs, return_as="generator")
         sequential = self.n_jobs in (None, 1)
         made = map(one, range(self.restarts)) if sequential else parallel(delayed(one)(i) for i in range(self.restarts))
         for i, learned in enumerate(made):
             self._tell(f"restart {i + 1} of {self.restarts}: best episode {learned.best_episode}")
-            yield learned
+            yield getattr(starts[i], "name", starts[i]), learned
             if self._late():
                 break
 

@@ -22,7 +22,8 @@ class LearnedActivationClassifier(ClassifierMixin, LearnedActivation):
 
     Args:
         where: "hidden" learns one function for the hidden units, "input" one for each numeric column, "both" both.
-        starts, restarts: what Algorithm 1 starts from, in turn ("relu", "zeros", "random"), and how often.
+        starts, restarts: what Algorithm 1 starts from, in turn, and how often: "best" is the best function of a race
+            (:func:`lib.learner.race`), then the next one; or "relu", "zeros", "random".
         points, low, high: control points and range of the hidden function; "auto" from a trained ReLU network.
         hidden_sizes: of the networks, 1 to 4 equal sizes. learning_width: units of those that Algorithm 1 trains.
         scaling: of numeric columns, "quantile", "minmax" or None; see :class:`lib.columns.Columns`.
@@ -60,7 +61,7 @@ class LearnedActivationClassifier(ClassifierMixin, LearnedActivation):
         self,
         *,
         where="hidden",
-        starts=("relu", "random"),
+        starts=("best",),
         restarts=4,
         points=50,
         low="auto",

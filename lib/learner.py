@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .episodes import episode_generator, inner_loop, ordinary_torch, watch_loss, watch_split
-from .metalearning import Learned, State
+from .metalearning import Learned, State, learn
 from .networks import Network, Params, Psi
 from .settings import Settings, Task
 from .splines import smooth_random
@@ -168,3 +168,29 @@ def at(start: Psi, network, settings: Settings) -> State:
     psi = dict(start)
     best = Learned(dict(psi), functions=network.functions, settings=settings, dim=getattr(network, "dim", -1))
     return State(0, psi, settings.outer.init([psi[name] for name in sorted(psi)]), best)
+
+
+def openings(starts: tuple[str, ...], restarts: int, raced: list[Start]) -> list[str | Start]:
+    """What each restart begins from: the starts in turn, where "best" is the best of a race, then the next, and so on.
+
+    Example:
+        >>> first, second = Start("a", {}, ()), Start("b", {}, ())
+        >>> [getattr(start, "name", start) for start in openings(("best", "relu"), 3, [first, second])]
+        ['a', 'relu', 'b']
+    """
+    names, best = [starts[i % len(starts)] for i in range(restarts)], iter(raced)
+    return [next(best, "zeros") if name == "best" else name for name in names]
+
+
+def learn_from(
+    start: str | Start,
+    task: Task,
+    settings: Settings,
+    *,
+    seed: int,
+    report: Callable[[str], None] = lambda message: None,
+) -> Learned:
+    """Algorithm 1 from a start by its name in the settings, or from one of a race."""
+    if isinstance(start, str):
+        return learn([task], replace(settings, init=start), seed=seed, report=report)
+    return learn([task], settings, seed=seed, state=at(start.psi, task.network, settings), report=report)

@@ -18,7 +18,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from . import splines
 from .episodes import episode_generator, inner_loop, ordinary_torch, watch_loss, watch_split
-from .metalearning import Learned, Settings, Task, learn
+from .learner import Start, at, family, learn_from, openings, race
+from .metalearning import Learned, Settings, Task
 from .networks import Activation, Params, Psi
 from .training import Optimiser
 
@@ -30,6 +31,17 @@ def default_settings(inner: Optimiser, **changes) -> Settings:
     """The settings of Algorithm 1 for a task that nothing is known of, but the optimiser that suits its baseline."""
     about = {"episodes": 60, "n_tr_start": 150, "n_tr_step": 0, "batch": 256, "outer": Optimiser("adam", 0.05)}
     return Settings(inner=inner, **{**about, "patience": 30, "length": 0.5} | changes)
+
+
+def race_of(task: Task, settings: Settings, seed: int, report: Callable[[str], None]) -> list[Start]:
+    """A race for starts, the last heat as long as an episode; none where no hidden function is learned.
+
+    The unit of the family is an eighth of the range: about a standard deviation, as :func:`range_of` makes it.
+    """
+    if (hidden := task.network.functions.get("hidden")) is None:
+        return []
+    about = {"inner": settings.inner, "batch": settings.batch, "steps": settings.n_tr_start, "seed": seed}
+    return race(task, family((hidden.high - hidden.low) / 8), **about, report=report)
 
 
 class LearnedFunction(nn.Module):
@@ -222,7 +234,7 @@ def learn_activation(
     high: float | str = "auto",
     points: int = 50,
     channels: int = 0,
-    starts: tuple[str, ...] = ("relu", "random"),
+    starts: tuple[str, ...] = ("best",),
     restarts: int = 2,
     seed: int = 0,
     report: Callable[[str], None] = lambda message: None,
@@ -236,7 +248,8 @@ def learn_activation(
         settings: of Algorithm 1; by default :func:`default_settings`, with Adam at the rate that is best for ReLU.
         low, high: range of the spline; "auto" from the pre-activations of a model trained with ReLU.
         points: control points. channels: for one function per channel, how many there are.
-        starts, restarts: what the restarts begin from, in turn, and how many there are.
+        starts, restarts: what the restarts begin from, in turn, and how many there are: "best" is the best function of
+            a race (:func:`lib.learner.race`), then the next; "relu", "zeros" and "random" are as in the settings.
         report: called with a line per rate, per episode and per restart.
 
     Returns:
@@ -271,11 +284,14 @@ def learn_activation(
         network = ModuleNetwork(make_model, Activation("spline", points=points, low=low, high=high), channels)
         part = Task(network, x[rows.to(x.device)], y[rows.to(x.device)], loss)
         task = replace(part, x=x, y=y)
-        candidates = []
-        for i in range(restarts):
-            start = starts[i % len(starts)]
-            report(f"restart {i + 1} of {restarts}, from {start}, in [{low:g}, {high:g}]")
-            learned = learn([part], replace(settings, init=start), seed=seed + i, report=report)
+        raced = race_of(part, settings, seed, report) if "best" in starts else []
+        candidates = [at(start.psi, network, settings).best for start in raced[:1]]
+        for learned in candidates:
+            learned.losses = {"learned": from_scratch(task, learned.psi, rows, held, settings, seed)}
+        for i, start in enumerate(openings(starts, restarts, raced)):
+            name = start if isinstance(start, str) else start.name
+            report(f"restart {i + 1} of {restarts}, from {name}, in [{low:g}, {high:g}]")
+            learned = learn_from(start, part, settings, seed=seed + i, report=report)
             learned.losses = {"learned": from_scratch(task, learned.psi, rows, held, settings, seed)}
             report(f"held-out loss {statistics.fmean(learned.losses['learned']):.4g}")
             candidates.append(learned)

@@ -78,7 +78,8 @@ def test_a_table_as_it_comes(fitted):
 
 def test_what_fit_leaves_to_see(fitted):
     assert set(fitted.baseline_scores_) == {"relu", "tanh"} and fitted.chosen_ == "learned"
-    assert [restart["start"] for restart in fitted.restarts_] == ["relu", "random"]
+    raced, first, second = (restart["start"] for restart in fitted.restarts_)
+    assert raced == f"{first}, as it is" and second != first
     assert fitted.learning_rate_ == {"relu": 0.02, "tanh": 0.02, "learned": 0.02}
     assert 0 <= fitted.coverage_["hidden"] <= 1 and set(fitted.coverage_["input"]) == set(fitted.input_activations_)
     best = max(restart["score"] for restart in fitted.restarts_)
@@ -165,6 +166,15 @@ def test_restarts_in_processes_are_those_in_turn():
     X, y = table()
     one, two = (quick(restarts=2, n_jobs=jobs).fit(X, y) for jobs in (None, 2))
     assert one.restarts_ == two.restarts_ and torch.equal(one.activation_.values, two.activation_.values)
+
+
+def test_a_race_costs_no_restart_and_columns_need_none():
+    X, y = table()
+    model = quick(starts=("best", "relu"), restarts=2).fit(X, y)
+    assert len(model.restarts_) == 3 and model.restarts_[2]["start"] == "relu"
+    assert [restart["start"] for restart in quick(where="input").fit(X, y).restarts_] == ["zeros"]
+    with pytest.raises(ValueError, match="starts must be a tuple of names of .*, got .'gelu'"):
+        quick(starts=("gelu",)).fit(X, y)
 
 
 def test_a_time_limit_ends_with_what_there_is(capsys):

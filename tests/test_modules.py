@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from lib.episodes import inner_loop, outer_loss
+from lib.learner import family
 from lib.metalearning import Settings, Task, learn
 from lib.modules import ModuleNetwork, coverage, learn_activation, range_of
 from lib.networks import Activation, Network
-from lib.splines import Spline
+from lib.splines import Spline, grid
 from lib.training import Optimiser
 
 SPLINE = Activation("spline", points=9, low=-2, high=2)
@@ -141,6 +142,17 @@ def test_rate_and_range_come_from_the_baseline_and_relu_is_named_where_it_is_no_
     assert learned.losses["learned"] == pytest.approx(learned.losses["relu"], rel=0.05)  # it is a ReLU still
     learned.losses["relu"] = [0.0] * 3
     assert learned.problems[-1].startswith("keep ReLU: the loss on held-out rows is 0 with it and ")
+
+
+def test_the_start_of_the_race_is_kept_if_learning_makes_it_worse():
+    x, said = torch.linspace(-1, 1, 200)[:, None], []
+    settings = replace(QUICK, n_tr_start=60, n_tr_max=60, outer=Optimiser("sgd", 1e3), clip=1e3)
+    learned = learn_activation(
+        lambda g: nn.Sequential(nn.Linear(1, 16), g, nn.Linear(16, 1)), x, torch.sin(25 * x), loss="mse",
+        settings=settings, low=-3, high=3, restarts=1, report=said.append,
+    )  # fmt: skip
+    name = next(line for line in said if line.startswith("restart")).split("from ")[1].split(", in [")[0]
+    torch.testing.assert_close(learned.psi["hidden"], family(6 / 8)[name](grid(50, -3, 3)).float())
 
 
 def test_range_of_holds_nearly_everything():
