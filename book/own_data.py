@@ -99,7 +99,7 @@ X.loc[rng.random(len(X)) < 0.02, "speed"] = np.nan
 # %% [markdown]
 # ## Learn and compare
 #
-# The estimators are scikit-learn's in all respects (pipelines, grid search, cross-validation). `fit` first tunes the learning rate of ReLU and tanh; then it learns functions by [Algorithm 1](method.ipynb) in narrow networks, from several starts, trains full networks with each from scratch, and takes what does best on a fifth of the rows that
+# The estimators are scikit-learn's in all respects (pipelines, grid search, cross-validation). `fit` first tunes the learning rate of ReLU and tanh; then it learns functions by [Algorithm 1](method.ipynb) in narrow networks, from the best starts of a race among simple and random functions, trains full networks with each from scratch, and takes what does best on a fifth of the rows that
 # it set aside. Where no function beats the baselines there, it keeps the best of these (`fallback=True`). `verbosity=1` shows the progress with the remaining time.
 
 # %%

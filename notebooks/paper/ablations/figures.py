@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lib import splines
 
+from .learner_tables import SEARCHES, TaskResults
 from .tables import Compared
 
 
@@ -44,4 +45,31 @@ def interpolations(of_method: Mapping[str, Tensor], end: float, low: float = -5.
         ax.set(title=method, xlabel="pre-activation $z$")
         ax.grid()
     axes[0, 0].set_ylabel("$g(z)$")
+    return figure
+
+
+def searches(tasks: Mapping[str, TaskResults]) -> Figure:
+    """Result of the best function so far against inner steps, per search and task; crosses are single restarts."""
+    columns = min(3, len(tasks))
+    rows = -(-len(tasks) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(7, 2.5 * rows + 0.4), squeeze=False)
+    for ax in axes.flat[len(tasks) :]:
+        ax.set_visible(False)
+    for ax, task in zip(axes.flat, tasks.values(), strict=False):
+        for i, (search, marker) in enumerate(zip(SEARCHES, "so^", strict=True)):
+            progress = task.progress(search)
+            if len(progress):
+                ax.plot(progress.inner_steps / 1000, progress.result, f"C{i + 1}-", marker=marker, ms=4, label=search)
+        own = task.restarts()
+        spent = own.sort_values("restart").inner_steps.cumsum() / 1000
+        ax.plot(spent, own.sort_values("restart").result, "C1x", label="restarts of the learner")
+        ax.axhline(task.relu, color="C0", linestyle="--", label="ReLU")
+        ax.set_title(task.name, fontsize=8)
+        if task.steps:
+            ax.set_yscale("log")
+        ax.set_ylabel("steps to 95 %" if task.steps else "test accuracy (%)")
+        ax.set_xlabel("inner steps (thousand)")
+        ax.grid()
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
     return figure

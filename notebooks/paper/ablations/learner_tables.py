@@ -1,0 +1,178 @@
+"""What the records say of the learner that picks its start, task by task; see :mod:`.learner` and ``learner.toml``."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..figures.looks import plus_minus
+from ..records.frames import Collected
+from ..records.intervals import interval, paired_interval
+from .learner import HAND, LEARNED, PLANS, RANDOM, RELU, STARTS, Setting, margins
+
+SEARCHES = (LEARNED, HAND, RANDOM)
+
+
+@dataclass(frozen=True, eq=False)
+class TaskResults:
+    """The runs of one task.
+
+    steps: whether the measure is the steps to 95 % test accuracy (where a run that never gets there has its horizon),
+    or else the test accuracy in %. finals: by arm the measure per seed. candidates: one row per trial, with columns
+    search (of SEARCHES), restart, learned (whether by Algorithm 1), merit (on validation rows), result (infinite steps
+    where 95 % is never reached), inner_steps (all that its restart took until it was there).
+    """
+
+    name: str
+    setting: Setting
+    margin: float
+    steps: bool
+    finals: dict[str, pd.Series]
+    candidates: pd.DataFrame
+
+    @property
+    def relu(self) -> float:
+        """What ReLU's final runs reach."""
+        return self.middle(self.finals[RELU])
+
+    def middle(self, values: pd.Series) -> float:
+        """The median of steps, the mean of accuracies."""
+        return float(values.median() if self.steps else values.mean())
+
+    def restarts(self) -> pd.DataFrame:
+        """The better function of each restart of the learner, its start or what was learned from it, by validation."""
+        own = self.candidates[self.candidates.search == LEARNED]
+        return own.loc[own.groupby("restart").merit.idxmax()]
+
+    def successes(self) -> tuple[int, int]:
+        """How many restarts are above ReLU minus the margin, and how many there are."""
+        results = self.restarts().result
+        least = self.relu * self.margin if self.steps else self.relu - self.margin
+        good = results <= least if self.steps else results >= least
+        return int(good.sum()), len(good)
+
+    def over(self, arm: str) -> tuple[float, float]:
+        """The learner over another arm, paired by seed, with the half width of the 95 % interval: points, or for steps
+        the logarithm (base 2) of how many times sooner."""
+        one, other = self.finals[LEARNED], self.finals[arm]
+        seeds = one.index.intersection(other.index)
+        one, other = one[seeds].to_numpy(), other[seeds].to_numpy()
+        return paired_interval(np.log2(other), np.log2(one)) if self.steps else paired_interval(one, other)
+
+    def holds(self) -> bool | None:
+        """Whether the rule holds; None without the search by hand."""
+        if HAND not in self.finals:
+            return None
+        good, of = self.successes()
+        gain, half = self.over(HAND)
+        return good >= 0.9 * of and gain - half > -(math.log2(self.margin) if self.steps else self.margin)
+
+    def progress(self, search: str) -> pd.DataFrame:
+        """After each restart: all inner steps so far, and the result of what is best by validation so far."""
+        own = self.candidates[self.candidates.search == search].sort_values(["restart", "learned"])
+        spent = own.groupby("restart").inner_steps.max().cumsum()
+        best = [own[own.restart <= restart].merit.idxmax() for restart in spent.index]
+        return pd.DataFrame({"inner_steps": spent.to_numpy(), "result": own.result[best].to_numpy()})
+
+    def shown(self, arm: str) -> str:
+        """An arm's final runs in words."""
+        if arm not in self.finals:
+            return "—"
+        values = self.finals[arm]
+        if not self.steps:
+            return plus_minus(*interval(values), scale=1)
+        reached = values[values < values.attrs["horizon"]]
+        if not len(reached):
+            return f"never in {values.attrs['horizon']:,}"
+        return f"{reached.median():,.0f}" + (
+            f" ({len(reached)} of {len(values)})" if len(reached) < len(values) else ""
+        )
+
+    def row(self) -> dict[str, str]:
+        """The row of the table."""
+        good, of = self.successes()
+        gain = "—"
+        if HAND in self.finals:
+            mean, half = self.over(HAND)
+            low, middle, high = (2**value for value in (mean - half, mean, mean + half))
+            gain = f"×{middle:.2f} [{low:.2f}, {high:.2f}]" if self.steps else f"{mean:+.1f} ± {half:.1f}"
+        spent = self.candidates[self.candidates.search == LEARNED].groupby("restart").inner_steps.max().sum()
+        arms = {arm: self.shown(arm) for arm in (RELU, RANDOM, HAND, STARTS, LEARNED)}
+        rule = {True: "yes", False: "no", None: "—"}[self.holds()]
+        about = {"restarts above ReLU": f"{good} of {of}", "over the best by hand": gain, "rule holds": rule}
+        return {"task": self.name, **arms, **about, "inner steps": f"{spent:,.0f}"}
+
+
+def collect(results: Collected, profile: str) -> tuple[dict[str, TaskResults], list[str]]:
+    """The tasks whose learner has final runs, and the names of the others."""
+    found, absent, margin = {}, [], margins()
+    for name, setting in PLANS[profile].settings.items():
+        task = of_task(results, name, setting, margin.get(name, 1.25 if setting.task == "one-hot" else 0.5))
+        if LEARNED in task.finals and RELU in task.finals:
+            found[name] = task
+        else:
+            absent.append(name)
+    return found, absent
+
+
+def of_task(results: Collected, name: str, setting: Setting, margin: float) -> TaskResults:
+    """The runs of one task, as far as they are there."""
+    runs, steps = results.frame(), setting.task == "one-hot"
+
+    def measure(part: pd.DataFrame) -> pd.Series:
+        if not steps:
+            return 100 * part.test_accuracy
+        reached = part.test_steps_to_95.astype(float).fillna(part.steps.astype(float))
+        reached.attrs["horizon"] = int(part.steps.max())
+        return reached
+
+    finals = {}
+    for arm in (RELU, HAND, RANDOM, STARTS, LEARNED):
+        part = runs[(runs.role == "final") & _is_of(runs, arm, name, setting)] if len(runs) else runs
+        if len(part) >= len(setting.seeds):
+            finals[arm] = measure(part.set_index("seed").sort_index())
+    return TaskResults(name, setting, margin, steps, finals, _candidates(results, name, measure))
+
+
+def _is_of(runs: pd.DataFrame, arm: str, name: str, setting: Setting) -> pd.Series:
+    if arm != RELU:
+        return runs.arm == f"{arm}: {name}"
+    same = (runs.data == setting.data) & (runs["optimiser.lr"] == setting.optimiser.lr) & (runs.task == setting.task)
+    network = {key: runs[f"network.{key}"] == getattr(setting.network, key) for key in ("depth", "initialisation")}
+    return same & runs.arm.str.startswith(RELU) & network["depth"] & network["initialisation"]
+
+
+def _candidates(results: Collected, name: str, measure) -> pd.DataFrame:
+    races, learns, picks = (results.frame(kind) for kind in ("race", "learn", "pick"))
+    trials, rows = results.frame(role="trial"), []
+    of = {key: row for frame in (races, learns, picks) if len(frame) for key, row in frame.set_index("key").iterrows()}
+    trials = trials[trials.arm == f"one of several: {name}"] if len(trials) else trials
+    for i, trial in trials.iterrows():
+        source = of[trial.learned]
+        race = of[{"learn": source.get("start"), "pick": source.get("race")}.get(source.kind, trial.learned)]
+        searches = {"race": (LEARNED,), "learn": (LEARNED,)}.get(
+            source.kind, (HAND,) if source.get("group") == "by hand" else (RANDOM,)
+        )
+        spent = race.inner_steps + (source.inner_steps if source.kind == "learn" else 0)
+        curve = trial.record.arrays["validation_accuracy"]
+        merit = curve.mean() if trial.task == "one-hot" else trial.validation_accuracy
+        never = trial.task == "one-hot" and pd.isna(trial.test_steps_to_95)
+        result = math.inf if never else float(measure(trials.loc[[i]]).iloc[0])
+        rows += [(search, race.seed, source.kind == "learn", merit, result, spent) for search in searches]
+    return pd.DataFrame(rows, columns=["search", "restart", "learned", "merit", "result", "inner_steps"])
+
+
+def table(tasks: dict[str, TaskResults]) -> pd.DataFrame:
+    """A row per task."""
+    return pd.DataFrame([task.row() for task in tasks.values()])
+
+
+def gains_of_learning(tasks: dict[str, TaskResults]) -> pd.DataFrame:
+    """What Algorithm 1 added to each start, in validation: columns task, restart, better (whether it is higher)."""
+    rows = []
+    for name, task in tasks.items():
+        own = task.candidates[task.candidates.search == LEARNED]
+        merit = own.pivot_table(index="restart", columns="learned", values="merit").dropna()
+        rows += [(name, restart, bool(row[True] > row[False])) for restart, row in merit.iterrows()]
+    return pd.DataFrame(rows, columns=["task", "restart", "better"])

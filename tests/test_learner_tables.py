@@ -1,0 +1,78 @@
+"""The learner against a search by hand: its rule on numbers made up, and the small plan run for real."""
+
+import math
+
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from notebooks.paper import sections
+from notebooks.paper.ablations import figures, learner_tables
+from notebooks.paper.ablations.learner import HAND, LEARNED, PLANS, RANDOM, RELU, margins
+from notebooks.paper.ablations.learner_tables import TaskResults
+
+COLUMNS = ["search", "restart", "learned", "merit", "result", "inner_steps"]
+
+
+def results(steps, finals, rows, margin):
+    series = {arm: pd.Series(values, index=[1, 2, 3], dtype=float) for arm, values in finals.items()}
+    for values in series.values():
+        values.attrs["horizon"] = 1000
+    return TaskResults("t", next(iter(PLANS["smoke"].settings.values())), margin, steps, series,
+                       pd.DataFrame(rows, columns=COLUMNS))  # fmt: skip
+
+
+ROWS = [
+    (LEARNED, 0, False, 0.6, 61.0, 10), (LEARNED, 0, True, 0.7, 66.0, 30),
+    (LEARNED, 1, False, 0.5, 52.0, 10), (LEARNED, 1, True, 0.4, 70.0, 20),
+    (HAND, 0, False, 0.6, 61.0, 10), (HAND, 1, False, 0.9, 50.0, 10),
+]  # fmt: skip
+
+
+def test_the_rule_on_accuracies():
+    task = results(False, {RELU: [60, 61, 62], LEARNED: [65, 66, 67], HAND: [65, 65.5, 66.9]}, ROWS, 0.5)
+    assert task.restarts().result.tolist() == [66.0, 52.0]  # by validation, not by the result
+    assert task.successes() == (1, 2) and not task.holds()
+    gain, half = task.over(HAND)
+    assert gain == pytest.approx(0.2) and half == pytest.approx(4.302653 * 0.2645751 / 3**0.5, rel=1e-4)
+    assert task.progress(LEARNED).to_numpy().tolist() == [[30, 66], [50, 66]]
+    assert task.progress(HAND).to_numpy().tolist() == [[10, 61], [20, 50]]
+    rows = [(*row[:4], 66.0, row[5]) for row in ROWS]
+    assert not results(False, task.finals, rows, 0.4).holds()  # the lower end is at -0.46
+    assert results(False, task.finals, rows, 0.5).holds()
+    assert results(False, {RELU: [60, 61, 62], LEARNED: [65, 66, 67]}, rows, 0.5).holds() is None
+    assert task.row()["inner steps"] == "50" and task.row()["best start"] == "—"
+
+
+def test_the_rule_on_steps_where_never_is_no_success():
+    rows = [(search, i, learned, merit, 500 if result > 60 else math.inf, steps)
+            for search, i, learned, merit, result, steps in ROWS]  # fmt: skip
+    task = results(True, {RELU: [1000] * 3, LEARNED: [400, 500, 1000], HAND: [800, 1000, 1000]}, rows, 1.25)
+    assert task.successes() == (1, 2)
+    assert task.over(HAND)[0] == pytest.approx((1 + 1 + 0) / 3)  # twice as soon, twice, as soon
+    assert task.shown(RELU) == "never in 1,000" and task.shown(LEARNED) == "450 (2 of 3)" and task.shown(RANDOM) == "—"
+
+
+def test_learning_counts_where_it_is_better_in_validation():
+    task = results(False, {RELU: [60, 61, 62], LEARNED: [65, 66, 67]}, ROWS, 0.5)
+    assert learner_tables.gains_of_learning({"t": task}).better.tolist() == [True, False]
+
+
+def test_every_task_has_a_margin():
+    assert set(PLANS["paper"].settings) <= set(margins()) and all(margin > 0 for margin in margins().values())
+
+
+def test_the_small_plan_gives_a_row_and_a_panel_per_task():
+    collected = sections.results("learner", "smoke")
+    tasks, absent = learner_tables.collect(collected, "smoke")
+    assert not collected.missing and list(tasks) == list(PLANS["smoke"].settings) and not absent
+    table = learner_tables.table(tasks)
+    assert table.shape == (2, 10) and not (table == "—").any().any()
+    for task in tasks.values():
+        counts = task.candidates.groupby("search").restart.nunique()
+        assert counts[LEARNED] == counts[RANDOM] == 2 and counts[HAND] == 3
+    figure = figures.searches(tasks)
+    assert [ax.get_title() for ax in figure.axes] == list(tasks)
+    plt.close(figure)
+    empty = learner_tables.collect(type(collected)([], 0, kinds=collected.kinds), "smoke")
+    assert empty == ({}, list(PLANS["smoke"].settings))
