@@ -107,7 +107,7 @@ if at_limit := limits.of_fixed_steps(results):
 # Appendix D ablates the method on Fashion-MNIST regression with one hidden layer, 10 seeds. Restarts help but are not
 # indispensable (Table 1); nearest-neighbour interpolation is worse, cubic no better than linear (Table 2); minimising the
 # training loss is a little worse than the validation loss, which is about as good as cheating with the test loss (Table 3).
-# The text adds that first order alone is worse than unrolling a few steps {cite}`teney2025simplicity`.
+# The text adds that first order alone is worse than unrolling a few steps ([Teney et al., 2025](../book/bibliography.md#teney2025simplicity)).
 #
 # ## Live: three interpolations
 #

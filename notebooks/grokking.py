@@ -125,7 +125,7 @@ if len(ratios):
 #
 # On small algorithmic tasks a ReLU network first memorises the training pairs and reaches a high test accuracy, if ever, tens of thousands
 # of steps later: grokking. The paper reads this as a mismatch between the data and the network's simplicity bias, and tests it: with an activation learned for the task
-# grokking is “essentially eliminated” (its Figure 11) {cite}`teney2025simplicity`; here the delay [shrinks, but stays](#the-delay). On $a+b \bmod 27$ the learned activation gets to 95 % test accuracy about ten
+# grokking is “essentially eliminated” (its Figure 11) ([Teney et al., 2025](../book/bibliography.md#teney2025simplicity)); here the delay [shrinks, but stays](#the-delay). On $a+b \bmod 27$ the learned activation gets to 95 % test accuracy about ten
 # times sooner ([C13](../book/claims.ipynb)), also with other widths and fractions of training data ([C14](../book/claims.ipynb)). The learned functions look like
 # sines whose frequency depends on the modulus ([C15](../book/claims.ipynb)). Some of these models overfit later, which ReLU networks that generalise
 # do not ([C16](../book/claims.ipynb)).

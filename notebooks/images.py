@@ -81,7 +81,7 @@ from notebooks.paper.records import limits
 # For image classification all activations do about equally well
 # ([C1](../book/claims.ipynb)): starting from a ReLU, Algorithm 1 ends at a smooth variant that resembles a GELU; starting from zeros it finds a
 # wavelet-like function that performs as well. In the paper accuracy does not go with complexity
-# ([C3](../book/claims.ipynb)). The simplicity bias of ReLU networks suits this domain {cite}`teney2025simplicity`.
+# ([C3](../book/claims.ipynb)). The simplicity bias of ReLU networks suits this domain ([Teney et al., 2025](../book/bibliography.md#teney2025simplicity)).
 #
 # ## Live: learn an activation in a few seconds
 #

@@ -82,7 +82,7 @@ from notebooks.paper.records.intervals import paired_interval
 #
 # As regression the same data are harder, and learned activations beat ReLU on every dataset, best from zeros
 # ([C2](../book/claims.ipynb)). The learned functions are more irregular, and accuracy now goes with complexity
-# ([C3](../book/claims.ipynb)): a case where the simplicity bias hurts {cite}`teney2025simplicity`.
+# ([C3](../book/claims.ipynb)): a case where the simplicity bias hurts ([Teney et al., 2025](../book/bibliography.md#teney2025simplicity)).
 #
 # ## Live: learn an activation in a few seconds
 #

@@ -88,7 +88,7 @@ from notebooks.paper.transfer.plan import PLANS
 #
 # Each of 22 activations, one per algorithmic task, is used on all 22 tasks. The matrix of results is filled, not diagonal: the activations transfer. One learned on all tasks
 # at once is the best on average ([C17](../book/claims.ipynb)). On image regression an activation helps most on the dataset that it was learned on, and one learned on all
-# datasets helps slightly ([C18](../book/claims.ipynb)) {cite}`teney2025simplicity`.
+# datasets helps slightly ([C18](../book/claims.ipynb)) ([Teney et al., 2025](../book/bibliography.md#teney2025simplicity)).
 #
 # ## Live: learn on one task, use on another
 #

@@ -30,7 +30,7 @@ import yaml
 from notebooks.paper.figures.display import commit_text, markdown_rows
 from notebooks.paper.records import provenance
 
-from . import check, pairs, policy
+from . import check, links, pairs, policy
 from . import execute as execution
 from .execute import LIBRARY, PRESS, Executed, execute
 from .pages import page
@@ -135,6 +135,9 @@ def stage(root: Path, folder: Path, pages: list[str], executed: list[Executed], 
         if (root / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / name, folder / name)
+    terms = links.terms(folder / "book" / "glossary.md")
+    for name in markdown:
+        (folder / name).write_text(links.as_roles((folder / name).read_text("utf-8"), terms), encoding="utf-8")
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     config.setdefault("html", {})["announcement"] = BANNERS[profile]
     config["repository"]["branch"] = EXECUTED  # which the pages' buttons for Colab open
@@ -147,6 +150,9 @@ def stage(root: Path, folder: Path, pages: list[str], executed: list[Executed], 
         target.parent.mkdir(parents=True, exist_ok=True)
         notebook = nbformat.read(result.path, as_version=4)
         made, figures[result.name] = page(notebook, result.name, folder, result.seconds, sources)
+        for cell in made.cells:
+            if cell.cell_type == "markdown":
+                cell.source = links.as_roles(cell.source, terms)
         nbformat.write(made, target)
     times = folder / EXECUTIONS
     if times.is_file():

@@ -1,8 +1,9 @@
 """``python -m book.press.release``: what follows from new records.
 
 The datasets of new records are entered in the manifest of data/results (a clone without a dataset finds the records of
-it by the manifest alone), and data/activations/ is written anew from the committed records: one safetensors file for
-each activation that a section's final runs use, index.json, and constants.json, which says where nothing was learned.
+it by the manifest alone); data/samples.npz gets an image of each class of the image datasets that are here; and
+data/activations/ is written anew from the committed records: one safetensors file for each activation that a section's
+final runs use, index.json, and constants.json, which says where nothing was learned.
 """
 
 import json
@@ -17,6 +18,7 @@ from lib.activations import FOLDER
 from lib.datasets import catalogue
 from lib.files import write_atomically
 from notebooks.paper.data import open_store
+from notebooks.paper.figures import samples
 from notebooks.paper.grokking.tables import median_steps
 from notebooks.paper.records.frames import Collected, at_best_depth
 from notebooks.paper.records.intervals import interval
@@ -41,6 +43,15 @@ def enter_new(store: Store, data_dir: str | Path | None = None) -> list[str]:
     if new:
         catalogue.record_fingerprints(new, data_dir)
     return new
+
+
+def write_samples(path: Path = samples.FILE, data_dir: str | Path | None = None) -> list[str]:
+    """Write sample images of the downloaded datasets that are here, beside those in the file; returns all names."""
+    known = dict(np.load(path)) if path.is_file() else {}
+    there = [name for name in ("mnist", "fashion_mnist", "svhn", "cifar10") if catalogue.available(name, data_dir)]
+    known |= {name: samples.one_of_each_class(name, data_dir) for name in there}
+    np.savez_compressed(path, **known)
+    return sorted(known)
 
 
 SECTIONS = ("images", "regression", "tabular", "grokking", "transfer")
@@ -177,4 +188,5 @@ def _data(learned: Record) -> str:
 
 if __name__ == "__main__":
     print("\n".join(f"new in the manifest: {name}" for name in enter_new(open_store())) or "the manifest is complete")
+    print(f"samples of {', '.join(write_samples())}")
     print("\n".join(export({section: results(section, "paper") for section in SECTIONS})))
