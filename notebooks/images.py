@@ -59,157 +59,186 @@ profile = "paper"
 seed = 0
 data_dir = None
 
-# %%
-import pandas as pd
-import torch
-from matplotlib import pyplot as plt
-
-from lib import metalearning, splines
-from lib.metalearning import Settings, Task
-from lib.networks import Activation, Network
-from lib.training import Optimiser, train
-from notebooks.paper import sections
-from notebooks.paper.experiments.parts import LOSS_OF, load_parts
-from notebooks.paper.figures import looks
-from notebooks.paper.figures.display import provenance, say, show, table
-from notebooks.paper.images import page as images_page
+# %% tags=["remove-input"]
+from notebooks.paper import claims, sections
+from notebooks.paper.figures import explore, samples
+from notebooks.paper.figures import words as page_words
+from notebooks.paper.figures.display import folded, provenance, say
+from notebooks.paper.figures.looks import name_of
+from notebooks.paper.images import figures, shown, tables
+from notebooks.paper.images.plan import PLANS
 from notebooks.paper.records import limits
+
+words = page_words.words("images")
+read = sections.reader(profile, data_dir)
+results = read("images")
+finals, tuning = tables.finals(results), results.frame(role="tuning")
+summaries = tables.summaries(finals, tuning)
+tuned = summaries["the tuned optimiser"]
+deep, seeds = tables.at_best_depth(results), finals.seed.nunique()
+
+# %% [markdown]
+# ## In short
+
+# %% tags=["remove-input"]
+near = tuned[tuned.gain.abs() <= 0.01]
+words.say(
+    "answer", near=len(near), total=int(tuned.gain.count()), others=shown.in_words(tuned.drop(near.index)) or "none"
+)
+c1 = claims.finding(claims.by_name("C1"), read)
+alike = [one for one in c1.conditions if one.name == "like GELU"]
+if alike:
+    words.say("answer-shape", distances=", ".join(f"{one.where} {one.value:.2f}" for one in alike))
+if len(deep):
+    words.say(
+        "answer-deep", better=shown.briefly(shown.sorted_out(deep)[0]), worse=shown.briefly(shown.sorted_out(deep)[1])
+    )
+say(claims.badges("images", read))
+
+# %% tags=["hide-input"]
+words.figure("fig-gains-images", lambda narrow=False: figures.gains(summaries, (-1, 1), narrow),
+             seeds=seeds, near=len(near), total=int(tuned.gain.count()), tuned=shown.in_words(tuned))  # fmt: skip
+
+# %% tags=["remove-input"]
+words.say("scale-full" if profile == "paper" else "scale-smoke", data=shown.sizes(finals), seeds=seeds,
+          width=finals["network.width"].iloc[0], restarts=results.frame("learn").seed.nunique())  # fmt: skip
+if results.missing:
+    words.say("missing", missing=results.missing)
+lacking = [name_of(data) for data in PLANS[profile].more if data not in set(finals.data)]
+if lacking:
+    words.say("not-run", data=", ".join(lacking))
 
 # %% [markdown]
 # ## What the paper says
 #
 # For image classification all activations do about equally well
-# ([C1](../book/claims.ipynb)): starting from a ReLU, Algorithm 1 ends at a smooth variant that resembles a GELU; starting from zeros it finds a
+# ([C1](../book/claims.ipynb#c1)): starting from a ReLU, [Algorithm 1](../book/method.ipynb) ends at a smooth variant that resembles a GELU; starting from zeros it finds a
 # wavelet-like function that performs as well. In the paper accuracy does not go with complexity
-# ([C3](../book/claims.ipynb)). The simplicity bias of ReLU networks suits this domain ([Teney et al., 2025](../book/bibliography.md#teney2025simplicity)).
+# ([C3](../book/claims.ipynb#c3)). The [simplicity bias](../book/glossary.md#simplicity-bias) of ReLU networks suits this domain ([Teney et al., 2025](../book/bibliography.md#teney2025simplicity)).
 #
+# ## The data
+
+# %% tags=["hide-input"]
+images = {data: samples.images(data) for data in finals.data.unique()}
+words.figure("fig-data-images", lambda narrow=False: samples.grid(images, narrow),
+             names=", ".join(map(name_of, images)))  # fmt: skip
+
+# %% [markdown]
 # ## Live: learn an activation in a few seconds
 #
-# A small run on scikit-learn's 8×8 digits, computed on this page. Each of Algorithm 1's episodes draws fresh weights
+# A small run on scikit-learn's 8×8 digits, computed on this page. Each of the [episodes](../book/glossary.md#episode) of [Algorithm 1](../book/method.ipynb) draws fresh weights
 # and a fresh split, trains a network of 32 hidden units for a growing number of steps, and moves the 50 control
 # values of the activation along the gradient of the held-out loss.
 
 # %%
-parts = load_parts("digits", "classification", split=0, validation=0.1)
+import torch
+
+from lib import metalearning
+from lib.metalearning import Settings, Task
+from lib.networks import Activation, Network
+from lib.training import Optimiser, train
+from notebooks.paper.experiments.parts import LOSS_OF, accuracy, load_parts
+
+task, inner = "classification", Optimiser("sgd", 0.2)
+parts = load_parts("digits", task, split=0, validation=0.1)
 spline = Activation("spline", points=50, low=-5, high=5)
 network = Network(parts.inputs, parts.outputs, width=32, depth=1, activation=spline)
-inner = Optimiser("sgd", 0.2)
-learned = {
-    init: metalearning.learn(
-        [Task(network, parts.train.x, parts.train.y, LOSS_OF["classification"])],
-        Settings(init=init, episodes=40, n_tr_start=20, n_tr_step=5, inner=inner),
-        seed=seed,
-    )
-    for init in ("relu", "zeros")
+learning = {
+    start: Settings(init=start, episodes=40, n_tr_start=20, n_tr_step=5, inner=inner) for start in ("relu", "zeros")
 }
-
-
-# %% tags=["hide-input"]
-def live_figure():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8))
-    grid = splines.grid(50, -5, 5)
-    for init, arm in {"relu": "learned from ReLU", "zeros": "learned from zeros"}.items():
-        colour, _, line = looks.ARMS[arm]
-        left.plot(grid, learned[init].psi["hidden"], color=colour, linestyle=line, label=arm)
-        right.plot(learned[init].history["outer"], color=colour, linestyle=line, label=arm)
-    left.set(xlabel="pre-activation $z$", ylabel="$g(z)$", title="the learned functions")
-    right.set(xlabel="episode", ylabel="loss on $V$", title="what they were learned from", yscale="log")
-    left.legend(fontsize=8)
-    left.grid()
-    right.grid()
-    return figure
-
-
-first, last = learned["zeros"].history["outer"][0], learned["zeros"].history["outer"][-1]
-show(
-    live_figure,
-    alt=f"Left: two learned activation functions on the range from -5 to 5. Right: the held-out loss of the episodes; "
-    f"from zeros it falls from {first:.3f} to {last:.3f}.",
-    caption="Two activations learned on this page (small, live): from a ReLU and from zeros. The held-out loss of the "
-    "episodes falls, partly because later episodes train longer.",
-    name="fig-live-images",
-)
+data = Task(network, parts.train.x, parts.train.y, LOSS_OF[task])
+learned = {start: metalearning.learn([data], settings, seed=seed) for start, settings in learning.items()}
 
 # %% [markdown]
 # Used as fixed activations in a fresh, wider network:
 
-# %% tags=["hide-input"]
-from notebooks.paper.experiments.parts import accuracy
 
-rows = []
-arms = {
-    "ReLU": (Activation("relu"), {}),
-    "learned from ReLU": (spline, learned["relu"].psi),
-    "learned from zeros": (spline, learned["zeros"].psi),
-}
-for arm, (activation, psi) in arms.items():
+# %%
+def tested(activation, psi):
+    """Train a fresh network; its test accuracy in % at the step that is best on validation rows."""
     wide = Network(parts.inputs, parts.outputs, width=64, depth=1, activation=activation)
 
-    def monitor(params, wide=wide, psi=psi):
+    def monitor(params):
         return {
-            f"{name}_accuracy": accuracy(wide.forward(params, psi, part.x), part, "classification", parts.classes)
+            f"{name}_accuracy": accuracy(wide.forward(params, psi, part.x), part, task, parts.classes)
             for name, part in (("validation", parts.validation), ("test", parts.test))
         }
 
-    done = train(wide, psi, (parts.train.x, parts.train.y), loss=LOSS_OF["classification"], optimiser=inner,
-                 evaluate_at=range(0, 301, 20), monitor=monitor, generator=torch.Generator().manual_seed(seed))  # fmt: skip
-    at = done.history["step"].index(done.best_step)
-    rows.append((arm, f"{100 * done.history['test_accuracy'][at]:.1f}", done.best_step))
-table(
-    pd.DataFrame(rows, columns=["activation", "test accuracy (%)", "best step"]),
-    caption="The live run: one seed, digits, 64 hidden units. It shows the mechanism, not the claim.",
-)
+    done = train(wide, psi, (parts.train.x, parts.train.y), loss=LOSS_OF[task], optimiser=inner, monitor=monitor,
+                 evaluate_at=range(0, 301, 20), generator=torch.Generator().manual_seed(seed))  # fmt: skip
+    return 100 * done.history["test_accuracy"][done.history["step"].index(done.best_step)]
+
+
+scores = {"ReLU": tested(Activation("relu"), {})} | {start: tested(spline, run.psi) for start, run in learned.items()}
+
+# %% tags=["hide-input"]
+names = {"relu": "learned from ReLU", "zeros": "learned from zeros"}
+curves = {names[start]: (run.psi["hidden"], run.history["outer"]) for start, run in learned.items()}
+losses = learned["zeros"].history["outer"]
+words.figure("fig-live-images", lambda narrow=False: figures.live(curves, narrow), first=losses[0], last=losses[-1],
+             scores=", ".join(f"{names.get(arm, arm)} {score:.1f} %" for arm, score in scores.items()))  # fmt: skip
 
 # %% [markdown]
-# ## Results
+# ## Results in detail
+#
+# ### Accuracy
+#
+# As in the paper (Appendix E.1), optimiser and learning rate are tuned with ReLU, on [validation data](../book/glossary.md#validation-data), once per dataset,
+# and then used for every activation, inside Algorithm 1 too. The choice of the optimiser moves the accuracy more than the activation does; for
+# [regression](regression.ipynb) the comparison is made with plain gradient descent as well.
 
-# %% tags=["remove-input"]
-results = sections.results("images", profile, data_dir)
-images_page.scope(results, profile)
-
-# %% tags=["remove-input"]
+# %% tags=["hide-input"]
+words.table("tab-accuracy-images", shown.accuracy_table(summaries, tuning), seeds=seeds)
+words.say("gaps", gaps=shown.gaps_in_words(results))
 if at_limit := limits.of_fixed_steps(results):
     say(at_limit)
-
-# %% [markdown]
-# ### The optimiser, tuned with ReLU
-#
-# As in the paper (Appendix E.1), optimiser and learning rate are tuned with ReLU, on validation rows, once per dataset,
-# and then used for every activation, inside Algorithm 1 too. The choice of the optimiser moves the accuracy more than the
-# activation does; for [regression](regression.ipynb) the comparison is made with plain gradient descent as well.
-
-# %% tags=["remove-input"]
-images_page.optimisers(results)
-
-# %% [markdown]
-# ### Accuracy
-
-# %% tags=["remove-input"]
-images_page.accuracies("images", results)
+folded("The optimiser, tuned with ReLU: validation accuracy in %, one seed", tables.tuning_table(tuning))
 
 # %% [markdown]
 # ### The learned functions
 
-# %% tags=["remove-input"]
-images_page.functions("images", results)
+# %% tags=["hide-input"]
+functions, distances = tables.functions(results)
+if len(functions):
+    drawn = shown.as_grid(functions, tables.layer_functions(results), tables.tuned(results))
+    words.figure("fig-functions-images", lambda narrow=False: figures.functions(drawn, narrow))
+if names := shown.constant(functions):
+    words.say("constant", names=names)
+folded("Distance of each function from GELU and ReLU: 0 is equality, 1 no better than a constant", distances)
+
+# %% [markdown]
+# To be nearer to GELU than to ReLU is weak evidence for a resemblance: a large input scale makes a GELU as sharp as a ReLU, so the scaled GELUs contain ReLU as their limit.
+
 
 # %% [markdown]
 # ### Accuracy against complexity
 #
-# Each marker is one model at one moment of its training: all runs of this section, over optimisers, learning rates,
-# restarts and seeds, from 10 % of the steps on. Complexity is the [total variation](../book/method.ipynb) along paths between
-# training points of different classes.
+# Complexity is the [total variation](../book/method.ipynb) along paths between training points of different classes.
 
-# %% tags=["remove-input"]
-images_page.complexity("images", results)
+# %% tags=["hide-input"]
+runs = tables.main_runs(results)
+correlations = tables.correlations(runs)
+dots = runs[~tables.nearly_constant(runs)]
+moving = ("complexity", explore.complexity(runs, results.records, explore.training_run))
+words.figure(
+    "fig-tv-images", lambda narrow=False: figures.best_steps(dots, correlations, narrow), explore=moving,
+    correlations="; ".join(f"{name_of(data)} {found}" for data, found in correlations.items()),
+)  # fmt: skip
+
+# %% [markdown]
+# [Regression](regression.ipynb#accuracy-against-complexity) has the correlations of both over all steps and depths, by which [C3](../book/claims.ipynb#c3) is decided.
 
 # %% [markdown]
 # ### Other depths
 #
-# The same activations in deeper, residual networks; and, with two hidden layers, one activation learned for each layer.
+# The same activations, learned with one hidden layer, in deeper, residual networks; and, with two hidden layers, one activation learned for each layer.
 
-# %% tags=["remove-input"]
-images_page.depths("images", results)
+# %% tags=["hide-input"]
+by_depth, at_depth = tables.gains_by_depth(results), tables.by_depth(results)
+if len(by_depth):
+    words.figure("fig-depth-images", lambda narrow=False: figures.by_depth(by_depth, at_depth, narrow),
+                 data=by_depth, seeds=int(by_depth.n.min()), words=shown.in_words(deep))  # fmt: skip
+    words.table("tab-depth-images", shown.depth_table(deep), seeds=int(deep.n.min()))
 
 # %% [markdown]
 # ## Against the paper
@@ -217,12 +246,7 @@ images_page.depths("images", results)
 # The paper shows Figure 2a as a plot without numbers. Its text says (Section 3.1): “Differences are small. The learned activations only improve slightly on svhn and cifar.”
 
 # %% tags=["remove-input"]
-images_page.gains(results, "cifar10")
-
-# %% tags=["remove-input"]
-from notebooks.paper import claims
-
-say(claims.section("images", sections.reader(profile, data_dir, images=results)))
+say(claims.section("images", read))
 
 # %% [markdown]
 # ## The deciding numbers, straight from the records
@@ -230,6 +254,8 @@ say(claims.section("images", sections.reader(profile, data_dir, images=results))
 # Those of C1 again, without the code of the verdicts: a few lines of pandas over the configurations and numbers of the records.
 
 # %%
+from notebooks.paper.figures.display import table
+
 runs = results.frame(role="final")
 runs = runs[runs["optimiser.name"] != "sgd"] if runs["optimiser.name"].nunique() > 1 else runs
 wide = runs.pivot_table(index=["data", "seed"], columns="arm", values="test_accuracy")
@@ -251,16 +277,12 @@ table(
 # - Deeper networks use the activations learned with one hidden layer; the layer-specific ones are learned with two, from a ReLU.
 # - SVHN is not run: the data were not at hand. With `svhn.npz` or a download in the data directory, `make results SECTION=images` runs it.
 # - Only the tuned optimiser is used, and the learning takes fewer episodes than for regression: scaled down to afford both.
-# - Width, number of steps and the grid of learning rates are not in the paper; ours are above.
+# - Width, number of steps and the grid of learning rates are not in the paper; ours are at [the top](#in-short).
 # - The outer optimiser is Adam, and some rows are watched that no episode draws, to stop in time. See [departures](../book/departures.ipynb).
 #
 # ## Recompute
-
-# %% tags=["remove-input"]
-if results.records:
-    hours = sum(record.provenance["duration_s"] for record in results.records) / 3600
-    say(f"The {len(results.records)} records behind this page took {hours:.2f} core-hours.")
-say("`make results SECTION=images` computes what is missing.")
+#
+# `make results SECTION=images` computes what is missing.
 
 # %% tags=["remove-input"]
 provenance(profile, records=results.records)

@@ -59,169 +59,209 @@ profile = "paper"
 seed = 0
 data_dir = None
 
-# %%
-import pandas as pd
-import torch
-from matplotlib import pyplot as plt
+# %% tags=["remove-input"]
+from notebooks.paper import claims, sections
+from notebooks.paper.figures import explore, samples
+from notebooks.paper.figures import words as page_words
+from notebooks.paper.figures.display import folded, provenance, say
+from notebooks.paper.figures.looks import name_of, plus_minus
+from notebooks.paper.images import figures, shown, tables
+from notebooks.paper.images.plan import PLANS
+from notebooks.paper.records import intervals, limits
 
-from lib import metalearning, splines
-from lib.metalearning import Settings, Task
-from lib.networks import Activation, Network
-from lib.training import Optimiser, train
-from notebooks.paper import sections
-from notebooks.paper.ablations.plan import DEFAULT
-from notebooks.paper.experiments.parts import LOSS_OF, load_parts
-from notebooks.paper.figures import looks
-from notebooks.paper.figures.display import provenance, say, show, table
-from notebooks.paper.images import page as images_page
-from notebooks.paper.records import limits
-from notebooks.paper.records.intervals import paired_interval
+words = page_words.words("images", "regression")
+read = sections.reader(profile, data_dir)
+results = read("regression")
+finals, tuning = tables.finals(results), results.frame(role="tuning")
+summaries = tables.summaries(finals, tuning)
+tuned, plain = summaries["the tuned optimiser"], summaries.get(figures.PLAIN)
+deep, seeds = tables.at_best_depth(results), finals.seed.nunique()
+
+# %% [markdown]
+# ## In short
+
+# %% tags=["remove-input"]
+above, below = shown.sorted_out(tuned)
+total = int(tuned.gain.count())
+words.say("answer", above=len(above), total=total, most=100 * tuned.gain.max(), plain=shown.counted(plain))
+if len(deep):
+    better, worse = map(shown.briefly, shown.sorted_out(deep))
+    words.say("answer-deep", better=better, worse=worse)
+c3 = claims.finding(claims.by_name("C3"), read)
+rho = shown.correlations_in_words(c3.conditions)
+if c3.conditions:
+    words.say("answer-complexity", **rho)
+say(claims.badges("regression", read))
+
+# %% tags=["hide-input"]
+words.figure("fig-gains-regression", lambda narrow=False: figures.gains(summaries, narrow=narrow), seeds=seeds,
+             above=sum(len(shown.sorted_out(part)[0]) for part in summaries.values()), tuned=shown.in_words(tuned),
+             total=sum(int(part.gain.count()) for part in summaries.values()),
+             plain=shown.in_words(plain) if plain is not None else "not run")  # fmt: skip
+
+# %% tags=["remove-input"]
+words.say("scale-full" if profile == "paper" else "scale-smoke", data=shown.sizes(finals), seeds=seeds,
+          width=finals["network.width"].iloc[0], restarts=results.frame("learn").seed.nunique())  # fmt: skip
+if results.missing:
+    words.say("missing", missing=results.missing)
+lacking = [name_of(data) for data in PLANS[profile].more if data not in set(finals.data)]
+if lacking:
+    words.say("not-run", data=", ".join(lacking))
 
 # %% [markdown]
 # ## What the paper says
 #
-# As regression the same data are harder, and learned activations beat ReLU on every dataset, best from zeros
-# ([C2](../book/claims.ipynb)). The learned functions are more irregular, and accuracy now goes with complexity
-# ([C3](../book/claims.ipynb)): a case where the simplicity bias hurts ([Teney et al., 2025](../book/bibliography.md#teney2025simplicity)).
+# The network must output the class number itself. As regression the same data are harder, and learned activations beat ReLU on every dataset, best from zeros
+# ([C2](../book/claims.ipynb#c2)). The learned functions are more irregular, and accuracy now goes with complexity
+# ([C3](../book/claims.ipynb#c3)): a case where the [simplicity bias](../book/glossary.md#simplicity-bias) hurts ([Teney et al., 2025](../book/bibliography.md#teney2025simplicity)).
 #
+# ## The data
+
+# %% tags=["hide-input"]
+images = {data: samples.images(data) for data in finals.data.unique()}
+words.figure("fig-data-regression", lambda narrow=False: samples.grid(images, narrow),
+             names=", ".join(map(name_of, images)))  # fmt: skip
+
+# %% [markdown]
 # ## Live: learn an activation in a few seconds
 #
-# A small run on scikit-learn's 8×8 digits, computed on this page. Each of Algorithm 1's episodes draws fresh weights
+# A small run on scikit-learn's 8×8 digits, computed on this page. Each of the [episodes](../book/glossary.md#episode) of [Algorithm 1](../book/method.ipynb) draws fresh weights
 # and a fresh split, trains a network of 32 hidden units for a growing number of steps, and moves the 50 control
 # values of the activation along the gradient of the held-out loss.
 
 # %%
-parts = load_parts("digits", "regression", split=0, validation=0.1)
+import torch
+
+from lib import metalearning
+from lib.metalearning import Settings, Task
+from lib.networks import Activation, Network
+from lib.training import Optimiser, train
+from notebooks.paper.experiments.parts import LOSS_OF, accuracy, load_parts
+
+task, inner = "regression", Optimiser("sgd", 0.2)
+parts = load_parts("digits", task, split=0, validation=0.1)
 spline = Activation("spline", points=50, low=-5, high=5)
 network = Network(parts.inputs, parts.outputs, width=32, depth=1, activation=spline)
-inner = Optimiser("sgd", 0.2)
-learned = {
-    init: metalearning.learn(
-        [Task(network, parts.train.x, parts.train.y, LOSS_OF["regression"])],
-        Settings(init=init, episodes=40, n_tr_start=20, n_tr_step=5, inner=inner),
-        seed=seed,
-    )
-    for init in ("relu", "zeros")
+learning = {
+    start: Settings(init=start, episodes=40, n_tr_start=20, n_tr_step=5, inner=inner) for start in ("relu", "zeros")
 }
-
-
-# %% tags=["hide-input"]
-def live_figure():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8))
-    grid = splines.grid(50, -5, 5)
-    for init, arm in {"relu": "learned from ReLU", "zeros": "learned from zeros"}.items():
-        colour, _, line = looks.ARMS[arm]
-        left.plot(grid, learned[init].psi["hidden"], color=colour, linestyle=line, label=arm)
-        right.plot(learned[init].history["outer"], color=colour, linestyle=line, label=arm)
-    left.set(xlabel="pre-activation $z$", ylabel="$g(z)$", title="the learned functions")
-    right.set(xlabel="episode", ylabel="loss on $V$", title="what they were learned from", yscale="log")
-    left.legend(fontsize=8)
-    left.grid()
-    right.grid()
-    return figure
-
-
-first, last = learned["zeros"].history["outer"][0], learned["zeros"].history["outer"][-1]
-show(
-    live_figure,
-    alt=f"Left: two learned activation functions on the range from -5 to 5. Right: the held-out loss of the episodes; "
-    f"from zeros it falls from {first:.3f} to {last:.3f}.",
-    caption="Two activations learned on this page (small, live): from a ReLU and from zeros. The held-out loss of the "
-    "episodes falls, partly because later episodes train longer.",
-    name="fig-live-regression",
-)
+data = Task(network, parts.train.x, parts.train.y, LOSS_OF[task])
+learned = {start: metalearning.learn([data], settings, seed=seed) for start, settings in learning.items()}
 
 # %% [markdown]
 # Used as fixed activations in a fresh, wider network:
 
-# %% tags=["hide-input"]
-from notebooks.paper.experiments.parts import accuracy
 
-rows = []
-arms = {
-    "ReLU": (Activation("relu"), {}),
-    "learned from ReLU": (spline, learned["relu"].psi),
-    "learned from zeros": (spline, learned["zeros"].psi),
-}
-for arm, (activation, psi) in arms.items():
+# %%
+def tested(activation, psi):
+    """Train a fresh network; its test accuracy in % at the step that is best on validation rows."""
     wide = Network(parts.inputs, parts.outputs, width=64, depth=1, activation=activation)
 
-    def monitor(params, wide=wide, psi=psi):
+    def monitor(params):
         return {
-            f"{name}_accuracy": accuracy(wide.forward(params, psi, part.x), part, "regression", parts.classes)
+            f"{name}_accuracy": accuracy(wide.forward(params, psi, part.x), part, task, parts.classes)
             for name, part in (("validation", parts.validation), ("test", parts.test))
         }
 
-    done = train(wide, psi, (parts.train.x, parts.train.y), loss=LOSS_OF["regression"], optimiser=inner,
-                 evaluate_at=range(0, 301, 20), monitor=monitor, generator=torch.Generator().manual_seed(seed))  # fmt: skip
-    at = done.history["step"].index(done.best_step)
-    rows.append((arm, f"{100 * done.history['test_accuracy'][at]:.1f}", done.best_step))
-table(
-    pd.DataFrame(rows, columns=["activation", "test accuracy (%)", "best step"]),
-    caption="The live run: one seed, digits, 64 hidden units. It shows the mechanism, not the claim.",
-)
+    done = train(wide, psi, (parts.train.x, parts.train.y), loss=LOSS_OF[task], optimiser=inner, monitor=monitor,
+                 evaluate_at=range(0, 301, 20), generator=torch.Generator().manual_seed(seed))  # fmt: skip
+    return 100 * done.history["test_accuracy"][done.history["step"].index(done.best_step)]
+
+
+scores = {"ReLU": tested(Activation("relu"), {})} | {start: tested(spline, run.psi) for start, run in learned.items()}
+
+# %% tags=["hide-input"]
+names = {"relu": "learned from ReLU", "zeros": "learned from zeros"}
+curves = {names[start]: (run.psi["hidden"], run.history["outer"]) for start, run in learned.items()}
+losses = learned["zeros"].history["outer"]
+words.figure("fig-live-regression", lambda narrow=False: figures.live(curves, narrow), first=losses[0], last=losses[-1],
+             scores=", ".join(f"{names.get(arm, arm)} {score:.1f} %" for arm, score in scores.items()))  # fmt: skip
 
 # %% [markdown]
-# ## Results
+# ## Results in detail
+#
+# ### Accuracy
+#
+# As in the paper (Appendix E.1), optimiser and learning rate are tuned with ReLU, on [validation data](../book/glossary.md#validation-data), once per dataset,
+# and then used for every activation, inside Algorithm 1 too. Where the best is not plain gradient descent, the comparison is made with both
+# (on CIFAR-10 with the tuned one only): the choice of the optimiser moves the accuracy more than the activation does.
+
+# %% tags=["hide-input"]
+words.table("tab-accuracy-regression", shown.accuracy_table(summaries, tuning), seeds=seeds)
+for row in shown.near_chance(tuned).itertuples():
+    words.say("near-chance", data=name_of(row.data), low=100 * row.low, high=100 * row.high)
 
 # %% tags=["remove-input"]
-results = sections.results("regression", profile, data_dir)
-images_page.scope(results, profile)
-
-# %% tags=["remove-input"]
+starts = shown.starts(results)
+if len(starts):
+    words.say("starts", differences=shown.in_words(starts), **shown.sides(starts))
+words.say("gaps", gaps=shown.gaps_in_words(results))
 if at_limit := limits.of_fixed_steps(results):
     say(at_limit)
-
-# %% [markdown]
-# ### The optimiser, tuned with ReLU
-#
-# As in the paper (Appendix E.1), optimiser and learning rate are tuned with ReLU, on validation rows, once per dataset,
-# and then used for every activation, inside Algorithm 1 too. Where the best optimiser is not plain gradient descent, the
-# whole comparison is made with both (on CIFAR-10 with the tuned one only), because the choice of the optimiser moves the accuracy more than the activation does.
-
-# %% tags=["remove-input"]
-images_page.optimisers(results)
-
-# %% [markdown]
-# ### Accuracy
-
-# %% tags=["remove-input"]
-images_page.accuracies("regression", results)
-images_page.starts(results)
+folded("The optimiser, tuned with ReLU: validation accuracy in %, one seed", tables.tuning_table(tuning))
 
 # %% [markdown]
 # ### The learned functions
 
-# %% tags=["remove-input"]
-images_page.functions("regression", results)
+# %% tags=["hide-input"]
+functions, distances = tables.functions(results)
+if len(functions):
+    drawn = shown.as_grid(functions, tables.layer_functions(results), tables.tuned(results))
+    words.figure("fig-functions-regression", lambda narrow=False: figures.functions(drawn, narrow))
+if names := shown.constant(functions):
+    words.say("constant", names=names)
+folded("Distance of each function from GELU and ReLU: 0 is equality, 1 no better than a constant", distances)
 
 # %% [markdown]
 # ### Accuracy against complexity
 #
-# Each marker is one model at one moment of its training: all runs of this section, over optimisers, learning rates,
-# restarts and seeds, from 10 % of the steps on. Complexity is the [total variation](../book/method.ipynb) along paths between
-# training points of different classes.
+# Complexity is the [total variation](../book/method.ipynb) along paths between training points of different classes.
 
-# %% tags=["remove-input"]
-images_page.complexity("regression", results)
+# %% tags=["hide-input"]
+runs = tables.main_runs(results)
+correlations = tables.correlations(runs)
+dots = runs[~tables.nearly_constant(runs)]
+moving = ("complexity", explore.complexity(runs, results.records, explore.training_run))
+words.figure(
+    "fig-tv-regression", lambda narrow=False: figures.best_steps(dots, correlations, narrow), explore=moving,
+    correlations="; ".join(f"{name_of(data)} {found}" for data, found in correlations.items()),
+)  # fmt: skip
+
+# %% [markdown]
+# At the best steps what differs is activation, optimiser, rate, restart and seed. Over all steps the course of training counts too, in which complexity and accuracy rise together at first. The paper's markers differ in
+# hyperparameters or in steps (its Figure 18), so the claim counts all steps, and all depths. Which runs are counted moves the correlations.
+
+# %% tags=["hide-input"]
+if c3.conditions:
+    words.figure("fig-correlations", lambda narrow=False: figures.correlations(c3.conditions, narrow), **rho)
 
 # %% [markdown]
 # ### Other depths
 #
-# The same activations in deeper, residual networks; and, with two hidden layers, one activation learned for each layer.
+# The same activations, learned with one hidden layer, in deeper, residual networks; and, with two hidden layers, one activation learned for each layer.
 
-# %% tags=["remove-input"]
-images_page.depths("regression", results)
+# %% tags=["hide-input"]
+by_depth, at_depth = tables.gains_by_depth(results), tables.by_depth(results)
+if len(by_depth):
+    words.figure("fig-depth-regression", lambda narrow=False: figures.by_depth(by_depth, at_depth, narrow),
+                 data=by_depth, seeds=int(by_depth.n.min()), words=shown.in_words(deep))  # fmt: skip
+    words.table("tab-depth-regression", shown.depth_table(deep), seeds=int(deep.n.min()))
 
 # %% [markdown]
 # ### Would something else have done as well?
 #
-# Learning an activation takes many times as long as training one network. What if this time is spent on something simpler? Three controls, with the tuned optimiser: the best of
-# a few hand-made activations; the best of a few random smooth splines; and a ReLU network that trains for longer. All choices are by validation rows, as among restarts. What
-# each of them took of time is said below: a gain that survives was tested against a search of that cost.
+# Learning an activation takes many times as long as training one network. What if this time is spent on something simpler? All choices are by validation rows.
 
-# %% tags=["remove-input"]
-images_page.controls("regression", results)
+# %% tags=["hide-input"]
+both = tables.with_controls(results)
+if len(both):
+    compared = intervals.summary(both, "test_accuracy", ["data"])
+    words.figure("fig-controls", lambda narrow=False: figures.controls(compared, narrow), data=compared,
+                 words=shown.in_words(compared), **shown.search_sizes(results))  # fmt: skip
+    words.say("cost", **shown.costs(results))
+for row in tables.over_controls(both).itertuples() if len(both) else ():
+    words.say("survives" if row.gain > row.half_width else "falls", data=name_of(row.data), learned=row.learned,
+              control=row.control, gain=plus_minus(row.gain, row.half_width))  # fmt: skip
 
 # %% [markdown]
 # ## Against the paper
@@ -231,32 +271,11 @@ images_page.controls("regression", results)
 
 # %% tags=["remove-input"]
 if profile == "paper":
-    images_page.baselines(results, sections.results("transfer", profile, data_dir).frame(role="final"))
+    words.say("baseline", **shown.baselines(results, read("transfer").frame(role="final")))
+    words.say("ablations", **shown.of_ablations(read("ablations").frame()))
 
 # %% tags=["remove-input"]
-from notebooks.paper import claims
-
-say(claims.section("regression", sections.reader(profile, data_dir, regression=results)))
-
-# %% tags=["remove-input"]
-if profile == "paper":
-    other = sections.results("ablations", profile).frame()
-    relu, zeros = (other[(other.arm == arm) & other.role.isin(["final", "other restart"])] for arm in ("ReLU", DEFAULT))
-    if len(relu) and (zeros.role == "other restart").any():
-        reference = relu.set_index("seed").test_accuracy.sort_index()
-        best = zeros[zeros.role == "final"].set_index("seed").test_accuracy.sort_index()
-        gains = [
-            paired_interval(own[reference.index], reference)
-            for own in (best, zeros.groupby("seed").test_accuracy.mean())
-        ]
-        restarts = zeros.groupby("learned").test_accuracy.mean()
-        apart, gap = restarts.max() - restarts.min(), gains[0].mean
-        say(
-            f"The [ablations](ablations.ipynb) make the same comparison on {looks.name_of(relu.data.iloc[0])} with batches of {relu.batch.iloc[0]:,}, and there an activation learned from "
-            f"zeros is above ReLU: the best of {zeros.learned.nunique()} restarts by {looks.plus_minus(*gains[0])} points, their average by {looks.plus_minus(*gains[1])}. "
-            f"Batches, and what the restarts differ in, are not those of the runs above; and restarts that are equal but for their seed lie up to {100 * apart:.1f} points apart"
-            + (", more than the best of them gains." if apart > gap else ".")
-        )
+say(claims.section("regression", read))
 
 # %% [markdown]
 # ## The deciding numbers, straight from the records
@@ -264,6 +283,8 @@ if profile == "paper":
 # Those of C2 again, without the code of the verdicts: a few lines of pandas over the configurations and numbers of the records.
 
 # %%
+from notebooks.paper.figures.display import table
+
 runs = results.frame(role="final")
 runs = runs[runs["optimiser.name"] != "sgd"] if runs["optimiser.name"].nunique() > 1 else runs
 wide = runs.pivot_table(index=["data", "seed"], columns="arm", values="test_accuracy")
@@ -281,7 +302,7 @@ table(
 # - CIFAR-10 is its first 20,000 training images; the official training set has 50,000.
 # - The paper's base is a network with three layers, and its main results take the depth that is best for each activation. Here the figures and claims of this page (C2) are about **one
 #   hidden layer**; other depths, with the best for each activation, have a section of their own above.
-# - In the paper zeros are the best start on every dataset; how it is here is said beside [the accuracies](#accuracy). Much hangs on the number of restarts: with two of our four, zeros were not above
+# - In the paper zeros are the best start on every dataset; how it is here stands beside [the accuracies](#accuracy). Much hangs on the number of restarts: with two of our four, zeros were not above
 #   ReLU on Fashion-MNIST, with the tuned optimiser. Plain gradient descent has not converged at the last step, so a part of what a learned activation brings there is speed.
 # - [C3](../book/claims.ipynb) counts all depths and, as the paper's markers, all evaluated steps from a tenth of the training on. Which runs are counted moves the correlations
 #   ([beside the figure](#accuracy-against-complexity)); the paper does not list its hyperparameters.
@@ -290,16 +311,12 @@ table(
 # - Deeper networks use the activations learned with one hidden layer; the layer-specific ones are learned with two, from a ReLU. Others, learned and used with four hidden layers, are in
 #   [transfer](transfer.ipynb#across-image-datasets).
 # - SVHN is not run: the data were not at hand. With `svhn.npz` or a download in the data directory, `make results SECTION=regression` runs it.
-# - Width, number of steps and the grid of learning rates are not in the paper; ours are above.
+# - Width, number of steps and the grid of learning rates are not in the paper; ours are at [the top](#in-short).
 # - The outer optimiser is Adam, and some rows are watched that no episode draws, to stop in time. See [departures](../book/departures.ipynb).
 #
 # ## Recompute
-
-# %% tags=["remove-input"]
-if results.records:
-    hours = sum(record.provenance["duration_s"] for record in results.records) / 3600
-    say(f"The {len(results.records)} records behind this page took {hours:.2f} core-hours.")
-say("`make results SECTION=regression` computes what is missing.")
+#
+# `make results SECTION=regression` computes what is missing.
 
 # %% tags=["remove-input"]
 provenance(profile, records=results.records)

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from notebooks.paper.figures import plots
+from notebooks.paper.images import figures, shown
 from notebooks.paper.images import tables as images_tables
 from notebooks.paper.images import verdicts as images_verdicts
 from notebooks.paper.images.plan import ARMS, BY_HAND, LONGER, RANDOM
+from notebooks.paper.records import intervals
 from notebooks.paper.records.frames import Collected
-from notebooks.paper.records.intervals import interval
+from notebooks.paper.records.intervals import Correlation, interval
 from notebooks.paper.verdict import NOT_RUN
 
 SGD, ADAM = ("sgd", 0.2), ("adam", 0.001)
@@ -193,23 +194,58 @@ def test_the_gap_between_training_and_test_is_per_dataset_and_arm():
     )  # t of one degree of freedom; SD 0.1 sqrt 2
 
 
-@pytest.mark.parametrize(("x", "scale"), [("tv", "log"), ("train_accuracy", "linear")])
-def test_scatter_has_a_panel_per_dataset(x, scale):
-    points = pd.DataFrame(
-        {
-            "data": ["mnist", "mnist", "cifar10"],
-            "arm": "ReLU",
-            "tv": [1.0, 30.0, 4.0],
-            "train_accuracy": [0.5, 0.6, 0.3],
-            "test_accuracy": [0.4, 0.5, 0.2],
-        }
+@pytest.mark.parametrize("narrow", [False, True])
+def test_the_figures_have_a_panel_per_dataset(narrow):
+    runs = pd.DataFrame(
+        {"data": ["mnist", "mnist", "cifar10"], "arm": "ReLU", "tv": [1.0, 30.0, 4.0], "test_accuracy": [0.4, 0.5, 0.2]}
     )
-    axes = plots.scatter(points, x, ["mnist", "cifar10"]).axes
-    assert [ax.get_title() for ax in axes] == ["MNIST", "CIFAR-10"] and {ax.get_xscale() for ax in axes} == {scale}
-    assert axes[0].get_ylim()[0] < 40 and axes[0].get_ylim()[1] > 50  # no marker is cut off
-    drawn = axes[0].collections[0].get_offsets().tolist()
-    assert drawn == [[1.0, 40.0], [30.0, 50.0]] if x == "tv" else drawn == [[50.0, 40.0], [60.0, 50.0]]
+    axes = figures.best_steps(runs, dict.fromkeys(["mnist", "cifar10"], Correlation(0.5, 0.1, 0.9)), narrow).axes
+    assert [ax.get_title() for ax in axes] == ["MNIST\nrank correlation +0.50", "CIFAR-10\nrank correlation +0.50"]
+    assert axes[0].collections[0].get_offsets().tolist() == [[1.0, 40.0], [30.0, 50.0]]
+    summary = summary_of(
+        [run("final", d, arm, ADAM, s, 0.5 + s / 100) for d in ("mnist", "svhn") for arm in ARMS for s in (1, 2)]
+    )
+    axes = figures.gains(
+        {"the tuned optimiser": summary, figures.PLAIN: summary[summary.data == "mnist"]}, narrow=narrow
+    ).axes
+    assert [len(ax.get_yticks()) for ax in axes] == [4, 2] and axes[0].get_title("left").startswith(
+        "MNIST: ReLU 51.5 %"
+    )
+    assert axes[0].get_xlim() == axes[1].get_xlim()  # differences share their axis
     matplotlib.pyplot.close("all")
+
+
+def summary_of(rows):
+    return intervals.summary(pd.DataFrame(rows), "test_accuracy", ["data"])
+
+
+def test_functions_stand_in_a_grid_and_are_scaled_to_the_same_spread():
+    rows = pd.DataFrame(
+        [("mnist", "learned from ReLU", "adam", np.array([0.0, 0, 100]), -5, 5, (-4.0, 4.0)),
+         ("svhn", "learned from zeros", "adam", np.zeros(3), -5, 5, None)],
+        columns=["data", "arm", "kind", "psi", "low", "high", "used"],
+    )  # fmt: skip
+    axes = figures.functions(rows).axes
+    assert [ax.axison for ax in axes] == [True, False, False, True] and axes[0].get_ylim() == axes[3].get_ylim()
+    assert shown.constant(rows) == "SVHN, adam, learned from zeros"
+    matplotlib.pyplot.close("all")
+
+
+def test_what_is_told_of_differences():
+    rows = [
+        run("final", "mnist", arm, ADAM, s, a + s / 1000)
+        for arm, a in zip(ARMS, (0.5, 0.6, 0.45), strict=True)
+        for s in (1, 2)
+    ]
+    summary = summary_of(rows)
+    assert shown.in_words(summary) == "MNIST, learned from ReLU: +10.0 ± 0.0; MNIST, learned from zeros: -5.0 ± 0.0"
+    above, below = shown.sorted_out(summary)
+    assert (list(above.arm), list(below.arm)) == ([ARMS[1]], [ARMS[2]])
+    assert shown.briefly(above) == "MNIST (from ReLU +10.0)" and shown.briefly(above[:0]) == "none"
+    assert shown.counted(summary) == "1 of 2, by up to 10.0" and shown.counted(None) == "nothing was run"
+    results = Given(rows + [run("tuning", "mnist", optimiser=ADAM)])
+    assert shown.in_words(shown.starts(results)) == "MNIST, tuned optimiser: -15.0 ± 0.0"
+    assert shown.sides(shown.starts(results)) == {"better": 0, "worse": 1, "alike": 0}
 
 
 def test_each_layer_has_its_panel():
@@ -221,11 +257,11 @@ def test_each_layer_has_its_panel():
         [SimpleNamespace(key="a", config=config, arrays={"psi_hidden": np.array([[0.0, 1.0], [2.0, 3.0]])})],
     )
     panels = images_tables.layer_functions(runs)
-    assert [(title, list(psi)) for title, _, psi, _, _ in panels] == [
-        ("MNIST\nlayer-specific, 1", [0, 1]),
-        ("MNIST\nlayer-specific, 2", [2, 3]),
+    assert [(row.data, row.kind, list(row.psi)) for row in panels.itertuples()] == [
+        ("mnist", "layer 1", [0, 1]),
+        ("mnist", "layer 2", [2, 3]),
     ]
-    assert images_tables.layer_functions(Given([run("final", "mnist")])) == []
+    assert images_tables.layer_functions(Given([run("final", "mnist")])).empty
 
 
 def test_tuned_runs_are_the_selecting_and_the_final_ones_of_the_tuned_optimiser():

@@ -7,7 +7,7 @@ import pytest
 from notebooks.paper.figures.words import Words
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted((ROOT / "notebooks" / "paper").glob("*/words.md"))
+PAGES = sorted((ROOT / "notebooks" / "paper").glob("*/*.md"))
 TEXT = """# A page
 
 ## answer
@@ -61,7 +61,7 @@ def test_a_file_that_is_not_right_is_refused(tmp_path, text, said):
         Words(tmp_path / "words.md")
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_each_part_is_used_and_each_figure_has_an_alternative_text(path):
     parts = Words(path).parts
     sources = "".join(file.read_text() for file in [*(ROOT / "notebooks").glob("*.py"), *path.parent.glob("*.py")])

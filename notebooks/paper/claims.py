@@ -6,6 +6,7 @@ rule to come. A verdict is "reproduced", "in part", "not reproduced" or "not yet
 """
 
 import datetime
+import functools
 import re
 import tomllib
 from collections.abc import Callable, Iterable
@@ -289,20 +290,31 @@ def _folded(title: str, text: str) -> str:
     return f"<details>\n<summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
+def by_name(name: str) -> Claim:
+    """A claim, such as C3."""
+    return next(claim for claim in CLAIMS if claim.name == name)
+
+
+@functools.cache
+def finding(claim: Claim, read: Read) -> Finding:
+    """What the records that `read` gives say about a claim; decided once."""
+    return claim.decide(read)
+
+
 def section(name: str, read: Read) -> str:
     """The claims whose evidence is in this notebook, as the notebook shows them: with a link to the rule of each."""
     blocks = []
     for claim in for_section(name):
-        finding = claim.decide(read)
+        found = finding(claim, read)
         rule = f"**Rule**: [as stated for {claim.name}](#claim-{claim.name.lower()})."
-        blocks.append(block(claim, finding, f"**{claim.name}: {finding.label}**", rule))
+        blocks.append(block(claim, found, f"**{claim.name}: {found.label}**", rule))
     return "\n\n".join([*blocks, "All claims and their rules are on the [claims page](../book/claims.ipynb)."])
 
 
 def badges(name: str, read: Read) -> str:
     """The claims of a notebook with their verdicts, one line each, as markdown."""
     rows = [
-        f"| [{claim.name}](../book/claims.ipynb#{claim.name.lower()}) | {claim.statement} | **{claim.decide(read).label}** |"
+        f"| [{claim.name}](../book/claims.ipynb#{claim.name.lower()}) | {claim.statement} | **{finding(claim, read).label}** |"
         for claim in for_section(name)
     ]
     return "\n".join(["| claim | the paper says | here |", "|:---|:---|:---|", *rows])

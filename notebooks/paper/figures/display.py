@@ -164,6 +164,24 @@ def table(frame, *, caption: str, name: str | None = None) -> None:
     _markdown(f"{rows}\n\n*{caption}*", {"kind": "table", "rows": rows, "caption": caption, "name": name})
 
 
+def folded(title: str, frame) -> None:
+    """A table that is closed until it is asked for, below a title that says what it holds.
+
+    >>> import pandas
+    >>> folded("All values", pandas.DataFrame({"rate": [0.1]}))
+    <details>
+    <summary>All values</summary>
+    <BLANKLINE>
+    | rate |
+    |:---|
+    | 0.1 |
+    <BLANKLINE>
+    </details>
+    """
+    rows = markdown_rows([str(column) for column in frame.columns], frame.itertuples(index=False))
+    say(f"<details>\n<summary>{title}</summary>\n\n{rows}\n\n</details>")
+
+
 def provenance(profile: str, records: Iterable = ()) -> None:
     """Where the page's numbers come from: commit, profile, records and where they were computed, versions, hardware.
 

@@ -7,55 +7,71 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from lib import splines
 
 from ..records.intervals import interval
-from .looks import ARMS, look, name_of
+from .looks import ARMS
 
 
-def accuracies(table: pd.DataFrame, panels: Sequence[str]) -> Figure:
-    """One panel per dataset: the mean accuracy of each arm with its interval.
+def forest(
+    panels: Mapping[str, pd.DataFrame], xlabel: str, band: tuple[float, float] | None = None, narrow: bool = False
+) -> Figure:
+    """Differences with their intervals, one below the other on one axis that has a line at zero.
 
     Args:
-        table: from :func:`summary`, with the column "data"; the accuracies are fractions.
-        panels: the datasets, in order.
+        panels: by title, the rows of each, from the top: columns label, value, low, high (NaN without interval),
+            colour, hollow. band: a range to shade. narrow: for a phone.
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(7, 2.7), squeeze=False)
-    for ax, data in zip(axes[0], panels, strict=True):
-        part = table[table.data == data]
-        for i, row in enumerate(part.itertuples()):
-            colour, marker, _ = ARMS[row.arm]
-            ax.errorbar(i, 100 * row.mean, 100 * row.half_width, color=colour, marker=marker, capsize=4, markersize=7)
-            top, above = (i, 100 * (row.mean + row.half_width)), {"xytext": (0, 5), "textcoords": "offset points"}
-            ax.annotate(f"{100 * row.mean:.1f}", top, **above, ha="center", color=colour)
-        breaks = "learned\nfrom\n" if len(panels) > 2 else "learned\nfrom "
-        ax.set_xticks(range(len(part)), [arm.replace("learned from ", breaks) for arm in part.arm])
-        ax.set(title=name_of(data), xlim=(-0.5, len(part) - 0.5))
-        ax.margins(y=0.25)
-        ax.grid(axis="y")
-    axes[0, 0].set_ylabel("test accuracy (%)")
+    counts = [len(rows) for rows in panels.values()]
+    size = (3.6 if narrow else 7, 0.27 * sum(counts) + 0.36 * len(panels) + 0.5)
+    figure, axes = plt.subplots(len(panels), 1, figsize=size, sharex=True, squeeze=False, height_ratios=counts)
+    for ax, (title, rows) in zip(axes[:, 0], panels.items(), strict=True):
+        if band:
+            ax.axvspan(*band, color="gray", alpha=0.2, linewidth=0)
+        ax.axvline(0, linewidth=1.2, color=plt.rcParams["text.color"])
+        for i, row in enumerate(rows.itertuples()):
+            look = {"color": row.colour, "markerfacecolor": "none" if row.hollow else row.colour}
+            ends = [[row.value - row.low], [row.high - row.value]] if row.low == row.low else None
+            ax.errorbar(row.value, i, xerr=ends, marker="o", markersize=6, capsize=3, **look)
+            side = 1 if row.value >= 0 else -1  # away from the line at zero
+            end = (side * np.nanmax([side * row.value, side * (row.high if side > 0 else row.low)]), i)
+            where = {"xytext": (7 * side, 0), "textcoords": "offset points", "ha": "left" if side > 0 else "right"}
+            ax.annotate(signed(row.value, rows.value), end, **where, va="center", fontsize=9)
+        labels = rows.label.str.removeprefix("learned ") if narrow else rows.label
+        ax.set_yticks(range(len(rows)), labels, fontsize=9 if narrow else 10)
+        ax.set_title(title, loc="left", fontsize=9 if narrow else 10, fontweight="bold")
+        ax.set(ylim=(len(rows) - 0.4, -0.6))
+        ax.margins(x=0.24 if narrow else 0.12)
+        ax.grid(axis="x")
+    axes[-1, 0].set_xlabel(xlabel, fontsize=9 if narrow else 10.5)
     return figure
 
 
-def by_depth(table: pd.DataFrame, panels: Sequence[str]) -> Figure:
-    """Figure 17: test accuracy against the number of hidden layers, one panel per dataset.
+def signed(value: float, beside: Sequence[float] = ()) -> str:
+    """A number with its sign and one digit, or two where the largest beside it is below 1.
 
-    Args:
-        table: columns data, arm, depth, mean, half_width (fractions).
+    >>> signed(1.26), signed(0.131, [0.131, -0.2]), signed(-0.02)
+    ('+1.3', '+0.13', '+0.0')
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(7, 3.0), squeeze=False)
-    for ax, data in zip(axes[0], panels, strict=True):
-        for i, (arm, part) in enumerate(table[table.data == data].groupby("arm", sort=False)):
-            part = part.sort_values("depth")
-            x = part.depth + 0.06 * (i - 1.5)  # so that intervals do not hide each other
-            ax.errorbar(x, 100 * part["mean"], 100 * part.half_width, **look(arm), capsize=3, label=arm)
-        ax.set(title=name_of(data), xlabel="hidden layers", xticks=sorted(table.depth.unique()))
-        ax.grid()
-    axes[0, 0].set_ylabel("test accuracy (%)")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8.5)
-    return figure
+    digits = 2 if len(beside) and np.nanmax(np.abs(beside)) < 1.0 else 1
+    return f"{round(value, digits) + 0.0:+.{digits}f}"
+
+
+def differences(summary: pd.DataFrame, label: str = "arm", hollow: bool = False) -> pd.DataFrame:
+    """The differences to ReLU of a :func:`.records.intervals.summary`, in points, as rows of :func:`forest`."""
+    rows = summary.dropna(subset="gain")
+    half = 100 * rows.gain_half_width
+    return pd.DataFrame(
+        {
+            "label": rows[label],
+            "value": 100 * rows.gain,
+            "low": 100 * rows.gain - half,
+            "high": 100 * rows.gain + half,
+            "colour": [ARMS[arm][0] if arm in ARMS else "gray" for arm in rows.arm],
+            "hollow": hollow,
+        }
+    )
 
 
 def learned_functions(
@@ -102,44 +118,6 @@ def gelu(z: np.ndarray) -> np.ndarray:
     from scipy.special import ndtr
 
     return z * ndtr(z)
-
-
-def scatter(points: pd.DataFrame, x: str, panels: Sequence[str]) -> Figure:
-    """Test accuracy against total variation ("tv") or training accuracy, one marker per evaluated model.
-
-    Args:
-        points: columns data, arm, x, test_accuracy (fractions). panels: the datasets.
-    """
-    figure, axes = plt.subplots(1, len(panels), figsize=(7, 3.1), squeeze=False)
-    for ax, data in zip(axes[0], panels, strict=True):
-        for arm, (colour, marker, _) in ARMS.items():
-            part = points[(points.data == data) & (points.arm == arm)]
-            if len(part):
-                dots = {"s": 14, "alpha": 0.55, "linewidths": 0, "color": colour, "marker": marker}
-                ax.scatter((1 if x == "tv" else 100) * part[x], 100 * part.test_accuracy, label=arm, **dots)
-        ax.set_title(name_of(data))
-        low, high = points[points.data == data][x].agg(["min", "max"])
-        if x == "tv":
-            _logarithmic(ax, low, high, len(panels))
-        else:
-            ax.set_xlabel("training accuracy (%)")
-            frame = ax.axis()  # that of the markers
-            style = {"linestyle": ":", "color": "gray", "linewidth": 1.5, "label": "test = training"}
-            ax.axline((100 * low, 100 * low), slope=1, **style)
-            ax.axis(frame)
-        ax.grid()
-    axes[0, 0].set_ylabel("test accuracy (%)")
-    columns = 3 if x == "tv" else 2
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=columns, markerscale=1.8)
-    return figure
-
-
-def _logarithmic(ax: Axes, low: float, high: float, panels: int) -> None:
-    ax.set(xscale="log", xlabel="total variation\n(output units)" if panels > 2 else "total variation (output units)")
-    few = (1,) if high > 100 * low else (1, 3)
-    ax.xaxis.set_major_locator(LogLocator(subs=few if panels > 2 else (1, 2, 5)))
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def curves(

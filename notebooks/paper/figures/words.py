@@ -92,6 +92,6 @@ class Words:
         return self.parts[name].partition("\n\nAlt:")[0]
 
 
-def words(section: str) -> Words:
-    """The words of a section's page: `notebooks/paper/SECTION/words.md`."""
-    return Words(Path(__file__).parents[1] / section / "words.md")
+def words(section: str, page: str = "words") -> Words:
+    """The words of a section's page, `notebooks/paper/SECTION/words.md`, or of one of several by its name."""
+    return Words(Path(__file__).parents[1] / section / f"{page}.md")

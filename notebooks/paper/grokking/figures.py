@@ -19,11 +19,12 @@ from .tables import median_steps
 ENLARGED = 0.15  # half width of the middle of a function that is shown enlarged, in units of z
 
 
-def targets(tasks: Sequence[str]) -> Figure:
+def targets(tasks: Sequence[str], narrow: bool = False) -> Figure:
     """Figure 27: the results of operations as images, one operand per axis, brightness by the result."""
-    columns = min(len(tasks), 6)
+    columns = min(len(tasks), 3 if narrow else 6)
     rows = -(-len(tasks) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(7, 1.6 * rows + 0.2), squeeze=False)
+    size = (3.6 if narrow else 7, 1.6 * rows + 0.2)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     for ax in axes.flat[len(tasks) :]:
         ax.set_axis_off()
     for ax, task in zip(axes.flat, tasks, strict=False):
@@ -147,13 +148,16 @@ def functions(panels: Sequence[tuple[str, np.ndarray, bool]], low: float, high: 
     return figure
 
 
-def live(values: np.ndarray, runs: dict[str, dict[str, list[float]]], low: float = -1.0, high: float = 1.0) -> Figure:
+def live(
+    values: np.ndarray, runs: dict[str, dict[str, list[float]]], low: float = -1.0, high: float = 1.0, narrow=False
+) -> Figure:
     """A learned function, and the accuracies of networks with it and with ReLU.
 
     Args:
         values: control values (n_c,). runs: per arm a history with step, train_accuracy, test_accuracy.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.1))
+    shape, size = ((2, 1), (3.6, 5.2)) if narrow else ((1, 2), (7, 3.1))
+    figure, (left, right) = plt.subplots(*shape, figsize=size)
     left.plot(splines.grid(len(values), low, high), values, color=looks.ARMS[LEARNED][0], linewidth=1.3)
     left.set(xlabel="pre-activation $z$", ylabel="$g(z)$", title="the learned function")
     for arm, history in runs.items():
@@ -163,7 +167,7 @@ def live(values: np.ndarray, runs: dict[str, dict[str, list[float]]], low: float
     )
     for ax in (left, right):
         ax.grid()
-    figure.legend(loc="outside lower center", ncols=4, fontsize=8)
+    figure.legend(loc="outside lower center", ncols=2 if narrow else 4, fontsize=8.5)
     return figure
 
 

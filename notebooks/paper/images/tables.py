@@ -18,6 +18,7 @@ from .plan import ARMS, BY_HAND, LAYERS, LONGER, RANDOM
 
 MAIN = ("tuning", "selection", "final")  # roles of the main comparison
 CONTROLS = (BY_HAND, RANDOM, LONGER)
+NEAR_CHANCE = 0.15  # accuracy of ReLU below which differences say little; all datasets have ten classes
 
 
 def main_runs(results: Collected) -> pd.DataFrame:
@@ -172,6 +173,17 @@ def by_depth(results: Collected) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns if rows else None)
 
 
+def gains_by_depth(results: Collected) -> pd.DataFrame:
+    """The differences to ReLU with as many hidden layers (:func:`.intervals.summary`), by data and depth.
+
+    Empty without other depths or with one seed.
+    """
+    runs = depth_runs(results)
+    if runs.empty or runs[runs.arm == "ReLU"].groupby(["data", "network.depth"]).size().min() < 2:
+        return pd.DataFrame()
+    return intervals.summary(runs.rename(columns={"network.depth": "depth"}), "test_accuracy", ["data", "depth"])
+
+
 def best_depths(deep: pd.DataFrame) -> pd.DataFrame:
     """The rows of :func:`by_depth` with the depth that validation rows choose, without the layer-specific arm."""
     deep = deep[deep.arm.isin(ARMS)]
@@ -216,48 +228,37 @@ def distances(learned: Record, run: Record) -> tuple[float, float, float]:
     return distance(psi, gelu), distance(psi, relu), distance(relu(grid), gelu)
 
 
-def functions(results: Collected) -> tuple[list[tuple[str, str, np.ndarray, float, float]], pd.DataFrame]:
-    """The learned functions of the final runs: panels for a figure, and their distances from GELU and ReLU."""
-    panels, rows = [], []
+def functions(results: Collected, share: float = 0.95) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The learned functions of the final runs, and their distances from GELU and ReLU.
+
+    Returns:
+        Columns data, arm, kind (the optimiser), psi, low, high, used (the middle ``share`` of the pre-activations of a
+        trained network), one row per function; and the distances in words.
+    """
+    shown, rows = [], []
     runs = finals(results)
     for row in runs[runs.learned != ""].drop_duplicates("learned").itertuples():
-        learned, name = results.by_key[row.learned], looks.name_of(row.data)
+        learned, density = results.by_key[row.learned], row.record.arrays["pre_activations"]
         optimiser, limits = learned.config["settings"]["inner"]["name"], learned.config["network"]["activation"]
-        panels.append((_title(row, learned), row.arm, learned.arrays["psi_hidden"], limits["low"], limits["high"]))
-        rows.append((name, optimiser, row.arm, *distances(learned, row.record)))
+        grid, below = np.linspace(limits["low"], limits["high"], len(density)), np.cumsum(density) / density.sum()
+        used = tuple(float(grid[np.searchsorted(below, end)]) for end in ((1 - share) / 2, (1 + share) / 2))
+        psi = learned.arrays["psi_hidden"]
+        shown.append((row.data, row.arm, optimiser, psi, limits["low"], limits["high"], used))
+        rows.append((looks.name_of(row.data), optimiser, row.arm, *distances(learned, row.record)))
     columns = ["dataset", "optimiser", "activation", "distance to GELU", "distance to ReLU", "ReLU to GELU"]
     frame = pd.DataFrame(rows, columns=columns).sort_values(["activation", "dataset"])
     frame[columns[3:]] = frame[columns[3:]].map("{:.3f}".format).replace("nan", "—")
-    return sorted(panels, key=lambda panel: (panel[1], panel[0])), frame
+    return pd.DataFrame(shown, columns=["data", "arm", "kind", "psi", "low", "high", "used"]), frame
 
 
-def used_ranges(results: Collected, share: float = 0.95) -> dict[str, tuple[float, float]]:
-    """Where the pre-activations of the final networks are: the middle ``share``, by title of :func:`functions`."""
-    found, runs = {}, finals(results)
-    for row in runs[runs.learned != ""].drop_duplicates("learned").itertuples():
-        density = row.record.arrays["pre_activations"]
-        limits = results.by_key[row.learned].config["network"]["activation"]
-        grid, below = np.linspace(limits["low"], limits["high"], len(density)), np.cumsum(density) / density.sum()
-        ends = (1 - share) / 2, (1 + share) / 2
-        found[_title(row, results.by_key[row.learned])] = tuple(
-            float(grid[np.searchsorted(below, end)]) for end in ends
-        )
-    return found
-
-
-def _title(row, learned: Record) -> str:
-    return f"{looks.name_of(row.data)}, {learned.config['settings']['inner']['name']}\n{row.arm}"
-
-
-def layer_functions(results: Collected) -> list[tuple[str, str, np.ndarray, float, float]]:
-    """The layer-specific functions that the deeper networks use, as panels like those of :func:`functions`."""
-    panels, runs = [], results.frame(role="depth")
+def layer_functions(results: Collected) -> pd.DataFrame:
+    """The layer-specific functions that the deeper networks use, as rows like those of :func:`functions`."""
+    shown, runs = [], results.frame(role="depth")
     for row in runs[runs.arm == LAYERS].drop_duplicates("learned").itertuples() if len(runs) else ():
         limits = results.by_key[row.learned].config["network"]["activation"]
         for layer, psi in enumerate(results.by_key[row.learned].arrays["psi_hidden"], start=1):
-            title = f"{looks.name_of(row.data)}\n{LAYERS}, {layer}"
-            panels.append((title, LAYERS, psi, limits["low"], limits["high"]))
-    return panels
+            shown.append((row.data, LAYERS, f"layer {layer}", psi, limits["low"], limits["high"], None))
+    return pd.DataFrame(shown, columns=["data", "arm", "kind", "psi", "low", "high", "used"])
 
 
 def markers(runs: pd.DataFrame) -> pd.DataFrame:
