@@ -137,7 +137,9 @@ if len(ratios):
 # %% tags=["hide-input"]
 from lib.datasets import algorithmic
 
-words.figure("fig-targets", lambda: figures.targets(algorithmic.TASKS), tasks=len(algorithmic.TASKS))
+words.figure(
+    "fig-targets", lambda narrow=False: figures.targets(algorithmic.TASKS, narrow), tasks=len(algorithmic.TASKS)
+)
 
 # %% [markdown]
 # ## Live: learn an activation in a few seconds
@@ -195,7 +197,7 @@ live = {"ReLU": curves(Activation("relu"), {}), "learned from zeros": curves(spl
 
 # %% tags=["hide-input"]
 words.figure(
-    "fig-live-grokking", lambda: figures.live(learned.psi["hidden"].numpy(), live), task=small, chance=100 / parts.classes,
+    "fig-live-grokking", lambda narrow=False: figures.live(learned.psi["hidden"].numpy(), live, narrow), task=small, chance=100 / parts.classes,
     episodes=len(learned.history["outer"]), relu=100 * max(live["ReLU"]["test_accuracy"]),
     learned=100 * max(live["learned from zeros"]["test_accuracy"]),
 )  # fmt: skip

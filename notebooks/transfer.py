@@ -181,7 +181,7 @@ live = {"ReLU": curves(Activation("relu"), {}), "learned from zeros": curves(spl
 # %% tags=["hide-input"]
 top = {arm: 100 * max(history["test_accuracy"]) for arm, history in live.items()}
 often = 100 * (other.test.labels == other.train.labels.mode().values).float().mean()
-words.figure("fig-live-transfer", lambda narrow=False: grokking_figures.live(learned.psi["hidden"].numpy(), live, narrow=narrow), source=source,
+words.figure("fig-live-transfer", lambda narrow=False: grokking_figures.live(learned.psi["hidden"].numpy(), live, narrow), source=source,
              target=target, learned=top["learned from zeros"], relu=top["ReLU"], often=float(often))  # fmt: skip
 
 # %% [markdown]

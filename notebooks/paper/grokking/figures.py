@@ -148,17 +148,15 @@ def functions(panels: Sequence[tuple[str, np.ndarray, bool]], low: float, high: 
     return figure
 
 
-def live(
-    values: np.ndarray, runs: dict[str, dict[str, list[float]]], low: float = -1.0, high: float = 1.0, narrow=False
-) -> Figure:
+def live(values: np.ndarray, runs: dict[str, dict[str, list[float]]], narrow: bool = False) -> Figure:
     """A learned function, and the accuracies of networks with it and with ReLU.
 
     Args:
-        values: control values (n_c,). runs: per arm a history with step, train_accuracy, test_accuracy.
+        values: control values (n_c,) on [-1, 1]. runs: per arm a history with step, train_accuracy, test_accuracy.
     """
     shape, size = ((2, 1), (3.6, 5.2)) if narrow else ((1, 2), (7, 3.1))
     figure, (left, right) = plt.subplots(*shape, figsize=size)
-    left.plot(splines.grid(len(values), low, high), values, color=looks.ARMS[LEARNED][0], linewidth=1.3)
+    left.plot(splines.grid(len(values), -1.0, 1.0), values, color=looks.ARMS[LEARNED][0], linewidth=1.3)
     left.set(xlabel="pre-activation $z$", ylabel="$g(z)$", title="the learned function")
     for arm, history in runs.items():
         _accuracies(right, history, arm)

@@ -104,7 +104,6 @@ def image_changes(table: pd.DataFrame, narrow: bool = False) -> Figure:
         rows["colour"] = ["C1" if arm == learned_on(data) else "C3" if arm == ALL else "gray" for arm in rows.arm]
         rows["order"] = [["C1", "gray", "C3"].index(colour) for colour in rows.colour]
         relu = 100 * part[part.arm == RELU]["mean"].iloc[0]
-        panels[("" if narrow else "used ") + f"on {name_of(data)}: ReLU {relu:.1f} %"] = rows.sort_values(
-            "order", kind="stable"
-        )
+        title = f"used on {name_of(data)}" + ("" if narrow else f": ReLU {relu:.1f} %")
+        panels[title] = rows.sort_values("order", kind="stable")
     return forest(panels, "points of test accuracy over ReLU", narrow=narrow)
