@@ -153,7 +153,7 @@ learned = {start: metalearning.learn([data], settings, seed=seed) for start, set
 # Used as fixed activations in a fresh, wider network:
 
 
-# %%
+# %% tags=["hide-input"]
 def tested(activation, psi):
     """Train a fresh network; its test accuracy in % at the step that is best on validation rows."""
     wide = Network(parts.inputs, parts.outputs, width=64, depth=1, activation=activation)
@@ -188,10 +188,12 @@ words.figure("fig-live-images", lambda narrow=False: figures.live(curves, narrow
 # [regression](regression.ipynb) the comparison is made with plain gradient descent as well.
 
 # %% tags=["hide-input"]
-words.table("tab-accuracy-images", shown.accuracy_table(summaries, tuning), seeds=seeds)
-words.say("gaps", gaps=shown.gaps_in_words(results))
+folded(
+    "Test accuracy in %, one hidden layer, and in brackets points over ReLU", shown.accuracy_table(summaries, tuning)
+)
 if at_limit := limits.of_fixed_steps(results):
     say(at_limit)
+folded("How far training accuracy is ahead of test accuracy at the best steps, in points", shown.gaps_table(results))
 folded("The optimiser, tuned with ReLU: validation accuracy in %, one seed", tables.tuning_table(tuning))
 
 # %% [markdown]
@@ -200,7 +202,7 @@ folded("The optimiser, tuned with ReLU: validation accuracy in %, one seed", tab
 # %% tags=["hide-input"]
 functions, distances = tables.functions(results)
 if len(functions):
-    drawn = shown.as_grid(functions, tables.layer_functions(results), tables.tuned(results))
+    drawn = shown.as_grid(functions, tables.tuned(results))
     words.figure("fig-functions-images", lambda narrow=False: figures.functions(drawn, narrow))
 if names := shown.constant(functions):
     words.say("constant", names=names)
@@ -238,7 +240,10 @@ by_depth, at_depth = tables.gains_by_depth(results), tables.by_depth(results)
 if len(by_depth):
     words.figure("fig-depth-images", lambda narrow=False: figures.by_depth(by_depth, at_depth, narrow),
                  data=by_depth, seeds=int(by_depth.n.min()), words=shown.in_words(deep))  # fmt: skip
-    words.table("tab-depth-images", shown.depth_table(deep), seeds=int(deep.n.min()))
+    folded(
+        "Each activation at the depth that validation rows choose for it, against ReLU at its own, in %",
+        shown.depth_table(deep),
+    )
 
 # %% [markdown]
 # ## Against the paper
@@ -260,8 +265,7 @@ runs = results.frame(role="final")
 runs = runs[runs["optimiser.name"] != "sgd"] if runs["optimiser.name"].nunique() > 1 else runs
 wide = runs.pivot_table(index=["data", "seed"], columns="arm", values="test_accuracy")
 gain = 100 * wide.drop(columns="ReLU").sub(wide["ReLU"], axis=0)
-found = gain.groupby("data").agg(["mean", "sem"]).round(2).astype(object).fillna("—")
-found.columns = [f"{arm}, {what}" for arm, what in found.columns]
+found = gain.groupby("data").agg(lambda part: f"{part.mean():.2f} ± {part.sem():.2f}")
 table(
     found.reset_index(),
     caption="Points of test accuracy over ReLU with one hidden layer, paired by seed: mean and standard error.",

@@ -152,7 +152,7 @@ learned = {start: metalearning.learn([data], settings, seed=seed) for start, set
 # Used as fixed activations in a fresh, wider network:
 
 
-# %%
+# %% tags=["hide-input"]
 def tested(activation, psi):
     """Train a fresh network; its test accuracy in % at the step that is best on validation rows."""
     wide = Network(parts.inputs, parts.outputs, width=64, depth=1, activation=activation)
@@ -187,7 +187,9 @@ words.figure("fig-live-regression", lambda narrow=False: figures.live(curves, na
 # (on CIFAR-10 with the tuned one only): the choice of the optimiser moves the accuracy more than the activation does.
 
 # %% tags=["hide-input"]
-words.table("tab-accuracy-regression", shown.accuracy_table(summaries, tuning), seeds=seeds)
+folded(
+    "Test accuracy in %, one hidden layer, and in brackets points over ReLU", shown.accuracy_table(summaries, tuning)
+)
 for row in shown.near_chance(tuned).itertuples():
     words.say("near-chance", data=name_of(row.data), low=100 * row.low, high=100 * row.high)
 
@@ -195,9 +197,9 @@ for row in shown.near_chance(tuned).itertuples():
 starts = shown.starts(results)
 if len(starts):
     words.say("starts", differences=shown.in_words(starts), **shown.sides(starts))
-words.say("gaps", gaps=shown.gaps_in_words(results))
 if at_limit := limits.of_fixed_steps(results):
     say(at_limit)
+folded("How far training accuracy is ahead of test accuracy at the best steps, in points", shown.gaps_table(results))
 folded("The optimiser, tuned with ReLU: validation accuracy in %, one seed", tables.tuning_table(tuning))
 
 # %% [markdown]
@@ -206,7 +208,7 @@ folded("The optimiser, tuned with ReLU: validation accuracy in %, one seed", tab
 # %% tags=["hide-input"]
 functions, distances = tables.functions(results)
 if len(functions):
-    drawn = shown.as_grid(functions, tables.layer_functions(results), tables.tuned(results))
+    drawn = shown.as_grid(functions, tables.tuned(results))
     words.figure("fig-functions-regression", lambda narrow=False: figures.functions(drawn, narrow))
 if names := shown.constant(functions):
     words.say("constant", names=names)
@@ -245,7 +247,10 @@ by_depth, at_depth = tables.gains_by_depth(results), tables.by_depth(results)
 if len(by_depth):
     words.figure("fig-depth-regression", lambda narrow=False: figures.by_depth(by_depth, at_depth, narrow),
                  data=by_depth, seeds=int(by_depth.n.min()), words=shown.in_words(deep))  # fmt: skip
-    words.table("tab-depth-regression", shown.depth_table(deep), seeds=int(deep.n.min()))
+    folded(
+        "Each activation at the depth that validation rows choose for it, against ReLU at its own, in %",
+        shown.depth_table(deep),
+    )
 
 # %% [markdown]
 # ### Would something else have done as well?
@@ -289,8 +294,7 @@ runs = results.frame(role="final")
 runs = runs[runs["optimiser.name"] != "sgd"] if runs["optimiser.name"].nunique() > 1 else runs
 wide = runs.pivot_table(index=["data", "seed"], columns="arm", values="test_accuracy")
 gain = 100 * wide.drop(columns="ReLU").sub(wide["ReLU"], axis=0)
-found = gain.groupby("data").agg(["mean", "sem"]).round(2).astype(object).fillna("—")
-found.columns = [f"{arm}, {what}" for arm, what in found.columns]
+found = gain.groupby("data").agg(lambda part: f"{part.mean():.2f} ± {part.sem():.2f}")
 table(
     found.reset_index(),
     caption="Points of test accuracy over ReLU with one hidden layer, paired by seed: mean and standard error.",

@@ -63,7 +63,7 @@ data_dir = None
 from notebooks.paper import claims, sections
 from notebooks.paper.figures import explore, looks
 from notebooks.paper.figures import words as page_words
-from notebooks.paper.figures.display import provenance, say
+from notebooks.paper.figures.display import folded, provenance, say
 from notebooks.paper.grokking import figures as grokking_figures
 from notebooks.paper.records import intervals, limits
 from notebooks.paper.transfer import figures, shown, tables, verdicts
@@ -245,7 +245,7 @@ if at_limit := limits.of_fixed_steps(results):
 if images_done:
     words.figure("fig-images-transfer", lambda narrow=False: figures.image_changes(changed, narrow), data=changed,
                  seeds=int(changed.n.max()), **{k: v for k, v in shown.changes(changed).items() if k != "own"})  # fmt: skip
-    words.table("tab-images-transfer", tables.image_table(changed))
+    folded("Test accuracy (%), in brackets the paper's Table 4; bold: its own dataset", tables.image_table(changed))
 else:
     words.table("tab-paper", shown.paper_table())
 

@@ -723,7 +723,8 @@ def test_a_claim_is_shown_with_its_verdict_its_numbers_and_a_link_to_its_rule():
     assert shown[2].splitlines() == [f"- **The paper's number**: {claim.paper}.", "- **Ours**: 1 ± 2.", "- **More**."]
     assert "- **Ours**: not yet run." in claims.block(claim, verdict.NOT_RUN, "")
     long = verdict.Finding("First 0.5 ± 0.1 (a+b mod 27). Then 2.", "in part")
-    assert "- **Ours**:\n  - First 0.5 ± 0.1 (a+b mod 27).\n  - Then 2.\n" in claims.block(claim, long, "", "**More**.")
+    folded = claims.block(claim, long, "", "**More**.").partition("<details>")[2]
+    assert "<summary>What was measured</summary>\n\n- First 0.5 ± 0.1 (a+b mod 27).\n- Then 2.\n" in folded
 
 
 def test_a_notebook_shows_all_its_claims():

@@ -248,22 +248,6 @@ def test_what_is_told_of_differences():
     assert shown.sides(shown.starts(results)) == {"better": 0, "worse": 1, "alike": 0}
 
 
-def test_each_layer_has_its_panel():
-    runs = Given([run("depth", "mnist", "layer-specific") | {"learned": "a"}] * 2)
-    config = {"network": {"activation": {"low": -5.0, "high": 5.0}}}
-    object.__setattr__(
-        runs,
-        "records",
-        [SimpleNamespace(key="a", config=config, arrays={"psi_hidden": np.array([[0.0, 1.0], [2.0, 3.0]])})],
-    )
-    panels = images_tables.layer_functions(runs)
-    assert [(row.data, row.kind, list(row.psi)) for row in panels.itertuples()] == [
-        ("mnist", "layer 1", [0, 1]),
-        ("mnist", "layer 2", [2, 3]),
-    ]
-    assert images_tables.layer_functions(Given([run("final", "mnist")])).empty
-
-
 def test_tuned_runs_are_the_selecting_and_the_final_ones_of_the_tuned_optimiser():
     rows = [run("tuning", "mnist", optimiser=o, accuracy=a) for o, a in ((SGD, 0.4), (ADAM, 0.6))]
     rows += finals("mnist", SGD) + finals("mnist", ADAM) + [run("selection", "mnist", ARMS[1]), run("depth", "mnist")]

@@ -231,12 +231,16 @@ def for_section(section: str) -> list[Claim]:
 
 
 def block(claim: Claim, finding: Finding, title: str, *more: str) -> str:
-    """A claim as markdown that also a narrow page can show: title, statement, the paper's number, ours, more points."""
+    """A claim as markdown that also a narrow page can show: title, statement, the paper's number, ours, more points.
+
+    A finding of several sentences is folded away.
+    """
     ours = NOT_RUN.verdict if finding == NOT_RUN else finding.ours.rstrip(".")
-    parts = re.split(r"(?<=[^ ])\. (?=[A-Z])", ours)  # a long finding is a list of sentences
-    said = f" {ours}." if len(parts) == 1 else "".join(f"\n  - {part}." for part in parts)
-    points = [f"**The paper's number**: {claim.paper.rstrip('.')}.", f"**Ours**:{said}", *more]
-    return "\n\n".join([title, f"*{claim.statement}*", "\n".join(f"- {point}" for point in points)])
+    parts = re.split(r"(?<=[^ ])\. (?=[A-Z])", ours)
+    said = [f"**Ours**: {ours}."] if len(parts) == 1 else []
+    points = "\n".join(f"- {point}" for point in [f"**The paper's number**: {claim.paper.rstrip('.')}.", *said, *more])
+    measured = [] if said else [_folded("What was measured", "\n".join(f"- {part}." for part in parts))]
+    return "\n\n".join([title, f"*{claim.statement}*", points, *measured])
 
 
 def rule_in_words(claim: Claim) -> str:

@@ -105,7 +105,7 @@ def functions(rows: pd.DataFrame, narrow: bool = False) -> Figure:
     GELU, scaled in the same way, is dotted beside those learned from a ReLU.
 
     Args:
-        rows: from :func:`.tables.functions` and :func:`.tables.layer_functions`.
+        rows: from :func:`.shown.as_grid`.
     """
     rows = rows.assign(row=rows.arm + ", " + rows.kind)
     names, lines = list(rows.data.unique()), list(rows.row.unique())

@@ -126,24 +126,20 @@ def sides(summary: pd.DataFrame) -> dict[str, int]:
     return {"better": above, "worse": below, "alike": len(summary) - above - below}
 
 
-def gaps_in_words(results: Collected) -> str:
-    """How far training accuracy is ahead of test accuracy, see :func:`.tables.gaps`."""
-    found = tables.gaps(tables.tuned(results)).groupby("data", sort=False)
-    return "; ".join(
-        f"{looks.name_of(data)}, "
-        + ", ".join(f"{row.arm} {looks.plus_minus(row.mean, row.half_width)}" for row in part.itertuples())
-        for data, part in found
-    )
+def gaps_table(results: Collected) -> pd.DataFrame:
+    """How far training accuracy is ahead of test accuracy, in points: a row per dataset, a column per activation."""
+    found = tables.gaps(tables.tuned(results))
+    found["ahead"] = [looks.plus_minus(row.mean, row.half_width) for row in found.itertuples()]
+    wide = found.pivot(index="data", columns="arm", values="ahead").reindex(columns=ARMS).fillna("diverged")
+    return wide.rename(index=looks.name_of).rename_axis("dataset", axis=0).reset_index()
 
 
-def as_grid(functions: pd.DataFrame, layers: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
-    """The functions for a figure: the kind is the optimiser, tuned or plain, or the layer; tuned ones first."""
+def as_grid(functions: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
+    """The functions for a figure: the kind is whether the optimiser is the tuned one; tuned ones first."""
     used = set(zip(tuned.data, tuned["optimiser.name"], strict=True))
-    kinds = [
-        "tuned optimiser" if key in used else "plain SGD" for key in zip(functions.data, functions.kind, strict=True)
-    ]
-    first = functions.assign(kind=kinds).sort_values(["kind", "arm"], ascending=[False, True], kind="stable")
-    return pd.concat([first, layers], ignore_index=True) if len(layers) else first
+    pairs = zip(functions.data, functions.kind, strict=True)
+    kinds = ["tuned optimiser" if pair in used else "plain SGD" for pair in pairs]
+    return functions.assign(kind=kinds).sort_values(["kind", "arm"], ascending=[False, True], kind="stable")
 
 
 def constant(functions: pd.DataFrame) -> str:

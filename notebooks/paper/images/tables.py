@@ -14,7 +14,7 @@ from ..records import frames, intervals
 from ..records.frames import Collected
 from ..records.intervals import Correlation, Interval, clustered_spearman, interval, mean_of, paired_interval
 from ..records.store import Record
-from .plan import ARMS, BY_HAND, LAYERS, LONGER, RANDOM
+from .plan import ARMS, BY_HAND, LONGER, RANDOM
 
 MAIN = ("tuning", "selection", "final")  # roles of the main comparison
 CONTROLS = (BY_HAND, RANDOM, LONGER)
@@ -249,16 +249,6 @@ def functions(results: Collected, share: float = 0.95) -> tuple[pd.DataFrame, pd
     frame = pd.DataFrame(rows, columns=columns).sort_values(["activation", "dataset"])
     frame[columns[3:]] = frame[columns[3:]].map("{:.3f}".format).replace("nan", "—")
     return pd.DataFrame(shown, columns=["data", "arm", "kind", "psi", "low", "high", "used"]), frame
-
-
-def layer_functions(results: Collected) -> pd.DataFrame:
-    """The layer-specific functions that the deeper networks use, as rows like those of :func:`functions`."""
-    shown, runs = [], results.frame(role="depth")
-    for row in runs[runs.arm == LAYERS].drop_duplicates("learned").itertuples() if len(runs) else ():
-        limits = results.by_key[row.learned].config["network"]["activation"]
-        for layer, psi in enumerate(results.by_key[row.learned].arrays["psi_hidden"], start=1):
-            shown.append((row.data, LAYERS, f"layer {layer}", psi, limits["low"], limits["high"], None))
-    return pd.DataFrame(shown, columns=["data", "arm", "kind", "psi", "low", "high", "used"])
 
 
 def markers(runs: pd.DataFrame) -> pd.DataFrame:
