@@ -125,7 +125,7 @@ def functions(rows: pd.DataFrame, narrow: bool = False) -> Figure:
             ink = plt.rcParams["text.color"]
             ax.plot(grid, _scaled(gelu(grid), grid, low, high), color=ink, linestyle=":", linewidth=1.2, zorder=3)
         ax.plot(grid, _scaled(row.psi, grid, low, high), color=ARMS[row.arm][0], linewidth=1.5)
-        ax.set(yticks=[], ylim=(-3.5, 3.5))
+        ax.set(yticks=[], xticks=[-4, 0, 4], ylim=(-3.5, 3.5))
         ax.grid(axis="x")
     for ax, name in zip(axes[0], names, strict=True):
         ax.annotate(name_of(name), (0.5, 1.4), xycoords="axes fraction", ha="center", fontweight="bold")
