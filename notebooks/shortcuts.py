@@ -59,26 +59,68 @@ profile = "paper"
 seed = 0
 data_dir = None
 
-# %%
+# %% tags=["remove-input"]
 import numpy as np
-import pandas as pd
-import torch
-from matplotlib import pyplot as plt
 
-from lib import metalearning, metrics, splines
-from lib.datasets.collages import collage
-from lib.metalearning import Settings, Task
-from lib.metrics.similarity import activation_distance
-from lib.networks import Activation, Network
-from lib.training import Optimiser, train
 from notebooks.paper import claims, sections
-from notebooks.paper.experiments.collage import TILES, validation_halves
 from notebooks.paper.figures import looks
-from notebooks.paper.figures.display import provenance, say, show, table
-from notebooks.paper.records import intervals
-from notebooks.paper.shortcuts import figures as shortcuts_figures
-from notebooks.paper.shortcuts import tables as shortcuts_tables
+from notebooks.paper.figures import words as page_words
+from notebooks.paper.figures.display import provenance, say
+from notebooks.paper.records.intervals import interval
+from notebooks.paper.shortcuts import figures, tables
 from notebooks.paper.shortcuts.plan import BY_HAND, LEARNED, RELU
+
+words = page_words.words("shortcuts")
+read = sections.reader(profile, data_dir)
+results = read("shortcuts")
+final, upper = tables.runs(results, "final"), tables.runs(results, "upper bound")
+complete = bool(not results.missing and len(final))
+pairs = list(dict.fromkeys(final.pair)) if complete else []
+seeds = final.seed.nunique() if complete else 0
+steering = tables.steering(final) if complete else final
+
+# %% [markdown]
+# ## In short
+
+# %% tags=["remove-input"]
+if complete:
+    main = steering[steering.pair == pairs[0]]
+    first, second = tables.names(pairs[0]).values()
+    for_second = main[main.tile == "second"]
+    values = {made: tables.in_words(for_second[for_second.made == made]) for made in ("learned", "by hand")}
+    relu = final[(final.pair == pairs[0]) & (final.arm == RELU) & (final.spectral == final.spectral.min())]
+    easy, hard = (looks.plus_minus(*interval(relu[number])) for number in ("last_first", "last_second"))
+    words.say(
+        "answer",
+        first=first,
+        second=second,
+        easy=easy,
+        hard=hard,
+        learned=values["learned"],
+        made=values["by hand"],
+        seeds=seeds,
+    )
+else:
+    words.say("missing", missing=results.missing)
+say(claims.badges("shortcuts", read))
+
+# %% tags=["hide-input"]
+if complete:
+    wide = main.pivot(index=["spectral", "tile"], columns="made", values="mean")
+    words.figure("fig-steering", lambda narrow=False: figures.steering(steering, narrow), data=steering, first=first, second=second,
+                 steered=tables.sides(*(main[main.made == "learned"][of] for of in ("mean", "half_width")))["higher"],
+                 learned=int((main.made == "learned").sum()), ahead=int((wide["by hand"] > wide["learned"]).sum()),
+                 compared=len(wide.dropna()), seeds=seeds, values=values["learned"])  # fmt: skip
+
+# %% tags=["remove-input"]
+if complete:
+    wording = ", ".join(" above ".join(tables.names(pair).values()) for pair in pairs)
+    lengths = final.groupby("spectral").steps.first()
+    steps = ", ".join(f"{count:,} steps {tables.normalisation(spectral)}" for spectral, count in lengths.items())
+    tiles = "grey tiles of half the resolution" if final.half.all() else "tiles at their full resolution"
+    words.say("scale-full" if profile == "paper" else "scale-smoke", pairs=wording, tiles=tiles, steps=steps, seeds=seeds,
+              width=final["network.width"].iloc[0], rate=final["optimiser.lr"].iloc[0], batch=final.batch.iloc[0],
+              restarts=results.frame("learn_collage").seed.nunique())  # fmt: skip
 
 # %% [markdown]
 # ## What the paper says
@@ -91,12 +133,27 @@ from notebooks.paper.shortcuts.plan import BY_HAND, LEARNED, RELU
 # predicts the class. Training still sees ambiguous collages alone, yet the accuracy shifts towards the chosen tile
 # ([C11](../book/claims.ipynb)), most clearly with spectral normalisation of the weights. The CIFAR accuracy stays below that of a network
 # trained on plain CIFAR, and without early stopping the network ends on the simple tile after all ([C12](../book/claims.ipynb)) {cite}`teney2025simplicity`.
-#
+
+# %% tags=["hide-input"]
+samples = np.load(tables.SAMPLES)
+words.figure(
+    "fig-collages",
+    lambda narrow=False: figures.collages(samples["images"] / 255, samples["labels"], ("mnist", "cifar10"), narrow),
+)
+
+# %% [markdown]
 # ## Live: one set of collages, two activations
 #
 # A small run, computed on this page: scikit-learn's 8×8 digits above the same kind of digits under heavy noise. The clean tile is the easy one.
 
 # %%
+from lib import metalearning
+from lib.datasets.collages import collage
+from lib.metalearning import Settings, Task
+from lib.networks import Activation, Network
+from lib.training import Optimiser
+from notebooks.paper.experiments.collage import TILES, validation_halves
+
 data = collage("digits", "noisy_digits", seed=seed)
 spline = Activation("spline", points=40, low=-2.0, high=2.0)
 network = Network(data.x_train.shape[1], data.classes, width=32, activation=spline, spectral=True)
@@ -108,27 +165,17 @@ for tile in TILES:
     task = Task(network, data.x_train, data.y_train, "cross_entropy", given=V)
     learned[tile] = metalearning.learn([task], settings, seed=seed)
 
-# %% tags=["hide-input"]
-shown = [0, 1, 2, 3]
-sets = {"train": (data.x_train, data.y_train), "test": data.test_second}
-pictures = np.concatenate([x[shown].reshape(-1, *data.shape).numpy() for x, _ in sets.values()])
-labels = [
-    f"{name}\n" + (f"both: {int(y[i])}" if name == "train" else f"lower: {int(y[i])}\nupper: any")
-    for name, (_, y) in sets.items() for i in shown
-]  # fmt: skip
-show(
-    lambda: shortcuts_figures.examples(pictures, labels),
-    alt="Eight collages of two digits, a clean one above a noisy one. In the four training collages both digits are of the "
-    "class; in the four test collages only the lower, noisy digit is, and the upper one is of a random class.",
-    caption="Collages. In training both tiles show the class. In the test set of the second tile only the lower one does.",
-    name="fig-collages-live",
-)
-
 # %% [markdown]
 # Each activation is then fixed, and a fresh network is trained on the ambiguous collages:
 
 
 # %%
+import torch
+
+from lib import metrics
+from lib.training import train
+
+
 def follow(activation, psi):
     """Accuracy on both tiles during training."""
     fresh = Network(data.x_train.shape[1], data.classes, width=32, depth=1, activation=activation, spectral=True)
@@ -146,240 +193,72 @@ live = {RELU: follow(Activation("relu"), {})}
 live |= {LEARNED[tile]: follow(spline, learned[tile].psi) for tile in TILES}
 
 # %% tags=["hide-input"]
-PAIR = ("digits", "noisy_digits")
+from lib import splines
 
-
-def live_figure():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.6))
-    grid = splines.grid(spline.points, spline.low, spline.high)
-    for arm, history in live.items():
-        colour, marker, line = shortcuts_figures.ARMS[arm]
-        values = torch.relu(grid) if arm == RELU else learned[next(t for t in TILES if LEARNED[t] == arm)].psi["hidden"]
-        left.plot(grid, values, color=colour, linestyle=line, label=shortcuts_tables.arm_name(arm, PAIR))
-        x, y = 100 * np.array(history["first"]), 100 * np.array(history["second"])
-        right.plot(x, y, color=colour, linestyle=line)
-        right.plot(x[-1], y[-1], marker, color=colour, markersize=7, fillstyle="none", markeredgewidth=2)
-    left.set(xlabel="pre-activation $z$", ylabel="$g(z)$", title="activation")
-    right.axhline(10, color="gray", linestyle=":", linewidth=1, label="chance")
-    right.set(
-        xlabel="accuracy on clean digits (%)", ylabel="accuracy on noisy digits (%)", title="training", ylim=(0, 35)
-    )
-    for ax in (left, right):
-        ax.grid()
-    handles = [ax.get_legend_handles_labels() for ax in (left, right)]
-    figure.legend(
-        sum((h[0] for h in handles), []),
-        sum((h[1] for h in handles), []),
-        loc="outside lower center",
-        ncols=4,
-        fontsize=9,
-    )
-    return figure
-
-
+noisy, grid = ("digits", "noisy_digits"), splines.grid(spline.points, spline.low, spline.high)
+curves = {RELU: (grid, torch.relu(grid))} | {LEARNED[tile]: (grid, learned[tile].psi["hidden"]) for tile in TILES}
 ends = "; ".join(
-    f"{shortcuts_tables.arm_name(arm, PAIR)} {100 * history['first'][-1]:.0f} % and {100 * history['second'][-1]:.0f} %"
+    f"{tables.arm_name(arm, noisy)} {100 * history['first'][-1]:.0f} % and {100 * history['second'][-1]:.0f} %"
     for arm, history in live.items()
 )
-show(
-    live_figure,
-    alt=f"Left: ReLU and the two learned activations. Right: paths of training in the plane of the accuracies on clean and noisy "
-    f"digits. At the end, clean and noisy: {ends}.",
-    caption=f"Two activations learned on this page (small, live, one seed), and the paths of training with them; markers are the "
-    f"last step. Accuracy on clean and on noisy digits at the end: {ends}. A small run like this one moves no network to the noisy digits.",
-    name="fig-live-shortcuts",
-)
+words.figure("fig-live-shortcuts", lambda: figures.live(curves, live, noisy), ends=ends)
 
 # %% [markdown]
 # One seed shows the method and how reliance is measured. Whether an activation changes the choice is a question for several seeds.
 #
-# ## Results
-
-# %% tags=["remove-input"]
-results = sections.results("shortcuts", profile, data_dir)
-final, upper = shortcuts_tables.runs(results, "final"), shortcuts_tables.runs(results, "upper bound")
-learning = results.frame("learn_collage")
-complete = bool(not results.missing and len(final))
-pairs = list(dict.fromkeys(final.pair)) if complete else []
-where = (
-    "from the committed records, scaled down as follows"
-    if profile == "paper"
-    else "**small, computed live** (profile smoke)"
-)
-if complete:
-    wording = ", ".join(" above ".join(shortcuts_tables.names(pair).values()) for pair in pairs)
-    rows = "grey tiles of half the resolution" if final.half.all() else "tiles at their full resolution"
-    lengths = ", ".join(
-        f"{n:,} steps {shortcuts_tables.normalisation(s)}" for s, n in final.groupby("spectral").steps.first().items()
-    )
-    say(
-        f"These results are {where}: {wording} ({rows}); one hidden layer of {final['network.width'].iloc[0]} units, SGD with "
-        f"learning rate {final['optimiser.lr'].iloc[0]:g} and batch {final.batch.iloc[0]:,}, {lengths}; {final.seed.nunique()} seeds, each "
-        f"with collages of its own; {learning.seed.nunique()} restart(s) of the learning per tile."
-    )
-else:
-    say(f"**Not yet run**: {results.missing} or more records of this section are missing in profile {profile}.")
-
-# %% [markdown]
+# ## Results in detail
+#
 # ### Training in the plane of the two accuracies (Figures 9, 25 and 26)
 #
 # Each path starts near chance on both tiles. A path that goes right learns the first tile, one that goes up the second.
 
-
 # %% tags=["hide-input"]
-def words(pair, number, arms):
-    """Mean and interval of a number in each setting and arm."""
-    parts = []
-    for spectral, part in final[final.pair == pair].groupby("spectral"):
-        values = ", ".join(
-            f"{shortcuts_tables.arm_name(arm, pair)} {looks.plus_minus(*intervals.interval(part[part.arm == arm][number]))}"
-            for arm in arms
-            if (part.arm == arm).any()
-        )
-        parts.append(f"{shortcuts_tables.normalisation(spectral)}: {values}")
-    return "; ".join(parts)
-
-
 for pair in pairs:
-    tile = shortcuts_tables.names(pair)
-    ends = words(pair, "last_second", [RELU, *LEARNED.values()])
-    show(
-        lambda pair=pair: shortcuts_figures.trajectories(final, upper, pair),
-        alt=f"Paths of training in the plane of the accuracies on {tile['first']} and {tile['second']}, for ReLU and both learned "
-        f"activations. At the last step, accuracy on {tile['second']} in %: {ends}.",
-        caption=f"Accuracy on {tile['first']} and on {tile['second']} during training on ambiguous collages: thin lines are seeds, thick ones their mean, from the dot to the open marker at the last step. Chance is 10 %. At the last "
-        f"step the accuracy on {tile['second']} is, in %: {ends}.",
-        name=f"fig-trajectories-{pair[1].replace('_', '-')}",
-        data=pd.concat(
-            pd.DataFrame(
-                {"arm": r.arm, "spectral": r.spectral, "seed": r.seed}
-                | {k: r.record.arrays[k] for k in ("step", "test_first", "test_second")}
-            )
-            for r in final[final.pair == pair].itertuples()
-        ),
-    )
+    tile, part = tables.names(pair), final[final.pair == pair]
+    ends = tables.accuracies_in_words(part, "last_second", [RELU, *LEARNED.values()])
+    words.figure(f"fig-trajectories-{pair[1].replace('_', '-')}", lambda narrow=False, pair=pair: figures.trajectories(final, pair, narrow),
+                 data=tables.courses(part), first=tile["first"], second=tile["second"], ends=ends)  # fmt: skip
 
 # %% [markdown]
 # ### How far the second tile can be reached, with early stopping and without
 #
 # Early stopping for a tile keeps the step with the best accuracy on a validation set in which only that tile predicts. For the runs that choose a
-# restart it is a half that the learning did not see. The final runs divide the training images anew for each seed, so the learning saw most of those that stop them; nothing saw the test images. As a control, "by hand" is the best of a list of ordinary activations (GELU, SiLU, tanh, sines), chosen by the same
+# restart it is a half that the learning did not see. The final runs divide the training images anew for each seed, so the learning saw most of those that stop them; nothing saw the test images. As a control, “by hand” is the best of a list of ordinary activations (GELU, SiLU, tanh, sines), chosen by the same
 # validation set as the restarts of the learning: it shows how much a search over known functions can do.
 
 # %% tags=["hide-input"]
+table = figures.comparison(final, upper) if complete else None
 for pair in pairs:
-    tile = shortcuts_tables.names(pair)
-    stopped = words(pair, "by_second_second", shortcuts_figures.ARMS)
-    show(
-        lambda pair=pair: shortcuts_figures.reliance(final, upper, pair),
-        alt=f"Accuracy on {tile['second']} per activation, stopped early for it (filled) and at the last step (open), with the upper bound "
-        f"and chance. With early stopping in %: {stopped}.",
-        caption=f"Accuracy on {tile['second']}: filled markers with early stopping for this tile, open ones at the last step; bars are 95 % intervals over "
-        f"{final.seed.nunique()} seeds. Upper bound: ReLU trained on collages in which only {tile['second']} predicts.",
-        name=f"fig-reliance-{pair[1].replace('_', '-')}",
-    )
-if complete:
-    table(
-        shortcuts_figures.comparison(final, upper),
-        caption="Test accuracy in % with 95 % intervals over seeds: on each tile, stopped early for it and at the last step.",
-        name="tab-shortcuts",
-    )
-
-# %% [markdown]
-# Paired by seed, the differences to ReLU, with early stopping for the tile that the activation was made for:
+    second = tables.names(pair)["second"]
+    stopped = tables.accuracies_in_words(final[final.pair == pair], "by_second_second", figures.ARMS)
+    words.figure(f"fig-reliance-{pair[1].replace('_', '-')}", lambda narrow=False, pair=pair: figures.reliance(final, upper, pair, narrow),
+                 data=table, second=second, stopped=stopped, seeds=seeds)  # fmt: skip
 
 # %% tags=["remove-input"]
-if complete:
-    gains = {
-        (pair, spectral, tile, arm): shortcuts_tables.gain(part, arm, f"by_{tile}_{tile}")
-        for (pair, spectral), part in final.groupby(["pair", "spectral"], sort=False)
-        for tile in TILES
-        for arm in (LEARNED[tile], BY_HAND[tile])
-        if (part.arm == arm).any()
-    }
-    rows = [
-        [
-            " / ".join(shortcuts_tables.names(pair).values()),
-            shortcuts_tables.normalisation(spectral),
-            shortcuts_tables.arm_name(arm, pair),
-            looks.plus_minus(*gain),
-        ]
-        for (pair, spectral, _, arm), gain in gains.items()
-    ]
-    table(
-        pd.DataFrame(rows, columns=["tiles", "weights", "activation", "change of its tile's accuracy (points)"]),
-        caption="Paired differences to ReLU in points, with 95 % intervals.",
+for pair in pairs:
+    own = steering[(steering.pair == pair) & steering.other.notna()]
+    by, last = tables.sides(own.other, own.other_half_width), tables.sides(own["last"], own.last_half_width)
+    words.say(
+        "apart",
+        tiles=" / ".join(tables.names(pair).values()),
+        cases=len(own),
+        last_higher=last["higher"],
+        last_lower=last["lower"],
+        **by,
     )
-    for pair in pairs:
-        learned = {key: gain for key, gain in gains.items() if key[0] == pair and key[3] == LEARNED[key[2]]}
-        steered = sum(gain.mean > gain.half_width for gain in learned.values())
-        compared = {key: gain for key, gain in learned.items() if (*key[:3], BY_HAND[key[2]]) in gains}
-        ahead = sum(gains[*key[:3], BY_HAND[key[2]]].mean > gain.mean for key, gain in compared.items())
-        say(
-            f"On {' / '.join(shortcuts_tables.names(pair).values())}, {steered} of {len(learned)} learned activations raise the accuracy of their tile over ReLU's with 95 % confidence, and a hand-made one does "
-            f"better on average in {ahead} of {len(compared)} cases."
-        )
-        sides = []
-        for when in ("by", "last"):
-            for _, part in final[final.pair == pair].groupby("spectral"):
-                for tile, arm in LEARNED.items():
-                    other = next(name for name in LEARNED.values() if name != arm)
-                    if {arm, other} <= set(part.arm):
-                        over = shortcuts_tables.gain(
-                            part, arm, f"by_{tile}_{tile}" if when == "by" else f"last_{tile}", other
-                        )
-                        sides.append((when, np.sign(over.mean) * (abs(over.mean) > over.half_width)))
-        count = {(when, side): sides.count((when, side)) for when in ("by", "last") for side in (1, -1)}
-        n = len(sides) // 2
-        say(
-            f"Compared with the activation learned for the other tile, the accuracy of the tile is, with 95 % confidence, higher in {count['by', 1]} and lower in {count['by', -1]} of {n} cases with early stopping; "
-            f"at the last step higher in {count['last', 1]} and lower in {count['last', -1]}."
-        )
-    hand = final[final.arm.isin(BY_HAND.values())].drop_duplicates(["pair", "spectral", "arm"])
-    say(
-        "The hand-made activations that were chosen: "
-        + "; ".join(
-            f"{' / '.join(shortcuts_tables.names(r.pair).values())} {shortcuts_tables.normalisation(r.spectral)}, {shortcuts_tables.arm_name(r.arm, r.pair)}: {name}"
-            + (f" (slope {alpha:g})" if name == "sine" else "")
-            for r, name, alpha in zip(
-                hand.itertuples(), hand["network.activation.name"], hand["network.activation.alpha"], strict=True
-            )
-        )
-        + "."
-    )
+hand = final[final.arm.isin(BY_HAND.values())].drop_duplicates(["pair", "spectral", "arm"])
+if len(hand):
+    words.say("by-hand", chosen=tables.hand_made(hand))
 
 # %% [markdown]
 # ### The learned functions
 
 # %% tags=["hide-input"]
 if complete:
-    panels = shortcuts_figures.functions(results)
-    known, used = results.by_key, shortcuts_tables.runs(results, "final")
-    used = used[used.learned != ""].drop_duplicates("learned")
-    from_zeros = [
-        f"{arm} on {' / '.join(shortcuts_tables.names(pair).values())} {shortcuts_tables.normalisation(spectral)}"
-        for pair, spectral, arm, key in zip(used.pair, used.spectral, used.arm, used.learned, strict=True)
-        if known[key].config["settings"]["init"] == "zeros"
-    ]
-    starts = (
-        f"They started from it, except from zeros: {', '.join(from_zeros)}" if from_zeros else "They started from it"
-    )
-    apart = "; ".join(
-        f"{' / '.join(shortcuts_tables.names(pair).values())} {shortcuts_tables.normalisation(spectral)}, "
-        + ", ".join(
-            f"{arm} {activation_distance(splines.grid(len(psi), low, high), torch.as_tensor(psi), torch.relu).distance:.2f}"
-            for arm, psi in curves
-        )
-        for pair, spectral, curves, low, high in panels
-    )
-    show(
-        lambda: shortcuts_figures.activations(panels),
-        alt="The activation functions learned for the first and for the second tile, one panel per pair of datasets and kind of "
-        "weights, with ReLU dotted.",
-        caption=f"The learned activations that the final runs use; ReLU is dotted. {starts}. Distance from ReLU after the best scale, shift and input scale (0 is equality, 1 no better than "
-        f"a constant): {apart}.",
-        name="fig-functions-shortcuts",
-    )
+    panels, apart = figures.functions(results), tables.distances(results)
+    said = "; ".join(f"{row.setting}, {row.arm} {row.distance:.2f}" for row in apart.itertuples())
+    words.figure("fig-functions-shortcuts", lambda narrow=False: figures.activations(panels, narrow), data=apart, apart=said,
+                 starts=tables.starts(apart), low=apart.distance.min(), high=apart.distance.max())  # fmt: skip
 
 # %% [markdown]
 # ## Against the paper
@@ -388,7 +267,7 @@ if complete:
 # claims are settled by these rules.
 
 # %% tags=["remove-input"]
-say(claims.section("shortcuts", sections.reader(profile, data_dir, shortcuts=results)))
+say(claims.section("shortcuts", read))
 
 # %% [markdown]
 # ## The deciding numbers, straight from the records
@@ -396,16 +275,17 @@ say(claims.section("shortcuts", sections.reader(profile, data_dir, shortcuts=res
 # Those of C10 to C12 again, without the code of the verdicts: a few lines of pandas over the configurations and numbers of the records.
 
 # %%
+from notebooks.paper.figures.display import table
+
 runs = results.frame("train_collage", role="final")
 columns = {
-    "last_first": "first tile, last step",
-    "last_second": "second tile, last step",
-    "by_second_second": "second tile, early stopping",
+    "last_first": "first, last step",
+    "last_second": "second, last step",
+    "by_second_second": "second, stopped early",
 }
 found = 100 * runs.groupby(["second", "network.spectral", "arm"])[list(columns)].mean()
-table(
-    found.rename(columns=columns).round(1).reset_index(), caption="Test accuracy on either tile in %, mean over seeds."
-)
+found = found.rename(columns=columns).round(1).reset_index().rename(columns={"network.spectral": "normalised"})
+table(found, caption="Test accuracy on either tile in %, mean over seeds.")
 
 # %% [markdown]
 # ## What differs from the paper, and why
@@ -423,12 +303,10 @@ table(
 # - **Added.** Hand-made activations as a control. See [departures](../book/departures.ipynb) for what concerns all sections.
 #
 # ## Recompute
+#
+# `make results SECTION=shortcuts` computes what is missing.
 
 # %% tags=["remove-input"]
-if results.records:
-    hours = sum(record.provenance["duration_s"] for record in results.records) / 3600
-    say(f"The {len(results.records)} records behind this page took {hours:.2f} core-hours.")
-say("`make results SECTION=shortcuts` computes what is missing.")
-
-# %% tags=["remove-input"]
+hours = sum(record.provenance["duration_s"] for record in results.records) / 3600
+words.say("hours", records=len(results.records), hours=hours)
 provenance(profile, records=results.records)

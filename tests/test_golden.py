@@ -79,9 +79,9 @@ def tabular_tables():
         "comparison": table,
         "averages": tabular.averages(table),
         "depth": tabular.average_by_depth(results, names),
-        "width": tabular.by(results, "network.width", names[0]),
+        "width": tabular.width_gains(results, names[0]),
         "complexity": tabular.best_complexities(results, names),
-        "alignment": tabular.alignment(tabular.panels(results, names[0])),
+        "pictured": tabular.pictured({names[0]: tabular.panels(results, names[0])}),
         "measures": tabular.measures(results).drop(columns="record"),
         "ranked": tabular.ranked(results, table),
         "crowded": tabular.crowded(results),
@@ -101,6 +101,7 @@ def other_tables():
         "shortcuts, comparison": shortcuts_figures.comparison(
             shortcuts_tables.runs(shortcuts, "final"), shortcuts_tables.runs(shortcuts, "upper bound")
         ),
+        "shortcuts, steering": shortcuts_tables.steering(shortcuts_tables.runs(shortcuts, "final")),
         "transfer, matrix": scores.score,
         "transfer, scores": transfer_tables.score_table(scores),
         "transfer, images": transfer_tables.image_table(summary),

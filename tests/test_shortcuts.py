@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from lib import metrics
+from lib.datasets import catalogue
 from lib.datasets.collages import collage, halve
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
@@ -17,7 +18,8 @@ from notebooks.paper.records import sweep
 from notebooks.paper.records.configuration import config, rebuild
 from notebooks.paper.records.store import Store
 from notebooks.paper.sections import SECTIONS
-from notebooks.paper.shortcuts.figures import ARMS, activations, comparison, examples, functions, reliance, trajectories
+from notebooks.paper.shortcuts import figures, tables
+from notebooks.paper.shortcuts.figures import ARMS, activations, comparison, functions, reliance, trajectories
 from notebooks.paper.shortcuts.plan import LEARNED, PLANS, RELU, shortcuts
 from notebooks.paper.shortcuts.tables import arm_name, bounds, gain, names, runs
 
@@ -274,28 +276,45 @@ def test_the_table_has_a_row_for_each_arm_and_the_bounds(smoke):
     assert table["arm"].tolist()[:2] == ["ReLU", "learned for clean digits"]
 
 
-def test_the_figures_show_each_arm_once(smoke):
+@pytest.mark.parametrize("narrow", [False, True])
+def test_the_figures_show_each_arm_once(smoke, narrow):
     final, upper, pair = runs(smoke, "final"), runs(smoke, "upper bound"), ("digits", "noisy_digits")
-    figure = trajectories(final, upper, pair)
+    figure = trajectories(final, pair, narrow)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == [
-        "ReLU",
-        "learned for clean digits",
-        "learned for noisy digits",
-        "trained on unambiguous collages",
-        "chance",
-    ]
-    axes = reliance(final, upper, pair).axes
-    assert len(axes) == 1 and len(axes[0].get_xticks()) == len(ARMS)
+    assert labels == ["ReLU", "learned for clean digits", "learned for noisy digits", "chance"]
+    axes = reliance(final, upper, pair, narrow).axes
+    assert len(axes) == 1 and len(axes[0].get_yticks()) == len(ARMS)
+    assert len(figures.steering(tables.steering(final), narrow).axes) == 1
     panels = functions(smoke)
     assert len(panels) == 1 and len(panels[0][2]) == 2
-    assert len(activations(panels).axes[0].lines) == 3
+    assert len(activations(panels, narrow).axes[0].lines) == 3
 
 
-def test_an_example_keeps_its_pixels():
-    images = np.random.default_rng(0).random((2, 4, 2))
-    shown = [ax.images[0].get_array() for ax in examples(images, ["a", "b"]).axes]
-    np.testing.assert_array_equal(shown, images)
+def test_steering_is_compared_with_relu_and_with_the_other_tile(smoke):
+    final = runs(smoke, "final")
+    table = tables.steering(final).set_index(["tile", "made"])
+    assert len(table) == 4 and table.other.notna().sum() == 2
+    row = table.loc["second", "learned"]
+    assert (row["mean"], row.half_width) == pytest.approx(gain(final, LEARNED["second"], "by_second_second"))
+    assert row["last"] == pytest.approx(gain(final, LEARNED["second"], "last_second", LEARNED["first"]).mean)
+
+
+def test_what_the_learning_started_from_is_said_as_it_was(smoke):
+    found = tables.distances(smoke)
+    assert set(found.init) == {"relu"} and tables.starts(found) == "They started from it."
+    assert (found.distance > 0).all()
+
+
+def test_the_collages_to_look_at_are_those_that_networks_see():
+    shown = np.load(tables.SAMPLES)
+    images, labels = tables.samples("digits", "noisy_digits", half=False)
+    assert images.shape == (3, 4, 16, 8) and labels.shape == shown["labels"].shape == (3, 4)
+    axes = figures.collages(images, labels, ("digits", "noisy_digits")).axes
+    np.testing.assert_array_equal([ax.images[0].get_array() for ax in axes], images.reshape(12, 16, 8))
+    if all(map(catalogue.available, ("mnist", "cifar10"))):
+        images, labels = tables.samples("mnist", "cifar10", half=True)
+        np.testing.assert_array_equal(shown["images"], np.rint(255 * images))
+        np.testing.assert_array_equal(shown["labels"], labels)
 
 
 def test_names_are_those_of_the_datasets():

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
+from lib.datasets import catalogue
 from lib.metrics.landscapes import axis_slice
 from lib.networks import Network
 from lib.training import Optimiser
@@ -91,17 +92,15 @@ def test_a_column_counts_as_crowded_by_its_rows_between_two_control_points():
     assert tabular_tables.crowded(Collected([], 0)).empty
 
 
-def test_a_caption_counts_the_marks_that_a_scatter_plot_does_not_show():
-    points = pd.DataFrame(
-        {"data": "a", "tv": [0.0, *range(1, 40)], "test_accuracy": np.linspace(0.9, 0.5, 40), "train_accuracy": 1.0}
-    )
-    extra = pd.DataFrame({"data": ["a", "a", "b"], "test_accuracy": [0.4, 0.8, 0.0]})
-    assert plots.not_shown(points, "tv", ["a"]) == " Outside the frames: 3 of 40 marks."
-    assert (
-        plots.not_shown(points, "train_accuracy", ["a"], extra)
-        == " Outside the frames: 2 of 40 marks and 1 of 2 baselines."
-    )
-    assert plots.not_shown(points.assign(test_accuracy=0.5), "train_accuracy", ["a"]) == ""
+def test_what_is_said_of_the_tables_is_what_they_have():
+    about = tabular_tables.about(PLANS["paper"].datasets).set_index("table")
+    assert about["columns"].electricity == len(tabular_tables.columns_of("electricity")) == 7
+    assert about.rows.covertype == "10,000 of 566,602" and about.rows.heloc == "10,000"
+    for name in (DATA, *filter(catalogue.available, PLANS["paper"].datasets)):
+        columns, _ = catalogue.table_arrays(name)
+        assert columns.shape[1] == tabular_tables.ABOUT[name]["count"]
+    for name in (DATA, *PLANS["paper"].focus):  # pictured: all names
+        assert len(tabular_tables.columns_of(name)) == tabular_tables.ABOUT[name]["count"]
 
 
 def test_the_control_by_rank_has_a_depth_and_all_seeds(smoke):
@@ -144,7 +143,7 @@ def test_partial_results_keep_the_datasets_that_are_done(smoke, monkeypatch):
 def test_nothing_computed_gives_empty_tables(tmp_path):
     nothing = sections.collect("tabular", "smoke", open_store(tmp_path))
     assert nothing.missing and not len(tabular_tables.comparison(nothing)) and not len(tabular_tables.variants(nothing))
-    assert not len(tabular_tables.evaluations(nothing, [])) and not tabular_tables.panels(nothing, DATA)
+    assert not tabular_tables.panels(nothing, DATA)
 
 
 def test_the_paper_plan_has_the_experiment_of_the_paper(tmp_path):
@@ -235,9 +234,26 @@ def test_comparison_leaves_out_what_is_not_complete():
 
 def test_widths_include_that_of_the_comparison(smoke):
     plan = PLANS["smoke"]
-    table = tabular_tables.by(smoke.collected, "network.width", DATA)
-    assert set(table.value) == {plan.width, *plan.widths} and (table.n == len(plan.width_seeds)).all()
-    assert set(tabular_tables.by(smoke.collected, "network.depth", DATA).value) == set(plan.depths)
+    table = tabular_tables.width_gains(smoke.collected, DATA)
+    assert set(table.width) == {plan.width, *plan.widths} and set(table.seed) == set(plan.width_seeds)
+    runs = tabular_tables.width_runs(smoke.collected, DATA).set_index(["arm", "network.width", "seed"]).test_accuracy
+    row = table.iloc[0]
+    assert row.gain == pytest.approx(runs[row.arm, row.width, row.seed] - runs["ReLU", row.width, row.seed])
+
+
+def test_the_most_accurate_arm_on_validation_rows_is_marked(smoke):
+    table = tabular_tables.complexities(smoke.collected, [DATA])
+    assert set(table.arm) == set(ARMS) and table.best.sum() == 1
+    assert table[table.arm == "ReLU"].ratio.item() == 1
+    best = tabular_tables.best_complexities(smoke.collected, [DATA])
+    assert best.arm[DATA] == table[table.best].arm.item() and best.tv[DATA] == table[table.best].tv.item()
+
+
+def test_a_course_is_the_mean_over_seeds(smoke):
+    runs = records_frames.at_best_depth(smoke.collected.frame(role="final"))
+    expected = np.mean([record.arrays["tv"][2:] for record in runs[runs.arm == "tanh"].record], axis=0)
+    table = tabular_tables.course(smoke.collected, DATA)
+    np.testing.assert_allclose(table[table.arm == "tanh"].tv, expected)
 
 
 # --- pictures of a model ------------------------------------------------------------------------------
@@ -453,8 +469,8 @@ def test_panels_of_a_baseline_need_its_record(tmp_path):
 
 def test_panels_of_trees_are_the_trees(smoke):
     record = tabular_tables.panels(smoke.collected, DATA)[tabular_tables.TREES]
-    shares = tabular_tables.alignment(tabular_tables.panels(smoke.collected, DATA)).set_index("arm")["mean"]
-    assert shares[tabular_tables.TREES] > 0.9 > shares["ReLU"]
+    shares = tabular_tables.pictured({DATA: tabular_tables.panels(smoke.collected, DATA)}).set_index("arm")["share"]
+    assert shares[tabular_tables.TREES] > 0.8 and shares[tabular_tables.TREES] > shares[ZEROS]
     parts = load_parts(DATA, "binary", 0, 0.1)
     of = record.config["run_of"]
     f = panels.baseline.fit(of["model"], smoke_settings(smoke, of), parts, of["seed"])
@@ -494,54 +510,41 @@ def test_the_average_over_tables_is_paired_with_relu_of_one_layer():
     )
     assert tabular_tables.average_by_depth(given, ["a"]).empty
     axes = plots.average_by_depth(found.reset_index()).axes
-    assert len(axes) == 1 and axes[0].get_xticks().tolist() == [1, 2]
-    matplotlib.pyplot.close("all")
-
-
-@pytest.mark.parametrize(
-    ("means", "half_widths", "at_foot", "open_marks"),
-    [
-        ([0.8, 0.75], [0.01, np.nan], False, False),
-        ([0.8, 0.6], [0.01, 0.2], True, False),  # out of frame: a number, not an open mark
-        ([0.8, 0.75], [0.01, 0.06], False, True),
-        ([0.8, 0.6, 0.78], [0.01, 0.2, 0.06], True, True),
-    ],
-)
-def test_a_caption_names_what_its_panels_leave_out(means, half_widths, at_foot, open_marks):
-    arms = ["ReLU", "tanh", INPUTS][: len(means)]
-    table = pd.DataFrame({"arm": arms, "value": 2, "n": 3, "mean": means, "half_width": half_widths})
-    words = plots.out_of_frame({"a": table})
-    assert ("A number at the foot" in words, "more than ± 5 points" in words) == (at_foot, open_marks)
-    (ax,) = plots.lines({"a": table}, "hidden layers").axes
-    assert bool(ax.texts) == at_foot
-    drawn = [line for line in ax.lines if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
-    assert bool(drawn) == open_marks
+    assert len(axes) == 2 and axes[0].get_xticks().tolist() == [1, 2]
     matplotlib.pyplot.close("all")
 
 
 # --- figures ------------------------------------------------------------------------------------------
 
 
-def test_every_figure_draws(smoke):
-    main, found = tabular_tables.comparison(smoke.collected), tabular_tables.panels(smoke.collected, DATA)
-    points = tabular_tables.evaluations(smoke.collected, [DATA])
-    depth = tabular_tables.by(smoke.collected, "network.depth", DATA)
-    learned = np.stack([np.linspace(-1, 1, 20)] * 10)
+@pytest.mark.parametrize("narrow", [False, True])
+def test_every_figure_draws(smoke, narrow):
+    main, found = tabular_tables.comparison(smoke.collected), {DATA: tabular_tables.panels(smoke.collected, DATA)}
+    control, pictured = tabular_tables.ranked(smoke.collected, main), tabular_tables.pictured(found)
+    courses = {DATA: tabular_tables.course(smoke.collected, DATA)}
+    widths = {DATA: tabular_tables.width_gains(smoke.collected, DATA)}
+    learned, hidden = np.stack([np.linspace(-1, 1, 20)] * 7), (np.zeros(30), -5.0, 5.0)
     for draw, axes in {
-        lambda: plots.gains(main, tabular_tables.averages(main)): 1,
-        lambda: plots.per_dataset(main): 1,
-        lambda: plots.scatter(points, "tv", [DATA], best=tabular_tables.best_complexities(smoke.collected, [DATA])): 1,
-        lambda: plots.scatter(points, "train_accuracy", [DATA] * 6, smoke.collected.frame("baseline")): 8,
-        lambda: plots.lines({"a": depth, "b": depth}, "hidden layers"): 2,
-        lambda: plots.lines({"a": depth}, "width"): 1,
-        lambda: plots.control(tabular_tables.ranked(smoke.collected, main)): 1,
-        lambda: tabular_panels.weight_space(found): 4 * 3 + 3,
-        lambda: tabular_panels.input_space(found): 6 * 4,
-        lambda: tabular_panels.input_functions(learned, [str(i) for i in range(10)]): 8,
+        lambda: plots.gains(main, control, narrow): 1,
+        lambda: plots.per_table(main, narrow): 1,
+        lambda: plots.complexities(tabular_tables.complexities(smoke.collected, [DATA]), narrow): 1,
+        lambda: plots.courses(courses, narrow): 1,
+        lambda: plots.widths(widths, narrow): 1,
+        lambda: plots.control(control, narrow): 1,
+        lambda: plots.pictured(pictured, narrow): 3,
+        lambda: tabular_panels.weight_space(found[DATA], narrow): 4 * 2 + 2,
+        lambda: tabular_panels.input_space(found, narrow): 4 + 1,
+        lambda: tabular_panels.functions(learned, [str(i) for i in range(7)], hidden, narrow): 8,
     }.items():
         with matplotlib.rc_context(display.style()):
             figure = draw()
             figure.canvas.draw()
-            assert len(figure.axes) == axes
+            assert len(figure.axes) == axes and figure.get_figwidth() == (3.75 if narrow else 7)
             matplotlib.pyplot.close(figure)
     assert looks.label(INPUTS) == "learned IAFs" and looks.label("ReLU") == "ReLU"
+
+
+def test_a_slice_is_shown_as_probabilities():
+    arrays = {"slices": np.array([[[0, 255]]], dtype=np.uint8), "slice_ends": np.array([[-2.0, 2.0]])}
+    shown = tabular_panels.probabilities(SimpleNamespace(arrays=arrays), 0)
+    np.testing.assert_allclose(shown, [[1 / (1 + np.exp(2)), 1 / (1 + np.exp(-2))]])

@@ -11,7 +11,14 @@ import pandas as pd
 
 from .looks import name_of
 
-COLOURS = {"ReLU": 0, "learned from ReLU": 1, "learned from zeros": 2, "layer-specific": 3}
+COLOURS = {
+    "ReLU": 0,
+    "learned from ReLU": 1,
+    "learned from zeros": 2,
+    "layer-specific": 3,
+    "tanh": 3,
+    "learned inputs": 4,
+}
 
 
 def percent(fractions: Sequence[float], digits: int = 2) -> list[float]:
@@ -89,12 +96,15 @@ def complexity(runs: pd.DataFrame, records: Sequence, about: Callable[[pd.Series
             if psi is not None and psi.ndim == 1:
                 functions[str(keys.index(key))] = function(psi, g["low"], g["high"], 3)
         for _, run in part.iterrows():
-            arrays = run.record.arrays
+            arrays, key = run.record.arrays, str(keys.index(run.learned)) if run.learned in keys else None
+            if run.arm == "tanh":
+                key = f"tanh {run['network.activation.alpha']:g}"
+                functions[key] = function(np.tanh(run["network.activation.alpha"] * np.linspace(-5, 5, 101)), -5, 5, 3)
             shown.append(
                 {
                     "arm": arms.index(run.arm),
                     "about": about(run),
-                    "key": str(keys.index(run.learned)) if run.learned in keys else None,
+                    "key": key,
                     "step": arrays["step"].tolist(),
                     "tv": [float(f"{value:.3g}") for value in arrays["tv"]],
                     "test": percent(arrays["test_accuracy"]),

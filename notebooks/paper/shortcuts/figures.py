@@ -1,10 +1,11 @@
 """The figures and tables of the shortcuts notebook (Section 3.4), from its records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib import splines
@@ -13,8 +14,9 @@ from ..figures.looks import plus_minus
 from ..records.frames import Collected
 from ..records.intervals import interval
 from .plan import BY_HAND, LEARNED, RELU
-from .tables import CHANCE, arm_name, bounds, names, normalisation, runs
+from .tables import CHANCE, SETS, arm_name, bounds, names, normalisation, runs
 
+CIFAR = "airplane automobile bird cat deer dog frog horse ship truck".split()
 # Colour, marker and line of each arm.
 ARMS = {
     RELU: ("C0", "o", "-"),
@@ -66,74 +68,112 @@ def comparison(final: pd.DataFrame, upper: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def trajectories(final: pd.DataFrame, upper: pd.DataFrame, pair: tuple[str, str]) -> Figure:
+def trajectories(final: pd.DataFrame, pair: tuple[str, str], narrow: bool = False) -> Figure:
     """Training in the plane of the two accuracies: ReLU and both learned activations.
 
     A thin line per seed, a thick one for their mean; a dot at the initial weights, a large marker at the last
-    step; a panel per normalisation. Dashed: chance, and what training on unambiguous collages reaches.
+    step; a panel per kind of weights.
     """
     settings = sorted(final[final.pair == pair].spectral.unique())
-    figure, axes = plt.subplots(1, len(settings), figsize=(7, 3.9), squeeze=False, sharex=True, sharey=True)
+    figure, axes = _panels(len(settings), narrow, 2.9)
     tile = names(pair)
-    for ax, spectral in zip(axes[0], settings, strict=True):
+    for ax, spectral in zip(axes, settings, strict=True):
         part = final[(final.pair == pair) & (final.spectral == spectral)]
-        for arm in (RELU, LEARNED["first"], LEARNED["second"]):
-            chosen = part[part.arm == arm]
-            if not len(chosen):
-                continue
+        for arm in (arm for arm in (RELU, LEARNED["first"], LEARNED["second"]) if (part.arm == arm).any()):
             colour, marker, line = ARMS[arm]
-            paths = 100 * np.array([[r.arrays["test_first"], r.arrays["test_second"]] for r in chosen.record])
+            records = part[part.arm == arm].record
+            paths = 100 * np.array([[r.arrays["test_first"], r.arrays["test_second"]] for r in records])
             for x, y in paths:
                 ax.plot(x, y, color=colour, linewidth=0.6, alpha=0.35)
             x, y = paths.mean(axis=0)
             end = {"marker": marker, "markevery": [-1], "markersize": 7, "fillstyle": "none", "markeredgewidth": 2}
             ax.plot(x, y, color=colour, linestyle=line, label=arm_name(arm, pair), **end)
             ax.plot(x[0], y[0], "o", color=colour, markersize=4)
-        limits = bounds(upper, pair, spectral)
-        rule = {"color": "gray", "linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 0}
-        if "first" in limits:
-            ax.axvline(100 * limits["first"].mean, **rule)
-        if "second" in limits:
-            ax.axhline(100 * limits["second"].mean, label="trained on unambiguous collages", **rule)
         ax.axhline(100 * CHANCE, color="gray", linewidth=1, linestyle=":", label="chance", zorder=0)
-        ax.set(title=normalisation(spectral), xlabel=f"accuracy on {tile['first']} (%)")
+        ax.set_title(normalisation(spectral), fontsize=9.5)
         ax.grid()
-    axes[0, 0].set_ylabel(f"accuracy on {tile['second']} (%)")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    _below(axes, narrow, f"accuracy on {tile['first']} (%)")
+    figure.supylabel(f"accuracy on {tile['second']} (%)", fontsize=10)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
     return figure
 
 
-def reliance(final: pd.DataFrame, upper: pd.DataFrame, pair: tuple[str, str], tile: str = "second") -> Figure:
-    """Accuracy on one tile, stopped early for it (filled) and at the last step (open)."""
+def reliance(final: pd.DataFrame, upper: pd.DataFrame, pair: tuple[str, str], narrow: bool = False) -> Figure:
+    """Accuracy on the second tile, a row per activation: stopped early for it (filled) and at the last step (open)."""
     settings = sorted(final[final.pair == pair].spectral.unique())
-    figure, axes = plt.subplots(1, len(settings), figsize=(7, 3.4), squeeze=False, sharey=True)
-    for ax, spectral in zip(axes[0], settings, strict=True):
+    arms = [arm for arm in ARMS if (final[final.pair == pair].arm == arm).any()][::-1]
+    figure, axes = _panels(len(settings), narrow, 0.36 * len(arms) + 0.75)
+    for ax, spectral in zip(axes, settings, strict=True):
         part = final[(final.pair == pair) & (final.spectral == spectral)]
-        arms = [arm for arm in ARMS if (part.arm == arm).any()]
         for i, arm in enumerate(arms):
+            if not (part.arm == arm).any():
+                continue
             colour, marker, _ = ARMS[arm]
-            for shift, number, face in ((-0.13, f"by_{tile}_{tile}", colour), (0.13, f"last_{tile}", "none")):
+            for shift, number, face in ((0.12, "by_second_second", colour), (-0.12, "last_second", "none")):
                 mean, half = interval(part[part.arm == arm][number])
-                look = {
-                    "color": colour,
-                    "marker": marker,
-                    "markerfacecolor": face,
-                    "capsize": 3,
-                    "markersize": 4.5,
-                }
-                ax.errorbar(i + shift, 100 * mean, 100 * half, linestyle="", **look)
+                style = {"color": colour, "marker": marker, "markerfacecolor": face, "capsize": 3, "markersize": 5}
+                ax.errorbar(100 * mean, i + shift, xerr=100 * half, linestyle="", **style)
         limits = bounds(upper, pair, spectral)
-        if tile in limits:
-            ax.axhline(100 * limits[tile].mean, color="gray", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
-            ax.text(len(arms) - 0.5, 100 * limits[tile].mean, "upper bound", ha="right", va="bottom", fontsize=8.5)
-        ax.axhline(100 * CHANCE, color="gray", linewidth=1, linestyle=":", zorder=0)
-        ax.text(len(arms) - 0.5, 100 * CHANCE, "chance", ha="right", va="top", fontsize=8.5)
-        labels = [arm_name(arm, pair).replace(" for ", " for\n") for arm in arms]
-        ax.set_xticks(range(len(arms)), labels, rotation=45, ha="right", fontsize=8.5)
-        ax.set(title=normalisation(spectral), xlim=(-0.5, len(arms) - 0.5))
-        ax.set_ylim(bottom=0)
-        ax.grid(axis="y")
-    axes[0, 0].set_ylabel(f"accuracy on {names(pair)[tile]} (%)")
+        lines = [(100 * CHANCE, ":", "chance")]
+        lines += [(100 * limits["second"].mean, "--", "upper bound")] if "second" in limits else []
+        for value, line, name in lines:
+            ax.axvline(value, color="gray", linewidth=1.2, linestyle=line, zorder=0, label=name)
+        ax.set_yticks(range(len(arms)), [arm_name(arm, pair) for arm in arms], fontsize=9)
+        ax.set_title(normalisation(spectral), fontsize=9.5)
+        ax.set_xlim(0, None)
+        ax.margins(x=0.06)
+        ax.grid(axis="x")
+    _below(axes, narrow, f"accuracy on {names(pair)['second']} (%)")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
+    return figure
+
+
+def _panels(count: int, narrow: bool, height: float) -> tuple[Figure, Sequence[Axes]]:
+    """Panels side by side or, on a phone, one below the other; they share their axes."""
+    rows, columns = (count, 1) if narrow else (1, count)
+    size = (3.75, height * count + 0.6) if narrow else (7, height + 0.6)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharex=True, sharey=True)
+    return figure, axes.flat
+
+
+def _below(axes: Sequence[Axes], narrow: bool, label: str) -> None:
+    """Label the horizontal axis of panels side by side or, on a phone, of the lowest."""
+    for ax in axes[-1:] if narrow else axes:
+        ax.set_xlabel(label, fontsize=9)
+
+
+def steering(table: pd.DataFrame, narrow: bool = False) -> Figure:
+    """What activations made for a tile add to its accuracy, in points over ReLU: a row per tile and kind of weights.
+
+    Args:
+        table: from :func:`.shortcuts.tables.steering`.
+    """
+    pairs = list(dict.fromkeys(table.pair))
+    rows, columns = (len(pairs), 1) if narrow else (1, len(pairs))
+    count = len(table[["spectral", "tile"]].drop_duplicates())
+    height = 0.62 * count + 0.5
+    size = (3.75, height * rows + 0.6) if narrow else (7, height + 0.6)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharex=True)
+    for ax, pair in zip(axes.flat, pairs, strict=True):
+        part = table[table.pair == pair]
+        for i, (_, own) in enumerate(part.groupby(["spectral", "tile"], sort=False)):
+            for row in own.itertuples():
+                hand = row.made == "by hand"
+                y, mean, half = -i - (0.3 if hand else 0), 100 * row.mean, 100 * row.half_width
+                style = {"color": "C4", "marker": "v", "fillstyle": "none"} if hand else {"color": "C1", "marker": "s"}
+                label = ("best by hand" if hand else "learned") if i == 0 else None
+                ax.errorbar(mean, y, xerr=half, capsize=3, markersize=6, label=label, **style)
+                beside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
+                ax.annotate(f"{mean:+.1f}", (mean + half, y), **beside, color=style["color"])
+        settings = list(part.groupby(["spectral", "tile"], sort=False).groups)
+        ticks = [f"{names(pair)[tile]}\n{'normalised' if spectral else 'plain'}" for spectral, tile in settings]
+        ax.set_yticks([-i - 0.15 for i in range(len(ticks))], ticks, fontsize=9)
+        ax.axvline(0, color=plt.rcParams["text.color"], linewidth=1.2)
+        ax.set_title(" above ".join(names(pair).values()), fontsize=10)
+        ax.margins(x=0.14)
+        ax.grid(axis="x")
+    _below(axes.flat, narrow, "points over ReLU on its tile")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
     return figure
 
 
@@ -149,11 +189,12 @@ def functions(results: Collected) -> list[tuple]:
     return panels
 
 
-def activations(panels: Sequence[tuple]) -> Figure:
+def activations(panels: Sequence[tuple], narrow: bool = False) -> Figure:
     """The activations learned for either tile, one panel per setting, with ReLU dotted."""
-    columns = min(2, len(panels))
+    columns = 1 if narrow else min(2, len(panels))
     rows = -(-len(panels) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(7, 2.4 * rows + 0.4), squeeze=False)
+    size = (3.75, 1.9 * rows + 0.6) if narrow else (7, 1.9 * rows + 0.4)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharex=True)
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()
     for ax, (pair, spectral, curves, low, high) in zip(axes.flat, panels, strict=False):
@@ -163,18 +204,59 @@ def activations(panels: Sequence[tuple]) -> Figure:
             ax.plot(grid, values, color=colour, linestyle=line, label=arm)
         ax.plot(grid, np.maximum(grid, 0), color=ARMS[RELU][0], linestyle=":", linewidth=1.2, label=RELU)
         ax.set_title(f"{' / '.join(names(pair).values())},\n{normalisation(spectral)}", fontsize=9.5)
-        ax.set(xlabel="pre-activation $z$", ylabel="$g(z)$")
         ax.grid()
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    for ax in axes[-1]:
+        ax.set_xlabel("pre-activation $z$")
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=1 if narrow else 3, fontsize=9)
     return figure
 
 
-def examples(collages: np.ndarray, labels: Sequence[str], rows: int = 1) -> Figure:
-    """Collages (n, height, width[, 3]) with values in [0, 1], each above its label."""
-    columns = -(-len(collages) // rows)
-    figure, axes = plt.subplots(rows, columns, figsize=(7, 2.0 * rows), squeeze=False)
-    for ax, image, label in zip(axes.flat, collages, labels, strict=False):
+def collages(images: np.ndarray, labels: np.ndarray, pair: tuple[str, str], narrow: bool = False) -> Figure:
+    """A few collages of each set, with the class that their label says.
+
+    Args:
+        images: (sets, n, height, width[, 3]) in [0, 1]; labels: (sets, n); the sets are those of `tables.SETS`.
+    """
+    images, labels = (images[:, :3], labels[:, :3]) if narrow else (images, labels)
+    heads = {
+        "train": "training:\nboth show it",
+        **{f"test_{t}": f"only {name}\nshows it" for t, name in names(pair).items()},
+    }
+    figure, axes = plt.subplots(1, images.shape[0] * images.shape[1], figsize=(3.75, 1.7) if narrow else (7, 2.1))
+    each = images.shape[1]
+    for i, (ax, image, label) in enumerate(zip(axes, images.reshape(-1, *images.shape[2:]), labels.flat, strict=True)):
         ax.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        ax.set_title(label, fontsize=9)
-        ax.set_axis_off()
+        ax.set_xlabel(str(label), fontsize=9)
+        ax.set(xticks=[], yticks=[])
+        if i % each == each // 2:
+            ax.set_title(heads[SETS[i // each]], fontsize=8.5 if narrow else 9.5)
+    if pair[1] == "cifar10":
+        shown = ", ".join(f"{label} {CIFAR[label]}" for label in sorted(set(labels.flat)))
+        figure.supxlabel(shown, fontsize=8.5, wrap=True)
+    return figure
+
+
+def live(
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], histories: Mapping[str, dict], pair: tuple[str, str]
+) -> Figure:
+    """Activations and the paths of training with them.
+
+    Args:
+        curves: per arm z and g(z). histories: per arm the accuracies "first" and "second".
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.4))
+    for arm, history in histories.items():
+        colour, marker, line = ARMS[arm]
+        left.plot(*curves[arm], color=colour, linestyle=line, label=arm_name(arm, pair))
+        x, y = 100 * np.array(history["first"]), 100 * np.array(history["second"])
+        right.plot(x, y, color=colour, linestyle=line)
+        right.plot(x[-1], y[-1], marker, color=colour, markersize=7, fillstyle="none", markeredgewidth=2)
+    left.set(xlabel="pre-activation $z$", ylabel="$g(z)$", title="activation")
+    right.axhline(100 * CHANCE, color="gray", linestyle=":", linewidth=1, label="chance")
+    first, second = names(pair).values()
+    right.set(xlabel=f"accuracy on {first} (%)", ylabel=f"accuracy on {second} (%)", title="training", ylim=(0, 35))
+    for ax in (left, right):
+        ax.grid()
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9)
     return figure

@@ -1,14 +1,43 @@
 """What the records of shortcut learning say, as tables and numbers (Section 3.4)."""
 
-import pandas as pd
+from collections.abc import Iterable
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import torch
+
+from lib import splines
+from lib.metrics.similarity import activation_distance
+
+from ..experiments import collage
 from ..experiments.collage import TILES
-from ..figures.looks import name_of
+from ..figures.looks import name_of, plus_minus
 from ..records.frames import Collected
 from ..records.intervals import Interval, interval, paired_interval
-from .plan import RELU
+from .plan import BY_HAND, LEARNED, RELU
 
 CHANCE = 0.1  # accuracy on a tile that a model ignores, with ten classes
+SAMPLES = Path(__file__).parent / "collages.npz"  # a few to look at, for readers without the datasets
+SETS = ("train", "test_first", "test_second")
+
+
+def samples(first: str, second: str, count: int = 4, **load) -> tuple[np.ndarray, np.ndarray]:
+    """A few collages of each of SETS: images (3, count, height, width) in [0, 1], labels (3, count).
+
+    Args:
+        load: `half`, and where the data are; see :func:`.experiments.collage.load`.
+    """
+    data = collage.load(first, second, split=1, **load)
+    parts = [(data.x_train, data.y_train), data.test_first, data.test_second]
+    images = np.stack([x[:count].reshape(count, *data.shape).numpy() for x, _ in parts])
+    return images, np.stack([y[:count].numpy() for _, y in parts])
+
+
+def write_samples() -> None:
+    """Write the committed collages anew, from the datasets."""
+    images, labels = samples("mnist", "cifar10", half=True)
+    np.savez_compressed(SAMPLES, images=np.rint(255 * images).astype(np.uint8), labels=labels.astype(np.uint8))
 
 
 def runs(results: Collected, role: str) -> pd.DataFrame:
@@ -65,3 +94,108 @@ def gain(final: pd.DataFrame, arm: str, number: str, reference: str = RELU) -> I
     """Difference of two arms in one of the runs' numbers, paired by seed; `final` is of one setting."""
     a, b = (final[final.arm == name].set_index("seed")[number] for name in (arm, reference))
     return paired_interval(a, b.loc[a.index])
+
+
+def steering(final: pd.DataFrame) -> pd.DataFrame:
+    """What each activation that was made for a tile adds to that tile's accuracy, stopped early for it.
+
+    Returns:
+        One row per pair, kind of weights, tile, and way to make it ("learned", "by hand"): columns pair, spectral,
+        tile, made, mean, half_width (over ReLU, paired by seed), other, other_half_width (over the one learned for the
+        other tile), last, last_half_width (the same at the last step); fractions, NaN where there is none.
+    """
+    rows = []
+    for (pair, spectral), part in final.groupby(["pair", "spectral"], sort=False):
+        for tile in TILES:
+            for made, arms in (("learned", LEARNED), ("by hand", BY_HAND)):
+                if not (part.arm == arms[tile]).any():
+                    continue
+                other = next(arm for name, arm in LEARNED.items() if name != tile)
+                compared = made == "learned" and (part.arm == other).any()
+                numbers = (f"by_{tile}_{tile}", f"last_{tile}")
+                beside = [gain(part, arms[tile], n, other) if compared else (np.nan, np.nan) for n in numbers]
+                rows.append([pair, spectral, tile, made, *gain(part, arms[tile], numbers[0]), *beside[0], *beside[1]])
+    columns = "pair spectral tile made mean half_width other other_half_width last last_half_width".split()
+    return pd.DataFrame(rows, columns=columns)
+
+
+def sides(mean: pd.Series, half_width: pd.Series) -> dict[str, int]:
+    """How many differences are above 0, and below it, with their intervals.
+
+    Example:
+        >>> sides(pd.Series([1.0, -2.0, 3.0]), pd.Series([2.0, 1.0, 1.0]))
+        {'higher': 1, 'lower': 1}
+    """
+    return {"higher": int((mean > half_width).sum()), "lower": int((mean < -half_width).sum())}
+
+
+def courses(final: pd.DataFrame) -> pd.DataFrame:
+    """The accuracy of every run on both tiles: columns arm, spectral, seed, step, test_first, test_second."""
+    parts = [
+        pd.DataFrame({name: run.record.arrays[name] for name in ("step", "test_first", "test_second")}).assign(
+            arm=run.arm, spectral=run.spectral, seed=run.seed
+        )
+        for run in final.itertuples()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def accuracies_in_words(part: pd.DataFrame, number: str, arms: Iterable[str]) -> str:
+    """Mean and interval of a number of each arm of one pair, for each kind of weights."""
+    found = []
+    for spectral, own in part.groupby("spectral"):
+        pair, here = own.pair.iloc[0], [arm for arm in arms if (own.arm == arm).any()]
+        values = (f"{arm_name(arm, pair)} {plus_minus(*interval(own[own.arm == arm][number]))}" for arm in here)
+        found.append(f"{normalisation(spectral)}: {', '.join(values)}")
+    return "; ".join(found)
+
+
+def in_words(part: pd.DataFrame) -> str:
+    """The gains of activations for one tile, from :func:`steering`, for each kind of weights."""
+    return ", ".join(
+        f"{plus_minus(row.mean, row.half_width)} {normalisation(row.spectral)}" for row in part.itertuples()
+    )
+
+
+def setting(pair: tuple[str, str], spectral: bool) -> str:
+    """The datasets of a setting and its kind of weights."""
+    return f"{' / '.join(names(pair).values())} {normalisation(spectral)}"
+
+
+def hand_made(runs: pd.DataFrame) -> str:
+    """The hand-made activations of runs, by setting."""
+    kinds = zip(runs["network.activation.name"], runs["network.activation.alpha"], strict=True)
+    functions = [f"{name} (slope {alpha:g})" if name == "sine" else name for name, alpha in kinds]
+    settings = [f"{setting(run.pair, run.spectral)}, {arm_name(run.arm, run.pair)}" for run in runs.itertuples()]
+    return "; ".join(map(": ".join, zip(settings, functions, strict=True)))
+
+
+def distances(results: Collected) -> pd.DataFrame:
+    """The learned activations that final runs use: columns setting, arm, init (of the learning), distance.
+
+    The distance is that from ReLU after the best scale, shift and input scale; see :func:`activation_distance`.
+    """
+    final, rows = runs(results, "final"), []
+    for run in final[final.learned != ""].drop_duplicates("learned").itertuples():
+        record = results.by_key[run.learned]
+        psi, g = record.arrays["psi_hidden"], record.config["network"]["activation"]
+        z = splines.grid(len(psi), g["low"], g["high"])
+        distance = activation_distance(z, torch.as_tensor(psi), torch.relu).distance
+        arm = arm_name(run.arm, run.pair)
+        rows.append([setting(run.pair, run.spectral), arm, record.config["settings"]["init"], float(distance)])
+    return pd.DataFrame(rows, columns=["setting", "arm", "init", "distance"])
+
+
+def starts(found: pd.DataFrame) -> str:
+    """What the learned activations started from, in a sentence.
+
+    Args:
+        found: from :func:`distances`.
+
+    Example:
+        >>> starts(pd.DataFrame({"setting": ["a", "b"], "arm": ["x", "y"], "init": ["relu", "zeros"]}))
+        'They started from it, but for y on b, which started from zeros.'
+    """
+    others = found[found.init != "relu"]
+    listed = "; ".join(f"{row.arm} on {row.setting}" for row in others.itertuples())
+    return f"They started from it{f', but for {listed}, which started from zeros' if len(others) else ''}."

@@ -1,254 +1,249 @@
-"""The figures of Section 3.3, from the tables of :mod:`.tabular.tables`."""
+"""The figures of Section 3.3, from the tables of :mod:`.tabular.tables`; those with `narrow` also for phones."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..figures import looks
 from ..figures.looks import label
+from ..records.intervals import mean_of
 from .plan import ARMS, INPUTS, RANKED
 from .tables import ORDER
 
+SHORT = {"tanh": "tanh", "learned from ReLU": "AF (ReLU)", "learned from zeros": "AF (zeros)"}
+SHORT |= {"learned inputs": "IAFs", "boosted trees": "trees"}
 SIZES = {"*": 11, "P": 8}
-LOWEST = 0.05  # the share of a panel's marks that the frame of a scatter plot leaves out below
-OUT_OF_FRAME = 0.1  # a mean of this much below the best of its panel is written at the panel's foot
+FULL = 10  # points of accuracy at which a cell of the map has its full colour
+SMALL = 8.5  # points; below this a phone's text is too small to read
 
 
-def gains(table: pd.DataFrame, average: pd.DataFrame) -> Figure:
-    """The difference to ReLU of each model type: one small mark per dataset, the mean with its interval."""
-    figure, axes = plt.subplots(figsize=(7, 3.4))
-    for y, row in enumerate(average.itertuples()):
-        colour, marker, _ = looks.ARMS[row.arm]
-        points = 100 * table[table.arm == row.arm].gain
-        axes.plot(points, np.full(len(points), y), "|", color=colour, alpha=0.7, markersize=9)
-        half = 0 if np.isnan(row.half_width) else 100 * row.half_width
-        axes.errorbar(
-            100 * row.gain, y, xerr=half, color=colour, marker=marker, capsize=4, markersize=SIZES.get(marker, 7)
-        )
-    axes.axvline(0, color="C0", linewidth=1, linestyle=":")
-    axes.set_yticks(range(len(average)), [label(arm) for arm in average.arm])
-    axes.set(xlabel="test accuracy minus ReLU's (percentage points)", ylim=(-0.6, len(average) - 0.4))
-    axes.grid(axis="x")
+def gains(table: pd.DataFrame, ranked: pd.DataFrame, narrow: bool = False) -> Figure:
+    """The difference to ReLU of each model type, the best on top: a thin mark per table, the mean with its interval.
+
+    Args:
+        table: from :func:`.tabular.tables.comparison`. ranked: from :func:`.tabular.tables.ranked`; a row of its own.
+    """
+    rows = {arm: part.gain for arm, part in table[table.arm != "ReLU"].groupby("arm")}
+    if len(ranked) == table.data.nunique():
+        rows[RANKED] = ranked.gain
+    rows = dict(sorted(rows.items(), key=lambda row: row[1].mean()))
+    figure, ax = plt.subplots(figsize=(3.75 if narrow else 7, 0.42 * len(rows) + 0.8))
+    for y, (arm, values) in enumerate(rows.items()):
+        colour, marker, _ = looks.ARMS["ReLU" if arm == RANKED else arm]
+        mean, half = mean_of(100 * values)
+        ax.plot(100 * values, np.full(len(values), y), "|", color=colour, alpha=0.6, markersize=8)
+        look = {"color": colour, "marker": marker, "capsize": 4, "markersize": SIZES.get(marker, 7)}
+        ax.errorbar(mean, y, xerr=0 if np.isnan(half) else half, **look)
+        ax.text(1.02, y, f"{mean:+.1f}", transform=ax.get_yaxis_transform(), va="center", color=colour)
+    ax.axvline(0, color=plt.rcParams["text.color"], linewidth=1.2)
+    names = [label(arm).replace(", ", ",\n") if narrow else label(arm) for arm in rows]
+    ax.set_yticks(range(len(rows)), names, fontsize=9 if narrow else None)
+    ax.set(xlabel="points of test accuracy over ReLU", ylim=(-0.5, len(rows) - 0.3))
+    ax.grid(axis="x")
     return figure
 
 
-def per_dataset(table: pd.DataFrame) -> Figure:
-    """The accuracy of every model type on every dataset: one row per dataset, in it one line per model type."""
-    names = list(table.groupby("data")["mean"].max().sort_values().index)
-    figure, axes = plt.subplots(figsize=(7, 1.3 + 0.45 * len(names)))
-    for i, arm in enumerate(ORDER):
-        own = table[table.arm == arm].set_index("data").reindex(names)
+def per_table(table: pd.DataFrame, narrow: bool = False) -> Figure:
+    """ReLU's accuracy on every table, and the difference of every other model type as a number on a colour.
+
+    The best model of a table is bold. Tables with the largest differences are on top.
+    """
+    others = [arm for arm in ORDER if arm != "ReLU"]
+    gain, relu = (table.pivot(index="data", columns="arm", values=of) for of in ("gain", "mean"))
+    gain = 100 * gain.reindex(columns=others)
+    order = gain[others[-1]].sort_values(ascending=False).index
+    gain, relu = gain.loc[order], 100 * relu.loc[order, "ReLU"]
+    colours = np.zeros((len(gain), len(others) + 1, 4))
+    for i, j in np.ndindex(gain.shape):
+        value = gain.iloc[i, j]
+        if np.isfinite(value):
+            colours[i, j + 1] = to_rgba("C0" if value > 0 else "C1", 0.65 * min(abs(value) / FULL, 1))
+    figure, ax = plt.subplots(figsize=(3.75 if narrow else 7, 0.27 * len(gain) + (0.9 if narrow else 0.6)))
+    ax.imshow(colours, aspect="auto")
+    for i, row in enumerate(gain.to_numpy()):
+        best = np.nanmax([0, *row])
+        ax.text(0, i, f"{relu.iloc[i]:.1f}", ha="center", va="center", fontsize=SMALL,
+                weight="bold" if best == 0 else None)  # fmt: skip
+        for j, value in enumerate(row):
+            text = f"{value:+.{0 if narrow and abs(value) >= FULL else 1}f}" if np.isfinite(value) else "—"
+            ax.text(j + 1, i, text, ha="center", va="center", fontsize=SMALL, weight="bold" if value == best else None)
+    ax.set_yticks(range(len(gain)), [_short(name, narrow) for name in order], fontsize=SMALL)
+    heads = ["ReLU (%)", *(SHORT.get(arm, arm) for arm in others)]
+    heads = heads if narrow else [head.replace(" (", "\n(") for head in heads]
+    ax.set_xticks(range(len(heads)), heads, fontsize=SMALL, rotation=90 if narrow else 0)
+    ax.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
+    ax.spines[:].set_visible(False)
+    return figure
+
+
+def _short(data: str, narrow: bool) -> str:
+    """The name of a table, cut where a phone has no room for it."""
+    return data[:13] + "…" if narrow and len(data) > 14 else data
+
+
+def complexities(table: pd.DataFrame, narrow: bool = False) -> Figure:
+    """The total variation of each arm relative to ReLU's, a row per table; the most accurate arm is filled and large.
+
+    Args:
+        table: from :func:`.tabular.tables.complexities`.
+    """
+    order = table[table.best].sort_values("ratio").data.tolist()
+    figure, ax = plt.subplots(figsize=(3.75 if narrow else 7, 0.26 * len(order) + 1.4))
+    for arm in ARMS:
         colour, marker, _ = looks.ARMS[arm]
-        y = np.arange(len(names)) - 0.09 * (i - (len(ORDER) - 1) / 2)  # so that they do not hide each other
-        size = SIZES.get(marker, 5.5)
-        axes.plot(100 * own["mean"], y, marker, color=colour, label=label(arm), markersize=size, alpha=0.85)
-    axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="test accuracy (%)", ylim=(-0.6, len(names) - 0.4))
-    axes.grid()
-    figure.legend(loc="outside lower center", ncols=4, fontsize=9)
-    return figure
-
-
-def scatter(
-    points: pd.DataFrame,
-    x: str,
-    datasets: Sequence[str],
-    extra: pd.DataFrame | None = None,
-    best: pd.DataFrame | None = None,
-) -> Figure:
-    """Test accuracy against total variation ("tv") or training accuracy, one panel per dataset.
-
-    Args:
-        points: from :func:`.tabular.tables.evaluations`.
-        extra: baselines to mark: columns data, arm, train_accuracy, test_accuracy.
-        best: per dataset the arm to mark with a line and its total variation: columns arm, tv.
-    """
-    columns = min(4, len(datasets))
-    rows = -(-len(datasets) // columns)
-    figure, grid = plt.subplots(rows, columns, figsize=(7, 2.1 * rows + 0.8), squeeze=False)
-    for ax in grid.flat[len(datasets) :]:
-        ax.set_axis_off()
-    scale = 1 if x == "tv" else 100
-    for ax, data in zip(grid.flat, datasets, strict=False):
-        for arm in ARMS:
-            part = points[(points.data == data) & (points.arm == arm)]
-            colour, marker, _ = looks.ARMS[arm]
-            dots = {
-                "s": 9,
-                "alpha": 0.4,
-                "linewidths": 0,
-                "color": colour,
-                "marker": marker,
-                "rasterized": True,
-            }
-            ax.scatter(scale * part[x], 100 * part.test_accuracy, label=label(arm), **dots)
-        for row in (extra[extra.data == data] if extra is not None else pd.DataFrame()).itertuples():
-            colour, marker, _ = looks.ARMS[row.arm]
-            ax.plot(scale * getattr(row, x), 100 * row.test_accuracy, marker, color=colour, label=label(row.arm))
-        own = points[points.data == data]
-        if extra is not None:
-            own = pd.concat([own, extra[extra.data == data]])
-        floor = points[points.data == data].test_accuracy.quantile(LOWEST)
-        ax.set_ylim(100 * floor, 100 * own.test_accuracy.max() + 0.5)
-        ax.set_title(data if len(data) < 20 else data[:16] + "…", fontsize=9.5)
-        ax.grid()
-        if x == "tv":
-            ax.set_xscale("log")
-            low, high = _least(own), 1.2 * own.tv.max()
-            ax.set_xlim(low, high)
-            ax.xaxis.set_major_locator(LogLocator(subs=(1,) if high > 200 * low else (1, 3)))
-            ax.xaxis.set_major_formatter("{x:g}")
-            ax.xaxis.set_minor_formatter(NullFormatter())
-        else:
-            inside = own[x][own.test_accuracy >= floor]
-            ax.set_xlim(100 * inside.min() - 0.5, 100 * inside.max() + 0.5)
-            style = {"linestyle": ":", "color": "gray", "linewidth": 1.2, "label": "test = training"}
-            ax.axline((100 * floor, 100 * floor), slope=1, **style)
-        if best is not None:
-            ax.axvline(best.tv[data], color=looks.ARMS[best.arm[data]][0], linestyle="--", linewidth=1.5)
-    for ax in grid[-1]:
-        ax.set_xlabel("total variation (logits)" if x == "tv" else "training accuracy (%)", fontsize=9)
-    for ax in grid[:, 0]:
-        ax.set_ylabel("test accuracy (%)", fontsize=9)
-    handles = dict(zip(*grid[0, 0].get_legend_handles_labels()[::-1], strict=True))
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, markerscale=1.7, fontsize=9)
-    return figure
-
-
-def _least(points: pd.DataFrame) -> float:
-    """The left end of a panel's axis of total variation, which nearly constant networks would stretch over decades."""
-    return points.tv[(points.tv > 0) & (points.test_accuracy >= points.test_accuracy.median())].min() / 1.2
-
-
-def not_shown(points: pd.DataFrame, x: str, datasets: Sequence[str], extra: pd.DataFrame | None = None) -> str:
-    """What a caption of `scatter` says of the marks that its panels do not show, if there are any.
-
-    They are below the frame or, nearly constant, left of it. Arguments as of :func:`scatter`.
-    """
-    points = points[points.data.isin(datasets)]
-    floors = points.groupby("data").test_accuracy.quantile(LOWEST)
-    inside = points.test_accuracy >= points.data.map(floors)
-    if x == "tv":
-        inside &= points.tv >= points.data.map({data: _least(part) for data, part in points.groupby("data")})
-    words = [f"{(~inside).sum():,} of {len(points):,} marks"] if not inside.all() else []
-    if extra is not None:
-        extra = extra[extra.data.isin(datasets)]
-        below = int((extra.test_accuracy < extra.data.map(floors)).sum())
-        words += [f"{below:,} of {len(extra):,} baselines"] if below else []
-    return f" Outside the frames: {' and '.join(words)}." if words else ""
-
-
-def example_paths(outputs: dict[float, np.ndarray]) -> Figure:
-    """Figure 30: outputs of networks with tanh of several slopes along paths between training rows.
-
-    Args:
-        outputs: per slope, (paths, points) in logits; the same paths.
-    """
-    count = len(next(iter(outputs.values())))
-    figure, axes = plt.subplots(1, count, figsize=(7, 2.4), sharex=True)
-    looks = zip(("C0", "C1", "C3"), (":", "--", "-"), strict=False)
-    for (alpha, values), (colour, line) in zip(outputs.items(), looks, strict=False):
-        for ax, path in zip(axes, values, strict=True):
-            position = np.linspace(0, 1, len(path))
-            ax.plot(position, path, color=colour, linestyle=line, label=rf"$\alpha = {alpha:g}$")
-            ax.set_xlabel("position")
-            ax.grid()
-    axes[0].set_ylabel("output (logits)")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    return figure
-
-
-def lines(tables: dict[str, pd.DataFrame], xlabel: str) -> Figure:
-    """Test accuracy of each arm against depth or width, one panel per dataset.
-
-    With runs that stayed at chance, a mean that is out of frame or a wide interval would flatten all others: the mean
-    is written at the foot, and a wide interval is left out, which an open mark tells.
-
-    Args:
-        tables: by dataset, from :func:`.tabular.tables.by`. xlabel: "width" has a logarithmic axis.
-    """
-    figure, axes = plt.subplots(1, len(tables), figsize=(7, 3.3), squeeze=False)
-    for ax, (data, table) in zip(axes[0], tables.items(), strict=True):
-        floor = table["mean"].max() - OUT_OF_FRAME
-        shown = table[table["mean"] >= floor]
-        least, most = ((shown["mean"] + sign * shown.half_width.fillna(0).clip(upper=0.05)) for sign in (-1, 1))
-        margin = 0.05 * (most.max() - least.min()) + 0.001
-        bottom, top = least.min() - (2 if len(shown) < len(table) else 1) * margin, most.max() + margin
-        at_foot = Counter()
-        for i, arm in enumerate(arm for arm in ARMS if (table.arm == arm).any()):
-            own, (colour, marker, line) = table[table.arm == arm], looks.ARMS[arm]
-            aside = 2 ** (0.06 * (i - 2)) if xlabel == "width" else 1  # so that intervals do not hide each other
-            at = own.value * aside + (0 if xlabel == "width" else 0.06 * (i - 2))
-            outside = (own["mean"] < floor) | (own.half_width > OUT_OF_FRAME / 2)
-            half = 100 * own.half_width.fillna(0).mask(outside, 0)
-            style = {"color": colour, "marker": marker, "linestyle": line, "capsize": 3, "markersize": 5}
-            ax.errorbar(at, 100 * own["mean"], half, label=label(arm), **style)
-            wide = outside & (own["mean"] >= floor)
-            ax.plot(at[wide], 100 * own["mean"][wide], marker, color=colour, markersize=5, markerfacecolor="white")
-            for x, value, mean in own.assign(x=at)[own["mean"] < floor][["x", "value", "mean"]].itertuples(index=False):
-                at_foot[value] += 1
-                above = {"xytext": (0, 9 * at_foot[value] - 7), "textcoords": "offset points", "annotation_clip": False}
-                ax.annotate(f"▾ {100 * mean:.0f}", (x, 100 * bottom), color=colour, ha="center", fontsize=8, **above)
-        values = sorted(table.value.unique())
-        if xlabel == "width":
-            ax.set_xscale("log", base=2)
-        ax.set_xticks(values, [f"{value:.0f}" for value in values])
-        ax.minorticks_off()
-        ax.set(title=data, xlabel=xlabel, ylim=(100 * bottom, 100 * top))
-        ax.grid()
-    axes[0, 0].set_ylabel("test accuracy (%)")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    return figure
-
-
-def average_by_depth(table: pd.DataFrame) -> Figure:
-    """What each arm gains at each depth over ReLU with one hidden layer, from :func:`.tables.average_by_depth`."""
-    figure, ax = plt.subplots(figsize=(7, 3.6))
-    for i, arm in enumerate(arm for arm in ARMS if (table.arm == arm).any()):
-        own, (colour, marker, line) = table[table.arm == arm], looks.ARMS[arm]
-        style = {"color": colour, "marker": marker, "linestyle": line, "capsize": 3, "markersize": 6}
-        ax.errorbar(own.depth + 0.06 * (i - 2), 100 * own["mean"], 100 * own.half_width, label=label(arm), **style)
-    ax.axhline(0, color="C0", linewidth=1, linestyle=":")
-    ax.set(xlabel="hidden layers", ylabel="test accuracy minus that of ReLU\nwith one hidden layer (points)")
-    ax.set_xticks(sorted(table.depth.unique()))
-    ax.minorticks_off()
+        own = table[table.arm == arm]
+        for best, style in ((False, {"fillstyle": "none", "markersize": 5, "alpha": 0.8}), (True, {"markersize": 9})):
+            part = own[own.best == best]
+            name = label(arm) if not best else None
+            ax.plot(part.ratio, [order.index(d) for d in part.data], marker, color=colour, label=name, **style)
+    ax.axvline(1, color=plt.rcParams["text.color"], linewidth=1.2)
+    ax.set_yticks(range(len(order)), [_short(name, narrow) for name in order], fontsize=9)
+    ax.set(xscale="log", xlabel="total variation relative to ReLU's")
+    _plain_log(ax)
     ax.grid()
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.legend(loc="outside lower center", ncols=2 if narrow else 5, fontsize=SMALL, handletextpad=0.2)
     return figure
 
 
-def out_of_frame(tables: dict[str, pd.DataFrame]) -> str:
-    """What a caption of `lines` says of the numbers at the foot of its panels and of open marks, if there are any."""
-    below = [table["mean"] < table["mean"].max() - OUT_OF_FRAME for table in tables.values()]
-    wide = [table.half_width > OUT_OF_FRAME / 2 for table in tables.values()]
-    words = ""
-    if any(map(any, below)):
-        words += " A number at the foot is a mean outside the frame, with runs that stayed at chance."
-    if any((w & ~b).any() for w, b in zip(wide, below, strict=True)):
-        words += f" An open mark has an interval of more than ± {50 * OUT_OF_FRAME:.0f} points, which is not drawn."
-    return words
+def _plain_log(ax: Axes) -> None:
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def control(table: pd.DataFrame) -> Figure:
+def courses(tables: Mapping[str, pd.DataFrame], narrow: bool = False) -> Figure:
+    """Accuracy against total variation during training, a line per arm; the large mark is the best step.
+
+    Args:
+        tables: by dataset, from :func:`.tabular.tables.course`.
+    """
+    figure, axes = _panels(len(tables), narrow, 2.6)
+    for ax, (data, table) in zip(axes, tables.items(), strict=True):
+        for arm, own in table.groupby("arm", sort=False):
+            colour, marker, line = looks.ARMS[arm]
+            ax.plot(own.tv, 100 * own.test_accuracy, line, color=colour, linewidth=1.3, label=label(arm))
+            best = own.loc[own.validation_accuracy.idxmax()]
+            ax.plot(best.tv, 100 * best.test_accuracy, marker, color=colour, markersize=8)
+        ax.set(title=data, xscale="log", xlabel="total variation (logits)")
+        _plain_log(ax)
+        ax.grid()
+    axes[0].set_ylabel("test accuracy (%)")
+    _legend_below(figure, axes[0], narrow)
+    return figure
+
+
+def _panels(count: int, narrow: bool, height: float, sharey: bool = False) -> tuple[Figure, Sequence[Axes]]:
+    """Panels side by side or, on a phone, one below the other, with room for a legend below."""
+    rows, columns = (count, 1) if narrow else (1, count)
+    size = (3.75, height * count + 0.8) if narrow else (7, height + 0.6)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharey=sharey)
+    return figure, axes.flat
+
+
+def _legend_below(figure: Figure, ax: Axes, narrow: bool) -> None:
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2 if narrow else 3, fontsize=9)
+
+
+def average_by_depth(table: pd.DataFrame, narrow: bool = False) -> Figure:
+    """What each arm gains at each depth over ReLU with one hidden layer: a panel per arm, ReLU's line in each.
+
+    Args:
+        table: from :func:`.tabular.tables.average_by_depth`.
+    """
+    arms = [arm for arm in ARMS if (table.arm == arm).any()]
+    rows, columns = (-(-len(arms) // 2), 2) if narrow else (1, len(arms))
+    size = (3.75, 1.7 * rows + 0.4) if narrow else (7, 2.5)
+    figure, axes = plt.subplots(rows, columns, figsize=size, sharey=True, sharex=True, squeeze=False)
+    for ax in axes.flat[len(arms) :]:
+        ax.set_axis_off()
+    for ax, arm in zip(axes.flat, arms, strict=False):
+        relu, own = table[table.arm == "ReLU"], table[table.arm == arm]
+        ax.plot(relu.depth, 100 * relu["mean"], ":", color=looks.ARMS["ReLU"][0], linewidth=1.2)
+        ax.errorbar(own.depth, 100 * own["mean"], 100 * own.half_width, **looks.look(arm), capsize=3, markersize=5)
+        ax.axhline(0, color=plt.rcParams["text.color"], linewidth=0.8)
+        ax.set_title(label(arm).replace(", ", ",\n").replace(" AF ", " AF\n"), fontsize=9)
+        ax.set_xticks(sorted(table.depth.unique()))
+        ax.grid()
+    figure.supxlabel("hidden layers", fontsize=10)
+    figure.supylabel("points over ReLU with one layer", fontsize=10)
+    return figure
+
+
+def widths(tables: Mapping[str, pd.DataFrame], narrow: bool = False) -> Figure:
+    """Points over ReLU against the width, a panel per table: the mean as a line, each seed as a dot.
+
+    Args:
+        tables: by dataset, from :func:`.tabular.tables.width_gains`.
+    """
+    figure, axes = _panels(len(tables), narrow, 2.3, sharey=True)
+    for ax, (data, table) in zip(axes, tables.items(), strict=True):
+        for arm, own in table.groupby("arm"):
+            colour, marker, line = looks.ARMS[arm]
+            ax.plot(own.width, 100 * own.gain, ".", color=colour, alpha=0.4)
+            mean = own.groupby("width").gain.mean()
+            ax.plot(mean.index, 100 * mean, color=colour, marker=marker, linestyle=line, markersize=5, label=label(arm))
+        ax.axhline(0, color=plt.rcParams["text.color"], linewidth=1.2)
+        ax.set(title=data, xlabel="width")
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(sorted(table.width.unique()), [f"{width:.0f}" for width in sorted(table.width.unique())])
+        ax.minorticks_off()
+        ax.grid()
+    axes[0].set_ylabel("points over ReLU")
+    _legend_below(figure, axes[0], narrow)
+    return figure
+
+
+def control(table: pd.DataFrame, narrow: bool = False) -> Figure:
     """Each table's accuracy with ReLU, with ReLU on columns by rank, and with learned inputs, as differences to ReLU.
 
     Args:
         table: from :func:`.tabular.tables.ranked`.
     """
     order = table.assign(learned=table.gain + table.beyond).sort_values("learned")
-    figure, ax = plt.subplots(figsize=(7, 0.28 * len(order) + 1.2))
-    ax.axvline(0, color="C0", linestyle=":", label="ReLU")
+    figure, ax = plt.subplots(figsize=(3.75 if narrow else 7, 0.26 * len(order) + 1.2))
+    ax.axvline(0, color=plt.rcParams["text.color"], linewidth=1.2)
     for i, row in enumerate(order.itertuples()):
         ax.plot([100 * row.gain, 100 * row.learned], [i, i], color="C4", linewidth=1.5, alpha=0.6)
     ax.plot(100 * order.gain, range(len(order)), "o", color="C0", label=RANKED)
     ax.plot(100 * order.learned, range(len(order)), "P", color="C4", markersize=8, label=label(INPUTS))
-    ax.set_yticks(range(len(order)), order.index)
-    ax.set_xlabel("test accuracy minus ReLU's (percentage points)")
+    ax.set_yticks(range(len(order)), [_short(name, narrow) for name in order.index], fontsize=9)
+    ax.set_xlabel("points of test accuracy over ReLU")
     ax.grid(axis="x")
-    figure.legend(loc="outside lower center", ncols=3)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9)
     return figure
+
+
+def pictured(table: pd.DataFrame, narrow: bool = False) -> Figure:
+    """Three numbers of the pictured models, a row per model and a mark per table.
+
+    Args:
+        table: from :func:`.tabular.tables.pictured`.
+    """
+    arms, panels = list(dict.fromkeys(table.arm))[::-1], _numbers(table)
+    rows, columns = (len(panels), 1) if narrow else (1, len(panels))
+    size = (3.75, 1.9 * rows + 0.4) if narrow else (7, 2.7)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharey=True)
+    for ax, (column, title) in zip(axes.flat, panels, strict=True):
+        for i, (data, own) in enumerate(table.groupby("data", sort=False)):
+            at = [arms.index(arm) for arm in own.arm]
+            ax.plot(own[column], at, "os^D"[i % 4], color=f"C{i}", alpha=0.85, label=data)
+        ax.set_yticks(range(len(arms)), [label(arm) for arm in arms], fontsize=9)
+        ax.set_title(title, fontsize=9.5)
+        ax.grid()
+        if column == "around":
+            ax.set_xscale("log")
+            _plain_log(ax)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    return figure
+
+
+def _numbers(table: pd.DataFrame) -> Iterable[tuple[str, str]]:
+    names = {"share": "fine structure:\nshare along one column", "size": "fine structure:\nits size"}
+    names["around"] = "complexity around\nthe solution"
+    return [(name, title) for name, title in names.items() if table[name].notna().any()]

@@ -1,9 +1,13 @@
 """What the records of the section "tabular" say, as tables (Section 3.3)."""
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from lib.datasets import catalogue
 
 from ..experiments.panels import fine_structure
 from ..records.frames import Collected, at_best_depth
@@ -13,6 +17,27 @@ from .plan import ARMS, INPUTS, ZEROS
 
 TREES, NEIGHBOURS = "boosted trees", "k-NN"
 ORDER = ("linear", NEIGHBOURS, *ARMS, TREES)
+ABOUT = tomllib.loads((Path(__file__).parent / "columns.toml").read_text(encoding="utf-8"))
+
+
+def columns_of(data: str) -> list[str]:
+    """The names of the columns of a table that is pictured, in order.
+
+    Example:
+        >>> columns_of("electricity")[:2]
+        ['date', 'period']
+    """
+    return ABOUT[data]["names"]
+
+
+def about(datasets: Sequence[str]) -> pd.DataFrame:
+    """What is in the tables: rows that are here (of the official table's), columns, classes."""
+    rows = []
+    for data in datasets:
+        of, here = ABOUT[data], catalogue.recorded_rows(data)
+        count = "—" if here is None else f"{here[0]:,}" + (f" of {here[1]:,}" if here[0] != here[1] else "")
+        rows.append([data, count, of["count"], of["classes"]])
+    return pd.DataFrame(rows, columns=["table", "rows", "columns", "the two classes"])
 
 
 def comparison(results: Collected) -> pd.DataFrame:
@@ -68,28 +93,20 @@ def averages(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["arm", "datasets", "mean", "gain", "half_width"])
 
 
-def by(results: Collected, column: str, data: str) -> pd.DataFrame:
-    """Test accuracy of each arm against "network.depth" or "network.width", on one dataset.
-
-    Widths are those tried with the activations fixed, and the width of the comparison at the same depth.
-
-    Returns:
-        Columns arm, value (of the column), n, mean, half_width (NaN for one seed).
-    """
-    runs = results.frame(role="final")
-    runs = width_runs(results, data) if column == "network.width" else runs[runs.data == data]
-    rows = []
-    for (arm, value), part in runs.groupby(["arm", column]):
-        rows.append([arm, value, len(part), *mean_of(part.test_accuracy)])
-    return pd.DataFrame(rows, columns=["arm", "value", "n", "mean", "half_width"])
-
-
 def width_runs(results: Collected, data: str) -> pd.DataFrame:
     """The runs on one dataset with other widths, and those of the comparison with the same depth, arms and seeds."""
     finals, widths = results.frame(role="final"), results.frame(role="width")
     runs, widths = finals[finals.data == data], widths[widths.data == data]
     same = runs[runs["network.depth"].isin(widths["network.depth"]) & runs.arm.isin(widths.arm)]
     return pd.concat([widths, same[same.seed.isin(widths.seed)]])
+
+
+def width_gains(results: Collected, data: str) -> pd.DataFrame:
+    """What each arm adds to ReLU at each width, seed by seed: columns arm, width, seed, gain (a fraction)."""
+    runs = width_runs(results, data).rename(columns={"network.width": "width"})
+    table = runs.pivot_table(index=["width", "seed"], columns="arm", values="test_accuracy")
+    gains = table.drop(columns="ReLU").sub(table["ReLU"], axis=0)
+    return gains.melt(ignore_index=False, value_name="gain").dropna().reset_index()
 
 
 def average_by_depth(results: Collected, datasets: Sequence[str]) -> pd.DataFrame:
@@ -112,27 +129,49 @@ def average_by_depth(results: Collected, datasets: Sequence[str]) -> pd.DataFram
     return pd.DataFrame(rows, columns=columns).sort_values(["arm", "depth"])
 
 
-def evaluations(results: Collected, datasets: Sequence[str]) -> pd.DataFrame:
-    """Every evaluation of every run, from its third on: data, arm, tv, train_accuracy, test_accuracy."""
-    runs, parts = results.frame(), []
-    if len(runs):
-        runs = runs[runs.data.isin(datasets) & ~runs.role.isin(["variant", "control"])]
-    for row in runs.itertuples():
-        arrays = row.record.arrays
-        names = ("tv", "train_accuracy", "test_accuracy")
-        parts.append(pd.DataFrame({name: arrays[name][2:] for name in names}).assign(data=row.data, arm=row.arm))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+def course(results: Collected, data: str) -> pd.DataFrame:
+    """The training of each arm at its best depth on a dataset, from the third evaluation on.
+
+    Returns:
+        Columns arm, step, tv, test_accuracy, validation_accuracy: means over seeds.
+    """
+    runs = at_best_depth(results.frame(role="final"))
+    runs, parts = runs[runs.data == data], []
+    for arm in [arm for arm in ARMS if (runs.arm == arm).any()]:
+        names = ("step", "tv", "test_accuracy", "validation_accuracy")
+        records = runs[runs.arm == arm].record
+        means = {name: np.mean([record.arrays[name][2:] for record in records], axis=0) for name in names}
+        parts.append(pd.DataFrame(means).assign(arm=arm))
+    return pd.concat(parts, ignore_index=True)
+
+
+def gaps(results: Collected, datasets: Sequence[str]) -> pd.DataFrame:
+    """How far training is ahead of test, per dataset and arm at its best depth: columns data, arm, gap (a fraction)."""
+    runs = at_best_depth(results.frame(role="final"))
+    runs = runs[runs.data.isin(datasets)].assign(gap=lambda runs: runs.train_accuracy - runs.test_accuracy)
+    return runs.groupby(["data", "arm"], sort=False).gap.mean().reset_index()
+
+
+def complexities(results: Collected, datasets: Sequence[str]) -> pd.DataFrame:
+    """The total variation of each arm at its best depth and step (claim C6).
+
+    Returns:
+        Columns data, arm, tv, ratio (to ReLU's), best (whether it is the most accurate one on validation rows).
+    """
+    runs, parts = at_best_depth(results.frame(role="final")), []
+    for data in datasets:
+        means = runs[runs.data == data].groupby("arm")[["validation_accuracy", "tv"]].mean().reset_index()
+        best = means.index == means.validation_accuracy.idxmax()
+        relu = means[means.arm == "ReLU"].tv.item()
+        parts.append(means.assign(data=data, ratio=means.tv / relu, best=best))
+    return pd.concat(parts, ignore_index=True)[["data", "arm", "tv", "ratio", "best"]]
 
 
 def best_complexities(results: Collected, datasets: Sequence[str]) -> pd.DataFrame:
     """Per dataset (the index), its most accurate network arm on validation rows, and that arm's total variation
     absolute and relative to ReLU's (claim C6): columns arm, tv, ratio."""
-    runs, found = at_best_depth(results.frame(role="final")), {}
-    for data in datasets:
-        means = runs[runs.data == data].groupby("arm")[["validation_accuracy", "tv"]].mean()
-        arm = means.validation_accuracy.idxmax()
-        found[data] = (arm, means.tv[arm], means.tv[arm] / means.tv["ReLU"])
-    return pd.DataFrame.from_dict(found, orient="index", columns=["arm", "tv", "ratio"])
+    found = complexities(results, datasets)
+    return found[found.best].set_index("data").rename_axis(None)[["arm", "tv", "ratio"]]
 
 
 def panels(results: Collected, data: str) -> dict[str, Record]:
@@ -146,24 +185,6 @@ def best_learned(table: pd.DataFrame) -> str:
     """The learned arm with the highest validation accuracy on average over the tables that all of them have."""
     learned = table[table.arm.str.startswith("learned")].pivot(index="data", columns="arm", values="validation")
     return learned.dropna().mean().idxmax()
-
-
-def alignment(found: dict[str, Record]) -> pd.DataFrame:
-    """How much of each model's gradient over slices of the input space lies along one column (claim C7).
-
-    Args:
-        found: from :func:`panels`, with ReLU.
-
-    Returns:
-        Columns arm, n (slices on which no model is constant), mean, half_width, gain, gain_half_width (over
-        ReLU, paired by slice; NaN for ReLU): shares, see :func:`.experiments.panels.axis_aligned`.
-    """
-    shares = pd.DataFrame({arm: np.array(r.numbers["axis_aligned"], dtype=float) for arm, r in found.items()})
-    shares, rows = shares.dropna(), []
-    for arm in shares if len(shares) > 1 else ():
-        gain = paired_interval(shares[arm], shares["ReLU"]) if arm != "ReLU" else (np.nan, np.nan)
-        rows.append([arm, len(shares), *interval(shares[arm]), *gain])
-    return pd.DataFrame(rows, columns=["arm", "n", "mean", "half_width", "gain", "gain_half_width"])
 
 
 def fine_structures(found: dict[str, Record]) -> pd.DataFrame:
@@ -181,6 +202,25 @@ def fine_structures(found: dict[str, Record]) -> pd.DataFrame:
         for i, values in enumerate(record.arrays["slices"])
     ]
     return pd.DataFrame(rows, columns=["arm", "slice", "share", "size"])
+
+
+def pictured(found: Mapping[str, dict[str, Record]]) -> pd.DataFrame:
+    """Three numbers of each pictured model (claims C7 and C8).
+
+    Args:
+        found: by dataset, from :func:`panels`.
+
+    Returns:
+        Columns data, arm, test_accuracy, share and size (means over slices of :func:`fine_structures`), around (mean
+        total variation over a random plane around the solution; NaN for models without weights).
+    """
+    rows = []
+    for data, arms in found.items():
+        fine = fine_structures(arms).groupby("arm")[["share", "size"]].mean()
+        for arm, record in arms.items():
+            numbers = record.numbers
+            rows.append([data, arm, numbers["test_accuracy"], *fine.loc[arm], numbers.get("tv_around", np.nan)])
+    return pd.DataFrame(rows, columns=["data", "arm", "test_accuracy", "share", "size", "around"])
 
 
 def fewer_layers(results: Collected, table: pd.DataFrame, arm: str) -> pd.DataFrame:
