@@ -133,7 +133,7 @@ def _panels(count: int, narrow: bool, height: float) -> tuple[Figure, Sequence[A
     rows, columns = (count, 1) if narrow else (1, count)
     size = (3.75, height * count + 0.6) if narrow else (7, height + 0.6)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharex=True, sharey=True)
-    return figure, axes.flat
+    return figure, list(axes.flat)
 
 
 def _below(axes: Sequence[Axes], narrow: bool, label: str) -> None:
@@ -164,7 +164,7 @@ def steering(table: pd.DataFrame, narrow: bool = False) -> Figure:
                 label = ("best by hand" if hand else "learned") if i == 0 else None
                 ax.errorbar(mean, y, xerr=half, capsize=3, markersize=6, label=label, **style)
                 beside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
-                ax.annotate(f"{mean:+.1f}", (mean + half, y), **beside, color=style["color"])
+                ax.annotate(f"{round(mean, 1) + 0:+.1f}", (mean + half, y), **beside, color=style["color"])
         settings = list(part.groupby(["spectral", "tile"], sort=False).groups)
         ticks = [f"{names(pair)[tile]}\n{'normalised' if spectral else 'plain'}" for spectral, tile in settings]
         ax.set_yticks([-i - 0.15 for i in range(len(ticks))], ticks, fontsize=9)
@@ -172,7 +172,7 @@ def steering(table: pd.DataFrame, narrow: bool = False) -> Figure:
         ax.set_title(" above ".join(names(pair).values()), fontsize=10)
         ax.margins(x=0.14)
         ax.grid(axis="x")
-    _below(axes.flat, narrow, "points over ReLU on its tile")
+    _below(list(axes.flat), narrow, "points over ReLU on its tile")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
     return figure
 
