@@ -216,7 +216,7 @@ words.figure("fig-live-shortcuts", lambda: figures.live(curves, live, noisy), en
 for pair in pairs:
     tile, part = tables.names(pair), final[final.pair == pair]
     ends = tables.accuracies_in_words(part, "last_second", [RELU, *LEARNED.values()])
-    words.figure(f"fig-trajectories-{pair[1].replace('_', '-')}", lambda narrow=False, pair=pair: figures.trajectories(final, pair, narrow),
+    words.figure(figures.NAMES[pair[1]][0], lambda narrow=False, pair=pair: figures.trajectories(final, pair, narrow),
                  data=tables.courses(part), first=tile["first"], second=tile["second"], ends=ends)  # fmt: skip
 
 # %% [markdown]
@@ -231,7 +231,7 @@ table = figures.comparison(final, upper) if complete else None
 for pair in pairs:
     second = tables.names(pair)["second"]
     stopped = tables.accuracies_in_words(final[final.pair == pair], "by_second_second", figures.ARMS)
-    words.figure(f"fig-reliance-{pair[1].replace('_', '-')}", lambda narrow=False, pair=pair: figures.reliance(final, upper, pair, narrow),
+    words.figure(figures.NAMES[pair[1]][1], lambda narrow=False, pair=pair: figures.reliance(final, upper, pair, narrow),
                  data=table, second=second, stopped=stopped, seeds=seeds)  # fmt: skip
 
 # %% tags=["remove-input"]
