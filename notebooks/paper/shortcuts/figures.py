@@ -99,7 +99,8 @@ def trajectories(final: pd.DataFrame, pair: tuple[str, str], narrow: bool = Fals
         ax.grid()
     _below(axes, narrow, f"accuracy on {tile['first']} (%)")
     figure.supylabel(f"accuracy on {tile['second']} (%)", fontsize=10)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
+    handles = axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=1 if narrow else 2, fontsize=9)
     return figure
 
 
