@@ -125,14 +125,14 @@ if complete:
 # %% [markdown]
 # ## What the paper says
 #
-# A {term}`collage` shows two small images. In the training data both are of the same class, so either would do; evaluation
+# A [collage](../book/glossary.md#collage) shows two small images. In the training data both are of the same class, so either would do; evaluation
 # sets in which one of the two is of a random class reveal which one a network uses. ReLU networks use MNIST and ignore CIFAR-10
-# ([C10](../book/claims.ipynb)). That is the simplicity bias as a {term}`shortcut` {cite}`shah2020pitfalls,geirhos2020shortcut`.
+# ([C10](../book/claims.ipynb)). That is the simplicity bias as a [shortcut](../book/glossary.md#shortcut) ([Shah et al., 2020](../book/bibliography.md#shah2020pitfalls), [Geirhos et al., 2020](../book/bibliography.md#geirhos2020shortcut)).
 #
-# The paper learns two activation functions, each with the {term}`validation data` of Algorithm 1 replaced by collages in which only one tile
+# The paper learns two activation functions, each with the [validation data](../book/glossary.md#validation-data) of Algorithm 1 replaced by collages in which only one tile
 # predicts the class. Training still sees ambiguous collages alone, yet the accuracy shifts towards the chosen tile
 # ([C11](../book/claims.ipynb)), most clearly with spectral normalisation of the weights. The CIFAR accuracy stays below that of a network
-# trained on plain CIFAR, and without early stopping the network ends on the simple tile after all ([C12](../book/claims.ipynb)) {cite}`teney2025simplicity`.
+# trained on plain CIFAR, and without early stopping the network ends on the simple tile after all ([C12](../book/claims.ipynb)) ([Teney et al., 2025](../book/bibliography.md#teney2025simplicity)).
 
 # %% tags=["hide-input"]
 samples = np.load(tables.SAMPLES)
@@ -287,7 +287,7 @@ table(found.rename(columns=columns).round(1).reset_index(), caption="Accuracy on
 # ## What differs from the paper, and why
 #
 # - **Data.** Collages are grey and of half the resolution (16×16 tiles with CIFAR-10), to make the search affordable; earlier work on collages used grey,
-#   reduced images too {cite}`teney2022evading`. CIFAR-10 is the 20,000 training images at hand; half of them are validation data, so that each of the others occurs
+#   reduced images too ([Teney et al., 2022](../book/bibliography.md#teney2022evading)). CIFAR-10 is the 20,000 training images at hand; half of them are validation data, so that each of the others occurs
 #   in several collages. MNIST/Fashion-MNIST stands in for MNIST/SVHN, whose data were not at hand. There the roles are swapped: Fashion-MNIST fills its
 #   tile and is the easier one.
 # - **Upper bound.** It is trained on unambiguous collages, in which only the tile in question predicts the class, not on images of one dataset alone.

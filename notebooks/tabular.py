@@ -14,8 +14,8 @@
 # %% [markdown]
 # # Tabular data
 #
-# Boosted trees usually beat neural networks on tables {cite}`grinsztajn2022trees`. Is the {term}`simplicity bias` of ReLU networks the reason, and does a
-# {term}`learned activation` close the gap?
+# Boosted trees usually beat neural networks on tables ([Grinsztajn et al., 2022](../book/bibliography.md#grinsztajn2022trees)). Is the [simplicity bias](../book/glossary.md#simplicity-bias) of ReLU networks the reason, and does a
+# [learned activation](../book/glossary.md#learned-activation) close the gap?
 
 # %% tags=["set-up"] cellView="form" jupyter={"source_hidden": true}
 # @title Set-up: finds the files of this companion or, in Colab, fetches them
@@ -120,9 +120,9 @@ if results.missing:
 # compares model types on 16 binary tables and finds that
 #
 # - ReLU networks are usually below trees; tanh with a tuned slope and learned activations close the gap, and
-#   {term}`input activation functions <input activation function>` (IAFs, one learned function for each column, applied to the raw input) do best, sometimes
+#   [input activation functions](../book/glossary.md#input-activation-function) (IAFs, one learned function for each column, applied to the raw input) do best, sometimes
 #   better than trees ([C5](../book/claims.ipynb#c5));
-# - the best accuracy sits at another {term}`total variation` for each dataset ([C6](../book/claims.ipynb#c6));
+# - the best accuracy sits at another [total variation](../book/glossary.md#total-variation) for each dataset ([C6](../book/claims.ipynb#c6));
 # - learned functions give sharp boundaries along the axes, as trees do ([C7](../book/claims.ipynb#c7));
 # - where accuracy is higher, the complexity in the surroundings of the solution, in weight space, is higher too ([C8](../book/claims.ipynb#c8));
 # - activations learned in one network can be used at other widths, often with fewer layers ([C9](../book/claims.ipynb#c9)).
@@ -142,8 +142,8 @@ words.table(
 # %% [markdown]
 # ## Live: a function for each column
 #
-# We learn input activations for a small table that comes with scikit-learn, in a narrow network: {term}`Algorithm 1` with half of each {term}`episode`'s rows as
-# validation rows $\mathcal{V}$. Some rows are kept out of all episodes ({term}`watched rows`).
+# We learn input activations for a small table that comes with scikit-learn, in a narrow network: [Algorithm 1](../book/glossary.md#algorithm-1) with half of each [episode](../book/glossary.md#episode)'s rows as
+# validation rows $\mathcal{V}$. Some rows are kept out of all episodes ([watched rows](../book/glossary.md#watched-rows)).
 
 # %%
 from lib import metalearning
@@ -224,7 +224,7 @@ words.say("live-accuracy", rows=len(parts.test), relu=scores["ReLU"], inputs=sco
 # ### Meta-overfitting, seen at once
 #
 # A learned function per column has many free values, and every row is a training row in some episode. So the loss on an episode's own $\mathcal{V}$ can fall
-# while nothing improves on rows that no episode has seen: {term}`meta-overfitting`. That is why stopping goes by watched rows here.
+# while nothing improves on rows that no episode has seen: [meta-overfitting](../book/glossary.md#meta-overfitting). That is why stopping goes by watched rows here.
 
 # %% tags=["hide-input"]
 histories = {
