@@ -127,7 +127,7 @@ if complete:
 #
 # A [collage](../book/glossary.md#collage) shows two small images. In the training data both are of the same class, so either would do; evaluation
 # sets in which one of the two is of a random class reveal which one a network uses. ReLU networks use MNIST and ignore CIFAR-10
-# ([C10](../book/claims.ipynb)). That is the simplicity bias as a [shortcut](../book/glossary.md#shortcut) ([Shah et al., 2020](../book/bibliography.md#shah2020pitfalls), [Geirhos et al., 2020](../book/bibliography.md#geirhos2020shortcut)).
+# ([C10](../book/claims.ipynb)). That is the simplicity bias as a [shortcut](../book/glossary.md#shortcut) ([Shah et al., 2020](../book/bibliography.md#shah2020pitfalls)) ([Geirhos et al., 2020](../book/bibliography.md#geirhos2020shortcut)).
 #
 # The paper learns two activation functions, each with the [validation data](../book/glossary.md#validation-data) of Algorithm 1 replaced by collages in which only one tile
 # predicts the class. Training still sees ambiguous collages alone, yet the accuracy shifts towards the chosen tile
