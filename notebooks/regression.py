@@ -141,12 +141,12 @@ from notebooks.paper.experiments.parts import LOSS_OF, accuracy, load_parts
 task, inner = "regression", Optimiser("sgd", 0.2)
 parts = load_parts("digits", task, split=0, validation=0.1)
 spline = Activation("spline", points=50, low=-5, high=5)
-network = Network(parts.inputs, parts.outputs, width=32, depth=1, activation=spline)
-learning = {
-    start: Settings(init=start, episodes=40, n_tr_start=20, n_tr_step=5, inner=inner) for start in ("relu", "zeros")
-}
+network = Network(parts.inputs, parts.outputs, width=32, activation=spline)
 data = Task(network, parts.train.x, parts.train.y, LOSS_OF[task])
-learned = {start: metalearning.learn([data], settings, seed=seed) for start, settings in learning.items()}
+learned = {}
+for start in ("relu", "zeros"):
+    settings = Settings(init=start, episodes=40, n_tr_start=20, n_tr_step=5, inner=inner)
+    learned[start] = metalearning.learn([data], settings, seed=seed)
 
 # %% [markdown]
 # Used as fixed activations in a fresh, wider network:
@@ -287,7 +287,7 @@ say(claims.section("regression", read))
 #
 # Those of C2 again, without the code of the verdicts: a few lines of pandas over the configurations and numbers of the records.
 
-# %%
+# %% tags=["hide-input"]
 from notebooks.paper.figures.display import table
 
 runs = results.frame(role="final")

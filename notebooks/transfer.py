@@ -146,20 +146,27 @@ from notebooks.paper.experiments.parts import accuracy, load_parts, schedule
 source, target = "a+b mod 17", "ab mod 17"
 parts = load_parts(source, "one-hot", split=0, validation=0.0)
 spline = Activation("spline", points=60, low=-1, high=1)
-network = Network(parts.inputs, parts.outputs, width=64, depth=1, activation=spline)
+network = Network(parts.inputs, parts.outputs, width=64, activation=spline)
 inner, outer = Optimiser("sgd", 2.0), Optimiser("adam", 0.006)
-learned = metalearning.learn(
-    [Task(network, parts.train.x, parts.train.y, "mse")],
-    Settings(episodes=140, n_tr_start=150, n_tr_step=1, unroll=10, validation=0.15, watch=0.0, patience=140,
-             outer=outer, inner=inner),
-    seed=seed,
-)  # fmt: skip
+settings = Settings(
+    episodes=140,
+    n_tr_start=150,
+    n_tr_step=1,
+    unroll=10,
+    validation=0.15,
+    watch=0.0,
+    patience=140,
+    outer=outer,
+    inner=inner,
+)
+task = Task(network, parts.train.x, parts.train.y, "mse")
+learned = metalearning.learn([task], settings, seed=seed)
 
 # %% [markdown]
 # Now the other task, which the learning never saw:
 
 
-# %%
+# %% tags=["hide-input"]
 def curves(activation, psi, steps=1500):
     """Train a fresh network on the other task; the history of its training and test accuracy."""
     wide = Network(other.inputs, other.outputs, width=128, depth=1, activation=activation)
@@ -200,7 +207,12 @@ if scores is not None:
                  easy=int(scores.easy.sum()), tasks=n, columns=columns, words=tables.means_in_words(scores))  # fmt: skip
     words.table("tab-matrix", tables.score_table(scores))
     if scores.noise:
-        words.say("noise", count=len(scores.noise), tasks=", ".join(scores.noise), words=tables.means_in_words(scores))
+        words.say(
+            "noise",
+            count=len(scores.noise),
+            tasks=", ".join(map(explore.pretty, scores.noise)),
+            words=tables.means_in_words(scores),
+        )
 
 # %% [markdown]
 # ### Its own activation for each task
@@ -231,7 +243,7 @@ if compared is not None:
 if learning := shown.learned(results):
     words.say("how-learned", **learning)
 if nothing := shown.without(results, cells):
-    words.say("nothing-learned", tasks=", ".join(nothing))
+    words.say("nothing-learned", tasks=", ".join(map(explore.pretty, nothing)))
 if at_limit := limits.of_fixed_steps(results):
     say(at_limit)
 
@@ -268,7 +280,7 @@ words.say("paper-own", best=sum(of_paper.values()), total=len(of_paper),
 #
 # Those of C17 again, without the code of the verdicts: a few lines of pandas over the configurations and numbers of the records.
 
-# %%
+# %% tags=["hide-input"]
 import pandas as pd
 
 from notebooks.paper.figures.display import table

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ..figures.explore import pretty
 from ..figures.looks import name_of, plus_minus
 from ..records.frames import Collected
 from ..records.intervals import paired_interval
@@ -24,7 +25,7 @@ def own(scores: Scores) -> dict[str, float | str]:
         "others": 100 * found.others.mean(),
         "every": 100 * found["all"].mean(),
         "ahead": plus_minus(*paired_interval(found.own, found["all"])),
-        "best": scores.specific.mean().idxmax().removeprefix("learned on "),
+        "best": pretty(scores.specific.mean().idxmax().removeprefix("learned on ")),
     }
 
 
@@ -53,7 +54,7 @@ def learned(results: Collected) -> dict[str, float | int | str]:
         "per_task": all_steps / len(still) / steps,
         "median": 100 * gap.median(),
         "most": 100 * gap.max(),
-        "where": gap.idxmax().removeprefix("learned on "),
+        "where": pretty(gap.idxmax().removeprefix("learned on ")),
         "worst_joint": 100 * joint["worst"].iloc[0],
         "best_joint": 100 * joint["best"].iloc[0],
     }
@@ -87,7 +88,7 @@ def gains(runs: pd.DataFrame, found: pd.DataFrame) -> dict[str, float | int | st
         "tasks": len(found),
         "seeds": runs.seed.nunique(),
         "most": 100 * found.gain.max(),
-        "where": found.gain.idxmax(),
+        "where": pretty(found.gain.idxmax()),
         "relu": relu,
         "own": own,
         "low": int((reached < 0.1).sum()),
