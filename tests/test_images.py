@@ -228,6 +228,7 @@ def test_functions_stand_in_a_grid_and_are_scaled_to_the_same_spread():
     axes = figures.functions(rows).axes
     assert [ax.axison for ax in axes] == [True, False, False, True] and axes[0].get_ylim() == axes[3].get_ylim()
     assert shown.constant(rows) == "SVHN, adam, learned from zeros"
+    assert figures.functions(rows[:1], narrow=True).get_size_inches()[0] == 3.6  # one dataset: its titles still fit
     matplotlib.pyplot.close("all")
 
 

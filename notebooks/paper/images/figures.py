@@ -109,7 +109,7 @@ def functions(rows: pd.DataFrame, narrow: bool = False) -> Figure:
     """
     rows = rows.assign(row=rows.arm + ", " + rows.kind)
     names, lines = list(rows.data.unique()), list(rows.row.unique())
-    width = (3.6 if narrow else 7) * (1 if len(names) > 1 else 0.5)
+    width = 7 if len(names) > 1 and not narrow else 3.6
     size = (width, 1.05 * len(lines) + 0.7)
     figure, axes = plt.subplots(len(lines), len(names), figsize=size, sharex=True, sharey=True, squeeze=False)
     for ax in axes.flat:
