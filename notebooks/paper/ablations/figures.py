@@ -49,7 +49,10 @@ def interpolations(of_method: Mapping[str, Tensor], end: float, low: float = -5.
 
 
 def searches(tasks: Mapping[str, TaskResults]) -> Figure:
-    """Result of the best function so far against inner steps, per search and task; crosses are single restarts."""
+    """Result of the best function so far against inner steps, per search and task; crosses are single restarts.
+
+    What never reaches 95 % is drawn at the last step.
+    """
     columns = min(3, len(tasks))
     rows = -(-len(tasks) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(7, 2.5 * rows + 0.4), squeeze=False)
@@ -59,10 +62,11 @@ def searches(tasks: Mapping[str, TaskResults]) -> Figure:
         for i, (search, marker) in enumerate(zip(SEARCHES, "so^", strict=True)):
             progress = task.progress(search)
             if len(progress):
-                ax.plot(progress.inner_steps / 1000, progress.result, f"C{i + 1}-", marker=marker, ms=4, label=search)
-        own = task.restarts()
-        spent = own.sort_values("restart").inner_steps.cumsum() / 1000
-        ax.plot(spent, own.sort_values("restart").result, "C1x", label="restarts of the learner")
+                reached = progress.result.clip(upper=task.horizon)
+                ax.plot(progress.inner_steps / 1000, reached, f"C{i + 1}-", marker=marker, ms=4, label=search)
+        own = task.restarts().sort_values("restart")
+        reached = own.result.clip(upper=task.horizon)
+        ax.plot(own.inner_steps.cumsum() / 1000, reached, "C1x", label="restarts of the learner")
         ax.axhline(task.relu, color="C0", linestyle="--", label="ReLU")
         ax.set_title(task.name, fontsize=8)
         if task.steps:

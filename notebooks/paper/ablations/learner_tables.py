@@ -36,6 +36,11 @@ class TaskResults:
         """What ReLU's final runs reach."""
         return self.middle(self.finals[RELU])
 
+    @property
+    def horizon(self) -> int | None:
+        """The last step of ReLU's runs, where the measure is a number of steps."""
+        return self.finals[RELU].attrs.get("horizon")
+
     def middle(self, values: pd.Series) -> float:
         """The median of steps, the mean of accuracies."""
         return float(values.median() if self.steps else values.mean())
