@@ -174,7 +174,8 @@ words.figure(
 
 # %% tags=["hide-input"]
 searched = sections.results("learner", profile, data_dir)
-tasks, absent = learner_tables.collect(searched, profile)
+reader = sections.reader(profile, data_dir, ablations=results) if profile == "paper" else None
+tasks, absent = learner_tables.collect(searched, profile, reader)
 if tasks:
     words.table("tab-learner", learner_tables.table(tasks), restarts=len(next(iter(tasks.values())).restarts()))
 

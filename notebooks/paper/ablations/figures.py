@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lib import splines
 
+from .learner import LEARNED
 from .learner_tables import SEARCHES, TaskResults
 from .tables import Compared
 
@@ -66,7 +67,7 @@ def searches(tasks: Mapping[str, TaskResults]) -> Figure:
                 ax.plot(progress.inner_steps / 1000, reached, f"C{i + 1}-", marker=marker, ms=4, label=search)
         own = task.restarts().sort_values("restart")
         reached = own.result.clip(upper=task.horizon)
-        ax.plot(own.inner_steps.cumsum() / 1000, reached, "C1x", label="restarts of the learner")
+        ax.plot(task.progress(LEARNED).inner_steps / 1000, reached, "C1x", label="restarts of the learner")
         ax.axhline(task.relu, color="C0", linestyle="--", label="ReLU")
         ax.set_title(task.name, fontsize=8)
         if task.steps:

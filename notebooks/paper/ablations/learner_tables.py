@@ -1,6 +1,7 @@
 """What the records say of the learner that picks its start, task by task; see :mod:`.learner` and ``learner.toml``."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,15 @@ from ..figures.looks import plus_minus
 from ..records.frames import Collected
 from ..records.intervals import interval, paired_interval
 from .learner import HAND, LEARNED, PLANS, RANDOM, RELU, STARTS, Setting, margins
+from .plan import DEFAULT
 
 SEARCHES = (LEARNED, HAND, RANDOM)
+EARLIER = "Algorithm 1, its section's settings"
+EARLIER_RUNS = {  # of a task: the section and the arm of what was learned there, with settings found by trial
+    "a+b mod 27, default, rate 1": ("grokking", "learned from zeros"),
+    "a+b mod 27, Glorot, rate 13.5": ("conventions", "learned from random"),
+    "Fashion-MNIST regression, depth 1": ("ablations", DEFAULT),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,17 +111,30 @@ class TaskResults:
             low, middle, high = (2**value for value in (mean - half, mean, mean + half))
             gain = f"×{middle:.2f} [{low:.2f}, {high:.2f}]" if self.steps else f"{mean:+.1f} ± {half:.1f}"
         spent = self.candidates[self.candidates.search == LEARNED].groupby("restart").inner_steps.max().sum()
-        arms = {arm: self.shown(arm) for arm in (RELU, RANDOM, HAND, STARTS, LEARNED)}
+        arms = {arm: self.shown(arm) for arm in (RELU, EARLIER, RANDOM, HAND, STARTS, LEARNED)}
         rule = {True: "yes", False: "no", None: "—"}[self.holds()]
         about = {"restarts above ReLU": f"{good} of {of}", "over the best by hand": gain, "rule holds": rule}
         return {"task": self.name, **arms, **about, "inner steps": f"{spent:,.0f}"}
 
 
-def collect(results: Collected, profile: str) -> tuple[dict[str, TaskResults], list[str]]:
-    """The tasks whose learner has final runs, and the names of the others."""
+def collect(
+    results: Collected, profile: str, read: Callable[[str], Collected] | None = None
+) -> tuple[dict[str, TaskResults], list[str]]:
+    """The tasks whose learner has final runs, and the names of the others.
+
+    Args:
+        read: from a section's name to its records, for the runs of EARLIER; they are left out without it.
+    """
     found, absent, margin = {}, [], margins()
     for name, setting in PLANS[profile].settings.items():
         task = of_task(results, name, setting, margin.get(name, 1.25 if setting.task == "one-hot" else 0.5))
+        if read and name in EARLIER_RUNS:
+            section, arm = EARLIER_RUNS[name]
+            runs = read(section).frame(role="final")
+            same = (runs.data == setting.data) & (runs["network.initialisation"] == setting.network.initialisation)
+            same &= (runs["optimiser.lr"] == setting.optimiser.lr) & (runs.arm == arm)
+            if same.any():
+                task.finals[EARLIER] = measure(runs[same].set_index("seed").sort_index(), task.steps)
         if LEARNED in task.finals and RELU in task.finals:
             found[name] = task
         else:
@@ -121,23 +142,24 @@ def collect(results: Collected, profile: str) -> tuple[dict[str, TaskResults], l
     return found, absent
 
 
+def measure(runs: pd.DataFrame, steps: bool) -> pd.Series:
+    """Per run the steps to 95 % test accuracy, its horizon if it never gets there; or the test accuracy in %."""
+    if not steps:
+        return 100 * runs.test_accuracy
+    reached = runs.test_steps_to_95.astype(float).fillna(runs.steps.astype(float))
+    reached.attrs["horizon"] = int(runs.steps.max())
+    return reached
+
+
 def of_task(results: Collected, name: str, setting: Setting, margin: float) -> TaskResults:
     """The runs of one task, as far as they are there."""
     runs, steps = results.frame(), setting.task == "one-hot"
-
-    def measure(part: pd.DataFrame) -> pd.Series:
-        if not steps:
-            return 100 * part.test_accuracy
-        reached = part.test_steps_to_95.astype(float).fillna(part.steps.astype(float))
-        reached.attrs["horizon"] = int(part.steps.max())
-        return reached
-
     finals = {}
     for arm in (RELU, HAND, RANDOM, STARTS, LEARNED):
         part = runs[(runs.role == "final") & _is_of(runs, arm, name, setting)] if len(runs) else runs
         if len(part) >= len(setting.seeds):
-            finals[arm] = measure(part.set_index("seed").sort_index())
-    return TaskResults(name, setting, margin, steps, finals, _candidates(results, name, measure))
+            finals[arm] = measure(part.set_index("seed").sort_index(), steps)
+    return TaskResults(name, setting, margin, steps, finals, _candidates(results, name, steps))
 
 
 def _is_of(runs: pd.DataFrame, arm: str, name: str, setting: Setting) -> pd.Series:
@@ -148,7 +170,7 @@ def _is_of(runs: pd.DataFrame, arm: str, name: str, setting: Setting) -> pd.Seri
     return same & runs.arm.str.startswith(RELU) & network["depth"] & network["initialisation"]
 
 
-def _candidates(results: Collected, name: str, measure) -> pd.DataFrame:
+def _candidates(results: Collected, name: str, steps: bool) -> pd.DataFrame:
     races, learns, picks = (results.frame(kind) for kind in ("race", "learn", "pick"))
     trials, rows = results.frame(role="trial"), []
     of = {key: row for frame in (races, learns, picks) if len(frame) for key, row in frame.set_index("key").iterrows()}
@@ -161,9 +183,9 @@ def _candidates(results: Collected, name: str, measure) -> pd.DataFrame:
         )
         spent = race.inner_steps + (source.inner_steps if source.kind == "learn" else 0)
         curve = trial.record.arrays["validation_accuracy"]
-        merit = curve.mean() if trial.task == "one-hot" else trial.validation_accuracy
-        never = trial.task == "one-hot" and pd.isna(trial.test_steps_to_95)
-        result = math.inf if never else float(measure(trials.loc[[i]]).iloc[0])
+        merit = curve.mean() if steps else trial.validation_accuracy
+        never = steps and pd.isna(trial.test_steps_to_95)
+        result = math.inf if never else float(measure(trials.loc[[i]], steps).iloc[0])
         rows += [(search, race.seed, source.kind == "learn", merit, result, spent) for search in searches]
     return pd.DataFrame(rows, columns=["search", "restart", "learned", "merit", "result", "inner_steps"])
 
