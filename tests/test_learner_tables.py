@@ -62,7 +62,7 @@ def test_every_task_has_a_margin():
     assert set(PLANS["paper"].settings) <= set(margins()) and all(margin > 0 for margin in margins().values())
 
 
-def test_the_small_plan_gives_a_row_and_a_panel_per_task():
+def test_the_small_plan_gives_a_row_and_a_panel_per_task(monkeypatch):
     collected = sections.results("learner", "smoke")
     tasks, absent = learner_tables.collect(collected, "smoke")
     assert not collected.missing and list(tasks) == list(PLANS["smoke"].settings) and not absent
@@ -71,6 +71,9 @@ def test_the_small_plan_gives_a_row_and_a_panel_per_task():
     for task in tasks.values():
         counts = task.candidates.groupby("search").restart.nunique()
         assert counts[LEARNED] == counts[RANDOM] == 2 and counts[HAND] == 3
+    monkeypatch.setattr(learner_tables, "EARLIER_RUNS", {"digits": ("another section", f"{RANDOM}: digits")})
+    earlier = learner_tables.collect(collected, "smoke", {"another section": collected}.get)[0]["digits"].finals
+    assert earlier[learner_tables.EARLIER].tolist() == earlier[RANDOM].tolist()
     figure = figures.searches(tasks)
     assert [ax.get_title() for ax in figure.axes] == list(tasks)
     plt.close(figure)
