@@ -228,17 +228,17 @@ class LearnedActivation(BaseEstimator):
         """Yield the best start as it is, then the start of each restart and what it learned, until the time is up."""
         task = Task(self._spline_network(self.learning_width), *self._trainer.train, self._loss)
         about = {"episodes": self.episodes, "n_tr_start": self.episode_steps, "n_tr_max": max(1000, self.episode_steps)}
-        settings = default_settings(Optimiser("adam", rate), batch=int(self.batch_size), **about)
+        settings = partial(default_settings, Optimiser("adam", rate), batch=int(self.batch_size), **about)
         seeds, raced = np.random.SeedSequence(self._seed).generate_state(self.restarts), []
         if "best" in self.starts:  # at full width: what trains a narrow network may not train a wide one
             wide = Task(self._spline_network(), *self._trainer.train, self._loss)
-            raced = race_of(wide, settings, self._seed, lambda message: self._tell(message, 0))
+            raced = race_of(wide, settings(), self._seed, lambda message: self._tell(message, 0))
         if raced:
-            yield f"{raced[0].name}, as it is", at(raced[0].psi, task.network, settings).best
+            yield f"{raced[0].name}, as it is", at(raced[0].psi, task.network, settings()).best
         starts = openings(self.starts, self.restarts, raced)
 
         def one(i):
-            return learn_from(starts[i], task, settings, seed=int(seeds[i]))
+            return learn_from(starts[i], task, settings(starts[i]), seed=int(seeds[i]))
 
         parallel = Parallel(n_jobs=self.n_jobs, return_as="generator")
         sequential = self.n_jobs in (None, 1)

@@ -18,7 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from . import splines
 from .episodes import episode_generator, inner_loop, ordinary_torch, watch_loss, watch_split
-from .learner import Start, at, family, learn_from, openings, race
+from .learner import Start, at, family, learn_from, openings, outer_rate, race
 from .metalearning import Learned, Settings, Task
 from .networks import Activation, Params, Psi
 from .training import Optimiser
@@ -27,9 +27,14 @@ RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # of Adam, that the baseline
 LOSSES = {"mse": F.mse_loss, "cross_entropy": F.cross_entropy, "logistic": F.binary_cross_entropy_with_logits}
 
 
-def default_settings(inner: Optimiser, **changes) -> Settings:
-    """The settings of Algorithm 1 for a task that nothing is known of, but the optimiser that suits its baseline."""
+def default_settings(inner: Optimiser, start: str | Start = "relu", **changes) -> Settings:
+    """The settings of Algorithm 1 for a task that nothing is known of, but the optimiser that suits its baseline.
+
+    The outer rate is relative to a start that comes from a race.
+    """
     about = {"episodes": 60, "n_tr_start": 150, "n_tr_step": 0, "batch": 256, "outer": Optimiser("adam", 0.05)}
+    if isinstance(start, Start):
+        about["outer"] = Optimiser("adam", outer_rate(start.psi))
     return Settings(inner=inner, **{**about, "patience": 30, "length": 0.5} | changes)
 
 
@@ -277,10 +282,11 @@ def learn_activation(
         task = Task(network, x, y, loss)
         rows, held = watch_split(len(x), 0.2, seed)
         inner = default_settings(Optimiser()) if settings is None else settings
+        given = settings
         if settings is None or "auto" in (low, high):
             tuned, *found = tune(task, steps=inner.n_tr_start, batch=inner.batch, seed=seed, report=report)
             settings = default_settings(tuned) if settings is None else settings
-            low, high = (f if given == "auto" else given for f, given in zip(found, (low, high), strict=True))
+            low, high = (f if end == "auto" else end for f, end in zip(found, (low, high), strict=True))
         network = ModuleNetwork(make_model, Activation("spline", points=points, low=low, high=high), channels)
         part = Task(network, x[rows.to(x.device)], y[rows.to(x.device)], loss)
         task = replace(part, x=x, y=y)
@@ -291,7 +297,8 @@ def learn_activation(
         for i, start in enumerate(openings(starts, restarts, raced)):
             name = start if isinstance(start, str) else start.name
             report(f"restart {i + 1} of {restarts}, from {name}, in [{low:g}, {high:g}]")
-            learned = learn_from(start, part, settings, seed=seed + i, report=report)
+            own = default_settings(settings.inner, start) if given is None else settings
+            learned = learn_from(start, part, own, seed=seed + i, report=report)
             learned.losses = {"learned": from_scratch(task, learned.psi, rows, held, settings, seed)}
             report(f"held-out loss {statistics.fmean(learned.losses['learned']):.4g}")
             candidates.append(learned)
