@@ -17,7 +17,7 @@ COLUMNS = ["search", "restart", "learned", "merit", "result", "inner_steps"]
 def results(steps, finals, rows, margin):
     series = {arm: pd.Series(values, index=[1, 2, 3], dtype=float) for arm, values in finals.items()}
     for values in series.values():
-        values.attrs["horizon"] = 1000
+        values.attrs |= {"horizon": 1000, "lost": 1}
     return TaskResults("t", next(iter(PLANS["smoke"].settings.values())), margin, steps, series,
                        pd.DataFrame(rows, columns=COLUMNS))  # fmt: skip
 
@@ -50,7 +50,11 @@ def test_the_rule_on_steps_where_never_is_no_success():
     task = results(True, {RELU: [1000] * 3, LEARNED: [400, 500, 1000], HAND: [800, 1000, 1000]}, rows, 1.25)
     assert task.successes() == (1, 2)
     assert task.over(HAND)[0] == pytest.approx((1 + 1 + 0) / 3)  # twice as soon, twice, as soon
-    assert task.shown(RELU) == "never in 1,000" and task.shown(LEARNED) == "450 (2 of 3)" and task.shown(RANDOM) == "—"
+    assert (
+        task.shown(RELU) == "never in 1,000"
+        and task.shown(LEARNED) == "450 (2 of 3, 1 lose it)"
+        and task.shown(RANDOM) == "—"
+    )
 
 
 def test_learning_counts_where_it_is_better_in_validation():

@@ -98,9 +98,9 @@ class TaskResults:
         reached = values[values < values.attrs["horizon"]]
         if not len(reached):
             return f"never in {values.attrs['horizon']:,}"
-        return f"{reached.median():,.0f}" + (
-            f" ({len(reached)} of {len(values)})" if len(reached) < len(values) else ""
-        )
+        notes = [f"{len(reached)} of {len(values)}"] if len(reached) < len(values) else []
+        notes += [f"{values.attrs['lost']} lose it"] if values.attrs["lost"] else []
+        return f"{reached.median():,.0f}" + (f" ({', '.join(notes)})" if notes else "")
 
     def row(self) -> dict[str, str]:
         """The row of the table."""
@@ -148,6 +148,7 @@ def measure(runs: pd.DataFrame, steps: bool) -> pd.Series:
         return 100 * runs.test_accuracy
     reached = runs.test_steps_to_95.astype(float).fillna(runs.steps.astype(float))
     reached.attrs["horizon"] = int(runs.steps.max())
+    reached.attrs["lost"] = int((runs.test_steps_to_95.notna() & (runs.test_accuracy_last < 0.95)).sum())
     return reached
 
 
