@@ -55,12 +55,16 @@ class Browser:
 
     def open(self, address, width, height=900, dark=False):
         """Open a page, wait until it is loaded and its formulas are set."""
-        self.events.clear()
+        self._go("about:blank")  # so that the page before does not load images for this width and theme
         self.resize(width, height)
         self.theme(dark)
+        self._go(address)
+        self.evaluate("window.MathJax?.startup?.promise?.then(() => true) ?? true")
+
+    def _go(self, address):
+        self.events.clear()
         self.call("Page.navigate", url=address)
         self.loop.run_until_complete(asyncio.wait_for(self._loaded(), 60))
-        self.evaluate("window.MathJax?.startup?.promise?.then(() => true) ?? true")
 
     def resize(self, width, height=900):
         mobile = width < 600
@@ -115,8 +119,12 @@ class Browser:
                 self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
     def settle(self):
-        """Wait until the page has drawn what it was told."""
+        """Wait until the page has drawn what it was told, with all that fades in or out at its end."""
         self.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 60)))")
+        self.evaluate(
+            "document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime < Infinity)"
+            ".forEach((one) => one.finish())"
+        )
 
     def pdf(self):
         """The page as it would be printed."""
