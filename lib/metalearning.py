@@ -34,6 +34,7 @@ class Learned:
     losses: of :func:`lib.modules.learn_activation`, on held-out rows, with what was learned and with ReLU.
     dim: which dimension has the columns (or channels) of a function per column; see :class:`lib.splines.Spline`.
     outside: per function, the share of what it was given at the end that is outside its range. largest: size of inputs.
+    raced: what psi began as where that is the winner of a race (:mod:`lib.learner`), such as "sine, k = 20".
     """
 
     psi: Psi
@@ -46,6 +47,7 @@ class Learned:
     dim: int = -1
     outside: dict[str, float] = field(default_factory=dict)
     largest: float = 0.0
+    raced: str = ""
 
     @property
     def changed(self) -> bool:
@@ -59,7 +61,9 @@ class Learned:
         if self.diverged:
             where = f"diverged in episode {len(self.history['outer']) + 1}: a loss or gradient was not finite"
             found.append(f"{where}; try lower rates of the inner and the outer optimiser")
-        if not self.changed:
+        if not self.changed and self.raced:
+            found.append(f"nothing was learned beyond the best of the race, {self.raced}: it is kept as it is")
+        elif not self.changed:
             found.append(f"nothing was learned: psi is the initial one; try {', '.join(self._other_settings())}")
         if self.largest > 10:
             found.append(f"inputs are as large as {self.largest:.3g}: scale them to about [-1, 1]")

@@ -293,12 +293,14 @@ def learn_activation(
         raced = race_of(part, settings, seed, report) if "best" in starts else []
         candidates = [at(start.psi, network, settings).best for start in raced[:1]]
         for learned in candidates:
+            learned.raced = raced[0].name
             learned.losses = {"learned": from_scratch(task, learned.psi, rows, held, settings, seed)}
         for i, start in enumerate(openings(starts, restarts, raced)):
             name = start if isinstance(start, str) else start.name
             report(f"restart {i + 1} of {restarts}, from {name}, in [{low:g}, {high:g}]")
             own = default_settings(settings.inner, start) if given is None else settings
             learned = learn_from(start, part, own, seed=seed + i, report=report)
+            learned.raced = "" if isinstance(start, str) else start.name
             learned.losses = {"learned": from_scratch(task, learned.psi, rows, held, settings, seed)}
             report(f"held-out loss {statistics.fmean(learned.losses['learned']):.4g}")
             candidates.append(learned)

@@ -153,6 +153,7 @@ def test_the_start_of_the_race_is_kept_if_learning_makes_it_worse():
     )  # fmt: skip
     name = next(line for line in said if line.startswith("restart")).split("from ")[1].split(", in [")[0]
     torch.testing.assert_close(learned.psi["hidden"], family(6 / 8)[name](grid(50, -3, 3)).float())
+    assert f"nothing was learned beyond the best of the race, {name}: it is kept as it is" in learned.problems
 
 
 def test_range_of_holds_nearly_everything():
