@@ -68,8 +68,8 @@ def test_a_task_that_the_activation_does_not_solve_has_no_row(relu, other, expec
 def test_words_count_what_the_dots_show(made):
     assert made.sentence() == (
         "Learned activations are above ReLU on 1 of 2 datasets, below on 1; trees are above them on 0 of 1 tables, "
-        "functions made by hand on 1 of 1. On 2 algorithmic tasks they generalise 2 to 4 times sooner or more; sines are "
-        "sooner still on 0 of 1."
+        "functions made by hand on 1 of 1. In 2 algorithmic cases they generalise 2 to 4 times sooner or more; sines "
+        "are sooner still in 0 of 1."
     )
     assert "Hollow (1)" in made.scale() and "Arrows (1)" in made.scale()
     assert "Largest gains: a 2.0 points, b -1.0 points." in made.alt()
