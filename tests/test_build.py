@@ -86,6 +86,10 @@ table(rows, caption="A table.", name="tab-a")
 # %%
 print(len(colours), len(set(colours)))
 
+# %% tags=["hide-input"] fold="More of it"
+table(rows, caption="Another table.", name="tab-b")
+say("<details>\\n<summary>Still more</summary>\\n\\ninside of both\\n\\n</details>")
+
 # %% tags=["remove-input"]
 class Record:
     key = "run-0123456789ab"
@@ -192,6 +196,17 @@ def test_text_and_tables_become_part_of_the_page(page):
     assert "A table." in table.find("caption").get_text()
     assert table.find("td").find(class_="math").get_text() == r"\(a|b\)"
     assert table.find("a", href="../book/start.html")
+
+
+def test_a_cell_is_folded_away_below_its_title_and_its_code_once_more(page):
+    (box,) = [tag for tag in page.find_all("details") if tag.summary.get_text(strip=True) == "More of it"]
+    assert "Another table." in box.find("table", id="tab-b").caption.get_text()
+    assert [tag.summary.get_text(strip=True) for tag in box.find_all("details")] == [
+        "Still more",
+        "Show code cell source",
+    ]
+    assert 'name="tab-b"' in box.select_one("details .highlight-python pre").get_text()
+    assert page.get_text().count('name="tab-b"') == 1
 
 
 def test_set_up_parameters_and_removed_input_are_not_on_the_page(page):

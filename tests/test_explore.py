@@ -255,6 +255,50 @@ def test_a_script_that_is_not_the_books_does_not_run(tab, folder, tmp_path):
     target.unlink()
 
 
+# ------------------------------------------------------------------------------------------ what is folded away
+
+
+@pytest.fixture
+def folded(folder):
+    """A page with a figure inside of what is closed, twice."""
+    page = (folder / "grokking.html").read_text()
+    page = re.sub(r"<script defer src=\"explore.*?</script>", "", page).replace('src="a.svg"', 'src="inside.svg"')
+    page = page.replace("<figure>", '<details><summary>A</summary><details><summary>B</summary><figure id="fig-a">')
+    (folder / "folded.html").write_text(page.replace("</figure>", "</figure></details></details>"))
+    shutil.copyfile(folder / "a.svg", folder / "inside.svg")
+    return (folder / "folded.html").as_uri()
+
+
+OPEN = "[...document.querySelectorAll('details')].map((details) => details.open)"
+
+
+def loaded(tab):
+    return any(url.endswith("inside.svg") for url in tab.requests())
+
+
+def test_a_figure_that_is_folded_away_loads_when_it_is_opened_or_printed(tab, folded):
+    tab.open(folded, 720)
+    tab.settle()
+    assert tab.evaluate(OPEN) == [False, False] and not loaded(tab)
+    tab.click("summary")
+    tab.evaluate("document.querySelector('details details').open = true")
+    tab.settle()
+    assert loaded(tab)
+    tab.open(f"{folded}?again", 720)
+    tab.pdf()
+    assert loaded(tab) and tab.evaluate(OPEN) == [False, False]
+
+
+def test_a_link_to_what_is_folded_away_opens_it(tab, folded):
+    tab.open(f"{folded}#fig-a", 720)
+    tab.settle()
+    assert tab.evaluate(OPEN) == [True, True] and loaded(tab)
+    tab.open(f"{folded}?again", 720)
+    tab.evaluate("location.hash = '#fig-a'; 0")
+    tab.settle()
+    assert tab.evaluate(OPEN) == [True, True] and loaded(tab)
+
+
 # ------------------------------------------------------------------------------------------ grokking
 
 

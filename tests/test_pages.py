@@ -25,6 +25,7 @@ PHONE, DESKTOP = 390, 1280
 AXE = (ROOT / "tests" / "axe" / "axe.min.js").read_text("utf-8")
 THEMES_OWN = {}  # what axe-core finds that the theme brings: rule -> pattern of the elements
 
+FOLDS = "document.querySelectorAll('article details').forEach((details) => { details.open = %s; })"
 LOOK = """(async () => { // images load when they come into view
   const images = [...document.querySelectorAll("figure img")].filter((image) => image.getClientRects().length);
   for (const image of images) {
@@ -95,6 +96,7 @@ def seen(site, tmp_path_factory):
     try:
         for name in PAGES:
             tab.open((site / f"{name}.html").as_uri(), PHONE)
+            tab.evaluate(FOLDS % "true")
             tab.evaluate(LOOK)
             requests[name, PHONE] = tab.requests()
             measures[name, PHONE] = tab.evaluate(MEASURE) | {"violations": violations(tab)}
@@ -105,6 +107,7 @@ def seen(site, tmp_path_factory):
             tab.settle()
             tab.evaluate(LOOK)
             measures[name, DESKTOP] = tab.evaluate(MEASURE) | {"violations": light + violations(tab)}
+            tab.evaluate(FOLDS % "false")
             pdfs[name] = tab.pdf()
             requests[name, DESKTOP], complaints[name] = tab.requests(), tab.complaints()
     finally:

@@ -38,7 +38,9 @@ def page(executed: NotebookNode, name: str, stage: Path, seconds: float, commit:
             continue
         marked = [output for output in cell.outputs if MIME in output.get("data", {})]
         kept = [output for output in cell.outputs if output not in marked and output.get("name") != "stderr"]
-        if kept or not HIDDEN_INPUT & set(cell.metadata.get("tags", [])):
+        fold = cell.metadata.get("fold") if marked else None  # the title below which what the cell shows is folded away
+        coded = not HIDDEN_INPUT & set(cell.metadata.get("tags", []))
+        if kept or coded and not fold:
             cells.append(
                 v4.new_code_cell(
                     cell.source,
@@ -47,15 +49,21 @@ def page(executed: NotebookNode, name: str, stage: Path, seconds: float, commit:
                     metadata=_clean(cell.metadata),
                 )
             )
+        shown = []
         for output in marked:
             what = output.data[MIME]
             if what["kind"] == "figure":
                 figures += 1
-                cells.append(v4.new_markdown_cell(_figure(what, name, figures, stage)))
+                shown.append(_figure(what, name, figures, stage))
             elif what["kind"] == "provenance":
-                cells.append(v4.new_markdown_cell(_provenance(what, name, last, stage)))
+                shown.append(_provenance(what, name, last, stage))
             elif what["kind"] != "fallback":
-                cells.append(v4.new_markdown_cell(_text(what)))
+                shown.append(_text(what))
+        if fold:
+            code = _directive("dropdown", "Show code cell source", {}, f"```python\n{cell.source}\n```")
+            shown += [code] if coded and not kept else []
+            shown = [_directive("dropdown", fold, {}, "\n\n".join(shown))]
+        cells += map(v4.new_markdown_cell, shown)
     for index, cell in enumerate(cells):
         cell["id"] = f"{stem}-{index}"
     kernel = {"kernelspec": executed.metadata["kernelspec"], "language_info": {"name": "python"}}
@@ -116,9 +124,10 @@ def _provenance(what: dict, name: str, last: dict[str, str], stage: Path) -> str
 
 
 def _directive(kind: str, argument: str, options: dict[str, str], body: str) -> str:
-    """A MyST directive."""
-    lines = [f"{FENCE}{{{kind}}} {argument}", *(f":{key}: {value}" for key, value in options.items())]
-    return "\n".join([*lines, "", body, FENCE])
+    """A MyST directive; its fence is longer than those of the directives in its body."""
+    fence = max([FENCE, *(f"{inside}`" for inside in re.findall("`{6,}", body))], key=len)
+    lines = [f"{fence}{{{kind}}} {argument}", *(f":{key}: {value}" for key, value in options.items())]
+    return "\n".join([*lines, "", body, fence])
 
 
 def _unstyled(output: NotebookNode) -> NotebookNode:
