@@ -116,6 +116,7 @@ if len(by_rate) and by_rate.rate.nunique() > 1:
     words.figure("fig-rates", lambda: rates.steps_against_rate(by_rate), data=by_rate, seeds=int(by_rate[~by_rate.trials].runs.max()),
                  words=" ".join(rates.in_words(by_rate)))  # fmt: skip
 
+# %% tags=["hide-input"] fold="How many times sooner, under each convention"
 ratios = rates.ratio_table(conventions) if conventions else ()
 if len(ratios):
     words.table("tab-conventions", ratios)
@@ -134,7 +135,7 @@ if len(ratios):
 #
 # Both operands are given as one-hot vectors, so the network sees no order among the numbers. All pairs are known; a random 80 % are for training.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="Their tables of results"
 from lib.datasets import algorithmic
 
 words.figure(
@@ -146,7 +147,7 @@ words.figure(
 #
 # A small run on this page: Algorithm 1 from $g = 0$ on a small modulus. The learning rate is higher than the paper's 1.0, so that few steps suffice.
 
-# %%
+# %% tags=["hide-input"]
 import torch
 
 from lib import metalearning
@@ -156,28 +157,21 @@ from lib.training import Optimiser, train
 from notebooks.paper.experiments.parts import accuracy, load_parts, schedule
 
 small = "a+b mod 17"
+
+# %%
 parts = load_parts(small, "one-hot", split=0, validation=0.0)
 spline = Activation("spline", points=60, low=-1, high=1)
 network = Network(parts.inputs, parts.outputs, width=64, depth=1, activation=spline)
 inner, outer = Optimiser("sgd", 2.0), Optimiser("adam", 0.006)
-settings = Settings(
-    episodes=140,
-    n_tr_start=150,
-    n_tr_step=1,
-    unroll=10,
-    validation=0.15,
-    watch=0.0,
-    patience=140,
-    outer=outer,
-    inner=inner,
-)
+settings = Settings(episodes=140, n_tr_start=150, n_tr_step=1, unroll=10, validation=0.15,
+                    watch=0.0, patience=140, outer=outer, inner=inner)  # fmt: skip
 learned = metalearning.learn([Task(network, parts.train.x, parts.train.y, "mse")], settings, seed=seed)
 
 # %% [markdown]
 # The learned function is now fixed, and used in a fresh, wider network; a ReLU network with the same initial weights is trained in the same way.
 
 
-# %%
+# %% tags=["hide-input"]
 def curves(activation, psi, steps=1500):
     """Train a fresh network; the history of its training and test accuracy."""
     wide = Network(parts.inputs, parts.outputs, width=128, depth=1, activation=activation)
@@ -209,7 +203,7 @@ words.figure(
 #
 # Steps to 95 % of the training pairs and of the test pairs. Where ReLU does not get there, delay and ratio are lower bounds.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="Each seed's steps"
 coarse = 100 * (last ** (1 / (finals.evaluations.iloc[0] - 1)) - 1)
 words.table("tab-steps", tables.steps_table(finals[finals.data == task]), task=task, coarse=coarse)
 
@@ -248,6 +242,8 @@ words.figure(
     task=task,
     panels="; ".join(titles),
 )
+
+# %% tags=["hide-input"] fold="All restarts"
 words.table("tab-restarts", restarts.drop(columns="key"), task=task)
 
 # %% [markdown]
@@ -278,6 +274,9 @@ if len(others) and "modulus" not in results.lacking:
     kept = [records[key] for key in found.key]
     titles = [f"{name}: {seen}" for name, seen in zip(found.task, found["dominant frequency"], strict=True)]
     words.figure("fig-moduli", lambda: figures.learned(kept, titles, [True] * len(kept)), panels="; ".join(titles))
+
+# %% tags=["hide-input"] fold="All moduli"
+if len(others) and "modulus" not in results.lacking:
     words.table("tab-moduli", moduli.drop(columns="key"), seeds=others.seed.nunique(), last=int(others.steps.iloc[0]))
 
 # %% [markdown]
@@ -291,7 +290,7 @@ say(claims.section("grokking", read))
 #
 # Those of C13 again, without the code of the verdicts: a few lines of pandas over the configurations and numbers of the records.
 
-# %%
+# %% tags=["hide-input"] fold="Steps to 95 %, and the lines that compute them"
 import pandas as pd
 
 from notebooks.paper.figures.display import table

@@ -117,7 +117,7 @@ if lacking:
 #
 # ## The data
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="Some of the images"
 images = {data: samples.images(data) for data in finals.data.unique()}
 words.figure("fig-data-regression", lambda narrow=False: samples.grid(images, narrow),
              names=", ".join(map(name_of, images)))  # fmt: skip
@@ -129,7 +129,7 @@ words.figure("fig-data-regression", lambda narrow=False: samples.grid(images, na
 # and a fresh split, trains a network of 32 hidden units for a growing number of steps, and moves the 50 control
 # values of the activation along the gradient of the held-out loss.
 
-# %%
+# %% tags=["hide-input"]
 import torch
 
 from lib import metalearning
@@ -138,6 +138,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser, train
 from notebooks.paper.experiments.parts import LOSS_OF, accuracy, load_parts
 
+# %%
 task, inner = "regression", Optimiser("sgd", 0.2)
 parts = load_parts("digits", task, split=0, validation=0.1)
 spline = Activation("spline", points=50, low=-5, high=5)
@@ -233,7 +234,7 @@ words.figure(
 # At the best steps what differs is activation, optimiser, rate, restart and seed. Over all steps the course of training counts too, in which complexity and accuracy rise together at first. The paper's markers differ in
 # hyperparameters or in steps (its Figure 18), so the claim counts all steps, and all depths. Which runs are counted moves the correlations.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="The correlations, by which runs are counted"
 if c3.conditions:
     words.figure("fig-correlations", lambda narrow=False: figures.correlations(c3.conditions, narrow), **rho)
 
@@ -287,7 +288,7 @@ say(claims.section("regression", read))
 #
 # Those of C2 again, without the code of the verdicts: a few lines of pandas over the configurations and numbers of the records.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="Points over ReLU, and the lines that compute them"
 from notebooks.paper.figures.display import table
 
 runs = results.frame(role="final")

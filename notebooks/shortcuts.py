@@ -146,7 +146,7 @@ words.figure(
 #
 # A small run, computed on this page: scikit-learn's 8×8 digits above the same kind of digits under heavy noise. The clean tile is the easy one.
 
-# %%
+# %% tags=["hide-input"]
 from lib import metalearning
 from lib.datasets.collages import collage
 from lib.metalearning import Settings, Task
@@ -154,6 +154,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 from notebooks.paper.experiments.collage import TILES, validation_halves
 
+# %%
 data = collage("digits", "noisy_digits", seed=seed)
 spline = Activation("spline", points=40, low=-2.0, high=2.0)
 network = Network(data.x_train.shape[1], data.classes, width=32, activation=spline, spectral=True)
@@ -169,7 +170,7 @@ for tile in TILES:
 # Each activation is then fixed, and a fresh network is trained on the ambiguous collages:
 
 
-# %%
+# %% tags=["hide-input"]
 import torch
 
 from lib import metrics
@@ -274,7 +275,7 @@ say(claims.section("shortcuts", read))
 #
 # Those of C10 to C12 again, without the code of the verdicts: a few lines of pandas over the configurations and numbers of the records.
 
-# %%
+# %% tags=["hide-input"] fold="Accuracies, and the lines that compute them"
 from notebooks.paper.figures.display import table
 
 runs = results.frame("train_collage", role="final")

@@ -131,7 +131,7 @@ if results.missing:
 #
 # Each table asks for one of two classes; on most both are equally frequent.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] fold="Their rows, columns and classes"
 words.table(
     "tab-tables",
     tables.about(plan.datasets),
@@ -145,7 +145,7 @@ words.table(
 # We learn input activations for a small table that comes with scikit-learn, in a narrow network: [Algorithm 1](../book/glossary.md#algorithm-1) with half of each [episode](../book/glossary.md#episode)'s rows as
 # validation rows $\mathcal{V}$. Some rows are kept out of all episodes ([watched rows](../book/glossary.md#watched-rows)).
 
-# %%
+# %% tags=["hide-input"]
 from lib import metalearning
 from lib.networks import Activation, Network
 from lib.training import Optimiser
@@ -178,7 +178,7 @@ words.figure("fig-live-functions", lambda narrow=False: panels.functions(values[
              on="breast_cancer", moved=moved.max())  # fmt: skip
 
 # %% [markdown]
-# Now two networks on the same table, one with these input activations and one without, and what they compute over two of the columns.
+# Now two networks on the same table, one with these input activations and one without:
 
 
 # %% tags=["hide-input"]
@@ -201,8 +201,10 @@ def fit(network, psi):
 
 
 models = {"ReLU": fit(replace(network, input_activation=None), {}), INPUTS: fit(network, learned.psi)}
+scores = {arm: 100 * score for arm, (score, _) in models.items()}
+words.say("live-accuracy", rows=len(parts.test), relu=scores["ReLU"], inputs=scores[INPUTS], row=100 / len(parts.test))
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="What they compute over two of the columns"
 from lib.metrics import landscapes
 from notebooks.paper.experiments.panels import fine_structure, slice_places
 
@@ -217,8 +219,6 @@ shown = {arm: own[steepest] for arm, own in slices.items()}
 at, axes = point[list(pair)].tolist(), [columns[i] for i in pair]
 words.figure("fig-live-outputs", lambda: panels.outputs(shown, at, axes), on="breast_cancer", places=len(places),
              relu=size["ReLU"], inputs=size[INPUTS])  # fmt: skip
-scores = {arm: 100 * score for arm, (score, _) in models.items()}
-words.say("live-accuracy", rows=len(parts.test), relu=scores["ReLU"], inputs=scores[INPUTS], row=100 / len(parts.test))
 
 # %% [markdown]
 # ### Meta-overfitting, seen at once
@@ -226,7 +226,7 @@ words.say("live-accuracy", rows=len(parts.test), relu=scores["ReLU"], inputs=sco
 # A learned function per column has many free values, and every row is a training row in some episode. So the loss on an episode's own $\mathcal{V}$ can fall
 # while nothing improves on rows that no episode has seen: [meta-overfitting](../book/glossary.md#meta-overfitting). That is why stopping goes by watched rows here.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="The loss on both kinds of rows, on an easy and on a hard table"
 histories = {
     data: (found.history["outer"], found.history["watch"], found.best_episode) for data, (_, _, found) in live.items()
 }
@@ -239,16 +239,16 @@ words.figure("fig-live-watched", lambda: panels.watched(histories), easy="breast
 #
 # ### Which model type is best?
 #
-# Every choice was made on validation rows: learning rate (once, with ReLU), slope of tanh, restart, depth of each arm, and the settings of trees, k-NN and the linear model.
+# Their means are [at the top](#in-short). Every choice was made on validation rows: learning rate (once, with ReLU), slope of tanh, restart, depth of each arm, and the settings of trees, k-NN and the linear model.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="The accuracy of each model type on each table"
 if names:
     means, best = main.pivot(index="data", columns="arm", values="mean"), tables.best_learned(main)
     words.figure("fig-tabular-tables", lambda narrow=False: figures.per_table(main, narrow), data=main, tables=len(names),
                  trees=int((means.idxmax(axis=1) == tables.TREES).sum()), best=looks.label(best),
                  above=int((means[best] > means["ReLU"]).sum()), below=int((means["ReLU"] < means["linear"]).sum()))  # fmt: skip
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] fold="Where learning failed, and what is at a limit"
 for row in main[main.arm.str.startswith("learned") & (main.gain < -0.05)].itertuples() if several else ():
     watched = learning[
         (learning.arm == row.arm) & learning.data.map(lambda used, data=row.data: data in used)
@@ -279,7 +279,7 @@ if several:
 elif len(control) == 1:
     words.say("ranks-one", data=names[0], ranks=100 * control.gain.iloc[0], beyond=100 * control.beyond.iloc[0])
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] fold="Where the control is less than ranks"
 crowded = tables.crowded(results)
 crowded = crowded[crowded.crowded > 0].sort_values("crowded", ascending=False)
 if len(crowded):
@@ -300,8 +300,10 @@ if names:
     words.figure("fig-tabular-complexity", lambda narrow=False: figures.complexities(found, narrow), data=found, tables=len(names),
                  low=ratio.min(), lowest=ratio.idxmin(), high=ratio.max(), highest=ratio.idxmax(),
                  inputs=int((chosen.arm == INPUTS).sum()))  # fmt: skip
+    gap = 100 * tables.gaps(results, names).groupby("arm").gap.mean()
+    words.say("gaps", relu=gap["ReLU"], inputs=gap[INPUTS], zeros=gap[ZEROS])
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="How accuracy and complexity grow during training, to explore"
 focus = [data for data in plan.focus if data in names]
 if names:
     shown_runs = tables.at_best_depth(runs)
@@ -309,8 +311,6 @@ if names:
     courses = {data: tables.course(results, data) for data in focus}
     words.figure("fig-tabular-courses", lambda narrow=False: figures.courses(courses, narrow), explore=moving, seeds=seeds,
                  tables=", ".join(focus))  # fmt: skip
-    gap = 100 * tables.gaps(results, names).groupby("arm").gap.mean()
-    words.say("gaps", relu=gap["ReLU"], inputs=gap[INPUTS], zeros=gap[ZEROS])
 
 # %% [markdown]
 # ### Depth and width
@@ -331,7 +331,7 @@ if names:
         "best-depth", best=looks.label(best), fewer=int((layers[best] <= layers["ReLU"]).sum()), tables=len(names)
     )
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="Activations learned at one width, used at others"
 wide = {data: tables.width_gains(results, data) for data in focus}
 if wide:
     mean = {data: own[own.arm == best].groupby("width").gain.mean() for data, own in wide.items()}
@@ -352,6 +352,9 @@ if pictured:
     words.figure(
         "fig-tabular-slices", lambda narrow=False: panels.input_space(pictured, narrow), tables=", ".join(pictured)
     )
+
+# %% tags=["hide-input"] fold="The same in numbers, and the complexity around the solution"
+if pictured:
     numbers = tables.pictured(pictured)
     share = numbers.groupby("arm", sort=False).share.mean()
     first = int((numbers.loc[numbers.groupby("data").around.idxmax()].arm == INPUTS).sum())
@@ -359,7 +362,7 @@ if pictured:
     words.figure("fig-tabular-pictured", lambda narrow=False: figures.pictured(numbers, narrow), data=numbers, tables=len(pictured),
                  first=first, shares=f"Share along one column, mean over tables: {shares}")  # fmt: skip
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="Loss and complexity in weight space, and the learned functions"
 if pictured:
     data, found = next(iter(pictured.items()))
     around = {
@@ -377,19 +380,23 @@ if pictured:
 # %% [markdown]
 # ### Does anything close the gap to trees?
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 tried = tables.variants(results)
+if len(tried):
+    top = tried.loc[tried["mean"].idxmax()]
+    data = plan.datasets[0]
+    trees = 100 * main[(main.data == data) & (main.arm == tables.TREES)]["mean"].item()
+    if (gap := trees - 100 * top["mean"]) > 0:
+        words.say("gap-remains", data=data, arm=top.arm, accuracy=100 * top["mean"], trees=trees, gap=gap)
+    else:
+        words.say("gap-closed", data=data, arm=top.arm, accuracy=100 * top["mean"], trees=trees)
+
+# %% tags=["hide-input"] fold="What was tried"
 if len(tried):
     shown = tried.assign(accuracy=[looks.plus_minus(r.mean, r.half_width) for r in tried.itertuples()],
                          validation=[f"{100 * v:.1f}" for v in tried.validation]).drop(columns=["mean", "half_width"])  # fmt: skip
     shown.columns = ["how the activations were learned", "seeds", "validation (%)", "test (%)"]
     words.table("tab-variants", shown, data=plan.datasets[0], depth=plan.middle)
-    top = tried.loc[tried["mean"].idxmax()]
-    trees = 100 * main[(main.data == plan.datasets[0]) & (main.arm == tables.TREES)]["mean"].item()
-    if (gap := trees - 100 * top["mean"]) > 0:
-        words.say("gap-remains", arm=top.arm, accuracy=100 * top["mean"], trees=trees, gap=gap)
-    else:
-        words.say("gap-closed", arm=top.arm, accuracy=100 * top["mean"], trees=trees)
 
 # %% [markdown]
 # ### Is total variation a good measure of complexity?
@@ -397,7 +404,7 @@ if len(tried):
 # The paper compares it with a measure from the Fourier transform, on networks with $\tanh(\alpha z)$ of growing slope. How we take that measure along the same paths, and that its
 # definition was chosen on such networks, is on the page on the [method](../book/method.ipynb).
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="Both measures of the same networks"
 measured = tables.measures(results)
 if len(measured) > 3:
     rho = spearman(measured.tv, measured.fourier)
@@ -418,7 +425,7 @@ say(claims.section("tabular", read))
 # Those of C5 again, without the code of the verdicts: a few lines of pandas over the configurations and numbers of the records. The depth is chosen over all seeds
 # that it has; the comparison above takes the seeds that all depths share.
 
-# %%
+# %% tags=["hide-input"] fold="Points over ReLU, and the lines that compute them"
 from notebooks.paper.figures.display import table
 
 runs = results.frame(role="final")

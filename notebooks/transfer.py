@@ -123,7 +123,7 @@ if results.missing:
 #
 # Both operands are given as one-hot vectors. The images are those of [image regression](regression.ipynb#the-data).
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="The tables of results of some of them"
 from lib.datasets import algorithmic
 
 some = ("a+b mod 27", "a-b mod 27", "ab mod 27", *algorithmic.TASKS[-3:])
@@ -134,7 +134,7 @@ words.figure("fig-tasks", lambda narrow=False: grokking_figures.targets(some, na
 #
 # A small run on this page. The activation is learned on an addition and then used, unchanged, on a multiplication, in a fresh and wider network.
 
-# %%
+# %% tags=["hide-input"]
 import torch
 
 from lib import metalearning
@@ -144,21 +144,14 @@ from lib.training import Optimiser, train
 from notebooks.paper.experiments.parts import accuracy, load_parts, schedule
 
 source, target = "a+b mod 17", "ab mod 17"
+
+# %%
 parts = load_parts(source, "one-hot", split=0, validation=0.0)
 spline = Activation("spline", points=60, low=-1, high=1)
 network = Network(parts.inputs, parts.outputs, width=64, activation=spline)
 inner, outer = Optimiser("sgd", 2.0), Optimiser("adam", 0.006)
-settings = Settings(
-    episodes=140,
-    n_tr_start=150,
-    n_tr_step=1,
-    unroll=10,
-    validation=0.15,
-    watch=0.0,
-    patience=140,
-    outer=outer,
-    inner=inner,
-)
+settings = Settings(episodes=140, n_tr_start=150, n_tr_step=1, unroll=10, validation=0.15,
+                    watch=0.0, patience=140, outer=outer, inner=inner)  # fmt: skip
 task = Task(network, parts.train.x, parts.train.y, "mse")
 learned = metalearning.learn([task], settings, seed=seed)
 
@@ -205,7 +198,6 @@ if scores is not None:
     moving = ("transfer", explore.transfer(cells, scores.score, scores.easy))
     words.figure("fig-matrix", lambda narrow=False: figures.heat_map(scores, narrow), data=scores.score.reset_index(names="task"), explore=moving,
                  easy=int(scores.easy.sum()), tasks=n, columns=columns, words=tables.means_in_words(scores))  # fmt: skip
-    words.table("tab-matrix", tables.score_table(scores))
     if scores.noise:
         words.say(
             "noise",
@@ -213,6 +205,10 @@ if scores is not None:
             tasks=", ".join(map(explore.pretty, scores.noise)),
             words=tables.means_in_words(scores),
         )
+
+# %% tags=["hide-input"] fold="The mean scores, also of easy and of hard tasks"
+if scores is not None:
+    words.table("tab-matrix", tables.score_table(scores))
 
 # %% [markdown]
 # ### Its own activation for each task
@@ -261,7 +257,7 @@ if images_done:
 else:
     words.table("tab-paper", shown.paper_table())
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="With other numbers of layers"
 if images_done and len(deep) and not results.missing:
     accuracies = tables.architectures(finals, deep)
     words.table("tab-pairs", shown.pairs_table(accuracies), n=len(accuracies.drop("ReLU")))
@@ -280,7 +276,7 @@ words.say("paper-own", best=sum(of_paper.values()), total=len(of_paper),
 #
 # Those of C17 again, without the code of the verdicts: a few lines of pandas over the configurations and numbers of the records.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] fold="Mean scores, and the lines that compute them"
 import pandas as pd
 
 from notebooks.paper.figures.display import table

@@ -207,6 +207,7 @@ def _checked(
 
 
 CLAIMS = load()
+LONG = 250  # characters of a finding that is folded away
 
 
 def when_written(claims: Iterable[Claim] = CLAIMS) -> str:
@@ -233,11 +234,11 @@ def for_section(section: str) -> list[Claim]:
 def block(claim: Claim, finding: Finding, title: str, *more: str) -> str:
     """A claim as markdown that also a narrow page can show: title, statement, the paper's number, ours, more points.
 
-    A finding of several sentences is folded away.
+    A finding of several sentences, or a long one, is folded away.
     """
     ours = NOT_RUN.verdict if finding == NOT_RUN else finding.ours.rstrip(".")
     parts = re.split(r"(?<=[^ ])\. (?=[A-Z])", ours)
-    said = [f"**Ours**: {ours}."] if len(parts) == 1 else []
+    said = [f"**Ours**: {ours}."] if len(parts) == 1 and len(ours) < LONG else []
     points = "\n".join(f"- {point}" for point in [f"**The paper's number**: {claim.paper.rstrip('.')}.", *said, *more])
     measured = [] if said else [_folded("What was measured", "\n".join(f"- {part}." for part in parts))]
     return "\n\n".join([title, f"*{claim.statement}*", points, *measured])

@@ -95,7 +95,7 @@ def complexities(table: pd.DataFrame, narrow: bool = False) -> Figure:
         table: from :func:`.tabular.tables.complexities`.
     """
     order = table[table.best].sort_values("ratio").data.tolist()
-    figure, ax = plt.subplots(figsize=(3.75 if narrow else 7, 0.26 * len(order) + 1.4))
+    figure, ax = plt.subplots(figsize=(3.75 if narrow else 7, 0.22 * len(order) + 1.4))
     for arm in ARMS:
         colour, marker, _ = looks.ARMS[arm]
         own = table[table.arm == arm]
@@ -207,7 +207,7 @@ def control(table: pd.DataFrame, narrow: bool = False) -> Figure:
         table: from :func:`.tabular.tables.ranked`.
     """
     order = table.assign(learned=table.gain + table.beyond).sort_values("learned")
-    figure, ax = plt.subplots(figsize=(3.75 if narrow else 7, 0.26 * len(order) + 1.2))
+    figure, ax = plt.subplots(figsize=(3.75 if narrow else 7, 0.22 * len(order) + 1.2))
     ax.axvline(0, color=plt.rcParams["text.color"], linewidth=1.2)
     for i, row in enumerate(order.itertuples()):
         ax.plot([100 * row.gain, 100 * row.learned], [i, i], color="C4", linewidth=1.5, alpha=0.6)
