@@ -231,17 +231,18 @@ def for_section(section: str) -> list[Claim]:
     return [claim for claim in CLAIMS if claim.section == section]
 
 
-def block(claim: Claim, finding: Finding, title: str, *more: str) -> str:
-    """A claim as markdown that also a narrow page can show: title, statement, the paper's number, ours, more points.
+def block(claim: Claim, finding: Finding) -> str:
+    """A claim as its notebook shows it, markdown: verdict, statement, the paper's number, the way to the rule, and ours.
 
     A finding of several sentences, or a long one, is folded away.
     """
     ours = NOT_RUN.verdict if finding == NOT_RUN else finding.ours.rstrip(".")
     parts = re.split(r"(?<=[^ ])\. (?=[A-Z])", ours)
-    said = [f"**Ours**: {ours}."] if len(parts) == 1 and len(ours) < LONG else []
-    points = "\n".join(f"- {point}" for point in [f"**The paper's number**: {claim.paper.rstrip('.')}.", *said, *more])
-    measured = [] if said else [_folded("What was measured", "\n".join(f"- {part}." for part in parts))]
-    return "\n\n".join([title, f"*{claim.statement}*", points, *measured])
+    text = f"**{claim.name}: {finding.label}.** *{claim.statement}* The paper's number: {claim.paper.rstrip('.')}. [The rule](#claim-{claim.name.lower()})."
+    if len(parts) == 1 and len(ours) < LONG:
+        return f"{text} **Ours**: {ours}."
+    measured = "\n".join(f"- {part}." for part in parts)
+    return f"{text}\n\n{_folded('What was measured', measured)}"
 
 
 def rule_in_words(claim: Claim) -> str:
@@ -308,11 +309,7 @@ def finding(claim: Claim, read: Read) -> Finding:
 
 def section(name: str, read: Read) -> str:
     """The claims whose evidence is in this notebook, as the notebook shows them: with a link to the rule of each."""
-    blocks = []
-    for claim in for_section(name):
-        found = finding(claim, read)
-        rule = f"**Rule**: [as stated for {claim.name}](#claim-{claim.name.lower()})."
-        blocks.append(block(claim, found, f"**{claim.name}: {found.label}**", rule))
+    blocks = [block(claim, finding(claim, read)) for claim in for_section(name)]
     return "\n\n".join([*blocks, "All claims and their rules are on the [claims page](../book/claims.ipynb)."])
 
 
