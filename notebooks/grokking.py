@@ -161,11 +161,13 @@ small = "a+b mod 17"
 # %%
 parts = load_parts(small, "one-hot", split=0, validation=0.0)
 spline = Activation("spline", points=60, low=-1, high=1)
-network = Network(parts.inputs, parts.outputs, width=64, depth=1, activation=spline)
+network = Network(parts.inputs, parts.outputs, width=64, activation=spline)
 inner, outer = Optimiser("sgd", 2.0), Optimiser("adam", 0.006)
-settings = Settings(episodes=140, n_tr_start=150, n_tr_step=1, unroll=10, validation=0.15,
-                    watch=0.0, patience=140, outer=outer, inner=inner)  # fmt: skip
-learned = metalearning.learn([Task(network, parts.train.x, parts.train.y, "mse")], settings, seed=seed)
+settings = Settings(episodes=140, n_tr_start=150, n_tr_step=1, unroll=10,
+                    validation=0.15, watch=0.0, patience=140,
+                    outer=outer, inner=inner)  # fmt: skip
+data = Task(network, parts.train.x, parts.train.y, "mse")
+learned = metalearning.learn([data], settings, seed=seed)
 
 # %% [markdown]
 # The learned function is now fixed, and used in a fresh, wider network; a ReLU network with the same initial weights is trained in the same way.

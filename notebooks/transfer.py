@@ -150,8 +150,9 @@ parts = load_parts(source, "one-hot", split=0, validation=0.0)
 spline = Activation("spline", points=60, low=-1, high=1)
 network = Network(parts.inputs, parts.outputs, width=64, activation=spline)
 inner, outer = Optimiser("sgd", 2.0), Optimiser("adam", 0.006)
-settings = Settings(episodes=140, n_tr_start=150, n_tr_step=1, unroll=10, validation=0.15,
-                    watch=0.0, patience=140, outer=outer, inner=inner)  # fmt: skip
+settings = Settings(episodes=140, n_tr_start=150, n_tr_step=1, unroll=10,
+                    validation=0.15, watch=0.0, patience=140,
+                    outer=outer, inner=inner)  # fmt: skip
 task = Task(network, parts.train.x, parts.train.y, "mse")
 learned = metalearning.learn([task], settings, seed=seed)
 
