@@ -97,6 +97,7 @@ def seen(site, tmp_path_factory):
         for name in PAGES:
             tab.open((site / f"{name}.html").as_uri(), PHONE)
             tab.evaluate(FOLDS % "true")
+            tab.settle()
             tab.evaluate(LOOK)
             requests[name, PHONE] = tab.requests()
             measures[name, PHONE] = tab.evaluate(MEASURE) | {"violations": violations(tab)}
