@@ -330,8 +330,7 @@ def loss_and_delta(outputs: Tensor, y: Tensor, loss: str) -> tuple[Tensor, Tenso
     Args:
         outputs: (n, d_out).
         y: "mse": float (n, d_out), mean over examples and outputs; "sse": the same, mean over examples of the sum over
-           outputs; "cross_entropy": integer labels (n,);
-           "logistic": float labels 0 or 1, (n, 1).
+           outputs; "cross_entropy": integer labels (n,); "logistic": float labels 0 or 1, (n, 1).
 
     Shape: a scalar, and (n, d_out).
     """

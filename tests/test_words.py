@@ -7,7 +7,7 @@ import pytest
 from notebooks.paper.figures.words import Words
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted((ROOT / "notebooks" / "paper").glob("*/*.md"))
+PAGES = sorted((ROOT / "notebooks" / "paper").glob("**/*.md"))
 TEXT = """# A page
 
 ## answer
@@ -29,7 +29,7 @@ def words(tmp_path):
 def test_values_are_filled_in(words, capsys):
     words.say("answer", steps=1170.0)
     assert capsys.readouterr().out.strip() == "It takes 1,170 steps."
-    assert words.fill("fig-one", {"top": "9"}).endswith("rises to 9 at the end.")
+    assert words.fill("fig-one", top="9").endswith("rises to 9 at the end.")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_values_are_filled_in(words, capsys):
 )
 def test_what_does_not_fit_is_refused(words, name, values, said):
     with pytest.raises(ValueError, match=said):
-        words.fill(name, values)
+        words.fill(name, **values)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The words of a page, from a markdown file: captions, alternative texts and answers, with named values filled in.
+"""Words from a markdown file, with named values filled in: captions, alternative texts, answers, findings on claims.
 
 A part begins with a heading, "## name". A figure's has its caption and then a paragraph that begins with "Alt:"::
 
@@ -54,7 +54,7 @@ class Words:
 
     def say(self, name: str, **values: Any) -> None:
         """A paragraph of the page."""
-        display.say(self.fill(name, values))
+        display.say(self.fill(name, **values))
 
     def figure(
         self,
@@ -65,14 +65,14 @@ class Words:
         **values: Any,
     ) -> None:
         """A figure with the caption and the alternative text of its name; see :func:`display.show`."""
-        caption, _, alt = self.fill(name, values).partition("\n\nAlt:")
+        caption, _, alt = self.fill(name, **values).partition("\n\nAlt:")
         display.show(draw, alt=alt.strip(), caption=caption, name=name, data=data, explore=explore)
 
     def table(self, name: str, frame: pd.DataFrame, **values: Any) -> None:
         """A table with the caption of its name."""
-        display.table(frame, caption=self.fill(name, values), name=name)
+        display.table(frame, caption=self.fill(name, **values), name=name)
 
-    def fill(self, name: str, values: dict[str, Any]) -> str:
+    def fill(self, name: str, /, **values: Any) -> str:
         """The text of a part with its values."""
         if name not in self.parts:
             raise ValueError(f"{self.path.name} has no part {name!r}; it has {', '.join(self.parts)}")
@@ -93,5 +93,5 @@ class Words:
 
 
 def words(section: str, page: str = "words") -> Words:
-    """The words of a section's page, `notebooks/paper/SECTION/words.md`, or of one of several by its name."""
+    """The words of a section's page, `notebooks/paper/SECTION/words.md`; of its other page or its findings, by name."""
     return Words(Path(__file__).parents[1] / section / f"{page}.md")

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 (words are easier to read on one line)
 """How the records of the tables decide C5 to C9. They speak of the tables whose comparison is complete."""
 
 from dataclasses import replace
@@ -6,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 
 from ..figures import looks
+from ..figures.words import words
 from ..records import intervals
 from ..records.frames import Collected
 from ..records.intervals import interval, paired_interval
@@ -13,6 +13,7 @@ from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, above, at_least, j
 from . import tables
 from .plan import FROM_RELU, INPUTS, ZEROS
 
+say = words("tabular", "findings").fill
 CONTROL = {"control", "ranks"}  # roles and kinds of what comes after all tables
 
 
@@ -26,17 +27,20 @@ def gap_to_trees(read: Read) -> Finding:
     means = table.pivot(index="data", columns="arm", values="mean")
     gaps = (means[tables.TREES] - means[best]).dropna()
     gap = interval(gaps) if len(gaps) > 1 else (gaps.iloc[0], 0.0)
-    words = "; ".join(
-        f"{looks.label(arm)} {looks.plus_minus(row.gain, row.half_width) if row.half_width == row.half_width else f'{100 * row.gain:+.1f}'}"
-        for arm, row in average.iterrows() if arm != "ReLU"
-    )  # fmt: skip
-    ours = (
-        f"mean over {len(means)} tables{' (the others are not yet run)' if results.lacking - CONTROL else ''}, in points against ReLU: {words}. From the best learned arm by validation ({looks.label(best)}) to trees: "
-        f"{looks.plus_minus(*gap)} points; above trees on {int((gaps < 0).sum())} of {len(gaps)} tables"
+    arms = (
+        f"{looks.label(arm)} "
+        + (f"{100 * row.gain:+.1f}" if pd.isna(row.half_width) else looks.plus_minus(row.gain, row.half_width))
+        for arm, row in average.drop(index="ReLU", errors="ignore").iterrows()
     )
+    rest = " (the others are not yet run)" * bool(results.lacking - CONTROL)
+    ours = [
+        say("trees", tables=len(means), rest=rest, arms="; ".join(arms), best=looks.label(best),
+            gap=looks.plus_minus(*gap), over=(gaps < 0).sum(), of=len(gaps))
+    ]  # fmt: skip
     control = tables.ranked(results, table)
     if len(control) == len(means) > 1:
-        ours += f". A control, ReLU on columns that are replaced by their ranks, without learning: {looks.plus_minus(*interval(control.gain))}; learned IAFs over it: {looks.plus_minus(*interval(control.beyond))}"
+        gain, beyond = (looks.plus_minus(*interval(control[column])) for column in ("gain", "beyond"))
+        ours.append(say("trees-control", gain=gain, beyond=beyond))
     hidden = [
         looks.label(arm)
         for arm in ("tanh", ZEROS, FROM_RELU)
@@ -46,17 +50,18 @@ def gap_to_trees(read: Read) -> Finding:
     for row in learned_arms[(learned_arms["mean"] - 0.5).abs() < 0.01].itertuples():  # of two classes of equal size
         rest = table[(table.arm == row.arm) & (table.data != row.data)].gain
         if len(rest) > 1:
-            ours += f". On {row.data} {looks.label(row.arm)} is at chance; without that table its mean is {looks.plus_minus(*interval(rest))}"
+            mean = looks.plus_minus(*interval(rest))
+            ours.append(say("trees-chance", table=row.data, arm=looks.label(row.arm), mean=mean))
     if hidden:
-        ours += f". Not above ReLU with 95 % confidence, on average over the tables: {', '.join(hidden)}; the claim speaks of them too, the rule does not"
+        ours.append(say("trees-hidden", arms=", ".join(hidden)))
     of_trees, learned = average.gain[tables.TREES], average.loc[best]
     closed = Condition(
-        "its gap to trees at most half of ReLU's", looks.label(best), 100 * gap[0], 100 * (gap[0] - gap[1]), 100 * (gap[0] + gap[1]),
-        50 * of_trees, bool(of_trees > 0 and gap[0] <= of_trees / 2), "points",
+        "its gap to trees at most half of ReLU's", looks.label(best), 100 * gap[0], 100 * (gap[0] - gap[1]),
+        100 * (gap[0] + gap[1]), 50 * of_trees, bool(of_trees > 0 and gap[0] <= of_trees / 2), "points",
     )  # fmt: skip
     over = above("above ReLU", looks.label(best), learned.gain, learned.half_width, unit="points")
     trees = Condition("trees above ReLU", "", 100 * of_trees, NAN, NAN, 0.0, bool(of_trees > 0), "points")
-    return judge(ours, [trees, over, closed])
+    return judge(". ".join(ours), [trees, over, closed])
 
 
 def another_complexity_for_each_table(read: Read) -> Finding:
@@ -67,13 +72,12 @@ def another_complexity_for_each_table(read: Read) -> Finding:
         return NOT_RUN
     best = tables.best_complexities(results, list(table.data.unique()))
     ratios, alike = best.ratio, best.ratio[best.arm == INPUTS]
-    ours = (
-        f"over {len(ratios)} tables, the most accurate arm on validation rows has from {ratios.min():.2f} ({ratios.idxmin()}) to "
-        f"{ratios.max():.2f} ({ratios.idxmax()}) times the total variation of ReLU"
-    )
+    low, high = ratios.min(), ratios.max()
+    ours = say("complexity", tables=len(ratios), low=low, of_low=ratios.idxmin(), high=high, of_high=ratios.idxmax())
     if len(alike) > 1:
-        ours += f". That does not say that tables differ in what they need: on {len(alike)} of them {looks.label(INPUTS)} is the most accurate, and on these alone it is {alike.min():.1f} to {alike.max():.1f} times"
-    apart = ratios.max() / ratios.min()
+        arm = looks.label(INPUTS)
+        ours += ". " + say("complexity-alike", tables=len(alike), arm=arm, low=alike.min(), high=alike.max())
+    apart = high / low
     return judge(ours, [Condition("differs between tables", "", apart, NAN, NAN, 2.0, bool(apart > 2), "times")])
 
 
@@ -86,13 +90,13 @@ def panels(results: Collected) -> dict:
 
 def boundaries_along_the_axes(read: Read) -> Finding:
     """C7."""
-    conditions, words, tested = [], [], 0
+    conditions, shares, tested = [], [], 0
     for data, found in panels(read("tabular")).items():
         fine = tables.fine_structures(found)
         share, size = (fine.pivot(index="slice", columns="arm", values=name) for name in ("share", "size"))
-        words.append(f"{data} " + ", ".join(f"{looks.label(arm)} {share[arm].mean():.2f}" for arm in found))
+        shares.append(f"{data} " + ", ".join(f"{looks.label(arm)} {share[arm].mean():.2f}" for arm in found))
         if not (trees := _over_relu(share, tables.TREES)) or trees.mean <= trees.half_width:
-            words[-1] += " (not tested: the measure does not tell trees from ReLU)"
+            shares[-1] = say("axes-untested", shares=shares[-1])
             continue
         tested += 1
         if over := _over_relu(share, INPUTS):
@@ -105,7 +109,7 @@ def boundaries_along_the_axes(read: Read) -> Finding:
                 conditions.append(above("sharper than ReLU", f"{data}, {looks.label(arm)}", *over))
     if tested < 2:
         return NOT_RUN
-    return judge("share of the fine structure along one column, mean over the slices: " + "; ".join(words), conditions)
+    return judge(say("axes", tables="; ".join(shares)), conditions)
 
 
 def _over_relu(values: pd.DataFrame, arm: str) -> intervals.Interval | None:
@@ -116,7 +120,7 @@ def _over_relu(values: pd.DataFrame, arm: str) -> intervals.Interval | None:
 
 def ambient_complexity(read: Read) -> Finding:
     """C8."""
-    words, same, first = [], [], 0
+    orders, same, first = [], [], 0
     for data, found in panels(read("tabular")).items():
         arms = {arm: record.numbers for arm, record in found.items() if "tv_around" in record.numbers}
         by = {
@@ -127,19 +131,15 @@ def ambient_complexity(read: Read) -> Finding:
             f"{looks.label(arm)} {arms[arm]['tv_around']:.2f} ({100 * arms[arm]['test_accuracy']:.1f} %)"
             for arm in by["tv_around"]
         )
-        words.append(f"{data}: {order}")
+        orders.append(f"{data}: {order}")
         pairs = [(a, b) for i, a in enumerate(by["tv_around"]) for b in by["tv_around"][i + 1 :]]
         turned = sum(arms[a]["test_accuracy"] > arms[b]["test_accuracy"] for a, b in pairs)
-        same.append(
-            Condition(
-                "pairs of arms in the other order", data, turned, NAN, NAN, 0.0, by["tv_around"] == by["test_accuracy"]
-            )
-        )
+        alike = by["tv_around"] == by["test_accuracy"]
+        same.append(Condition("pairs of arms in the other order", data, turned, NAN, NAN, 0.0, alike))
         first += by["tv_around"][-1] == by["test_accuracy"][-1]
-    if not words:
+    if not orders:
         return NOT_RUN
-    ours = f"complexity around the solution (test accuracy), one network per arm, {'; '.join(words)}. The most accurate arm has the highest complexity on {first} of {len(same)} tables, which is what the paper says in words; the exact order of all arms is a strict rule, as arms can differ by less than seeds do"
-    return judge(ours, same)
+    return judge(say("ambient", orders="; ".join(orders), first=first, tables=len(same)), same)
 
 
 def other_widths_and_depths(read: Read) -> Finding:
@@ -159,18 +159,8 @@ def other_widths_and_depths(read: Read) -> Finding:
     reference = int(results.frame(role="final")["network.width"].iloc[0])
     for width, gain in gains.drop(reference).items():
         kept = bool(gains[reference] > 0 and gain >= gains[reference] / 2)
-        conditions.append(
-            Condition(
-                "keeps half of its gain",
-                f"width {width}, sum of {len(means)} tables",
-                gain,
-                NAN,
-                NAN,
-                gains[reference] / 2,
-                kept,
-                "points",
-            )
-        )
+        where, half = f"width {width}, sum of {len(means)} tables", gains[reference] / 2
+        conditions.append(Condition("keeps half of its gain", where, gain, NAN, NAN, half, kept, "points"))
     for data, found in means.items():
         conditions.append(
             at_least("varies with the width as ReLU", data, found.T[[best, "ReLU"]].corr("spearman").iloc[0, 1], 0.5)
@@ -187,9 +177,7 @@ def other_widths_and_depths(read: Read) -> Finding:
             "its best depth is less", "against tables where it is more", less, NAN, NAN, more, less > more, "tables"
         )
     )
-    ours = (
-        f"{looks.label(best)} over ReLU, summed over {len(means)} tables, in points: "
-        + ", ".join(f"{gain:+.1f} at width {width}" for width, gain in gains.items())
-        + f". With fewer layers than ReLU's best it is at least as accurate on {suffice} of {len(fewer)} tables; its own best depth is less on {less} of {len(depths)} tables, more on {more}"
-    )
+    by_width = ", ".join(f"{gain:+.1f} at width {width}" for width, gain in gains.items())
+    ours = say("widths", arm=looks.label(best), tables=len(means), gains=by_width, suffice=suffice, fewer=len(fewer),
+               less=less, depths=len(depths), more=more)  # fmt: skip
     return judge(ours, conditions)
