@@ -1,4 +1,3 @@
-# ruff: noqa: E501 (words are easier to read on one line)
 """How the records of image classification and regression decide C1 to C4."""
 
 import numpy as np
@@ -7,31 +6,35 @@ import pandas as pd
 from lib.datasets import catalogue
 
 from ..figures import looks
+from ..figures.words import words
 from ..records import intervals
 from ..records.frames import Collected
 from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, above, at_least, below, judge, lost
 from . import plan, tables
 
+say = words("images", "findings").fill
 LEARNS_SVHN = 0.25  # test accuracy; the most frequent digit has 0.2
 
 
 def _gains(summary: pd.DataFrame) -> str:
     """Differences to ReLU in words."""
     rows = summary.dropna().itertuples()
-    words = (f"{looks.name_of(r.data)}, {r.arm}: {looks.plus_minus(r.gain, r.gain_half_width)}" for r in rows)
-    return "points over ReLU: " + "; ".join(words)
+    gains = (f"{looks.name_of(r.data)}, {r.arm}: {looks.plus_minus(r.gain, r.gain_half_width)}" for r in rows)
+    return say("gains", gains="; ".join(gains))
 
 
-def _at_best_depth(results: Collected) -> str:
-    """The differences with the depth that suits each activation, as a sentence to append; empty without other depths."""
+def _at_best_depth(results: Collected) -> list[str]:
+    """The differences with the depth that suits each activation, as a sentence; none without other depths."""
     deep = tables.at_best_depth(results)
     if deep.empty:
-        return ""
-    words = (
-        f"{looks.name_of(row.data)}, {row.arm}: {looks.plus_minus(row.gain, row.gain_half_width)} points (hidden layers: {row.depth}, ReLU {deep[(deep.data == row.data) & (deep.arm == 'ReLU')].depth.iloc[0]})"
+        return []
+    of_relu = deep[deep.arm == "ReLU"].drop_duplicates("data").set_index("data").depth
+    gains = (
+        say("depth-gain", data=looks.name_of(row.data), arm=row.arm, depth=row.depth, relu=of_relu[row.data],
+            gain=looks.plus_minus(row.gain, row.gain_half_width))
         for row in deep.dropna().itertuples()
-    )
-    return f". Each at the depth that validation rows choose: {'; '.join(words)}"
+    )  # fmt: skip
+    return [say("depths", gains="; ".join(gains))]
 
 
 def _incomplete(results: Collected, summary: pd.DataFrame) -> list[Condition]:
@@ -54,30 +57,22 @@ def classification_is_equal(read: Read) -> Finding:
     summary = intervals.summary(runs, "test_accuracy", ["data"])
     equal = [
         Condition(
-            "within a point of ReLU",
-            f"{looks.name_of(row.data)}, {row.arm}",
-            100 * row.gain,
-            100 * (row.gain - row.gain_half_width),
-            100 * (row.gain + row.gain_half_width),
-            1.0,
-            abs(row.gain) <= 0.01,
-            "points",
-        )  # fmt: skip
+            "within a point of ReLU", f"{looks.name_of(row.data)}, {row.arm}", 100 * row.gain,
+            100 * (row.gain - row.gain_half_width), 100 * (row.gain + row.gain_half_width),
+            1.0, abs(row.gain) <= 0.01, "points",
+        )
         for row in summary.dropna().itertuples()
-    ]
+    ]  # fmt: skip
     near = {}
     for row in runs[runs.arm == "learned from ReLU"].drop_duplicates("learned").itertuples():
         near[looks.name_of(row.data)] = tables.distances(results.by_key[row.learned], row.record)
-    distances = ", ".join(
-        f"{name} {gelu:.3f} (from ReLU {relu:.3f}; ReLU itself {own:.3f})" for name, (gelu, relu, own) in near.items()
-    )
+    distances = (say("distance", data=name, gelu=gelu, relu=relu, own=own) for name, (gelu, relu, own) in near.items())
     like = [
         Condition("like GELU", name, gelu, NAN, NAN, min(0.15, relu), gelu <= 0.15 and gelu < relu)
         for name, (gelu, relu, _) in near.items()
     ]
-    deep = _at_best_depth(results)
-    ours = f"{_gains(summary)}{deep}. Distance from GELU: {distances}. To be nearer to GELU than to ReLU is nearly automatic, as the page on the section says, so these conditions are weak"
-    return judge(ours, equal + like + _incomplete(results, summary))
+    ours = [_gains(summary), *_at_best_depth(results), say("distances", distances=", ".join(distances))]
+    return judge(". ".join(ours), equal + like + _incomplete(results, summary))
 
 
 def regression_gains(read: Read) -> Finding:
@@ -99,18 +94,18 @@ def regression_gains(read: Read) -> Finding:
     ]
     finals = tables.finals(results)
     plain = intervals.summary(finals[finals["optimiser.name"] == "sgd"], "test_accuracy", ["data"])
-    ours = f"With the tuned optimiser: {_gains(summary)}. With plain gradient descent: {_gains(plain)}"
     over = [
-        f"{looks.name_of(row.data)}, {row.learned} over {row.control}: {looks.plus_minus(row.gain, row.half_width)} points"
+        say("control", data=looks.name_of(row.data), learned=row.learned, control=row.control,
+            gain=looks.plus_minus(row.gain, row.half_width))
         for row in tables.over_controls(tables.with_controls(results)).itertuples()
-    ]
-    ours += _at_best_depth(results)
+    ]  # fmt: skip
+    ours = [say("regression", tuned=_gains(summary), plain=_gains(plain)), *_at_best_depth(results)]
     if over:
-        ours += f". Against the best control, with the tuned optimiser: {'; '.join(over)}"
+        ours.append(say("controls", gains="; ".join(over)))
     for data, row in means.iterrows():
         if row.max() < 0.15:  # of ten classes
-            ours += f". On {looks.name_of(data)} the accuracies are {100 * row.min():.1f} to {100 * row.max():.1f} %, chance is 10 %, so differences there say little"
-    return judge(ours, better + best + _incomplete(results, summary))
+            ours.append(say("chance", data=looks.name_of(data), low=100 * row.min(), high=100 * row.max()))
+    return judge(". ".join(ours), better + best + _incomplete(results, summary))
 
 
 def complexity_goes_with_regression(read: Read) -> Finding:
@@ -119,9 +114,9 @@ def complexity_goes_with_regression(read: Read) -> Finding:
     if any(tables.finals(found).empty for found in results.values()):
         return NOT_RUN
     points = {section: tables.points_of_all_depths(found) for section, found in results.items()}
-    conditions, words = [], []
+    conditions, found = [], []
     for data in dict.fromkeys(points["regression"].data):
-        name, parts = looks.name_of(data), {section: found[found.data == data] for section, found in points.items()}
+        name, parts = looks.name_of(data), {section: part[part.data == data] for section, part in points.items()}
         if parts["images"].empty:
             continue
         drawn = {
@@ -139,17 +134,14 @@ def complexity_goes_with_regression(read: Read) -> Finding:
             below("classification, in size", name, size, 0.3),
             Condition("regression above classification", name, apart, low, high, 0.0, bool(low > 0)),
         ]
-        words.append(f"{name} {value['regression']:+.2f} and {value['images']:+.2f}")
+        found.append(f"{name} {value['regression']:+.2f} and {value['images']:+.2f}")
     for data, log in tables.complexity_over_relu(results["regression"], "learned from zeros").items():
         ratio = [float(np.exp(end)) for end in (log.mean, log.mean - log.half_width, log.mean + log.half_width)]
         conditions.append(
             Condition("learned from zeros more complex", looks.name_of(data), *ratio, 1.0, ratio[1] > 1, "times")
         )
-    markers = {section: len(found) for section, found in points.items()}
-    ours = (
-        f"rank correlation of accuracy with total variation over all depths and evaluated steps ({markers['regression']:,} and {markers['images']:,} markers), regression and classification: "
-        f"{'; '.join(words)}"
-    )
+    markers = {section: len(part) for section, part in points.items()}
+    ours = say("correlations", **markers, found="; ".join(found))
     return judge(ours, conditions + _missing(results["regression"]) + _missing(results["images"]))
 
 
@@ -163,14 +155,8 @@ def different_accuracy_at_equal_complexity(read: Read) -> Finding:
         )
     pairs = tables.at_equal_complexity(results, "svhn", "learned from zeros", LEARNS_SVHN)
     if len(pairs) < 5:
-        return judge(
-            f"{len(pairs)} pairs of about equal total variation, fewer than 5", [lost("learned above ReLU", "SVHN")]
-        )
+        return judge(say("few-pairs", pairs=len(pairs)), [lost("learned above ReLU", "SVHN")])
     gain = intervals.paired_interval(pairs.accuracy, pairs.relu_accuracy)
     condition = above("learned above ReLU", f"SVHN, {len(pairs)} pairs", *gain, unit="points")
     verdict = "reproduced" if condition.holds else "in part" if condition.high < 0 else "not reproduced"
-    return Finding(
-        f"{looks.plus_minus(*gain)} points over ReLU in {len(pairs)} pairs of about equal total variation",
-        verdict,
-        (condition,),
-    )
+    return Finding(say("pairs", gain=looks.plus_minus(*gain), pairs=len(pairs)), verdict, (condition,))
