@@ -1,15 +1,16 @@
-# ruff: noqa: E501 (words are easier to read on one line)
 """How the records under each convention decide C13, C14 and C16, by the rules to come of claims.toml."""
 
 import numpy as np
 import pandas as pd
 
+from ..figures.words import words
 from ..records.frames import Collected
 from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, at_least, judge
 from . import plan as first_plan
 from .conventions import PLANS, RELU, STARTS, TUNED
 from .tables import LEVEL, median_steps, settings_table
 
+say = words("grokking", "findings").fill
 SOONER = 5.0  # times, C13
 PAPER_STARTS = (STARTS["zeros"], STARTS["relu"])
 BEST = "ReLU's best rate"
@@ -19,8 +20,8 @@ def runs_of(results: Collected, *roles: str) -> pd.DataFrame:
     """The runs with these roles: of each arm, convention, setting and seed the longest.
 
     Returns:
-        The columns of `Collected.frame`, and initialisation, rate, width, pairs (part of all pairs that is trained on) and
-        steps_to_95 (infinite if never).
+        The columns of `Collected.frame`, and initialisation, rate, width, pairs (part of all pairs that is trained on)
+        and steps_to_95 (infinite if never).
     """
     runs = results.frame()
     runs = runs[runs.role.isin(roles)] if len(runs) else runs
@@ -54,8 +55,8 @@ def table(results: Collected) -> pd.DataFrame:
     """ReLU against the learned activation under each convention, where both have final runs.
 
     Returns:
-        Columns initialisation, convention (the rate in words), rate, arm (the start that validation pairs chose), relu, learned
-        (median steps to 95 % test accuracy; infinite if never), last (ReLU's last step), ratio, bound, tested.
+        Columns initialisation, convention (the rate in words), rate, arm (the start that validation pairs chose), relu,
+        learned (median steps to 95 % test accuracy; infinite if never), last (ReLU's last step), ratio, bound, tested.
     """
     finals, trials, best, rows = runs_of(results, "final"), runs_of(results, "trial"), best_rates(results), []
     if finals.empty:
@@ -69,18 +70,14 @@ def table(results: Collected) -> pd.DataFrame:
             here = finals[(finals.initialisation == init) & (finals.rate == rate)]
             relu, arm = here[here.arm == RELU], _chosen(here, trials)
             learned = here[here.arm == arm]
-            own = finals[
-                (finals.initialisation == init) & finals.arm.str.endswith(TUNED) & finals.arm.str.startswith("learned")
-            ]
+            tuned = finals.arm.str.endswith(TUNED) & finals.arm.str.startswith("learned")
+            own = finals[(finals.initialisation == init) & tuned]
             if name == BEST and len(own):
                 arm, learned = own.arm.iloc[0], own
             if relu.empty or learned.empty:
                 continue
-            of_relu, of_learned, last = (
-                median_steps(relu.steps_to_95),
-                median_steps(learned.steps_to_95),
-                int(relu.steps.max()),
-            )
+            of_relu, of_learned = median_steps(relu.steps_to_95), median_steps(learned.steps_to_95)
+            last = int(relu.steps.max())
             tested = np.isfinite(of_relu) or np.isfinite(of_learned)
             ratio = min(of_relu, last) / of_learned if np.isfinite(of_learned) else (0.0 if tested else np.nan)
             rows.append((init, name, rate, arm, of_relu, of_learned, last, ratio, not np.isfinite(of_relu), tested))
@@ -110,24 +107,16 @@ def sooner_under_conventions(read: Read) -> Finding:
         return NOT_RUN
     tested = found[found.tested.astype(bool)]
     conditions = [
-        at_least(
-            "times sooner",
-            f"{row.initialisation}, {row.convention}",
-            row.ratio,
-            SOONER,
-            high=np.inf if row.bound else NAN,
-            unit="times",
-        )
+        at_least("times sooner", f"{row.initialisation}, {row.convention}", row.ratio, SOONER,
+                 high=np.inf if row.bound else NAN, unit="times")
         for row in tested.itertuples()
-    ]
+    ]  # fmt: skip
     holds = np.array([condition.holds for condition in conditions], dtype=bool)
     of_paper = holds & tested.arm.isin(PAPER_STARTS).to_numpy()
     most = 2 * holds.sum() > len(holds) and 2 * of_paper.sum() > len(holds)
     verdict = "reproduced" if most else "in part" if holds.any() else "not reproduced"
-    ours = (
-        f"at least {SOONER:g} times sooner under {holds.sum()} of {len(holds)} conventions, under {of_paper.sum()} of them with a function that started from zeros or ReLU; "
-        f"{len(found) - len(tested)} not tested, as neither gets there"
-    )
+    ours = say("conventions", times=SOONER, holds=holds.sum(), of=len(holds), of_paper=of_paper.sum(),
+               untested=len(found) - len(tested))  # fmt: skip
     return Finding(ours, verdict, tuple(conditions))
 
 
@@ -135,7 +124,7 @@ def settings(results: Collected, first: Collected) -> pd.DataFrame:
     """Median steps to 95 % at other widths and with fewer pairs (Figure 13), under each convention that has them.
 
     Args:
-        results: of the section "conventions". first: of "grokking": the default initialisation with the mean over outputs.
+        results: of the section "conventions". first: of "grokking": default initialisation, mean over outputs.
 
     Returns:
         Columns convention, width, pairs, relu, learned (infinite if not within the last step).
@@ -171,22 +160,17 @@ def sooner_in_settings(read: Read) -> Finding:
     tested = found[np.isfinite(found[["relu", "learned"]]).any(axis=1)]
     conditions = [
         Condition(
-            "sooner",
-            f"{row.convention}, width {row.width:g}, {100 * row.pairs:.0f} % of the pairs",
-            row.relu / row.learned if np.isfinite(row.learned) else 0.0,
-            NAN,
-            NAN,
-            1.0,
-            bool(row.learned < row.relu),
-            "times",
-        )  # fmt: skip
+            "sooner", f"{row.convention}, width {row.width:g}, {100 * row.pairs:.0f} % of the pairs",
+            row.relu / row.learned if np.isfinite(row.learned) else 0.0, NAN, NAN, 1.0,
+            bool(row.learned < row.relu), "times",
+        )
         for row in tested.itertuples()
-    ]
+    ]  # fmt: skip
     holds = pd.Series([condition.holds for condition in conditions], tested.index)
     every = holds.groupby(tested.convention).all()
     some = every.any() or 2 * holds.sum() > len(holds)
     verdict = "reproduced" if 2 * every.sum() > len(every) else "in part" if some else "not reproduced"
-    ours = f"in {holds.sum()} of {len(holds)} settings where one of them gets there; in every such setting under {every.sum()} of {len(every)} conventions"
+    ours = say("convention-settings", holds=holds.sum(), of=len(holds), every=every.sum(), conventions=len(every))
     return Finding(ours, verdict, tuple(conditions))
 
 
@@ -194,8 +178,8 @@ def falls(results: Collected, first: Collected) -> pd.DataFrame:
     """The final runs on a+b mod 27, of all conventions, widths and parts of the pairs, and what becomes of them.
 
     Returns:
-        Columns convention, arm, main (the main setting), steps, arrived (the step with 95 % test accuracy; infinite), fall
-        (points from the highest test accuracy since then to the last), end (the last test accuracy).
+        Columns convention, arm, main (the main setting), steps, arrived (the step with 95 % test accuracy; infinite),
+        fall (points from the highest test accuracy since then to the last), end (the last test accuracy).
     """
     runs = pd.concat([runs_of(results, "final", "figure 13"), runs_of(first, "final", "sweep")])
     if runs.empty:
@@ -210,17 +194,8 @@ def falls(results: Collected, first: Collected) -> pd.DataFrame:
         down.append(float(100 * (test[np.argmax(there) :].max() - test[-1])) if there.any() else np.nan)
     convention = runs.initialisation + ", rate " + runs.rate.map("{:g}".format)
     main = runs.role.isin(["final"])
-    return pd.DataFrame(
-        {
-            "convention": convention,
-            "arm": runs.arm,
-            "main": main,
-            "steps": runs.steps,
-            "arrived": runs.steps_to_95,
-            "fall": down,
-            "end": ends,
-        }
-    ).reset_index(drop=True)
+    found = {"convention": convention, "arm": runs.arm, "main": main, "steps": runs.steps}
+    return pd.DataFrame(found | {"arrived": runs.steps_to_95, "fall": down, "end": ends}).reset_index(drop=True)
 
 
 def learned_overfits_relu_stays(read: Read) -> Finding:
@@ -234,20 +209,16 @@ def learned_overfits_relu_stays(read: Read) -> Finding:
     stays = relu[relu.arrived <= relu.steps / 2]
     top = float(learned.fall.max()) if learned.fall.notna().any() else np.nan
     worst = float(stays.fall.max()) if len(stays) else np.nan
+    steady = bool(len(stays) >= 5 and worst <= 2)
     conditions = [
         Condition("some learned run overfits", "", top, NAN, NAN, 5.0, bool(top > 5), "points"),
-        Condition(
-            "ReLU stays", f"{len(stays)} runs", worst, NAN, NAN, 2.0, bool(len(stays) >= 5 and worst <= 2), "points"
-        ),
+        Condition("ReLU stays", f"{len(stays)} runs", worst, NAN, NAN, 2.0, steady, "points"),
     ]
     for convention, part in relu[relu.main].groupby("convention", sort=False):
         neither = int(((part.arrived == np.inf) & (part.end >= 0.2)).sum())
         conditions.append(
             Condition("ReLU groks or never generalises", convention, neither, NAN, NAN, 0.0, neither == 0, "runs")
         )
-    fallen = int((learned.fall > 5).sum())
-    ours = (
-        f"of {int(learned.fall.notna().sum())} runs with a learned activation that reach 95 %, {fallen} fall by more than 5 points (by up to {top:.0f}); of {len(stays)} ReLU runs that do so in the first half of their steps, "
-        f"the largest fall is {worst:.1f} points"
-    )
+    ours = say("convention-falls", arrived=learned.fall.count(), fallen=(learned.fall > 5).sum(), top=f"{top:.0f}",
+               stays=len(stays), worst=f"{worst:.1f}")  # fmt: skip
     return judge(ours, conditions)

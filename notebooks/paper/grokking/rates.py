@@ -1,4 +1,3 @@
-# ruff: noqa: E501 (words are easier to read on one line)
 """Steps to 95 % test accuracy against the learning rate, per initialisation: what decides whether ReLU groks."""
 
 import numpy as np
@@ -10,12 +9,14 @@ from matplotlib.ticker import NullFormatter
 from lib.networks import INITIALISATIONS
 
 from ..figures import looks
+from ..figures.words import words
 from ..records.frames import Collected
 from . import by_convention
 from .by_convention import runs_of
 from .conventions import NOT_LEARNED, PLANS, RELU, SINE, STARTS, TUNED
 from .tables import bound_in_words, median_in_words
 
+say = words("grokking", "findings").fill
 BOUND = r"$\uparrow$"  # the marker of runs that have not arrived, at their last step
 TITLES = {"default": "PyTorch's default", "glorot": "Glorot", "he": "He"}
 LOOKS = {
@@ -103,39 +104,27 @@ def in_words(table: pd.DataFrame) -> list[str]:
     sentences = []
     finals = table[~table.trials.astype(bool)]
     for (init, rate), part in finals.groupby(["initialisation", "rate"], sort=False):
-        words = []
+        arms = []
         for row in part.sort_values("arm", key=lambda arms: arms != RELU, kind="stable").itertuples():
-            count = f"{row.arm} {row.arrived} of {row.runs} runs within {row.last:,} steps"
-            steps = f"after a median of {row.median:,.0f}" if np.isfinite(row.median) else ""
-            words.append(f"{count} ({steps or f'median test accuracy {100 * row.end:.0f} % at the end'})")
+            there = np.isfinite(row.median)
+            how = say("rate-median", steps=row.median) if there else say("rate-end", accuracy=100 * row.end)
+            arms.append(say("rate", arm=row.arm, arrived=row.arrived, runs=row.runs, last=row.last, how=how))
         weights = TITLES[init] if init == "default" else f"{TITLES[init]} weights"
-        sentences.append(f"{weights}, rate {rate:g}: {'; '.join(words)}.")
+        sentences.append(f"{weights}, rate {rate:g}: {'; '.join(arms)}.")
     return sentences
 
 
-TRIAL = (  # until there are records
-    "In a trial ReLU reached 95 % there after 1,567 to 2,216 steps in four of five seeds, and activations learned at that rate after 523 to 872 in three of "
-    "five restarts (the other two never did)."
-)
-
-
 def beside_the_headline(results: Collected) -> str:
-    """Under which convention the headline holds, and what is known of the other usual reading of the loss, as a paragraph.
+    """Under which convention the headline holds, and what is known of the other reading of the loss, as a paragraph.
 
     Args:
         results: of the section "conventions".
     """
     table, rate = rate_table(results), PLANS["paper"].half_sum
     known = in_words(table[table.rate == rate]) if len(table) else []
-    ends = (
-        "It is being measured under each convention; until then, read the figure as one of them."
-        if results.missing or not results.records
-        else "The page on grokking has the ratio under each convention."
-    )
-    return (
-        "This holds for learning rate 1.0, a squared error that is the mean over outputs, and PyTorch's initialisation; of these the paper gives the rate only. Half the sum over outputs, "
-        f"another usual reading of the same loss, is the same as rate {rate:g} here. {'How soon test accuracy is at 95 % there: ' + ' '.join(known) if known else TRIAL} So how many times sooner depends on what the paper leaves open. {ends}"
-    )
+    soon = say("headline-known", known=" ".join(known)) if known else say("headline-trial")
+    ends = say("headline-open") if results.missing or not results.records else say("headline-measured")
+    return say("headline", rate=rate, soon=soon, ends=ends)
 
 
 def ratio_table(results: Collected) -> pd.DataFrame:

@@ -1,13 +1,14 @@
-# ruff: noqa: E501 (words are easier to read on one line)
 """How the records of transfer decide C17 and C18."""
 
 from ..figures import looks
+from ..figures.words import words
 from ..records import intervals
 from ..records.intervals import paired_interval
 from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, at_least, judge
 from . import tables
 from .matrix import ALL, learned_on
 
+say = words("transfer", "findings").fill
 LATER = {"own", "depth", "control trial", "control"}  # roles of runs that the matrix does without
 
 
@@ -18,30 +19,26 @@ def transfer_across_tasks(read: Read) -> Finding:
         return NOT_RUN
     scores = tables.matrix_scores(results.frame(role="matrix"))
     means = tables.column_means(scores)
-    ours = tables.means_in_words(scores)
+    ours = [tables.means_in_words(scores)]
     if len(means) < 3:
-        return Finding(f"{ours}; nothing was learned by the others, or their learning diverged", "not reproduced")
+        return Finding(say("diverged", means=ours[0]), "not reproduced")
     relu, specific, every = (means[name].mean for name in ("ReLU", "task-specific", "all tasks"))
     ahead = paired_interval(scores.score[ALL], scores.specific.mean(axis=1))
-    ours += (
-        f". All tasks against task-specific, paired by task: {looks.plus_minus(*ahead)} points; {int((scores.specific.mean() > every).sum())} of the {scores.specific.shape[1]} "
-        "task-specific activations score higher than the one for all tasks"
-    )
+    higher = (scores.specific.mean() > every).sum()
+    ours.append(say("paired", gain=looks.plus_minus(*ahead), higher=higher, of=scores.specific.shape[1]))
     n, easy = len(scores.easy), int(scores.easy.sum())
-    ours += f". Not the paper's measure: {easy} of our {n} tasks are easy, so {'all' if easy == 0 else n - easy} are scored by accuracy, where a network at chance scores above 0; the paper scores the tasks that ReLU solves by speed"
+    ours.append(say("measure", easy=easy, tasks=n, rest=n - easy if easy else "all"))
     tried, control = results.frame(role="control trial"), results.frame(role="control")
     if len(control) and not results.missing:
         compared, _ = tables.against_sines(results.frame(role="matrix"), tried, control)
-        ours += f". A control, sines made by hand: {tables.sines_in_words(compared)}"
+        ours.append(say("sines", compared=tables.sines_in_words(compared)))
     names = ("task-specific above ReLU", "all tasks above task-specific")
     gains = 100 * (specific - relu), 100 * (every - specific)
-    return judge(
-        ours,
-        [
-            Condition(name, "", gain, NAN, NAN, 0.0, bool(gain > 0), "points")
-            for name, gain in zip(names, gains, strict=True)
-        ],
-    )
+    conditions = [
+        Condition(name, "", gain, NAN, NAN, 0.0, bool(gain > 0), "points")
+        for name, gain in zip(names, gains, strict=True)
+    ]
+    return judge(". ".join(ours), conditions)
 
 
 def transfer_across_images(read: Read) -> Finding:
@@ -60,19 +57,16 @@ def transfer_across_images(read: Read) -> Finding:
         ahead = 100 * (means[mine][data] - rest) if mine in means else NAN
         own.append(Condition("best with its own", looks.name_of(data), ahead, NAN, NAN, 0.0, arm == mine, "points"))
     average = tables.mean_changes(table)
-    words = "; ".join(
-        f"{tables.arm_name(arm)} {100 * mean:+.1f} (SD over the datasets {100 * deviation:.1f})"
+    changes = (
+        say("mean-change", arm=tables.arm_name(arm), mean=f"{100 * mean:+.1f}", deviation=f"{100 * deviation:.1f}")
         for arm, mean, deviation in average.itertuples()
     )
+    best_so = sum(one.holds for one in own)
+    ours = [say("own-best", best=best_so, of=len(own), changes="; ".join(changes))]
     chance = [looks.name_of(data) for data, best in table.groupby("data")["mean"].max().items() if best < 0.2]
     if chance:
-        words += f". On {', '.join(chance)} every activation is within 10 points of chance, so that its condition and its part in the means say little"
+        ours.append(say("chance", datasets=", ".join(chance)))
     paper = tables.paper_own_best()
-    words += f". The paper's own table meets the first condition on {sum(paper.values())} of {len(paper)} datasets"
-    every = at_least(
-        "all not below ReLU", "", 100 * average["mean"][ALL] if ALL in average.index else NAN, 0.0, unit="points"
-    )
-    return judge(
-        f"{sum(one.holds for one in own)} of {len(own)} datasets do best with their own; mean change in points: {words}",
-        [*own, every],
-    )
+    ours.append(say("paper", meets=sum(paper.values()), of=len(paper)))
+    gain = 100 * average["mean"][ALL] if ALL in average.index else NAN
+    return judge(". ".join(ours), [*own, at_least("all not below ReLU", "", gain, 0.0, unit="points")])
