@@ -1,8 +1,7 @@
-# ruff: noqa: E501 (words are easier to read on one line)
 """The paper's 18 claims: what it says, its number, and the rule by which our records decide.
 
-They are data, in ``claims.toml``, which describes its fields: the statement, the rule in force with its history, and the
-rule to come. A verdict is "reproduced", "in part", "not reproduced" or "not yet run".
+They are data, in ``claims.toml``, which describes its fields: the statement, the rule in force with its history, and
+the rule to come. A verdict is "reproduced", "in part", "not reproduced" or "not yet run".
 """
 
 import datetime
@@ -16,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from .figures.words import Words
 from .grokking import verdicts as grokking_verdicts
 from .images import verdicts as images_verdicts
 from .shortcuts import verdicts as shortcuts_verdicts
@@ -24,11 +24,12 @@ from .transfer import verdicts as transfer_verdicts
 from .verdict import NOT_RUN, Finding, Read
 
 FILE = Path(__file__).with_suffix(".toml")
-WRITTEN = {  # when a rule was written, in words that follow a number
-    "before": "were written before the full-scale results that decide them were read",
-    "narrowed": "were narrowed afterwards, to the runs that count",
-    "changed": "were changed after some results had been seen",
-    "after trials": "were written after trials with one seed",
+say = Words(FILE.with_suffix(".md")).fill
+WRITTEN = {  # when a rule was written, and the name of what is said of it
+    "before": "written-before",
+    "narrowed": "written-narrowed",
+    "changed": "written-changed",
+    "after trials": "written-after-trials",
 }
 
 
@@ -200,9 +201,8 @@ def _checked(
     values = {name: " ".join(value.split()) if isinstance(value, str) else value for name, value in table.items()}
     for name, value in values.items():
         if not isinstance(value, types.get(name, str)) or value == "" and name not in may_be_empty:
-            raise ValueError(
-                f"{where}: {name} must be a {'value of its kind' if name in types else 'text that is not empty'}, got {value!r}"
-            )
+            wanted = "value of its kind" if name in types else "text that is not empty"
+            raise ValueError(f"{where}: {name} must be a {wanted}, got {value!r}")
     return values
 
 
@@ -214,13 +214,12 @@ def when_written(claims: Iterable[Claim] = CLAIMS) -> str:
     """How many of the rules in force were written when, and which."""
     claims = list(claims)
     of = {kind: [claim.name for claim in claims if claim.written == kind] for kind in WRITTEN}
-    parts = [f"{len(names)} {WRITTEN[kind]} ({', '.join(names)})" for kind, names in of.items() if names]
+    parts = [say(WRITTEN[kind], number=len(names), claims=", ".join(names)) for kind, names in of.items() if names]
     waiting = sum(claim.next is not None for claim in claims)
-    more = (
-        f" {'Each' if waiting == len(claims) else f'{waiting} of them'} will be replaced by a rule that tests all of what the paper says, once the runs that it asks for are there; "
-        "the claims page has them already, with what had been seen when they were written: all came after exploratory runs."
-    )
-    return f"Of the {len(claims)} rules in force, {'; '.join(parts)}.{more if waiting else ''}"
+    said = [say("in-force", rules=len(claims), written="; ".join(parts))]
+    if waiting:
+        said.append(say("to-come", which="Each" if waiting == len(claims) else f"{waiting} of them"))
+    return " ".join(said)
 
 
 WHEN = when_written()
@@ -232,13 +231,14 @@ def for_section(section: str) -> list[Claim]:
 
 
 def block(claim: Claim, finding: Finding) -> str:
-    """A claim as its notebook shows it, markdown: verdict, statement, the paper's number, the way to the rule, and ours.
+    """A claim as its notebook shows it, markdown: verdict, statement, the paper's number, a link to the rule, and ours.
 
     A finding of several sentences, or a long one, is folded away.
     """
     ours = NOT_RUN.verdict if finding == NOT_RUN else finding.ours.rstrip(".")
     parts = re.split(r"(?<=[^ ])\. (?=[A-Z])", ours)
-    text = f"**{claim.name}: {finding.label}.** *{claim.statement}* The paper's number: {claim.paper.rstrip('.')}. [The rule](#claim-{claim.name.lower()})."
+    text = say("claim", name=claim.name, verdict=finding.label, statement=claim.statement,
+               paper=claim.paper.rstrip("."), anchor=claim.name.lower())  # fmt: skip
     if len(parts) == 1 and len(ours) < LONG:
         return f"{text} **Ours**: {ours}."
     measured = "\n".join(f"- {part}." for part in parts)
@@ -257,14 +257,13 @@ def card(claim: Claim, finding: Finding, evidence: str) -> str:
     Args:
         evidence: words of the link to it. The heading is the claim's name alone, so that its address stays.
     """
-    name = claim.name
-    head = f"(claim-{name.lower()})=\n\n### {name}\n\n**{finding.label[0].upper()}{finding.label[1:]}.** *{claim.statement}*"
-    points = f"- **The paper's number**: {claim.paper.rstrip('.')}.\n- **Evidence**: [{evidence}]({claim.address})."
+    verdict = finding.label[0].upper() + finding.label[1:]
+    head = say("card", anchor=claim.name.lower(), name=claim.name, verdict=verdict, statement=claim.statement,
+               paper=claim.paper.rstrip("."), evidence=evidence, address=claim.address)  # fmt: skip
     parts = re.split(r"(?<=[^ ])\. (?=[A-Z])", finding.ours.rstrip("."))  # a long finding is a list of sentences
     measured = [] if finding == NOT_RUN else [_folded("What was measured", "\n".join(f"- {part}." for part in parts))]
-    return "\n\n".join(
-        [head, points, *measured, _folded("The rule in force", f"- {rule_in_words(claim)}"), past_and_next(claim)]
-    )
+    rule = _folded("The rule in force", f"- {rule_in_words(claim)}")
+    return "\n\n".join([head, *measured, rule, past_and_next(claim)])
 
 
 def past_and_next(claim: Claim) -> str:
@@ -274,21 +273,11 @@ def past_and_next(claim: Claim) -> str:
     lines = [f"- {row.date}: {row.change} Seen by then: {row.seen}." for row in claim.history]
     folded = [_folded("History of the rule", "\n".join(lines))]
     if (after := claim.next) is not None:
-        fixed = (
-            f"[{after.committed[:9]}]({commits}/{after.committed})"
-            if after.committed
-            else "the commit that brought it here"
-        )
-        points = [f"- *{asked.name}*: {asked.test}." for asked in after.conditions]
-        words = [
-            after.rule,
-            "\n".join(points),
-            after.combined,
-            f"**Runs**: {after.runs}",
-            f"**Seen when it was written**: {after.seen}",
-            f"**Fixed by** {fixed}.",
-        ]
-        folded.append(_folded("The rule to come", "\n\n".join(words)))
+        link = f"[{after.committed[:9]}]({commits}/{after.committed})"
+        points = "\n".join(f"- *{asked.name}*: {asked.test}." for asked in after.conditions)
+        text = say("rule-to-come", rule=after.rule, points=points, combined=after.combined, runs=after.runs,
+                   seen=after.seen, fixed=link if after.committed else "the commit that brought it here")  # fmt: skip
+        folded.append(_folded("The rule to come", text))
     return "\n\n".join(folded)
 
 
@@ -310,15 +299,16 @@ def finding(claim: Claim, read: Read) -> Finding:
 def section(name: str, read: Read) -> str:
     """The claims whose evidence is in this notebook, as the notebook shows them: with a link to the rule of each."""
     blocks = [block(claim, finding(claim, read)) for claim in for_section(name)]
-    return "\n\n".join([*blocks, "All claims and their rules are on the [claims page](../book/claims.ipynb)."])
+    return "\n\n".join([*blocks, say("all-claims")])
 
 
 def badges(name: str, read: Read) -> str:
     """The claims of a notebook with their verdicts, one line each, as markdown."""
     rows = [
-        f"| [{claim.name}](../book/claims.ipynb#{claim.name.lower()}) | {claim.statement} | **{finding(claim, read).label}** |"
+        say("badge", name=claim.name, anchor=claim.name.lower(), statement=claim.statement,
+            verdict=finding(claim, read).label)
         for claim in for_section(name)
-    ]
+    ]  # fmt: skip
     return "\n".join(["| claim | the paper says | here |", "|:---|:---|:---|", *rows])
 
 
