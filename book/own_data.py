@@ -174,7 +174,7 @@ def plain(z):
 
 
 z = torch.linspace(-4, 4, 1001)
-torch.testing.assert_close(plain(z), g(z))
+torch.testing.assert_close(plain(z), g(z), rtol=0, atol=1e-4)  # rounding, times the slope of a steep function
 torch.testing.assert_close(again(z), g(z))
 
 # %% [markdown]
