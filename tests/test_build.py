@@ -271,7 +271,7 @@ BAD_BOOKS = {
         "notebooks/page.py",
         "print(len(colours)",
         "import os\nos._exit(3)\nprint(len(colours)",
-        "notebooks/page: at cell 7: the kernel died: it ended itself with exit status 3",
+        "notebooks/page: at cell 6: the kernel died: it ended itself with exit status 3",
     ),
     "a link to no page": ("book/start.md", "Maths", "[there](nowhere.md)", "nowhere.md"),
     "a link to no place": ("book/start.md", "Maths", "[there](#nowhere)", "nowhere"),

@@ -240,8 +240,7 @@ def _bare_image(cell: NotebookNode, output: NotebookNode) -> str | None:
 
 def _last_cell(executed: NotebookNode) -> str:
     """Where an execution that did not go to its end stopped."""
-    states = [cell.metadata.get("papermill", {}).get("status") for cell in executed.cells]
-    done = [index for index, state in enumerate(states) if state == "completed"]
+    done = [index for index, cell in enumerate(executed.cells) if cell.get("execution_count") is not None]
     return f"at cell {done[-1]}: " if done else ""
 
 
