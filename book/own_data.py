@@ -347,7 +347,7 @@ if rows:
 # Functions that were learned for the experiments of this companion are [on the next page](activations.ipynb); `find()` lists them, the clearest gains first:
 
 # %%
-find(kind="hidden", min_gain=0.5)[["in_words", "gain", "half_width"]].head(3)
+find(kind="hidden", min_gain=0.5)[["in_words", "gain"]].head(3)
 
 # %% tags=["remove-input"]
 Path("mine.safetensors").unlink()
