@@ -6,6 +6,7 @@ data/activations/ is written anew from the committed records: one safetensors fi
 final runs use, index.json, and constants.json, which says where nothing was learned.
 """
 
+import io
 import json
 from pathlib import Path
 
@@ -50,7 +51,9 @@ def write_samples(path: Path = samples.FILE, data_dir: str | Path | None = None)
     known = dict(np.load(path)) if path.is_file() else {}
     there = [name for name in ("mnist", "fashion_mnist", "svhn", "cifar10") if catalogue.available(name, data_dir)]
     known |= {name: samples.one_of_each_class(name, data_dir) for name in there}
-    np.savez_compressed(path, **known)
+    content = io.BytesIO()
+    np.savez_compressed(content, **known)
+    write_atomically(path, content.getvalue())
     return sorted(known)
 
 

@@ -314,7 +314,7 @@ def badges(name: str, read: Read) -> str:
 
 def settled(read: Read) -> dict[str, Finding]:
     """The finding on each claim."""
-    return {claim.name: claim.decide(read) for claim in CLAIMS}
+    return {claim.name: finding(claim, read) for claim in CLAIMS}
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:

@@ -15,8 +15,9 @@ from .figures.looks import name_of
 from .grokking import by_convention
 from .grokking.conventions import SINE
 from .images import tables as images
+from .images.by_convergence import over
 from .records.frames import Collected
-from .records.intervals import paired_interval
+from .records.intervals import Interval
 from .shortcuts import tables as shortcuts
 from .tabular import tables as tabular
 from .transfer import tables as transfer
@@ -51,11 +52,8 @@ def _improving(runs: pd.DataFrame) -> bool:
     return bool(2 * (relu.best_step >= relu.steps).sum() > len(relu))
 
 
-def _over_relu(part: pd.DataFrame, arm: str):
-    """Mean and half width of an arm's test accuracy over ReLU's, paired by the seeds of both."""
-    own, relu = (part[part.arm == name].set_index("seed").test_accuracy for name in (arm, "ReLU"))
-    seeds = own.index.intersection(relu.index)
-    return paired_interval(own[seeds], relu[seeds])
+def _over_relu(part: pd.DataFrame, arm: str) -> Interval:
+    return over(part[part.arm == arm], part[part.arm == "ReLU"])
 
 
 def _images(read: Read):
@@ -119,19 +117,11 @@ def _speeds(read: Read):
     results = read("transfer")
     runs = results.frame(role="own")
     runs = pd.concat([runs, results.frame(role="matrix")]) if len(runs) else runs
-    sines, best = results.frame(role="control"), _best_sines(results.frame(role="control trial"))
+    sines, tried = results.frame(role="control"), results.frame(role="control trial")
+    best = transfer.sine_merits(tried).idxmax(axis=1) if len(tried) else {}
     for data, part in runs[runs.data != task].groupby("data", sort=False) if len(runs) else ():
         part = pd.concat([part.drop_duplicates(["arm", "seed"]), sines[sines.data == data]])
         yield from _of_task(data, part, transfer.learned_on(data), best.get(data, ""))
-
-
-def _best_sines(trials: pd.DataFrame) -> dict[str, str]:
-    """Per task the sine that learns earliest on held-out pairs."""
-    if trials.empty:
-        return {}
-    merit = trials.assign(merit=[run.record.arrays["validation_accuracy"].mean() for run in trials.itertuples()])
-    best = merit.sort_values("merit").drop_duplicates("data", keep="last")
-    return dict(zip(best.data, best.arm, strict=True))
 
 
 def _of_task(name: str, runs: pd.DataFrame, learned: str, by_hand: str = ""):
@@ -202,7 +192,7 @@ class Headline:
             ("Soonest", " times", times[::-1][:3]),
         )
         ends = [
-            f"{title}: {', '.join(f'{row[3]} {row[5]:.1f}{unit}' for row in picked.itertuples())}."
+            f"{title}: {', '.join(f'{row.name} {row.value:.1f}{unit}' for row in picked.itertuples())}."
             for title, unit, picked in parts
             if len(picked)
         ]

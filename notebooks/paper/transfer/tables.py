@@ -190,6 +190,12 @@ def restarts_apart(selection: pd.DataFrame) -> pd.DataFrame:
     return by_arm.loc[by_arm.restarts > 1, ["best", "worst"]]
 
 
+def sine_merits(trials: pd.DataFrame) -> pd.DataFrame:
+    """How early each sine (columns) learns on held-out pairs of each task (the index): mean validation accuracy."""
+    merits = [run.record.arrays["validation_accuracy"].mean() for run in trials.itertuples()]
+    return pd.Series(merits, pd.MultiIndex.from_frame(trials[["data", "arm"]])).unstack()
+
+
 def sines(trials: pd.DataFrame, runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Test accuracy at the last step with activations that were made by hand, the control for learned ones.
 
@@ -200,8 +206,7 @@ def sines(trials: pd.DataFrame, runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         Per task the accuracy with the arm that learns earliest on held-out pairs of the task (column chosen) and with
         the one that does so on average over the tasks (shared); and the name of the latter.
     """
-    merits = [run.record.arrays["validation_accuracy"].mean() for run in trials.itertuples()]
-    merit = pd.Series(merits, pd.MultiIndex.from_frame(trials[["data", "arm"]])).unstack()
+    merit = sine_merits(trials)
     accuracy = runs.pivot(index="data", columns="arm", values="test_accuracy_last").astype(float)
     shared, chosen = merit.mean().idxmax(), merit.idxmax(axis=1)
     best = [accuracy.loc[task, chosen[task]] for task in accuracy.index]
