@@ -1,5 +1,6 @@
 """Write files so that a reader sees the old or the new content, never a part; and locks between processes."""
 
+import io
 import os
 import tempfile
 from collections.abc import Iterator
@@ -7,11 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import filelock
+import numpy as np
 
 
 def cache_folder() -> Path:
     """The user's own folder for what can be made again: below $XDG_CACHE_HOME, or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "simplicity-bias-companion"
+
+
+def compressed(**arrays: np.ndarray) -> bytes:
+    """The content of a compressed .npz file with these arrays."""
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    return content.getvalue()
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:

@@ -6,7 +6,6 @@ data/activations/ is written anew from the committed records: one safetensors fi
 final runs use, index.json, and constants.json, which says where nothing was learned.
 """
 
-import io
 import json
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import torch
 from lib import activations, datasets, splines
 from lib.activations import FOLDER
 from lib.datasets import catalogue
-from lib.files import write_atomically
+from lib.files import compressed, write_atomically
 from notebooks.paper.data import open_store
 from notebooks.paper.figures import samples
 from notebooks.paper.grokking.tables import median_steps
@@ -51,9 +50,7 @@ def write_samples(path: Path = samples.FILE, data_dir: str | Path | None = None)
     known = dict(np.load(path)) if path.is_file() else {}
     there = [name for name in ("mnist", "fashion_mnist", "svhn", "cifar10") if catalogue.available(name, data_dir)]
     known |= {name: samples.one_of_each_class(name, data_dir) for name in there}
-    content = io.BytesIO()
-    np.savez_compressed(content, **known)
-    write_atomically(path, content.getvalue())
+    write_atomically(path, compressed(**known))
     return sorted(known)
 
 

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import hashlib
 import http.client
-import io
 import os
 import socket
 import tempfile
@@ -26,7 +25,7 @@ import filelock
 import numpy as np
 import pandas as pd
 
-from ..files import cache_folder, write_atomically
+from ..files import cache_folder, compressed, write_atomically
 from . import prepared
 
 PATIENCE = 8.0  # seconds until a server that does not answer counts as out of reach
@@ -73,9 +72,7 @@ def images(name: str, path: Path) -> None:
             x_train, x_test = (np.asarray(part.data) for part in parts)
             y_train, y_test = (np.asarray(part.targets) for part in parts)
     arrays = dict(zip(prepared.NAMES, (x_train, y_train, x_test, y_test), strict=True))
-    content = io.BytesIO()
-    np.savez_compressed(content, **{key: array.astype(np.uint8) for key, array in arrays.items()})
-    _write(path, content.getvalue())
+    _write(path, compressed(**{key: array.astype(np.uint8) for key, array in arrays.items()}))
 
 
 def table(name: str, task: int, path: Path) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 
 from lib import splines
+from lib.files import compressed, write_atomically
 from lib.metrics.similarity import activation_distance
 
 from ..experiments import collage
@@ -37,7 +38,8 @@ def samples(first: str, second: str, count: int = 4, **load) -> tuple[np.ndarray
 def write_samples() -> None:
     """Write the committed collages anew, from the datasets."""
     images, labels = samples("mnist", "cifar10", half=True)
-    np.savez_compressed(SAMPLES, images=np.rint(255 * images).astype(np.uint8), labels=labels.astype(np.uint8))
+    images = np.rint(255 * images).astype(np.uint8)
+    write_atomically(SAMPLES, compressed(images=images, labels=labels.astype(np.uint8)))
 
 
 def runs(results: Collected, role: str) -> pd.DataFrame:
