@@ -240,8 +240,9 @@ def _bare_image(cell: NotebookNode, output: NotebookNode) -> str | None:
 
 def _last_cell(executed: NotebookNode) -> str:
     """Where an execution that did not go to its end stopped."""
-    done = [index for index, cell in enumerate(executed.cells) if cell.get("execution_count") is not None]
-    return f"at cell {done[-1]}: " if done else ""
+    cells = [cell.metadata.get("papermill", {}) for cell in executed.cells]  # a count may be lost with the kernel
+    begun = [index for index, cell in enumerate(cells) if cell.get("start_time")]
+    return f"at cell {begun[-1]}: " if begun else ""
 
 
 def _stamp(path: Path) -> dict | None:
