@@ -83,8 +83,11 @@ class ModuleNetwork:
 
     Weights are the parameters that require a gradient. Steps are taken in ``train()``, with dropout and with the
     statistics of the batch; losses on V and on watched rows are in ``eval()``, with the running statistics that those
-    steps left, as constants: their own dependence on psi is not followed. Attention runs by PyTorch's math kernel,
-    since the fused ones have no second derivative, and recurrent layers without cuDNN, for the same reason.
+    steps left. Attention runs by PyTorch's math kernel, since the fused ones have no second derivative, and recurrent
+    layers without cuDNN, for the same reason.
+
+    NOTE[DIFF]: the paper's networks have no running statistics. Here they are constants to the outer gradient: what
+    they owe to psi is not followed.
     """
 
     def __init__(self, make_model: Callable[[nn.Module], nn.Module], activation: Activation, channels: int = 0):

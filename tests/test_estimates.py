@@ -13,6 +13,7 @@ from notebooks.paper.experiments.learn import Learn
 from notebooks.paper.experiments.train import Train
 from notebooks.paper.records.estimates import PATIENT, Durations, Pretending, print_estimate
 from notebooks.paper.records.store import Outcome, Store
+from notebooks.paper.records.sweep import stages_of
 from notebooks.paper.sections import KINDS, SECTIONS
 
 RUN = Train(
@@ -72,6 +73,12 @@ def test_an_estimate_knows_what_is_there_and_goes_on_to_the_last_stage(store, ca
     assert lines[0] == f"stage 1: {left} of {len(stages[0])} missing (final), about {left * 0.01:.2f} core-hours"
     assert len(lines) == len(stages) + 1 and "(figure 13)" in lines[-2]
     assert lines[-1].startswith(f"{sum(map(len, stages)) - 1} runs are missing, about nan")  # no record of a Learn
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_plan_can_be_followed_to_its_end_without_a_record(store, section):
+    pretending = Pretending(store.root, data=store.data)
+    assert sum(len(stage) for stage in stages_of(SECTIONS[section]("smoke", pretending)))
 
 
 def test_a_record_that_is_there_is_not_made_up(store):

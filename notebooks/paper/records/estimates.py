@@ -25,11 +25,16 @@ class _Numbers(dict):
     """Numbers of a run that was not made: middling, and nothing is odd about it."""
 
     def __missing__(self, name: str) -> float | bool | None:
-        return False if name == "diverged" else None if name.endswith("_steps_to_95") else 0.5
+        if name.endswith("_steps_to_95"):
+            return None
+        return {"diverged": False, "low": -0.5}.get(name, 0.5)
 
 
 class _Arrays(dict):
-    """Arrays of a run that was not made: some values that differ."""
+    """Arrays of a run that was not made: some values that differ, a learned function among them."""
+
+    def __init__(self):
+        super().__init__(psi_hidden=self["psi_hidden"])
 
     def __missing__(self, name: str) -> np.ndarray:
         return np.linspace(0.0, 1.0, 5, dtype=np.float32)
