@@ -51,13 +51,13 @@ class Setting:
 @dataclass(frozen=True)
 class Plan:
     """restarts: of the learner, each with a race and a learning. races: of the search by hand, whose inner steps are
-    about as many as those of the learner. trial: seed of the run that a function is chosen by."""
+    about as many as those of the learner. trials: seeds of the runs that a function is chosen by."""
 
     settings: dict[str, Setting]
     restarts: int
     races: int
     points: int
-    trial: int = 0
+    trials: tuple[int, ...]
 
 
 FIVE = tuple(range(1, 6))
@@ -78,6 +78,7 @@ PLANS = {
         restarts=2,
         races=3,
         points=40,
+        trials=(0, 11),
     ),
     "paper": Plan(
         {
@@ -93,6 +94,7 @@ PLANS = {
         restarts=4,
         races=8,
         points=200,
+        trials=(0, 11, 12),
     ),
 }
 
@@ -148,8 +150,8 @@ class OneTask:
         yield [self.run("final", arm, best, seed) for seed in self.setting.seeds]
 
     def chosen(self, functions: list[Function]) -> Generator[list, None, Function]:
-        """A trial of each function, and the best one."""
-        trials = {f: [self.run("trial", "one of several", f, self.plan.trial)] for f in functions}
+        """Trials of each function, and the best one."""
+        trials = {f: [self.run("trial", "one of several", f, seed) for seed in self.plan.trials] for f in functions}
         yield [run for runs in trials.values() for run in runs]
         merit = speed if self.setting.task == "one-hot" else validation_accuracy
         return best_of(self.store, trials, merit)

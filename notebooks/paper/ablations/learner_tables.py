@@ -27,9 +27,10 @@ class TaskResults:
     """The runs of one task.
 
     steps: whether the measure is the steps to 95 % test accuracy (where a run that never gets there has its horizon),
-    or else the test accuracy in %. finals: by arm the measure per seed. candidates: one row per trial, with columns
-    search (of SEARCHES), restart, learned (whether by Algorithm 1), merit (on validation rows), result (infinite steps
-    where 95 % is never reached), inner_steps (all that its restart took until it was there).
+    or else the test accuracy in %. finals: by arm the measure per seed. candidates: one row per function that was tried,
+    with columns search (of SEARCHES), restart, learned (whether by Algorithm 1), merit (on validation rows) and result
+    (median steps, infinite where 95 % is not reached, or accuracy), means over the trials otherwise, and inner_steps
+    (all that its restart took until it was there).
     """
 
     name: str
@@ -176,17 +177,19 @@ def _candidates(results: Collected, name: str, steps: bool) -> pd.DataFrame:
     trials, rows = results.frame(role="trial"), []
     of = {key: row for frame in (races, learns, picks) if len(frame) for key, row in frame.set_index("key").iterrows()}
     trials = trials[trials.arm == f"one of several: {name}"] if len(trials) else trials
-    for i, trial in trials.iterrows():
-        source = of[trial.learned]
-        race = of[{"learn": source.get("start"), "pick": source.get("race")}.get(source.kind, trial.learned)]
+    for key, runs in trials.groupby("learned", sort=False) if len(trials) else ():
+        source = of[key]
+        race = of[{"learn": source.get("start"), "pick": source.get("race")}.get(source.kind, key)]
         searches = {"race": (LEARNED,), "learn": (LEARNED,)}.get(
             source.kind, (HAND,) if source.get("group") == "by hand" else (RANDOM,)
         )
         spent = race.inner_steps + (source.inner_steps if source.kind == "learn" else 0)
-        curve = trial.record.arrays["validation_accuracy"]
-        merit = curve.mean() if steps else trial.validation_accuracy
-        never = steps and pd.isna(trial.test_steps_to_95)
-        result = math.inf if never else float(measure(trials.loc[[i]], steps).iloc[0])
+        if steps:
+            curves = [record.arrays["validation_accuracy"] for record in runs.record]
+            merit = np.mean([0.0 if bad else curve.mean() for curve, bad in zip(curves, runs.diverged, strict=True)])
+            result = float(np.median(runs.test_steps_to_95.astype(float).fillna(math.inf)))
+        else:
+            merit, result = runs.validation_accuracy.mean(), float(100 * runs.test_accuracy.mean())
         rows += [(search, race.seed, source.kind == "learn", merit, result, spent) for search in searches]
     return pd.DataFrame(rows, columns=["search", "restart", "learned", "merit", "result", "inner_steps"])
 
