@@ -757,7 +757,7 @@ def test_every_section_of_records_has_a_page_that_shows_it():
 def test_every_page_of_the_real_book_has_its_place_in_the_toc():
     toc = set(book.names(ROOT))
     assert {path.relative_to(ROOT).with_suffix("").as_posix() for path in pairs.scripts(ROOT)} <= toc
-    sections = {"images", "regression", "tabular", "shortcuts", "grokking", "transfer", "ablations"}
+    sections = {"images", "regression", "tabular", "shortcuts", "grokking", "transfer", "ablations", "architectures"}
     assert {f"notebooks/{section}" for section in sections} <= toc
     matrix = yaml.safe_load((ROOT / ".github/workflows/notebooks.yml").read_text())["jobs"]["notebooks"]["strategy"]
     assert set(matrix["matrix"]["notebook"]) == sections

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SECTIONS = ("images", "tabular", "shortcuts", "grokking", "transfer", "ablations")
+SECTIONS = ("images", "tabular", "shortcuts", "grokking", "transfer", "ablations", "architectures")
 LOWER = {  # within a section: what a module may import has a lower number, or its own
     "plan": 0,
     "matrix": 0,

@@ -10,7 +10,9 @@ from typing import Any
 
 from .ablations.learner import learner
 from .ablations.plan import ablations
+from .architectures.plan import architectures
 from .data import open_store
+from .experiments.architectures import LearnModule, TrainModule
 from .experiments.baseline import Baseline
 from .experiments.collage import LearnCollage, TrainCollage
 from .experiments.controls import Draw, Ranks
@@ -46,6 +48,7 @@ SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
     "shortcuts": shortcuts,
     "ablations": ablations,
     "learner": learner,
+    "architectures": architectures,
 }
 # The notebook that shows the records of a section, where it is not one of that name.
 SHOWN_IN = {
@@ -56,10 +59,8 @@ SHOWN_IN = {
     "tables": "tabular",
     "learner": "ablations",
 }
-KINDS = {
-    cls.kind: cls
-    for cls in (Train, Learn, Draw, Baseline, Panels, Paths, Ranks, TrainCollage, LearnCollage, Race, Pick)
-}
+EXPERIMENTS = (Train, Learn, Draw, Baseline, Panels, Paths, Ranks, TrainCollage, LearnCollage, Race, Pick)
+KINDS = {cls.kind: cls for cls in (*EXPERIMENTS, TrainModule, LearnModule)}
 
 
 NO_DATA = os.devnull  # a data directory that has no files: a store's keys are then those of the committed manifest

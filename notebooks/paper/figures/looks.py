@@ -7,6 +7,9 @@ ARMS = {
     "learned from zeros": ("C2", "^", "-"),
     "layer-specific": ("C3", "D", "-."),
     "tanh": ("C3", "D", "-."),  # never on a page with the layer-specific ones
+    "GELU": ("C1", "s", "--"),  # these three: transformer and convolutional network
+    "best by hand": ("C3", "D", "-."),
+    "learned": ("C2", "^", "-"),
     "learned inputs": ("C4", "P", "-"),
     "linear": ("C5", "x", ":"),
     "k-NN": ("C6", "v", ":"),

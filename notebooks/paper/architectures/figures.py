@@ -1,0 +1,87 @@
+"""The figures of the page beyond the paper: differences to ReLU, curves, functions."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from lib import splines
+
+from ..figures import plots
+from ..figures.looks import ARMS as LOOKS
+from ..records.frames import Collected
+from .plan import ARMS, HAND, LEARNED
+from .tables import Result
+
+
+def differences(rows: pd.DataFrame, narrow: bool = False) -> Figure:
+    """Each function over ReLU: how many times sooner on the left, points on the right, a row per dataset.
+
+    Args:
+        rows: from :func:`.tables.differences`. narrow: for a phone.
+    """
+    sides = [rows[rows.pairs], rows[~rows.pairs]]
+    size, shape = ((3.6, 4.6), (2, 1)) if narrow else ((7, 3.0), (1, 2))
+    figure, axes = plt.subplots(*shape, figsize=size, squeeze=False)
+    for ax, side in zip(axes.flat, sides, strict=True):
+        pairs = bool(side.pairs.any())
+        labels, at = [], 0.0
+        for _, part in side.groupby("study", sort=False):
+            labels += list(zip(at + np.arange(len(part)), part.arm, strict=True))
+            for i, row in enumerate(part.itertuples()):
+                colour, marker, _ = LOOKS[row.arm]
+                ends = [[row.value - row.low], [row.high - row.value]]
+                ax.errorbar(row.value, at + i, xerr=ends, color=colour, marker=marker, capsize=3)
+                sign = "≥ " if row.bound else ""
+                text = f"{sign}×{2**row.value:.2g}" if pairs else plots.signed(row.value)
+                above = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center"}
+                ax.annotate(text, (row.value, at + i), **above, fontsize=9, color=colour)
+            at += len(part) + 0.7
+        ax.axvline(0, linewidth=1.2, color=plt.rcParams["text.color"])
+        ax.set_yticks([y for y, _ in labels], [arm for _, arm in labels], fontsize=9)
+        ax.set_ylim(at - 1.0, -0.9)
+        ax.set_title(" and ".join(dict.fromkeys(side.study)) if pairs else ", then ".join(dict.fromkeys(side.study)), loc="left",
+                     fontsize=10, fontweight="bold")  # fmt: skip
+        if pairs:
+            ticks = np.arange(np.floor(min(0, side.low.min())), np.ceil(max(1, side.high.max())) + 1)
+            ax.set_xticks(ticks, [f"{2.0**tick:g}" for tick in ticks])
+        ax.set_xlabel("times sooner than ReLU" if pairs else "points over ReLU")
+        ax.margins(x=0.15)
+        ax.grid(axis="x")
+    return figure
+
+
+def curves(result: Result) -> Figure:
+    """Test accuracy over the course of training, the mean over seeds and its interval."""
+    figure, ax = plt.subplots(figsize=(7, 3.0))
+    for arm in ARMS:
+        records = list(result.finals[arm].record)
+        steps = records[0].arrays["step"][1:]
+        whole = [record for record in records if len(record.arrays["step"]) == len(steps) + 1]
+        if len(whole) == len(records):
+            plots.curves(ax, steps, [record.arrays["test_accuracy"][1:] for record in records], arm, arm)
+    ax.axhline(95, color="gray", linewidth=0.8, linestyle=":")
+    ax.set(xscale="log", xlabel="step", ylabel="test accuracy (%)", ylim=(0, 101))
+    ax.legend(fontsize=8.5, loc="upper left")
+    ax.grid()
+    return figure
+
+
+def functions(found: Mapping[str, Result], results: Collected) -> Figure:
+    """The learned function of each study and the best one by hand."""
+    figure, axes = plt.subplots(1, len(found), figsize=(7, 2.3), squeeze=False)
+    for ax, (name, result) in zip(axes[0], found.items(), strict=True):
+        for arm in (HAND, LEARNED):
+            run = result.finals[arm].iloc[0]
+            record = results.by_key[run.learned]
+            values, (low, high) = record.arrays[f"psi_{run.function}"], (record.numbers["low"], record.numbers["high"])
+            colour, _, line = LOOKS[arm]
+            ax.plot(splines.grid(len(values), low, high), values, color=colour, linestyle=line, linewidth=1.4, label=arm)
+        ax.set_title(name, fontsize=9.5)
+        ax.set_xlabel("pre-activation $z$")
+        ax.grid()
+    axes[0, 0].set_ylabel("$g(z)$")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8.5)
+    return figure
