@@ -11,7 +11,6 @@
 #     name: python3
 # ---
 
-
 # %% [markdown]
 # # Beyond the paper: is it about MLPs?
 #
@@ -86,7 +85,13 @@ else:
 if found:
     rows = tables.differences(found)
     each = "; ".join(f"{name} {result.difference('ReLU')}" for name, result in found.items())
-    words.figure("fig-differences", lambda narrow=False: figures.differences(rows, narrow), data=rows, seeds=seeds, differences=each)
+    words.figure(
+        "fig-differences",
+        lambda narrow=False: figures.differences(rows, narrow),
+        data=rows,
+        seeds=seeds,
+        differences=each,
+    )
 
 # %% tags=["remove-input"]
 about = {"seeds": seeds, "restarts": studies[0].restarts}
@@ -115,7 +120,14 @@ if results.missing:
 # %% tags=["hide-input"]
 if pairs:
     arrived = ", ".join(f"{arm} {pairs.arrived(arm)} of {seeds}" for arm in ARMS)
-    words.figure("fig-transformer", lambda: figures.curves(pairs), task=pairs.study.subject.data, last=pairs.study.steps, seeds=seeds, arrived=arrived)
+    words.figure(
+        "fig-transformer",
+        lambda: figures.curves(pairs),
+        task=pairs.study.subject.data,
+        last=pairs.study.steps,
+        seeds=seeds,
+        arrived=arrived,
+    )
 
 # %% [markdown]
 # ## All numbers

@@ -1,4 +1,4 @@
-"""A transformer and a convolutional network: against plain PyTorch, the rule on numbers made up, the small plan for real."""
+"""A transformer and a convolutional network: against plain PyTorch, the rule on numbers made up, the small plan."""
 
 from types import SimpleNamespace
 
@@ -15,7 +15,14 @@ from notebooks.paper import sections
 from notebooks.paper.architectures import figures, tables
 from notebooks.paper.architectures.plan import ADDITION, ARMS, FASHION, GELU, HAND, LEARNED, PLANS, RELU, OneStudy
 from notebooks.paper.architectures.tables import Result
-from notebooks.paper.experiments.architectures import Convolutional, LearnModule, Subject, TrainModule, Transformer, load
+from notebooks.paper.experiments.architectures import (
+    Convolutional,
+    LearnModule,
+    Subject,
+    TrainModule,
+    Transformer,
+    load,
+)
 
 PAIRS, DIGITS = Subject("transformer", 8, "a+b mod 7", 0, 0.375), Subject("cnn", 2, "digits", 200, 0.1)
 ABOUT = {"section": "t", "arm": "t", "optimiser": Optimiser("adam", 0.01), "batch": 64}
@@ -105,7 +112,7 @@ def test_a_learning_keeps_the_best_of_its_race_by_family():
     numbers, family = outcome.numbers, learner.family(outcome.numbers["scale"], 1)
     grid = splines.grid(20, numbers["low"], numbers["high"])
     for part in ("start", "by_hand", "sine"):
-        torch.testing.assert_close(torch.from_numpy(outcome.arrays[f"psi_{part}"]), family[numbers[part]](grid))
+        torch.testing.assert_close(torch.from_numpy(outcome.arrays[f"psi_{part}"]), family[numbers[part]](grid).float())
     assert numbers["sine"].startswith("sine") and not numbers["by_hand"].startswith("random")
     assert numbers["episodes"] == 2 and numbers["high"] > numbers["scale"] > 0
 

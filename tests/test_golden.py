@@ -29,7 +29,8 @@ from notebooks.paper.transfer import tables as transfer_tables
 
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).resolve().parent.parent
-GROWING = {"conventions", "moduli", "shallow", "tables", "deep", "learner", "architectures"}  # sections whose records still arrive
+# Sections whose records still arrive.
+GROWING = {"conventions", "moduli", "shallow", "tables", "deep", "learner", "architectures"}
 
 
 @functools.cache

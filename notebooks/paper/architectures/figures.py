@@ -42,8 +42,8 @@ def differences(rows: pd.DataFrame, narrow: bool = False) -> Figure:
         ax.axvline(0, linewidth=1.2, color=plt.rcParams["text.color"])
         ax.set_yticks([y for y, _ in labels], [arm for _, arm in labels], fontsize=9)
         ax.set_ylim(at - 1.0, -0.9)
-        ax.set_title(" and ".join(dict.fromkeys(side.study)) if pairs else ", then ".join(dict.fromkeys(side.study)), loc="left",
-                     fontsize=10, fontweight="bold")  # fmt: skip
+        title = ", then ".join(dict.fromkeys(side.study))
+        ax.set_title(title, loc="left", fontsize=10, fontweight="bold")
         if pairs:
             ticks = np.arange(np.floor(min(0, side.low.min())), np.ceil(max(1, side.high.max())) + 1)
             ax.set_xticks(ticks, [f"{2.0**tick:g}" for tick in ticks])
@@ -77,8 +77,8 @@ def functions(found: Mapping[str, Result], results: Collected) -> Figure:
             run = result.finals[arm].iloc[0]
             record = results.by_key[run.learned]
             values, (low, high) = record.arrays[f"psi_{run.function}"], (record.numbers["low"], record.numbers["high"])
-            colour, _, line = LOOKS[arm]
-            ax.plot(splines.grid(len(values), low, high), values, color=colour, linestyle=line, linewidth=1.4, label=arm)
+            z, (colour, _, line) = splines.grid(len(values), low, high), LOOKS[arm]
+            ax.plot(z, values, color=colour, linestyle=line, linewidth=1.4, label=arm)
         ax.set_title(name, fontsize=9.5)
         ax.set_xlabel("pre-activation $z$")
         ax.grid()

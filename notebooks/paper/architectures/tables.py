@@ -11,13 +11,19 @@ from ..records.frames import Collected
 from ..records.intervals import interval, paired_interval
 from .plan import ARMS, HAND, LEARNED, PLANS, RELU, Study
 
+HEADLINES = {  # by where the learned function is better than ReLU: on pairs (True), on images (False)
+    frozenset([True]): "headline-pairs",
+    frozenset([False]): "headline-images",
+    frozenset([True, False]): "headline-both",
+    frozenset(): "headline-neither",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
     """The runs of a study.
 
-    finals: final runs, indexed by seed, by arm. measured: of each its steps to 95 % test accuracy, or its last step where
-    it does not get there; on images the test accuracy in %. trials, learnings: the other records.
+    finals: final runs, indexed by seed, by arm. trials, learnings: the other records.
     """
 
     name: str
@@ -27,6 +33,7 @@ class Result:
     learnings: pd.DataFrame
 
     def measured(self, arm: str) -> pd.Series:
+        """Per seed the steps to 95 % test accuracy, or the last step; on images the test accuracy in %."""
         runs = self.finals[arm]
         if self.study.pairs:
             return runs.test_steps_to_95.astype(float).fillna(float(self.study.steps))
@@ -98,7 +105,7 @@ def comparison(found: dict[str, Result]) -> pd.DataFrame:
 
 
 def differences(found: dict[str, Result]) -> pd.DataFrame:
-    """Each arm over ReLU: columns study, pairs, arm, value, low, high, bound (whether ReLU has runs that do not arrive).
+    """Each arm over ReLU: columns study, pairs, arm, value, low, high, bound (whether some ReLU runs do not arrive).
 
     Values are points, or the logarithm (base 2) of how many times sooner.
     """
@@ -112,7 +119,7 @@ def differences(found: dict[str, Result]) -> pd.DataFrame:
 
 
 def restarts(found: dict[str, Result]) -> pd.DataFrame:
-    """A row per restart: where it started, how far it went, and how its function and the one by hand do in validation."""
+    """A row per restart: its start, the episode that was kept, and its function and the one by hand in validation."""
     rows = []
     for result in found.values():
         chosen = {arm: result.finals[arm].learned.iloc[0] for arm in (LEARNED, HAND)}
@@ -139,9 +146,9 @@ def _merit(result: Result, arm: str, key: str) -> float:
     rate = result.learnings["optimiser.lr"].iloc[0]
     runs = result.trials
     runs = runs[(runs.arm == arm) & (runs.learned == key) & (runs["optimiser.lr"] == rate)]
-    if not result.study.pairs:
-        return float(runs.validation_accuracy.mean())
-    return float(np.mean([record.arrays["validation_accuracy"].mean() for record in runs.record])) if len(runs) else np.nan
+    if result.study.pairs:
+        return float(np.mean([record.arrays["validation_accuracy"].mean() for record in runs.record]))
+    return float(runs.validation_accuracy.mean())
 
 
 def hours(results: Collected) -> float:
@@ -152,11 +159,8 @@ def hours(results: Collected) -> float:
 def answer(found: dict[str, Result]) -> str:
     """The answer to the page's question, in words."""
     words = page_words.words("architectures")
-    better = {name for name, result in found.items() if result.verdict(RELU) == "better"}
-    pairs = [result for result in found.values() if result.study.pairs]
-    images = [result for result in found.values() if not result.study.pairs]
-    kinds = ["pairs"] * any(r.name in better for r in pairs) + ["images"] * any(r.name in better for r in images)
-    lines = [words.fill(f"headline-{'-'.join(kinds) or 'neither'}")]
+    better = {result.study.pairs for result in found.values() if result.verdict(RELU) == "better"}
+    lines = [words.fill(HEADLINES[frozenset(better)])]
     for result in found.values():
         arms = {arm.split()[-1].lower(): result.shown(arm) for arm in ARMS}
         against = {f"over_{arm.split()[-1].lower()}": result.difference(arm) for arm in (RELU, HAND)}

@@ -199,7 +199,8 @@ class TrainModule:
             raise ValueError(f"the store has no record {self.learned!r}; compute it first")
         values = torch.from_numpy(record.arrays[f"psi_{self.function}"])
         low, high = record.numbers["low"], record.numbers["high"]
-        return self.subject.network(data, Activation("spline", points=len(values), low=low, high=high)), {"hidden": values}
+        activation = Activation("spline", points=len(values), low=low, high=high)
+        return self.subject.network(data, activation), {"hidden": values}
 
     def follow(self, network: ModuleNetwork, psi: Psi, data: Loaded) -> Outcome:
         """Train, and measure at the evaluations."""
@@ -212,7 +213,8 @@ class TrainModule:
         best, best_step, kept, waited, stopped = -1.0, 0, theta, 0, "cap"
         for step in range(self.steps + 1):
             if step:
-                loss, grads = network.loss_and_gradients(theta, psi, *take((data.train.x, data.train.y), batches.next()), LOSS)
+                batch = take((data.train.x, data.train.y), batches.next())
+                loss, grads = network.loss_and_gradients(theta, psi, *batch, LOSS)
                 theta, state = self.optimiser.step(theta, grads, state)
                 if not bool(torch.isfinite(loss)):
                     stopped = "diverged"
@@ -252,7 +254,7 @@ class LearnModule:
     NOTE[DIFF]: the paper learns in MLPs alone, and starts from zeros or a ReLU.
 
     Args:
-        section, arm: what it is for. subject, optimiser, batch: as in :class:`TrainModule`; no validation rows are used.
+        section, arm: what it is for. subject, optimiser, batch: as in :class:`TrainModule`; no validation rows used.
         steps: of the race's last heat, of episodes, and of the ReLU network whose pre-activations set the range.
         episodes: of Algorithm 1. points: control points. seed: of all that is random.
     """
@@ -300,9 +302,9 @@ class LearnModule:
         by_hand = next(start for start in starts if not start.name.startswith("random"))
         sine = next(start for start in starts if start.name.startswith("sine"))
         names = {"start": starts[0].name, "by_hand": by_hand.name, "sine": sine.name}
-        outcome.numbers |= {"low": -bound, "high": bound, "scale": scale} | names
+        outcome.numbers.update({"low": -bound, "high": bound, "scale": scale} | names)
         found = {"start": starts[0], "by_hand": by_hand, "sine": sine}
-        outcome.arrays |= {f"psi_{name}": start.psi["hidden"].numpy() for name, start in found.items()}
+        outcome.arrays.update({f"psi_{name}": start.psi["hidden"].numpy() for name, start in found.items()})
         return outcome
 
     def units(self, data: Loaded) -> tuple[float, float]:
