@@ -16,14 +16,15 @@ Function = tuple[str, str]  # as in a TrainModule: its name and the key of the r
 class Study:
     """One architecture on one dataset, and how much of it is computed.
 
-    rates: where the grids begin. steps: of trainings; patience, evaluations: as in a TrainModule. race: steps of a
-    race's last heat and of an episode. by_hand: which family "by hand" means, see FOUND.
+    rates: where the grids begin. steps: of final runs. trial: of those that choices go by. patience, evaluations: as in
+    a TrainModule. race: steps of a race's last heat and of an episode. by_hand: what "by hand" means, see FOUND.
     """
 
     subject: Subject
     batch: int
     rates: tuple[float, ...]
     steps: int
+    trial: int
     evaluations: int
     race: int
     episodes: int
@@ -40,20 +41,30 @@ class Study:
         return self.subject.model == "transformer"
 
 
+# Sizes are what an hour of half a core allows, by the time of a step; set before any run had ended.
 ADDITION = Study(
-    Subject("transformer", 32, "a+b mod 27", 0, 0.375), batch=4096, rates=(0.001, 0.003, 0.01), steps=4000,
-    evaluations=60, race=400, episodes=16, by_hand="sine",
+    Subject("transformer", 32, "a+b mod 27", 0, 0.375), batch=4096, rates=(0.001, 0.003, 0.01), steps=3000, trial=1500,
+    evaluations=60, race=200, episodes=12, by_hand="sine",
 )  # fmt: skip
 FASHION = Study(
-    Subject("cnn", 8, "fashion_mnist", 3000, 0.1), batch=128, rates=(0.001, 0.003, 0.01), steps=2000,
-    evaluations=20, race=150, episodes=16, by_hand="by_hand", patience=5,
+    Subject("cnn", 8, "fashion_mnist", 2000, 0.1), batch=128, rates=(0.001, 0.003, 0.01), steps=1000, trial=1000,
+    evaluations=20, race=80, episodes=12, by_hand="by_hand", patience=4,
 )  # fmt: skip
 CIFAR = replace(FASHION, subject=replace(FASHION.subject, data="cifar10"))
-TINY = {"race": 8, "episodes": 2, "restarts": 2, "points": 20, "trials": (101,), "seeds": (1, 2), "evaluations": 10}
+TINY = {
+    "race": 8,
+    "episodes": 2,
+    "restarts": 2,
+    "points": 20,
+    "seeds": (1, 2),
+    "evaluations": 10,
+    "steps": 60,
+    "trial": 40,
+}
 PLANS = {
     "smoke": {
-        "a+b mod 7": replace(ADDITION, subject=Subject("transformer", 8, "a+b mod 7", 0, 0.375), steps=60, **TINY),
-        "digits": replace(FASHION, subject=Subject("cnn", 2, "digits", 200, 0.1), steps=60, **TINY),
+        "a+b mod 7": replace(ADDITION, subject=Subject("transformer", 8, "a+b mod 7", 0, 0.375), **TINY),
+        "digits": replace(FASHION, subject=Subject("cnn", 2, "digits", 200, 0.1), **TINY),
     },
     "paper": {"a+b mod 27": ADDITION, "Fashion-MNIST": FASHION, "CIFAR-10": CIFAR},
 }
@@ -108,9 +119,9 @@ class OneStudy:
 
     def run(self, role: str, arm: str, function: Function, rate: float, seed: int) -> TrainModule:
         """A training. Final runs on images have validation rows, and so training rows, of their own."""
-        s, (name, learned) = self.study, function
+        s, (name, learned), trial = self.study, function, role == "trial"
         return TrainModule(
             section="architectures", role=role, arm=arm, subject=s.subject, function=name, learned=learned,
-            optimiser=Optimiser("adam", rate), batch=s.batch, steps=s.steps, evaluations=s.evaluations, seed=seed,
-            log_spaced=s.pairs, patience=s.patience, split=0 if s.pairs or role == "trial" else seed,
+            optimiser=Optimiser("adam", rate), batch=s.batch, steps=s.trial if trial else s.steps, seed=seed,
+            evaluations=s.evaluations, log_spaced=s.pairs, patience=s.patience, split=0 if s.pairs or trial else seed,
         )  # fmt: skip

@@ -98,7 +98,7 @@ def comparison(found: dict[str, Result]) -> pd.DataFrame:
             runs = result.finals[arm]
             end = "test_accuracy" if result.study.pairs else "train_accuracy"
             row = {"study": result.name, "function": arm, "rate": f"{runs['optimiser.lr'].iloc[0]:g}"}
-            row |= {"result": result.shown(arm), f"{end}": f"{100 * runs[end].mean():.0f}"}
+            row |= {"result": result.shown(arm), "at the end": f"{100 * runs[end].mean():.0f}"}
             over = "—" if arm == LEARNED else result.difference(arm)
             rows.append(row | {"learned over it": over, "rule": "—" if arm == LEARNED else result.verdict(arm)})
     return pd.DataFrame(rows)

@@ -25,7 +25,7 @@ from .learn import algorithm_1
 from .parts import Rows, schedule
 
 LOSS = "cross_entropy"
-MOST_HELD = 2000  # validation rows, and training rows that the training accuracy is measured on
+MOST_HELD = 1000  # validation rows, and training rows that the training accuracy is measured on
 FIXED = {"ReLU": torch.relu, "GELU": F.gelu}
 FOUND = ("hidden", "by_hand", "sine")  # of a learning: what it returns, and the best of its race of two families
 
