@@ -115,7 +115,8 @@ say(f"{opening.scale()} {more}")
 # - **[Shortcuts](../notebooks/shortcuts.ipynb)** {cite}`geirhos2020shortcut`: of two features that predict equally well, a network takes the simpler one.
 # - **[Algorithmic tasks](../notebooks/grokking.ipynb)**, the right panel above.
 #
-# Two more notebooks ask whether a learned activation [transfers](../notebooks/transfer.ipynb) to other tasks, and which parts of the method [matter](../notebooks/ablations.ipynb).
+# Three more notebooks ask whether a learned activation [transfers](../notebooks/transfer.ipynb) to other tasks, which parts of the method [matter](../notebooks/ablations.ipynb), and, beyond the paper, whether
+# it is about [MLPs](../notebooks/architectures.ipynb).
 #
 # ## The claims at a glance
 

@@ -34,7 +34,7 @@ def differences(rows: pd.DataFrame, narrow: bool = False) -> Figure:
                 colour, marker, _ = LOOKS[row.arm]
                 ends = [[row.value - row.low], [row.high - row.value]]
                 ax.errorbar(row.value, at + i, xerr=ends, color=colour, marker=marker, capsize=3)
-                sign = "≥ " if row.bound else ""
+                sign = {"at least ": "≥ ", "at most ": "≤ "}.get(row.bound, "")
                 text = f"{sign}×{2**row.value:.2g}" if pairs else plots.signed(row.value)
                 above = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center"}
                 ax.annotate(text, (row.value, at + i), **above, fontsize=9, color=colour)

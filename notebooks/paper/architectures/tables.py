@@ -73,8 +73,12 @@ class Result:
         if not self.study.pairs:
             return f"{mean:+.1f} ± {half:.1f}"
         low, middle, high = (2**value for value in (mean - half, mean, mean + half))
-        bound = "at least " if self.arrived(other) < len(self.finals[other]) else ""
-        return f"{bound}×{middle:.2g} [{low:.2g}, {high:.2g}]"
+        return f"{self.bound(LEARNED, other)}×{middle:.2g} [{low:.2g}, {high:.2g}]"
+
+    def bound(self, arm: str, other: str) -> str:
+        """What a ratio of steps is, where some runs of one of the two do not get to 95 %."""
+        late = [self.study.pairs and self.arrived(name) < len(self.finals[name]) for name in (arm, other)]
+        return {(False, True): "at least ", (True, False): "at most "}.get(tuple(late), "")
 
 
 def collect(results: Collected, profile: str) -> dict[str, Result]:
@@ -105,7 +109,7 @@ def comparison(found: dict[str, Result]) -> pd.DataFrame:
 
 
 def differences(found: dict[str, Result]) -> pd.DataFrame:
-    """Each arm over ReLU: columns study, pairs, arm, value, low, high, bound (whether some ReLU runs do not arrive).
+    """Each arm over ReLU: columns study, pairs, arm, value, low, high, bound (see :meth:`Result.bound`).
 
     Values are points, or the logarithm (base 2) of how many times sooner.
     """
@@ -113,8 +117,7 @@ def differences(found: dict[str, Result]) -> pd.DataFrame:
     for name, result in found.items():
         for arm in ARMS[1:]:
             mean, half = result.over(arm, RELU)
-            bound = result.study.pairs and result.arrived(RELU) < len(result.finals[RELU])
-            rows.append((name, result.study.pairs, arm, mean, mean - half, mean + half, bound))
+            rows.append((name, result.study.pairs, arm, mean, mean - half, mean + half, result.bound(arm, RELU)))
     return pd.DataFrame(rows, columns=["study", "pairs", "arm", "value", "low", "high", "bound"])
 
 
