@@ -43,8 +43,8 @@ class Study:
 
 # Sizes are what an hour of half a core allows, by the time of a step; set before any run had ended.
 ADDITION = Study(
-    Subject("transformer", 32, "a+b mod 27", 0, 0.375), batch=4096, rates=(0.001, 0.003, 0.01, 0.0333, 0.111), steps=3000,
-    trial=1500, evaluations=60, race=200, episodes=12, by_hand="sine",
+    Subject("transformer", 32, "a+b mod 27", 0, 0.375), batch=4096, rates=(0.001, 0.003, 0.01, 0.0333, 0.111),
+    steps=3000, trial=1500, evaluations=60, race=200, episodes=12, by_hand="sine",
 )  # fmt: skip
 FASHION = Study(
     Subject("cnn", 8, "fashion_mnist", 2000, 0.1), batch=128, rates=(0.001, 0.003, 0.01), steps=1000, trial=1000,
