@@ -18,7 +18,7 @@ from notebooks.paper.sections import SECTIONS, collect
 from notebooks.paper.tabular.converged import HIDDEN, INPUTS, RANGE, RANK, TANH
 from notebooks.paper.tabular.converged import PLANS as TABLES
 
-NEW = ("moduli", "shallow", "deep", "tables")
+NEW = ("moduli", "shallow", "deep", "full", "tables")
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_restarts_are_judged_on_rows_that_they_did_not_learn_from(store, section
         assert (run.split, run.scaling, run.arm, run.data) == (learn.split, learn.scaling, learn.arm, learn.data[0])
         assert run.optimiser == learn.settings.inner and run.network.activation == learn.network.activation
         assert section == "moduli" or run.validation == learn.validation > 0
-        assert section == "tables" or run.network.depth == learn.network.depth
+        assert section in ("tables", "full") or run.network.depth == learn.network.depth
 
 
 @pytest.mark.parametrize("section", ["shallow", "deep", "tables"])

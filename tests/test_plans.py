@@ -395,6 +395,17 @@ def test_controls_are_chosen_by_validation_rows_and_use_the_tuned_optimiser(tiny
     assert {run.steps for run in longer} == {plan.longer * plan.steps} and all(run.seed == run.split for run in finals)
 
 
+def test_the_controls_of_other_domains_share_the_tuning_of_their_section(tiny, store):
+    """Runs of the sections themselves: their ReLU, their seeds; no ReLU for longer."""
+    walk("images", store, lambda run: {"validation_accuracy": 0.9 if getattr(run, "optimiser", "") == SGD else 0.5})
+    stages = walk("controls", store, lambda run: {"validation_accuracy": 0.9 if run.arm == BY_HAND else 0.1})
+    assert {store.key(run) for run in stages[0]} <= {store.key(run) for run in walk("images", store)[0]}
+    runs = [run for stage in stages for run in stage if isinstance(run, Train) and run.role == "control"]
+    assert {run.arm for run in runs} == {BY_HAND, RANDOM} and {run.section for run in runs} == {"images"}
+    assert {run.seed for run in runs if run.arm == BY_HAND} == set(IMAGES["smoke"].seeds)
+    assert {run.optimiser for run in runs} == {SGD} and {run.task for run in runs} == {"classification"}
+
+
 def test_the_best_plain_sgd_comes_second_where_there_is_one_and_it_is_not_the_best(store):
     merits = {SGD: 0.6, Optimiser("sgd", 0.02): 0.7, ADAM: 0.8, Optimiser("rmsprop", 0.01): 0.5}
     of = {

@@ -23,15 +23,19 @@ from .experiments.train import Train
 from .grokking.conventions import conventions
 from .grokking.moduli import moduli
 from .grokking.plan import grokking
-from .images.converged import deep, shallow
+from .images.controls import controls
+from .images.converged import deep, full, shallow
 from .images.plan import images, regression
 from .records import sweep
 from .records.configuration import config
 from .records.frames import Collected
 from .records.store import Record, Store
+from .shortcuts.colour import colour
 from .shortcuts.plan import shortcuts
+from .tabular.ambient import ambient
 from .tabular.converged import tables
 from .tabular.plan import tabular
+from .transfer.budgets import budgets
 from .transfer.plan import transfer
 
 SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
@@ -44,6 +48,11 @@ SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
     "shallow": shallow,
     "tables": tables,
     "deep": deep,
+    "full": full,
+    "ambient": ambient,
+    "colour": colour,
+    "budgets": budgets,
+    "controls": controls,
     "transfer": transfer,
     "shortcuts": shortcuts,
     "ablations": ablations,
@@ -56,6 +65,11 @@ SHOWN_IN = {
     "moduli": "grokking",
     "shallow": "regression",
     "deep": "regression",
+    "full": "images",
+    "ambient": "tabular",
+    "colour": "shortcuts",
+    "budgets": "transfer",
+    "controls": "images",
     "tables": "tabular",
     "learner": "ablations",
 }

@@ -115,8 +115,15 @@ def images(profile: str, store: Store) -> Stages:
     plan = replace(plan, learning=learning)
     section = Images("images", "classification", plan, store)
     yield from section.comparison(blocks=1)
-    # NOTE[DIFF]: on other datasets batches of 1,024 and fewer candidates for the optimiser, to afford them.
-    yield from section.further(replace(plan, optimisers=plan.optimisers[1::2], batch=1024))
+    yield from section.further(shorter_classification(plan))
+
+
+def shorter_classification(plan: Plan) -> Plan:
+    """The plan of classification on the other datasets.
+
+    NOTE[DIFF]: batches of 1,024 and fewer candidates for the optimiser, to afford them.
+    """
+    return replace(plan, optimisers=plan.optimisers[1::2], batch=1024)
 
 
 def regression(profile: str, store: Store) -> Stages:
@@ -174,11 +181,11 @@ class Images:
             finals += [self.reuse(learn, "final", seed) for learn in best for seed in plan.seeds]
             yield finals
 
-    def controls(self) -> Stages:
+    def controls(self, longer_seeds: int = 3) -> Stages:
         """What else the search could have been spent on, with the tuned optimiser.
 
         Hand-made activations and random splines, of which validation rows choose one as they do among restarts; and
-        ReLU trained for several times as many steps.
+        ReLU trained for several times as many steps, with fewer seeds.
         """
         plan, wide = self.plan, Activation("spline", points=50)
         of = {"section": self.section, "arm": RANDOM, "points": wide.points, "low": wide.low, "high": wide.high}
@@ -199,7 +206,10 @@ class Images:
             longer = self.train("control", LONGER, data, Activation(), optimiser, 0)
             yield [
                 *(replace(trial, role="control", seed=seed, split=seed) for trial in best for seed in plan.seeds),
-                *(replace(longer, steps=plan.longer * plan.steps, seed=seed, split=seed) for seed in plan.seeds[:3]),
+                *(
+                    replace(longer, steps=plan.longer * plan.steps, seed=seed, split=seed)
+                    for seed in plan.seeds[:longer_seeds]
+                ),
             ]
 
     def further(self, others: Plan) -> Stages:

@@ -86,17 +86,23 @@ def print_estimate(plan: Plan, store: Store, durations: Durations) -> None:
 
 
 def _work(experiment: Any) -> float:
-    """What the duration is about proportional to: steps, the rows of each, the width."""
+    """What the duration is about proportional to: steps, the rows of each, the width, the pixels of collages."""
     network = getattr(experiment, "network", None)
     width = network.width if network is not None and network.depth else 1
     batch = getattr(experiment, "batch", None) or getattr(getattr(experiment, "settings", None), "batch", 1)
-    return float(getattr(experiment, "cost", 1.0)) * width * batch
+    pixels = 1 if getattr(experiment, "half", True) else 12  # in colour, of twice the height and width
+    return float(getattr(experiment, "cost", 1.0)) * width * batch * pixels
+
+
+def _images_of(data: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """The data, of whatever copy: a step takes as long on all images as on the first of them."""
+    return tuple(map(_images_of, data)) if isinstance(data, tuple) else data.removesuffix("-full")
 
 
 def _likeness(experiment: Any) -> list[tuple]:
     """What experiments may have in common, the most first."""
     kind, network = experiment.kind, getattr(experiment, "network", None)
-    data, complexity = getattr(experiment, "data", ""), getattr(experiment, "complexity", False)
+    data, complexity = _images_of(getattr(experiment, "data", "")), getattr(experiment, "complexity", False)
     depth, width = (network.depth, network.width) if network is not None else (0, 0)
     patient = getattr(experiment, "patience", 0) > 0  # such runs end before their cap
     shape = (kind, data, complexity, depth)

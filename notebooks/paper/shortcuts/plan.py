@@ -8,12 +8,13 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.collage import TILES, LearnCollage, TrainCollage
-from ..experiments.protocol import Stages, check_profile, usable
+from ..experiments.protocol import Stages, best_of, check_profile, usable
 from ..records.store import Store
 
 RELU = "ReLU"
 LEARNED = {tile: f"learned for the {tile} tile" for tile in TILES}
 BY_HAND = {tile: f"by hand for the {tile} tile" for tile in TILES}
+Setting = tuple[tuple[str, str], bool]  # a pair of datasets, whether with spectral normalisation
 UPPER = {tile: f"only the {tile} tile predicts" for tile in TILES}
 
 
@@ -27,7 +28,8 @@ class Plan:
         lr: of plain SGD (without, with spectral normalisation). steps: likewise; width: of every network.
         seeds: of the final runs, each with collages of its own.
         restarts: init, n_c, [a, b], t, eta per restart. learning: Algorithm 1's other settings.
-        by_hand: the control, activations of which a tile's validation set chooses one as among restarts.
+        by_hand: the control, activations of which a tile's validation set chooses one as among restarts. batch: of all
+            runs.
     """
 
     pairs: tuple[tuple[str, str], ...]
@@ -39,7 +41,8 @@ class Plan:
     seeds: tuple[int, ...]
     restarts: tuple[tuple[str, int, float, float, int, float], ...]
     learning: Settings
-    by_hand: tuple[Activation, ...]
+    by_hand: tuple[Activation, ...] = ()
+    batch: int = 4096
 
 
 # NOTE[DIFF]: ten times the paper's learning rate of 0.01, with which training takes ten times as many steps.
@@ -92,79 +95,110 @@ PLANS = {
 def shortcuts(profile: str, store: Store) -> Stages:
     """Section 3.4: ReLU against activations learned for either tile, with the upper bound of each tile."""
     check_profile(profile)
-    plan = PLANS[profile]
-    settings = list(product(plan.pairs, plan.normalisations))
+    here = Shortcuts("shortcuts", PLANS[profile], store)
+    plan, settings = here.plan, here.settings
+    restarts = {(setting, tile): here.restarts(setting, tile) for setting in settings for tile in TILES}
+    relu = [here.run(setting, "final", RELU, Activation(), seed) for setting in settings for seed in plan.seeds]
+    bounds = [
+        here.run(setting, "upper bound", UPPER[tile], Activation(), seed, unambiguous=tile)
+        for setting in settings
+        for tile in TILES
+        for seed in plan.seeds
+    ]
+    by_hand = {s: [here.run(s, "selection", "by hand", g, 0) for g in plan.by_hand] for s in settings}
+    yield [e for group in (restarts, by_hand) for runs in group.values() for e in runs] + relu + bounds
 
-    def run(setting, role, arm, activation, seed, learned="", unambiguous=""):
-        (first, second), spectral = setting
-        network = Network(width=plan.width, depth=1, activation=activation, spectral=spectral)
-        optimiser, steps = Optimiser("sgd", plan.lr[spectral]), plan.steps[spectral]
+    selection = {
+        (setting, tile): {one: [here.reuse(one, setting, "selection", 0)] for one in usable(store, runs)}
+        for (setting, tile), runs in restarts.items()
+    }
+    yield [trial for tried in selection.values() for trials in tried.values() for trial in trials]
+
+    finals = []
+    for (setting, tile), tried in selection.items():
+        if tried:
+            best = best_of(store, tried, stopped_for(tile))
+            finals += [here.reuse(best, setting, "final", seed) for seed in plan.seeds]
+        hand = best_of(store, {trial: [trial] for trial in by_hand[setting]}, stopped_for(tile)).network.activation
+        finals += [here.run(setting, "final", BY_HAND[tile], hand, seed) for seed in plan.seeds]
+    yield finals
+
+
+def stopped_for(tile: str):
+    """What is best for a tile: its validation accuracy with early stopping for it."""
+    return lambda store, run: store.get(run).numbers[f"by_{tile}_validation"]
+
+
+@dataclass(frozen=True, eq=False)
+class Shortcuts:
+    """The experiments of a section with collages."""
+
+    section: str
+    plan: Plan
+    store: Store
+
+    @property
+    def settings(self) -> list[Setting]:
+        return list(product(self.plan.pairs, self.plan.normalisations))
+
+    def run(
+        self,
+        setting: Setting,
+        role: str,
+        arm: str,
+        activation: Activation,
+        seed: int,
+        learned: str = "",
+        unambiguous: str = "",
+    ) -> TrainCollage:
+        """One run, with collages of its own."""
+        plan, ((first, second), spectral) = self.plan, setting
         return TrainCollage(
-            section="shortcuts",
+            section=self.section,
             role=role,
             arm=arm,
             first=first,
             second=second,
-            network=network,
-            optimiser=optimiser,
-            steps=steps,
+            network=Network(width=plan.width, depth=1, activation=activation, spectral=spectral),
+            optimiser=Optimiser("sgd", plan.lr[spectral]),
+            steps=plan.steps[spectral],
             seed=seed,
             split=seed,
             learned=learned,
             unambiguous=unambiguous,
             half=plan.half,
+            batch=plan.batch,
         )
 
-    def learn(setting, tile, seed, init, points, low, high, unroll, eta):
-        (first, second), spectral = setting
-        activation = Activation("spline", points=points, low=low, high=high)
-        network = Network(width=plan.width, depth=1, activation=activation, spectral=spectral)
-        inner, outer = Optimiser("sgd", plan.lr[spectral]), Optimiser("adam", eta)
-        algorithm = replace(plan.learning, init=init, unroll=unroll, outer=outer, inner=inner)
-        return LearnCollage(
-            section="shortcuts",
-            arm=LEARNED[tile],
-            first=first,
-            second=second,
-            tile=tile,
-            network=network,
-            settings=algorithm,
-            seed=seed,
-            half=plan.half,
-        )
+    def restarts(self, setting: Setting, tile: str) -> list[LearnCollage]:
+        """The restarts of Algorithm 1 for a tile."""
+        plan, ((first, second), spectral) = self.plan, setting
+        return [
+            LearnCollage(
+                section=self.section,
+                arm=LEARNED[tile],
+                first=first,
+                second=second,
+                tile=tile,
+                network=Network(
+                    width=plan.width,
+                    depth=1,
+                    activation=Activation("spline", points=points, low=low, high=high),
+                    spectral=spectral,
+                ),
+                settings=replace(
+                    plan.learning,
+                    init=init,
+                    unroll=unroll,
+                    outer=Optimiser("adam", eta),
+                    inner=Optimiser("sgd", plan.lr[spectral]),
+                ),
+                seed=seed,
+                half=plan.half,
+            )
+            for seed, (init, points, low, high, unroll, eta) in enumerate(plan.restarts)
+        ]
 
-    restarts = {
-        (setting, tile): [learn(setting, tile, seed, *restart) for seed, restart in enumerate(plan.restarts)]
-        for setting in settings
-        for tile in TILES
-    }
-    relu = [run(setting, "final", RELU, Activation(), seed) for setting in settings for seed in plan.seeds]
-    bounds = [
-        run(setting, "upper bound", UPPER[tile], Activation(), seed, unambiguous=tile)
-        for setting in settings
-        for tile in TILES
-        for seed in plan.seeds
-    ]
-    by_hand = {s: [run(s, "selection", "by hand", g, 0) for g in plan.by_hand] for s in settings}
-    yield [e for group in (restarts, by_hand) for runs in group.values() for e in runs] + relu + bounds
-
-    def reuse(learnt, setting, role, seed):
-        return run(setting, role, learnt.arm, learnt.network.activation, seed, store.key(learnt))
-
-    selection = {
-        (setting, tile): [(one, reuse(one, setting, "selection", 0)) for one in usable(store, runs)]
-        for (setting, tile), runs in restarts.items()
-    }
-    yield [trial for pairs in selection.values() for _, trial in pairs]
-
-    def merit(trial, tile):
-        return store.get(trial).numbers[f"by_{tile}_validation"]
-
-    finals = []
-    for (setting, tile), pairs in selection.items():
-        if pairs:
-            best, _ = max(pairs, key=lambda pair: merit(pair[1], tile))
-            finals += [reuse(best, setting, "final", seed) for seed in plan.seeds]
-        hand = max(by_hand[setting], key=lambda trial: merit(trial, tile)).network.activation
-        finals += [run(setting, "final", BY_HAND[tile], hand, seed) for seed in plan.seeds]
-    yield finals
+    def reuse(self, learn: LearnCollage, setting: Setting, role: str, seed: int, unambiguous: str = "") -> TrainCollage:
+        """A run with a learned activation fixed."""
+        return self.run(setting, role, learn.arm, learn.network.activation, seed, self.store.key(learn), unambiguous)

@@ -5,6 +5,7 @@ others are missing. Everything of a dataset uses one split (number 0): an activa
 training rows, which are test rows of another split.
 """
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 from lib.datasets.catalogue import TABLES
@@ -197,7 +198,8 @@ class Table:
     data: str
     store: Store
 
-    def stages(self) -> Stages:
+    def compared(self) -> Generator[list, None, tuple[dict[str, Train], dict[str, list[Train]]]]:
+        """The comparison. Returns of each arm the selected run, and the final runs at the depth that suits it."""
         plan, tuning = self.plan, self.tuning()
         yield tuning + self.baselines()
 
@@ -216,8 +218,7 @@ class Table:
             if runs := [run for run in selection if run.arm == arm]:
                 chosen[arm] = self.best(runs)
 
-        focus = self.data in plan.focus
-        deciding = plan.focus_depth_seeds if focus else plan.depth_seeds
+        deciding = plan.focus_depth_seeds if self.data in plan.focus else plan.depth_seeds
         seeds = plan.seeds[:deciding]
         final = {
             (arm, depth): [self.again("final", run, seed, depth=depth) for seed in seeds]
@@ -225,15 +226,17 @@ class Table:
             for depth in plan.depths
         }
         yield [run for runs in final.values() for run in runs]
-        deep = {arm: self.best_depth({d: final[arm, d] for d in plan.depths}) for arm in chosen}
-        yield [
-            self.again("final", run, seed, depth=deep[arm])
-            for arm, run in chosen.items()
-            for seed in plan.seeds[deciding:]
-        ]
-        if not focus:
+        best = {arm: final[arm, self.best_depth({d: final[arm, d] for d in plan.depths})] for arm in chosen}
+        rest = {arm: [replace(runs[0], seed=seed) for seed in plan.seeds[deciding:]] for arm, runs in best.items()}
+        yield [run for runs in rest.values() for run in runs]
+        return chosen, {arm: best[arm] + rest[arm] for arm in chosen}
+
+    def stages(self) -> Stages:
+        plan = self.plan
+        chosen, final = yield from self.compared()
+        if self.data not in plan.focus:
             return
-        pictured = [run for arm in ("ReLU", "tanh", ZEROS, INPUTS) if arm in deep for run in final[arm, deep[arm]][:1]]
+        pictured = [final[arm][0] for arm in ("ReLU", "tanh", ZEROS, INPUTS) if arm in final]
         first = plan.seeds[0]
         pictured += [run for run in self.baselines() if run.model != "linear" and run.seed == first]
         landscape, sliced = plan.resolutions
@@ -245,7 +248,7 @@ class Table:
                 for width in plan.widths
                 for seed in plan.width_seeds
             ]
-            + self.paths(optimiser)
+            + self.paths(chosen["ReLU"].optimiser)
             + [Panels(run, resolution=landscape, slice_resolution=sliced) for run in pictured]
         )
 

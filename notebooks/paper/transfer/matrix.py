@@ -1,6 +1,7 @@
 """The matrix of Figure 14: activations learned on each algorithmic task, and on all, used on each."""
 
 import itertools
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 from lib.datasets import algorithmic
@@ -92,46 +93,56 @@ MATRICES = {
 }
 
 
-def matrix(plan: Matrix, store: Store) -> Stages:
+def matrix(plan: Matrix, store: Store) -> Generator[list, None, list[Learn]]:
     """Figure 14: each activation (column) trained on each task (row). Figure 28: its diagonal and ReLU, more seeds.
 
-    The activations are learned as those for other moduli in the grokking section.
+    Returns the activations of the columns. They are learned as those for other moduli in the grokking section.
     NOTE[DIFF]: one seed per cell. Where no restart learned anything, so that the function is a constant, it has no
     column: its networks cannot but predict a constant.
     """
 
-    def learn(data: tuple[str, ...], settings: Settings) -> list[Learn]:
-        inner = optimiser_of(plan, data[0])
-        if len(data) > 1:  # of a loss that is a sum over outputs
-            inner = Optimiser("sgd", plan.lr / plan.outputs)
-        network = Network(width=plan.learning_width, activation=Activation("spline", low=-1.0, high=1.0))
-        arm = ALL if len(data) > 1 else learned_on(data[0])
-        about = {"section": "transfer", "arm": arm, "data": data, "task": "one-hot", "network": network}
-        settings = replace(settings, inner=inner, batch=batch_of(plan, data))
-        return restarts(Learn(**about, settings=settings, seed=0, split=SPLIT), plan.restarts)
-
-    def reuse(source: Learn, role: str, task: str, seed: int, held_out: float = 0.0) -> Train:
-        run = trained(plan, role, source.arm, task, Activation(), seed, held_out)
-        return using(run, source, store, data=task, optimiser=run.optimiser)
-
-    def selections(source: Learn) -> list[Train]:
-        """The runs that a restart is judged by, as in the grokking section, on pairs taken from the training pairs."""
-        return [reuse(source, "selection", task, 0, held_out=0.1) for task in source.data]
-
-    learning = [learn((task,), plan.learning) for task in plan.tasks] + [learn(plan.tasks, plan.jointly)]
+    learning = [learn(plan, (task,), plan.learning) for task in plan.tasks] + [learn(plan, plan.tasks, plan.jointly)]
     relu = [trained(plan, "matrix", RELU, task, Activation(), plan.seed, 0.0) for task in plan.tasks]
     yield [*itertools.chain(*learning), *relu]
+    columns = yield from chosen(plan, store, learning)
+    cells = [reuse(plan, store, source, "matrix", task, plan.seed) for source in columns for task in plan.tasks]
+    yield cells
+    own = relu + [cell for cell in cells if cell.arm == learned_on(cell.data)]
+    yield [replace(cell, role="own", seed=seed) for seed in plan.own_seeds for cell in own]
+    return columns
+
+
+def learn(plan: Matrix, data: tuple[str, ...], settings: Settings) -> list[Learn]:
+    """The restarts on a task, or on several at once."""
+    inner = optimiser_of(plan, data[0])
+    if len(data) > 1:  # of a loss that is a sum over outputs
+        inner = Optimiser("sgd", plan.lr / plan.outputs)
+    network = Network(width=plan.learning_width, activation=Activation("spline", low=-1.0, high=1.0))
+    arm = ALL if len(data) > 1 else learned_on(data[0])
+    about = {"section": "transfer", "arm": arm, "data": data, "task": "one-hot", "network": network}
+    settings = replace(settings, inner=inner, batch=batch_of(plan, data))
+    return restarts(Learn(**about, settings=settings, seed=0, split=SPLIT), plan.restarts)
+
+
+def reuse(plan: Matrix, store: Store, source: Learn, role: str, task: str, seed: int, held_out: float = 0.0) -> Train:
+    """A run with a learned activation fixed, on any task."""
+    run = trained(plan, role, source.arm, task, Activation(), seed, held_out)
+    return using(run, source, store, data=task, optimiser=run.optimiser)
+
+
+def chosen(plan: Matrix, store: Store, learning: list[list[Learn]]) -> Generator[list, None, list[Learn]]:
+    """Of the restarts of each activation the best on pairs taken from the training pairs, as in grokking."""
+
+    def selections(source: Learn) -> list[Train]:
+        return [reuse(plan, store, source, "selection", task, 0, held_out=0.1) for task in source.data]
+
     varied = [[source for source in sources if learned_something(store.get(source))] for sources in learning]
     yield [run for source in itertools.chain(*varied) for run in selections(source)]
-    columns = [
+    return [
         best_of(store, {source: selections(source) for source in sources}, validation_speed)
         for sources in varied
         if sources
     ]
-    cells = [reuse(source, "matrix", task, plan.seed) for source in columns for task in plan.tasks]
-    yield cells
-    own = relu + [cell for cell in cells if cell.arm == learned_on(cell.data)]
-    yield [replace(cell, role="own", seed=seed) for seed in plan.own_seeds for cell in own]
 
 
 def optimiser_of(plan: Matrix, task: str) -> Optimiser:
