@@ -1,0 +1,64 @@
+"""How several networks per activation, seen in weight space (plan "ambient"), decide C8 by the rule to come."""
+
+import numpy as np
+import pandas as pd
+
+from ..figures.looks import label
+from ..figures.words import words
+from ..records.frames import Collected, at_best_depth
+from ..records.intervals import paired_interval
+from ..verdict import NOT_RUN, Condition, Finding, Read, judge
+from .plan import INPUTS
+
+say = words("tabular", "findings").fill
+LEAST = 1e-12  # of a total variation whose logarithm is taken
+
+
+def complexities(results: Collected) -> pd.DataFrame:
+    """The networks: columns data, arm, seed, around, tv, start, validation.
+
+    around: mean total variation over a random plane. tv: at the solution, on the same paths. start, end: before
+    training and at the best step, on the paths of the training. All are logarithms; validation is an accuracy.
+    """
+    panels, runs = results.frame("panels"), at_best_depth(results.frame(role="final"))
+    runs = runs.assign(start=[record.arrays["tv"][0] for record in runs.record], end=runs.tv)
+    names = {f"run_of.{name}": name for name in ("data", "arm", "seed")} | {"tv_around": "around"}
+    panels = panels.drop(columns="seed").rename(columns=names)[[*names.values(), "tv"]]
+    columns = ["data", "arm", "seed", "start", "end", "validation_accuracy"]
+    both = runs[columns].merge(panels, how="left").rename(columns={"validation_accuracy": "validation"})
+    measured = ["around", "tv", "start", "end"]
+    return both.assign(**np.log(both[measured].clip(lower=LEAST)))
+
+
+def ambient_complexity(read: Read) -> Finding:
+    """C8."""
+    results = read("ambient")
+    if results.missing or results.frame("panels").empty:
+        return NOT_RUN
+    conditions, told = [], []
+    for data, part in complexities(results).groupby("data", sort=False):
+        best = part.groupby("arm").validation.mean().idxmax()
+        arms = {arm: own.set_index("seed") for arm, own in part.dropna(subset="around").groupby("arm", sort=False)}
+        means = ", ".join(f"{label(arm)} {np.exp(own.around.mean()):.2f}" for arm, own in arms.items())
+        told.append(say("around", data=data, best=label(best), arms=means))
+        if best != INPUTS:
+            continue
+        inputs = arms[INPUTS]
+        conditions += [
+            _times("highest around input activations", f"{data}, over {label(arm)}", inputs.around, own.around)
+            for arm, own in arms.items()
+            if arm != INPUTS
+        ]
+        conditions.append(_times("above the solution's own", data, inputs.around, inputs.tv))
+        conditions += [
+            _times("rises in training", f"{data}, {label(arm)}", own.end, own.start) for arm, own in arms.items()
+        ]
+    return judge("; ".join(told), conditions)
+
+
+def _times(name: str, where: str, one: pd.Series, other: pd.Series) -> Condition:
+    """Holds if a ratio, of logarithms paired by seed, is above 1 with its interval."""
+    seeds = one.index.intersection(other.index)
+    mean, half = paired_interval(one[seeds], other[seeds])
+    value, low, high = (float(np.exp(end)) for end in (mean, mean - half, mean + half))
+    return Condition(name, where, value, low, high, 1.0, low > 1, "times")
