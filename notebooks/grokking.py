@@ -83,7 +83,7 @@ medians = {arm: tables.median_in_words(part.test_steps_to_95, last) for arm, par
 words.say("answer", task=task, **medians)
 conventions = read("conventions") if profile == "paper" else None
 if conventions:
-    say(f"**How sure?** {rates.beside_the_headline(conventions)}")
+    say(f"**How sure?** {rates.how_sure(conventions)}")
 say(claims.badges("grokking", read))
 
 # %% tags=["hide-input"]

@@ -86,6 +86,17 @@ def test_what_had_not_converged_is_hollow_and_a_bound_has_an_arrow(made, narrow)
     matplotlib.pyplot.close(figure)
 
 
+def test_the_caption_says_how_the_other_tasks_were_run(read, table):
+    """Those of the section on transfer, as their runs say; on data without any, nothing."""
+    shown = headline.headline(read)
+    runs = read("transfer").frame(role="matrix")
+    runs = runs[runs.data.isin({name for name, kind in table.index if kind == "learned"})]
+    assert len(runs) and set(runs.steps) == {5000} and set(runs["network.initialisation"]) == {"default"}
+    assert shown.scale().endswith("of the transfer section, 5,000 steps, rate 1.0 to 2.0, default weights.")
+    assert set(runs["optimiser.lr"]) == {1.0, 53 / 27}
+    assert headline._other_tasks(Collected([], 3), shown.table) == ""
+
+
 def test_without_records_there_is_no_headline():
     with pytest.raises(ValueError, match="needs final runs"):
         headline.headline(lambda section: Collected([], 3))

@@ -16,6 +16,7 @@ from .grokking import by_convention
 from .grokking.conventions import SINE
 from .images import tables as images
 from .images.by_convergence import over
+from .images.plan import BY_HAND as BEST
 from .records.frames import Collected
 from .records.intervals import Interval
 from .shortcuts import tables as shortcuts
@@ -61,15 +62,17 @@ def _images(read: Read):
     for section, group in (("images", "classification"), ("regression", "regression")):
         results = read(section)
         runs = images.tuned(results) if len(results.frame(role="final")) else results.frame(role="final")
-        controls = images.with_controls(results)
+        both = (results, read("controls"))
+        controls = pd.concat([found.frame(role="control", section=section, arm=BEST) for found in both])
         for data, part in runs.groupby("data", sort=False) if len(runs) else ():
             merit = part[part.arm != "ReLU"].groupby("arm").validation_accuracy.mean()
             improving, name = _improving(part), f"{name_of(data)} {group}"
             if len(merit):
                 yield _points("images", name, LEARNED, *_over_relu(part, merit.idxmax()), improving)
+            relu = part[part.arm == "ReLU"]
             own = controls[controls.data == data] if len(controls) else controls
-            if len(own):
-                yield _points("images", name, BY_HAND, *_over_relu(own, images.BY_HAND), improving)
+            if len(own) == len(relu):
+                yield _points("images", name, BY_HAND, *over(own, relu), improving)
 
 
 def _tables(results: Collected):
@@ -142,9 +145,10 @@ def _sooner(name, kind, relu, other, last):
 
 @dataclass(frozen=True, eq=False)
 class Headline:
-    """The figure with its words. table: from :func:`gains`."""
+    """The figure with its words. table: from :func:`gains`. others: how the tasks were run that do not say it."""
 
     table: pd.DataFrame
+    others: str = ""
 
     def rows(self, panel: str) -> pd.DataFrame:
         """The learned activations of a panel, the largest last."""
@@ -175,13 +179,13 @@ class Headline:
         return " ".join(words)
 
     def scale(self) -> str:
-        """How to read the marks: bounds, and where ReLU had not converged."""
+        """How to read the marks: bounds, where ReLU had not converged, and under what setting the tasks were run."""
         many = int(self.rows(ACCURACY).improving.sum())
         words = ["Bars: 95 % intervals over seeds."]
         words += [f"Hollow ({many}): most ReLU runs were still improving when they ended."] * bool(many)
         bounds = int(np.isinf(self.rows(SPEED).high).sum())
         words += [f"Arrows ({bounds}): lower bounds, as ReLU did not get there."] * bool(bounds)
-        return " ".join(words)
+        return " ".join([*words, self.others]).strip()
 
     def alt(self) -> str:
         """The figure in words, for who cannot see it."""
@@ -254,4 +258,16 @@ def headline(read: Read) -> Headline:
     table = gains(read)
     if not (table.kind == LEARNED).any():
         raise ValueError("the headline needs final runs with a learned activation, and no section has some")
-    return Headline(table)
+    return Headline(table, _other_tasks(read("transfer"), table))
+
+
+def _other_tasks(results: Collected, table: pd.DataFrame) -> str:
+    """Under what setting the tasks of the section on transfer were run, as far as they are shown."""
+    runs, shown = results.frame(role="matrix"), table[(table.panel == SPEED) & (table.kind == LEARNED)]
+    runs = runs[runs.data.isin(shown.name)] if len(runs) else runs
+    if runs.empty:
+        return ""
+    steps, rates = int(runs.steps.max()), sorted({float(f"{rate:.2g}") for rate in runs["optimiser.lr"]})
+    rate = f"{rates[0]:.1f}" + (f" to {rates[-1]:.1f}" if len(rates) > 1 else "")
+    task = by_convention.PLANS["paper"].task
+    return f"Other tasks than {task}: runs of the transfer section, {steps:,} steps, rate {rate}, default weights."

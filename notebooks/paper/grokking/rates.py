@@ -114,17 +114,17 @@ def in_words(table: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def beside_the_headline(results: Collected) -> str:
-    """Under which convention the headline holds, and what is known of the other reading of the loss, as a paragraph.
+def how_sure(results: Collected) -> str:
+    """Under which convention the page's first figure holds, and what is known of the other reading of the loss.
 
     Args:
         results: of the section "conventions".
     """
     table, rate = rate_table(results), PLANS["paper"].half_sum
     known = in_words(table[table.rate == rate]) if len(table) else []
-    soon = say("headline-known", known=" ".join(known)) if known else say("headline-trial")
-    ends = say("headline-open") if results.missing or not results.records else say("headline-measured")
-    return say("headline", rate=rate, soon=soon, ends=ends)
+    soon = say("sure-known", known=" ".join(known)) if known else say("sure-trial")
+    ends = say("sure-open") if results.missing or not results.records else say("sure-measured")
+    return say("sure", rate=rate, soon=soon, ends=ends)
 
 
 def ratio_table(results: Collected) -> pd.DataFrame:
