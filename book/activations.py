@@ -14,7 +14,7 @@
 # %% [markdown]
 # # Learned activations
 #
-# The functions that the experiments on images, tables, grokking and transfer learned and then used, each over the range of its {term}`control points <control point>`; outside it keeps its end values. They come with the
+# The functions that the experiments on images, tables, grokking and transfer learned and then used, each over the range of its [control points](glossary.md#control-point); outside it keeps its end values. They come with the
 # repository, in `data/activations/`. Left out are those of the [shortcuts](../notebooks/shortcuts.ipynb) and the [ablations](../notebooks/ablations.ipynb), restarts that were not chosen, and functions that came out constant.
 # To learn one for your data, see [Your own data](own_data.ipynb).
 
@@ -80,133 +80,25 @@ activations.find(task="regression", min_gain=0.02)[["gain", "half_width"]]
 # algorithmic tasks it is the highest accuracy of a run, and the steps to 95 % stand beside it; the runs differ in how many steps they have.
 
 # %% tags=["remove-input"]
-import re
-
-import numpy as np
-import pandas as pd
-
-from lib.metrics.similarity import turning_points
 from notebooks.paper.figures import gallery
-from notebooks.paper.figures.display import provenance, say, show, table
+from notebooks.paper.figures import words as page_words
+from notebooks.paper.figures.display import provenance, say
 
-TITLES = {
-    "grokking": "Grokking",
-    "images": "Image classification",
-    "regression": "Image regression",
-    "tabular": "Tabular data, hidden",
-    "inputs": "Tabular data, inputs",
-    "transfer": "Several tasks, and single ones for transfer",
-}
-STARTS = {"zeros": "from zeros", "relu": "from ReLU", "inputs": "inputs"}
-COLOURS = {"zeros": "C2", "relu": "C1", "inputs": "C4"}  # as on the other pages
-MARK, STEPS = "†", "steps to 95 % test accuracy"
-FILES = f"{REPOSITORY}/raw/main/data/activations"
-index = activations.index()
-groups = {group: [] for group in TITLES}
-for name, entry in index.items():
-    groups["inputs" if entry["kind"] == "input" else entry["section"]].append(name)
-
-
-def sooner(name):
-    """Whether networks reach 95 % test accuracy with it, and with ReLU do not, or later."""
-    steps = index[name]["steps"]
-    return bool(steps and steps["own"] and steps["own"] < (steps["relu"] or np.inf))
-
-
-def mark(name):
-    """For a function whose gain is not above 0, by its interval where there is one, and that is not sooner either."""
-    entry = index[name]
-    above = entry["gain"] is not None and entry["gain"] > (entry["half_width"] or 0)
-    return "" if above or sooner(name) else f" {MARK}"
-
-
-def gain(name):
-    """In percentage points."""
-    entry = index[name]
-    if entry["gain"] is None:
-        return f"—{mark(name)}"
-    spread = "(one seed)" if entry["half_width"] is None else f"± {100 * entry['half_width']:.1f}"
-    return f"{100 * entry['gain']:+.1f} {spread}{mark(name)}".replace("-", "−")
-
-
-def reached(name):
-    """Steps to 95 % test accuracy with the function and with ReLU."""
-    if (steps := index[name]["steps"]) is None:
-        return "—"
-    own, relu = (f"{steps[arm]:,}" if steps[arm] else f"not in {steps['last']:,}" for arm in ("own", "relu"))
-    return f"{own}; ReLU: {relu}"
-
-
-def start(name):
-    """What the learning started from, the last part of a name."""
-    return name.split("-")[-1]
-
-
-def title(name):
-    """Two lines: the data, and the start with the optimiser."""
-    entry, data = index[name], index[name]["data"]
-    data = data.replace(" if b odd else ", " or ")  # two tasks, which would be cut to the same title
-    data = data if len(data.replace("^", "")) < 25 else data[:23] + "…"
-    data = re.sub(r"\^(-?\d)", r"$^{\1}$", data)
-    return f"{data}\n{STARTS[start(name)]}, {entry['optimiser']}{mark(name)}"
-
-
-def escaped(data):
-    return data.replace("^", chr(92) + "^")
-
-
-marked = sum(map(bool, map(mark, index)))
-say(
-    f"{marked} of the {len(index)} functions are marked with {MARK}: their gain is not above 0, or its interval holds 0, and networks do not reach 95 % test accuracy sooner with them."
-)
+words = page_words.words("figures", "activations")
+index, files = activations.index(), f"{REPOSITORY}/raw/main/data/activations"
+words.say("marked", marked=sum(map(gallery.unclear, index.values())), total=len(index), mark=gallery.MARK)
 if lost := activations.constants():
-    words = ", ".join(f"{escaped(entry['data'])} ({entry['section']})" for entry in lost)
-    say(f"Only a constant was learned, so that there is nothing to load, on {words}.")
+    names = (f"{gallery.escaped(entry['data'])} ({entry['section']})" for entry in lost)
+    words.say("constants", names=", ".join(names))
 
-for group, names in groups.items():
-    if not names:
-        continue
-    entries = [(title(name), activations.load(name), COLOURS[start(name)]) for name in names]
-    ranges = sorted({f"[{index[name]['low']:g}, {index[name]['high']:g}]" for name in names})
-    ranges = " and ".join(ranges)
-    say(f"## {TITLES[group]}")
-    kind = (
-        "input activations, one thin line per column, that start as the identity"
-        if group == "inputs"
-        else "functions for hidden layers"
-    )
-    turns = {}
-    for name, (_, g, _) in zip(names, entries, strict=True):
-        found = turns.setdefault(STARTS[start(name)], [])
-        found += [turning_points(values) for values in g.values.reshape(-1, g.values.shape[-1])]
-    shapes = "; ".join(
-        f"{words}: {min(found)} to {max(found)}, half of them at most {np.median(found):.0f}"
-        for words, found in turns.items()
-    )
-    show(
-        lambda entries=entries: gallery.gallery(entries),
-        alt=f"{TITLES[group]}: {len(names)} small plots of learned {kind}, over {ranges}, titled with the data, the start and the optimiser. Turning points of a function, {shapes}.",
-        caption=f"{TITLES[group]}: learned {kind}; horizontal: the pre-activation or input, over {ranges}; vertical: the value, each panel with its own scale. {MARK}: no clear gain over ReLU.",
-        name=f"fig-gallery-{group}",
-    )
-    rows = [
-        (
-            f"[`{name}`]({FILES}/{index[name]['file']})",
-            escaped(activations.words(name, index[name])),
-            gain(name),
-            reached(name),
-        )
-        for name in names
-    ]
-    algorithmic = any(index[name]["steps"] for name in names)
-    seeds = " or ".join(str(count) for count in sorted({index[name]["seeds"] for name in names}))
-    table(
-        pd.DataFrame(rows, columns=["name and file", "in words", "gain over ReLU (points)", STEPS]).drop(
-            columns=[] if algorithmic else [STEPS]
-        ),
-        caption=f"{TITLES[group]}: the names to load, each a link to its file, in the order of the plots. Gains are of {seeds} seed{'' if seeds == '1' else 's'}. {MARK}: not clearly above 0.",
-        name=f"tab-gallery-{group}",
-    )
+# %% tags=["remove-input"]
+for group, entries in gallery.groups(index).items():
+    say(f"## {gallery.TITLES[group]}")
+    about, kind = gallery.about(entries), words.fill("inputs" if group == "inputs" else "hidden")
+    seeds, both = about.pop("seeds"), {"title": gallery.TITLES[group], "mark": gallery.MARK}
+    words.figure("fig-gallery", lambda entries=entries: gallery.gallery(entries), label=f"fig-gallery-{group}", kind=kind,
+                 **about, **both)  # fmt: skip
+    words.table("tab-gallery", gallery.table(entries, files), label=f"tab-gallery-{group}", seeds=seeds, **both)
 
 # %% tags=["remove-input"]
 provenance(profile)

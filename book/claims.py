@@ -14,7 +14,7 @@
 # %% [markdown]
 # # Claims
 #
-# This companion tests claims of the paper, from C1 on. Each has a rule that turns our {term}`records <record>` into a verdict. This page is computed from the records every time the book is built.
+# This companion tests claims of the paper, from C1 on. Each has a rule that turns our [records](glossary.md#record) into a verdict. This page is computed from the records every time the book is built.
 
 # %% tags=["set-up"] cellView="form" jupyter={"source_hidden": true}
 # @title Set-up: finds the files of this companion or, in Colab, fetches them
@@ -65,43 +65,29 @@ import pandas as pd
 from notebooks.paper import claims, sections
 from notebooks.paper.figures import claims as claims_figure
 from notebooks.paper.figures import explore
-from notebooks.paper.figures.display import provenance, say, show
+from notebooks.paper.figures import words as page_words
+from notebooks.paper.figures.display import provenance, say
 
+words = page_words.words("figures", "claims")
 read = sections.reader("paper", data_dir)
 findings = claims.settled(read)
-found = claims.counts(findings.values())
-words = ", ".join(f"**{number} {verdict}**" for verdict, number in found.items() if number)
-say(f"Of the paper's {len(claims.CLAIMS)} claims that we test: {words}.")
-say(f"When the rules were written: {claims.WHEN[0].lower()}{claims.WHEN[1:]}")
+found = {verdict: number for verdict, number in claims.counts(findings.values()).items() if number}
+words.say("verdicts", claims=len(claims.CLAIMS), verdicts=", ".join(f"**{n} {name}**" for name, n in found.items()))
+words.say("written", written=f"{claims.WHEN[0].lower()}{claims.WHEN[1:]}")
 if profile != "paper":
-    say(
-        "This book was built with the profile `smoke`. This page still shows the committed full-scale records: "
-        "small runs settle no claim, and the notebooks show theirs for the mechanism only."
-    )
+    words.say("smoke")
+
 
 # %% [markdown]
 # ## At a glance
 
 # %% tags=["remove-input"]
-TITLES = {
-    "images": "Image classification",
-    "regression": "Image regression",
-    "tabular": "Tabular data",
-    "shortcuts": "Shortcuts",
-    "grokking": "Algorithmic tasks and grokking",
-    "transfer": "Transfer across tasks",
-    "ablations": "Ablations",
-}
 rows = [{"claim": name} | vars(condition) for name, finding in findings.items() for condition in finding.conditions]
-holding = sum(row["holds"] for row in rows)
-show(
-    lambda narrow=False: claims_figure.conditions(claims.CLAIMS, findings, narrow),
-    alt=f"A row for each of {len(findings)} claims with the conditions of its rule as dots beside their threshold, filled where they hold: {holding} of {len(rows)} do. {words.replace('*', '')}.",
-    caption=f"{holding} of the {len(rows)} conditions of the rules in force hold. Right or left of the middle is above or below the threshold, as far as the widest of its kind; bars are 95 % intervals.",
-    name="fig-claims",
-    data=pd.DataFrame(rows),
-    explore=("claims", explore.claims(claims.CLAIMS, findings, TITLES)),
-)
+words.figure("fig-claims", lambda narrow=False: claims_figure.conditions(claims.CLAIMS, findings, narrow),
+             data=pd.DataFrame(rows), explore=("claims", explore.claims(claims.CLAIMS, findings, claims_figure.TITLES)),
+             holding=sum(row["holds"] for row in rows), conditions=len(rows), claims=len(findings),
+             verdicts=", ".join(f"{n} {name}" for name, n in found.items()))  # fmt: skip
+
 
 # %% [markdown]
 # ## How a verdict is made
@@ -115,20 +101,22 @@ show(
 # An interval over
 # seeds is for the one learned function that was chosen, not for learning it again, which [changes more](../notebooks/ablations.ipynb#in-short).
 #
-# *The paper's number* is quoted from {cite}`teney2025simplicity`. Where the paper shows a plot without numbers, the figure is named instead of
-# reading values off it. *Ours* is computed from all {term}`seeds <seed>` of the runs that the notebook shows: ± is the half width of a 95 % {term}`interval`, over seeds unless it
+# *The paper's number* is quoted from [Teney et al., 2025](bibliography.md#teney2025simplicity). Where the paper shows a plot without numbers, the figure is named instead of
+# reading values off it. *Ours* is computed from all [seeds](glossary.md#seed) of the runs that the notebook shows: ± is the half width of a 95 % [interval](glossary.md#interval), over seeds unless it
 # speaks of a mean over tables or tasks, or of slices of one network ([C7](#c7)), and differences between activations are paired by seed. Choices (the optimiser, the restart, when to stop) were made on
-# {term}`validation data`; test data play no part in them.
+# [validation data](glossary.md#validation-data); test data play no part in them.
 #
 # A verdict is about this reproduction at its scale, with its data. [Departures](departures.ipynb) lists what differs from the paper.
 
 # %% tags=["remove-input"]
 for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
-    lines = [f"## {TITLES[section]}"]
+    title = claims_figure.TITLES[section]
+    lines = [f"## {title}"]
     for claim in claims.for_section(section):
-        evidence = f"{TITLES[section]}, {claim.heading[0].lower()}{claim.heading[1:].rstrip('?')}"
+        evidence = f"{title}, {claim.heading[0].lower()}{claim.heading[1:].rstrip('?')}"
         lines.append(claims.card(claim, findings[claim.name], evidence))
     say("\n\n".join(lines))
+
 
 # %% tags=["remove-input"]
 records = [record for section in sections.SECTIONS for record in read(section).records]

@@ -68,11 +68,15 @@ import pandas as pd
 from book.press import departures
 from lib.datasets import catalogue
 from notebooks.paper import sections
+from notebooks.paper.figures import words as page_words
 from notebooks.paper.figures.display import provenance, say
 from notebooks.paper.grokking.plan import PLANS as GROKKING
 from notebooks.paper.images.plan import CLASSIFICATION_EPISODES, longer_regression
 from notebooks.paper.images.plan import PLANS as IMAGES
 from notebooks.paper.sections import SECTIONS
+
+words = page_words.words("figures", "departures")
+
 
 # %% [markdown]
 # ## Data
@@ -85,29 +89,20 @@ from notebooks.paper.sections import SECTIONS
 # %% tags=["remove-input"]
 names = [*catalogue.IMAGES, *catalogue.TABLES]
 rows = {name: found for name in sorted(names, key=str.lower) if (found := catalogue.recorded_rows(name))}
-reduced = {name: f"{here:,} of {official:,}" for name, (here, official) in rows.items() if here != official}
+kind = {name: "training images" if name in catalogue.IMAGES else "rows" for name in rows}
+reduced = {name: words.fill("one-reduced", name=name, here=here, official=official, of=kind[name])
+           for name, (here, official) in rows.items() if here != official}  # fmt: skip
+lists = {"whole": [name for name in rows if name not in reduced]}
+lists["other-rows"] = [name for name in ("covertype", "Higgs") if name in reduced]
+lists["absent"] = [name for name in names if name not in rows]
 if reduced:
-    of = {name: "training images" if name in catalogue.IMAGES else "rows" for name in reduced}
-    say("Reduced:\n\n" + "\n".join(f"- **{name}**: {words} {of[name]}." for name, words in reduced.items()))
-whole = [name for name in rows if name not in reduced]
-say(f"Of the official size: {', '.join(whole)}." if whole else "No dataset of the official size has been used yet.")
-others = [name for name in ("covertype", "Higgs") if name in reduced]
-if others:
-    say(
-        f"The tables {' and '.join(others)} are not just fewer rows: they hold other rows of the same sources than OpenML's suite 337. "
-        "Where rows are missing, they are missing from all activations alike, so comparisons stand; accuracies need not equal the paper's."
-    )
+    words.say("reduced", rows="\n".join(reduced.values()))
+for part, found in lists.items():
+    if found:
+        words.say(part, names=", ".join(found))
 if "cifar10" in reduced:
-    say(
-        "The dataset cifar10 is the first training images of CIFAR-10 only, cifar10-full is all of them; each record and table names the one that it is of. "
-        "In both, 20 of the 10,000 test images are copies that went through JPEG."
-    )
-absent = [name for name in names if name not in rows]
-if absent:
-    say(
-        f"Not available for the stored results: {', '.join(absent)}. The code loads {'them' if len(absent) > 1 else 'it'} "
-        "like the others, and downloads what is missing; only the full-scale records are not there."
-    )
+    words.say("cifar")
+
 
 # %% [markdown]
 # ### One split per algorithmic task
@@ -128,19 +123,13 @@ leads = []
 for section in ("images", "regression"):
     runs = sections.results(section, "paper", data_dir).frame(role="final")
     if len(runs):
-        lead = (
-            (runs.validation_accuracy - runs.test_accuracy)
-            .groupby([runs.data, runs["optimiser.name"], runs.arm])
-            .mean()
-            .unstack()
-        )
+        lead = runs.validation_accuracy - runs.test_accuracy
+        lead = lead.groupby([runs.data, runs["optimiser.name"], runs.arm]).mean().unstack()
         leads.append(lead.drop(columns="ReLU").sub(lead["ReLU"], axis=0).stack())
 if leads:
     leads = 100 * pd.concat(leads)
-    say(
-        f"The effect is small: the lead of validation over test accuracy with a learned activation differs from the lead with ReLU by {leads.min():+.1f} to {leads.max():+.1f} points "
-        f"over {len(leads)} comparisons of datasets, optimisers and initial functions."
-    )
+    words.say("lead", low=leads.min(), high=leads.max(), count=len(leads))
+
 
 # %% [markdown]
 # ## Algorithm 1
@@ -154,8 +143,8 @@ if leads:
 # ### Watched rows
 #
 # The paper stops when the loss on the episodes' validation set worsens. That set is drawn afresh in each episode, so every row serves as training in some episode, and
-# $\psi$ can {term}`overfit rows <meta-overfitting>` in a way that this loss does not show. Here a fraction of the rows is
-# {term}`watched <watched rows>`: no episode draws them, and the run stops, and keeps its best $\psi$, by them.
+# $\psi$ can [overfit rows](glossary.md#meta-overfitting) in a way that this loss does not show. Here a fraction of the rows is
+# [watched](glossary.md#watched-rows): no episode draws them, and the run stops, and keeps its best $\psi$, by them.
 #
 # ### Length of the learning
 #
@@ -163,25 +152,22 @@ if leads:
 
 
 # %% tags=["remove-input"]
-def learning(name, plan):
-    """A line on the episodes of a plan and the final runs after them."""
-    s = plan.learning
-    last = min(s.n_tr_start + s.n_tr_step * (s.episodes - 1), s.n_tr_max)
-    return (
-        f"- **{name}**: at most {s.episodes} episodes, $n_{{tr}}$ from {s.n_tr_start} to {last:,} inner steps, width {plan.learning_width}, "
-        f"{len(plan.restarts)} restarts, then {len(plan.seeds)} seeds of final runs with {plan.steps:,} steps at width {plan.width}."
-    )
-
-
 images = IMAGES["paper"]
 fewer = replace(images.learning, episodes=CLASSIFICATION_EPISODES["paper"])
-rows = [
-    learning("Images, classification", replace(images, learning=fewer)),
-    learning("Images, regression", images),
-    learning("Images, regression on CIFAR-10", longer_regression(images)),
-    learning("Grokking", GROKKING["paper"]),
-]
-say("\n".join(rows))
+plans = {
+    "Images, classification": replace(images, learning=fewer),
+    "Images, regression": images,
+    "Images, regression on CIFAR-10": longer_regression(images),
+    "Grokking": GROKKING["paper"],
+}
+lines = []
+for name, plan in plans.items():
+    s = plan.learning
+    last = min(s.n_tr_start + s.n_tr_step * (s.episodes - 1), s.n_tr_max)
+    numbers = {"last": last, "restarts": len(plan.restarts), "seeds": len(plan.seeds)}
+    lines.append(words.fill("learning", name=name, plan=plan, **numbers))
+say("\n".join(lines))
+
 
 # %% [markdown]
 # ## Training
@@ -196,12 +182,13 @@ say("\n".join(rows))
 grid = {}
 for optimiser in IMAGES["paper"].optimisers:
     grid.setdefault(optimiser.name, []).append(f"{optimiser.lr:g}")
-say("The grid for images: " + "; ".join(f"{name} at {', '.join(rates)}" for name, rates in grid.items()) + ".")
+words.say("grid", rates="; ".join(f"{name} at {', '.join(rates)}" for name, rates in grid.items()))
+
 
 # %% [markdown]
 # ### Seeds and uncertainty
 #
-# The paper gives standard deviations where it gives any uncertainty. Here ± is the half width of a 95 % {term}`interval` of the mean over seeds, and activations that
+# The paper gives standard deviations where it gives any uncertainty. Here ± is the half width of a 95 % [interval](glossary.md#interval) of the mean over seeds, and activations that
 # share seeds are compared by their differences, seed by seed.
 #
 # ## Scale
@@ -210,16 +197,13 @@ say("The grid for images: " + "; ".join(f"{name} at {', '.join(rates)}" for name
 # [the claims page](claims.ipynb) too.
 
 # %% tags=["remove-input"]
-state = [
-    f"[{section}](../notebooks/{sections.SHOWN_IN.get(section, section)}.ipynb)"
-    for section in sorted(SECTIONS)
-    if sections.results(section, "paper", data_dir).missing
-]
-say(
-    f"Sections whose planned records are not all there: {', '.join(state)}."
-    if state
-    else "All planned records are there."
-)
+missing = [section for section in sorted(SECTIONS) if sections.results(section, "paper", data_dir).missing]
+links = [f"[{section}](../notebooks/{sections.SHOWN_IN.get(section, section)}.ipynb)" for section in missing]
+if links:
+    words.say("incomplete", names=", ".join(links))
+else:
+    words.say("all-there")
+
 
 # %% [markdown]
 # ## Marked in the code
@@ -229,17 +213,9 @@ say(
 
 # %% tags=["remove-input"]
 found = departures.collect()
-lines = []
-for path in dict.fromkeys(departure.path for departure in found):
-    lines.append(f"**`{path}`**\n")
-    lines += [
-        f"- [{f'`{d.where}`, ' if d.where else ''}line {d.line}]({departures.address(d)}): {departures.markdown(d.text)}"
-        for d in found
-        if d.path == path
-    ]
-    lines.append("")
-say("\n".join(lines))
-say(f"{len(found)} departures are marked in {len({d.path for d in found})} files.")
+say(departures.listed(found))
+words.say("marked", count=len(found), files=len({departure.path for departure in found}))
+
 
 # %% tags=["remove-input"]
 provenance(profile)

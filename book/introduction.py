@@ -14,7 +14,7 @@
 # %% [markdown]
 # # Do we always need the simplicity bias?
 #
-# A companion to the paper *Do We Always Need the Simplicity Bias? Looking for Optimal Inductive Biases in the Wild* {cite}`teney2025simplicity`: its method as a small
+# A companion to the paper *Do We Always Need the Simplicity Bias? Looking for Optimal Inductive Biases in the Wild* ([Teney et al., 2025](bibliography.md#teney2025simplicity)): its method as a small
 # library, its experiments as notebooks that run, and its claims tested one by one. You need not have read the paper.
 
 # %% tags=["set-up"] cellView="form" jupyter={"source_hidden": true}
@@ -67,11 +67,13 @@ from book.press import readme
 from lib.datasets import catalogue
 from notebooks.paper import claims
 from notebooks.paper import sections as reading
-from notebooks.paper.figures.display import provenance, say, show, table
+from notebooks.paper.figures import words as page_words
+from notebooks.paper.figures.display import provenance, say, show
 from notebooks.paper.figures.looks import name_of
 from notebooks.paper.headline import headline
 from notebooks.paper.verdict import NOT_RUN
 
+words = page_words.words("figures", "introduction")
 read = reading.reader("paper", data_dir)
 opening = headline(read)
 more = readme.CONVENTIONS.format(page="../notebooks/grokking.ipynb#under-which-conventions")
@@ -84,26 +86,26 @@ say(f"{opening.scale()} {more}")
 # ### Networks prefer simple functions
 #
 # Between the training points, a network must guess. Out of all functions that fit the data, ReLU networks tend to a simple one: it varies slowly and
-# bends little. This is the {term}`simplicity bias` {cite}`shah2020pitfalls,rahaman2019spectral`, and it is often given as the reason why they generalise at all. A good guess
+# bends little. This is the [simplicity bias](glossary.md#simplicity-bias) ([Shah et al., 2020](bibliography.md#shah2020pitfalls)) ([Rahaman et al., 2019](bibliography.md#rahaman2019spectral)), and it is often given as the reason why they generalise at all. A good guess
 # for photographs, where a small change of the input rarely changes the answer.
 #
 # But it is a guess. On some tasks networks memorise the training data first and get other data right much later, if ever; adding two numbers modulo 27, the top of the right panel above, is one of them. This is
-# {term}`grokking` {cite}`power2022grokking`. The paper's hypothesis is that the delay comes from a mismatch between the task and the network's simplicity bias: drawn with the numbers in their usual
+# [grokking](glossary.md#grokking) ([Power et al., 2022](bibliography.md#power2022grokking)). The paper's hypothesis is that the delay comes from a mismatch between the task and the network's simplicity bias: drawn with the numbers in their usual
 # order, such a task is a pattern that is far from smooth. (The network itself is given no order: each number is an input of its own.)
 #
 # ### The activation function is the dial
 #
 # Where does the bias come from? Not from the optimiser alone: networks with random weights have it already, and it changes
-# with the {term}`activation function` {cite}`teney2024redshift`. ReLU gives simple functions; a sine of high frequency gives complex ones. So the activation is a
+# with the [activation function](glossary.md#activation-function) ([Teney et al., 2024](bibliography.md#teney2024redshift)). ReLU gives simple functions; a sine of high frequency gives complex ones. So the activation is a
 # dial for the prior, and instead of asking whether simplicity is good, one can turn the dial and see.
 #
 # ### Learn it for the task
 #
-# The paper does not choose from a list. It makes the activation a free curve, a {term}`spline`, and learns it with two nested loops. The inner loop trains
+# The paper does not choose from a list. It makes the activation a free curve, a [spline](glossary.md#spline), and learns it with two nested loops. The inner loop trains
 # a network from scratch with the activation fixed; the outer loop changes the activation so that the trained network does better on held-out data. This is
-# bi-level learning, in the family of {cite}`finn2017maml`; the [method page](method.ipynb) has it line by line. The
+# bi-level learning, in the family of [Finn et al., 2017](bibliography.md#finn2017maml); the [method page](method.ipynb) has it line by line. The
 # result is a fixed function that can replace ReLU in networks of any width. Then two things can be compared with ReLU: how well the network does, and how complex its function is, measured by
-# how much it goes up and down between training points ({term}`TV complexity`).
+# how much it goes up and down between training points ([TV complexity](glossary.md#tv-complexity)).
 #
 # ### Four domains where simplicity may hurt, and one where it should not
 #
@@ -111,8 +113,8 @@ say(f"{opening.scale()} {more}")
 #   zeros at another function, like a wavelet, that does as well: ReLU's bias fits.
 # - **[Regression](../notebooks/regression.ipynb)** on the same images, with the class number as a target: neighbouring images must give distant
 #   values.
-# - **[Tabular data](../notebooks/tabular.ipynb)**, where trees with their sharp steps often beat networks {cite}`grinsztajn2022trees`.
-# - **[Shortcuts](../notebooks/shortcuts.ipynb)** {cite}`geirhos2020shortcut`: of two features that predict equally well, a network takes the simpler one.
+# - **[Tabular data](../notebooks/tabular.ipynb)**, where trees with their sharp steps often beat networks ([Grinsztajn et al., 2022](bibliography.md#grinsztajn2022trees)).
+# - **[Shortcuts](../notebooks/shortcuts.ipynb)** ([Geirhos et al., 2020](bibliography.md#geirhos2020shortcut)): of two features that predict equally well, a network takes the simpler one.
 # - **[Algorithmic tasks](../notebooks/grokking.ipynb)**, the right panel above.
 #
 # Three more notebooks ask whether a learned activation [transfers](../notebooks/transfer.ipynb) to other tasks, which parts of the method [matter](../notebooks/ablations.ipynb), and, beyond the paper, whether
@@ -122,45 +124,28 @@ say(f"{opening.scale()} {more}")
 
 # %% tags=["remove-input"]
 findings = claims.settled(read)
-found = claims.counts(findings.values())
+found = {verdict: number for verdict, number in claims.counts(findings.values()).items() if number}
 few = sum(2 * sum(finding.holds) < len(finding.holds) for finding in findings.values() if finding.held)
-say(
-    f"We test {len(claims.CLAIMS)} claims of the paper, each by a rule. {claims.WHEN} So far: "
-    + ", ".join(f"**{number} {verdict}**" for verdict, number in found.items() if number)
-    + (f". In {few} of those in part, fewer than half of the rule's conditions hold" if few else "")
-    + ". Statements, numbers and rules are on the [claims page](claims.ipynb)."
-)
-
-
-def of_rule(name):
-    """The claim, with how many conditions of its rule hold if it is in part."""
-    held = findings[name].held
-    return f"{name} ({held})" if held else name
-
-
-shown = [verdict for verdict, number in found.items() if number]
+words.say("tested", claims=len(claims.CLAIMS), written=claims.WHEN, few=words.fill("few", few=few) if few else "",
+          verdicts=", ".join(f"**{number} {verdict}**" for verdict, number in found.items()))  # fmt: skip
 rows = []
 for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
-    inside = claims.for_section(section)
-    cells = [
-        ", ".join(of_rule(claim.name) for claim in inside if findings[claim.name].verdict == verdict)
-        for verdict in shown
-    ]
+    named = {claim.name: findings[claim.name] for claim in claims.for_section(section)}
+    held = {name: f"{name} ({finding.held})" if finding.held else name for name, finding in named.items()}
+    cells = [", ".join(held[name] for name in named if named[name].verdict == verdict) for verdict in found]
     rows.append((f"[{section}](../notebooks/{section}.ipynb)", *(cell or "–" for cell in cells)))
-table(
-    pd.DataFrame(rows, columns=["notebook", *shown]),
-    caption="Which claim has which verdict, from the committed records; in brackets how many conditions of its rule hold.",
-)
+words.table("tab-verdicts", pd.DataFrame(rows, columns=["notebook", *found]))
+
 
 # %% [markdown]
 # ## How to read this book
 #
 # Begin with the [method](method.ipynb), or with the notebook of the domain you know best. To try it on a task of yours, go to [Your own data](own_data.ipynb). Each notebook has the same course: the question; what
-# the paper says; a *live* run of seconds that really learns an activation, on data that come with the packages; the *stored* results at {term}`full scale`; the comparison
+# the paper says; a *live* run of seconds that really learns an activation, on data that come with the packages; the *stored* results at [full scale](glossary.md#full-scale); the comparison
 # with the paper; what differs; and what it costs to compute again. The button at the top opens it in Colab.
 #
-# Our results are never typed by hand: sentences, tables and figures are computed from {term}`records <record>` when the book is built, and each page ends with its
-# {term}`provenance`. Typed are settings, trials that were made beforehand, and the paper's numbers. ± is the half width of a 95 % {term}`interval`, unless the place says otherwise.
+# Our results are never typed by hand: sentences, tables and figures are computed from [records](glossary.md#record) when the book is built, and each page ends with its
+# [provenance](glossary.md#provenance). Typed are settings, trials that were made beforehand, and the paper's numbers. ± is the half width of a 95 % [interval](glossary.md#interval), unless the place says otherwise.
 #
 # ## What is run, and what is not
 
@@ -168,47 +153,26 @@ table(
 planned = {section: read(section) for section in reading.SECTIONS}
 done = [section for section, results in planned.items() if not results.missing]
 partly = [section for section, results in planned.items() if results.missing and results.records]
-others = [
-    s
-    for s in dict.fromkeys([*(c.section for c in claims.CLAIMS), *reading.SECTIONS])
-    if s not in done and s not in partly
-]
+every = dict.fromkeys([*(claim.section for claim in claims.CLAIMS), *reading.SECTIONS])
+others = [section for section in every if section not in done and section not in partly]
+names = {
+    name: [f"[{section}](../notebooks/{reading.SHOWN_IN.get(section, section)}.ipynb)" for section in sections]
+    for name, sections in (("complete", done), ("partly", partly), ("others", others))
+}
+data = [*catalogue.IMAGES, *catalogue.TABLES]
+names["absent"] = [name_of(name) for name in data if catalogue.recorded_fingerprint(name) is None]
+names["waiting"] = [name for name, finding in findings.items() if finding.verdict == NOT_RUN.verdict]
+say("\n".join(words.fill(name, names=", ".join(found)) for name, found in names.items() if found))
 
-
-def links(sections):
-    return ", ".join(
-        f"[{section}](../notebooks/{reading.SHOWN_IN.get(section, section)}.ipynb)" for section in sections
-    )
-
-
-absent = [
-    name_of(name) for name in [*catalogue.IMAGES, *catalogue.TABLES] if catalogue.recorded_fingerprint(name) is None
-]
-waiting = [name for name, finding in findings.items() if finding.verdict == NOT_RUN.verdict]
-lines = [
-    f"- **Complete as planned**: {links(done)}." if done else "",
-    f"- **In part**: {links(partly)}." if partly else "",
-    f"- **Not yet run at full scale**: {links(others)}. Their notebooks have the live part and say where the rest is missing."
-    if others
-    else "",
-    f"- **Data that were not at hand**: {', '.join(absent)}. What needs them is missing in all sections."
-    if absent
-    else "",
-    f"- **Claims not yet run**: {', '.join(waiting)}." if waiting else "",
-]
-say("\n".join(line for line in lines if line))
+# %% tags=["remove-input"]
 records = {record.key: record for results in planned.values() for record in results.records}
 if records:
     hours = sum(record.provenance["duration_s"] for record in records.values()) / 3600
-    say(f"The {len(records):,} records so far took {hours:,.1f} core-hours, without a GPU.")
-say(
-    "Full scale here means the planned experiments on the paper's datasets and tasks, as against the small live runs; where a notebook uses fewer rows, datasets, depths or steps than the paper, it says so beside the numbers, and "
-    "[departures](departures.ipynb) gives the reasons. To compute anything again, see [reproduce](reproduce.md)."
-)
+    words.say("hours", records=len(records), hours=hours)
+words.say("full-scale")
 if profile != "paper":
-    say(
-        "This copy of the book was built with the profile `smoke`: the notebooks show small runs. The claims above are still those of the committed records."
-    )
+    words.say("smoke")
+
 
 # %% tags=["remove-input"]
 provenance(profile, records=records.values())

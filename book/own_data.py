@@ -79,7 +79,9 @@ from lib.modules import learn_activation
 from lib.networks import Activation, Network
 from lib.splines import Spline
 from lib.training import Optimiser, train
-from notebooks.paper.figures.display import provenance, say, show, table
+from notebooks.paper.figures import own_data
+from notebooks.paper.figures import words as page_words
+from notebooks.paper.figures.display import provenance
 
 # %% [markdown]
 # ## A table
@@ -120,25 +122,11 @@ scores = model.compare(X_test, y_test, seeds=5)
 scores.round(3)
 
 # %% tags=["hide-input"]
-score = "accuracy" if classes else "$R^2$"
-learned = scores.loc["learned"]
-side = (
-    "above"
-    if learned.gain > learned.gain_half_width
-    else "below"
-    if learned.gain < -learned.gain_half_width
-    else "not clearly different from"
-)
-words = f"{side} ReLU by test {score} ({learned.gain:+.3f} ± {learned.gain_half_width:.3f}, 5 seeds)".replace("-", "−")
-if side.startswith("not"):
-    words = words.replace(" by test", " in test")
-outside = model.coverage_["hidden"]
-show(
-    lambda: model.plot().figure,
-    alt=f"The learned function from {model.activation_.low:g} to {model.activation_.high:g}, beside ReLU.",
-    caption=f"The function that was learned for the table, beside ReLU; {outside:.1%} of the pre-activations of the trained network fall outside its range. Networks with it are {words}.",
-    name="fig-own-data",
-)
+words = page_words.words("figures", "own_data")
+gain, half_width = scores.loc["learned", ["gain", "gain_half_width"]]
+words.figure("fig-own-data", lambda: model.plot().figure, seeds=5, low=model.activation_.low, high=model.activation_.high, outside=model.coverage_["hidden"],
+             side=own_data.side(gain, half_width), gain=own_data.gain_in_words(gain, half_width),
+             score="accuracy" if classes else "$R^2$")  # fmt: skip
 
 # %% [markdown]
 # - `model.problems_` is empty if all is well. It names columns that were left out, inputs that are not scaled, ranges that are too narrow, trainings that were still improving, and says "keep relu" where that is the result.
@@ -205,19 +193,19 @@ else:
     scaled = (y_train - y_train.mean()) / y_train.std()
     target = torch.tensor(scaled.to_numpy(), dtype=torch.float32)[:, None]
     loss = "mse"
-outputs = int(target.max()) + 1 if classes else 1
 held = len(x) // 5  # rows for validation; train_test_split has shuffled them
+
+# %%
+outputs = int(target.max()) + 1 if classes else 1
 spline = Activation("spline", points=50, low=g.low, high=g.high)
 narrow = Network(inputs=x.shape[1], outputs=outputs, width=32, activation=spline)
 task = Task(narrow, x[held:], target[held:], loss)
 settings = Settings(
-    init="relu",
-    episodes=30,
-    n_tr_start=100,
-    n_tr_step=0,  # all episodes equally long
+    init="relu", episodes=30,
+    n_tr_start=100, n_tr_step=0,  # all episodes equally long
     inner=Optimiser("adam", model.learning_rate_["relu"]),
     outer=Optimiser("adam", 0.05),
-)
+)  # fmt: skip
 said = []
 learned = learn([task], settings, seed=seed, report=said.append)
 print(*said[::10], *learned.problems, sep="\n")
@@ -238,16 +226,11 @@ def monitor(params):
 
 
 done = train(
-    wide,
-    learned.psi,
-    (x[held:], target[held:]),
-    loss=loss,
-    optimiser=settings.inner,
-    evaluate_at=range(0, 1001, 50),
-    monitor=monitor,
+    wide, learned.psi, (x[held:], target[held:]), loss=loss,
+    optimiser=settings.inner, evaluate_at=range(0, 1001, 50),
     generator=torch.Generator().manual_seed(seed),
-    best="minus loss",
-)
+    monitor=monitor, best="minus loss",
+)  # fmt: skip
 print("best step:", done.best_step)
 
 # %% [markdown]
@@ -269,6 +252,7 @@ def make_model(g):
     )  # fmt: skip
 
 
+# %%
 small = Settings(
     episodes=5, n_tr_start=20, n_tr_step=0, batch=128,
     inner=Optimiser("adam", 0.01), outer=Optimiser("adam", 0.05),
@@ -286,57 +270,9 @@ print(learned.module(), *learned.problems, sep="\n")
 # Small budgets on the tables of this companion and those that come with scikit-learn: what learned functions, hidden or of the columns, are worth beside ReLU and tanh, and what boosted trees or a linear model do instead. Test scores (accuracy in %; $R^2$ for diabetes), 3 seeds. `python -m benchmarks.tables` measures all of it anew.
 
 # %% tags=["remove-input"]
-root = Path(next(place for place in sys.path if (Path(place) / "lib" / "splines.py").is_file()))
-path = root / "data" / "results" / "tables.json"
-measured = json.loads(path.read_text()) if path.exists() else {"tables": []}
-rows, seconds = [], {}
-for one in measured["tables"]:
-    arms, percent = one["arms"], 100 if one["classes"] else 1
-    digits_of = 1 if one["classes"] else 3
-    gains = [
-        f"{percent * arms[a]['gain']:+.{digits_of}f} ± {percent * arms[a]['gain_half_width']:.{digits_of}f}".replace(
-            "-", "−"
-        )
-        for a in ("hidden", "input", "tanh")
-    ]
-    instead = [f"{percent * one['instead'][m]:.{digits_of}f}" for m in ("trees", "linear")]
-    rows.append(
-        [
-            f"{one['table']} ({one['rows']:,} x {one['columns']})",
-            f"{percent * arms['relu']['score']:.{digits_of}f}",
-            *gains,
-            *instead,
-        ]
-    )
-    for method, spent in one["seconds"].items():
-        seconds.setdefault(method, []).append(spent)
-if rows:
-    table(
-        pd.DataFrame(
-            rows, columns=["table (training rows x columns)", "ReLU", "hidden", "input", "tanh", "trees", "linear"]
-        ),
-        caption="Test scores of ReLU, trees and a linear model; gains over ReLU, paired by seed, with 95 % intervals.",
-        name="tab-what-to-expect",
-    )
-    clear = {
-        a: sum(one["arms"][a]["gain"] > one["arms"][a]["gain_half_width"] for one in measured["tables"])
-        for a in ("hidden", "input")
-    }
-    worse = {
-        a: sum(one["arms"][a]["gain"] < -one["arms"][a]["gain_half_width"] for one in measured["tables"])
-        for a in ("hidden", "input")
-    }
-    best = sum(
-        one["instead"]["trees"] > max(arm["score"] for arm in one["arms"].values()) for one in measured["tables"]
-    )
-    times = ", ".join(
-        f"{name} {np.median(seconds[key]):.0f} s"
-        for name, key in {"hidden": "hidden", "input": "input", "trees": "trees", "linear": "linear"}.items()
-    )
-    say(
-        f"Of {len(rows)} tables, a learned hidden function is clearly above ReLU on {clear['hidden']} and clearly below on {worse['hidden']}; functions of columns on {clear['input']} and {worse['input']}. "
-        f"Boosted trees are above all networks on {best}. Median processor time of a fit: {times}. If accuracy on a table is all you want, try trees first."
-    )
+if measured := own_data.measured():
+    words.table("tab-what-to-expect", own_data.scores(measured))
+    words.say("in-sum", **own_data.in_sum(measured))
 
 # %% [markdown]
 # ## When it does not help

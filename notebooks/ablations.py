@@ -81,7 +81,7 @@ numbers = {"seeds": seeds, "few": compared.few}
 
 # %% tags=["remove-input"]
 tested = restarts.test * 100
-words.say("answer", data=data, default=100 * accuracies[DEFAULT].mean(), relu=100 * accuracies["ReLU"].mean(), **apart,
+words.say("answer", headline=words.headline(compared.headline()), data=data, default=100 * accuracies[DEFAULT].mean(), relu=100 * accuracies["ReLU"].mean(), **apart,
           seeds=seeds, restarts=len(restarts), low=tested.min(), high=tested.max())  # fmt: skip
 
 # %% tags=["hide-input"]

@@ -80,7 +80,7 @@ medians = {arm: tables.median_in_words(part.test_steps_to_95, last) for arm, par
 # ## In short
 
 # %% tags=["remove-input"]
-words.say("answer", task=task, **medians)
+words.say("answer", headline=words.headline(tables.headline(**by_arm)), task=task, **medians)
 conventions = read("conventions") if profile == "paper" else None
 if conventions:
     say(f"**How sure?** {rates.how_sure(conventions)}")

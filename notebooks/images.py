@@ -82,9 +82,8 @@ deep, seeds = tables.at_best_depth(results), finals.seed.nunique()
 
 # %% tags=["remove-input"]
 near = tuned[tuned.gain.abs() <= 0.01]
-words.say(
-    "answer", near=len(near), total=int(tuned.gain.count()), others=shown.in_words(tuned.drop(near.index)) or "none"
-)
+words.say("answer", headline=words.headline(shown.headline(tuned)), near=len(near), total=int(tuned.gain.count()),
+          others=shown.in_words(tuned.drop(near.index)) or "none")  # fmt: skip
 c1 = claims.finding(claims.by_name("C1"), read)
 alike = [one for one in c1.conditions if one.name == "like GELU"]
 if alike:

@@ -81,9 +81,9 @@ deep, seeds = tables.at_best_depth(results), finals.seed.nunique()
 # ## In short
 
 # %% tags=["remove-input"]
-above, below = shown.sorted_out(tuned)
-total = int(tuned.gain.count())
-words.say("answer", above=len(above), total=total, most=100 * tuned.gain.max(), plain=shown.counted(plain))
+above, _ = shown.sorted_out(tuned)
+words.say("answer", headline=words.headline(shown.regression_headline(summaries, deep)), above=len(above),
+          total=int(tuned.gain.count()), most=100 * tuned.gain.max(), plain=shown.counted(plain))  # fmt: skip
 if len(deep):
     better, worse = map(shown.briefly, shown.sorted_out(deep))
     words.say("answer-deep", better=better, worse=worse)

@@ -90,16 +90,8 @@ if complete:
     values = {made: tables.in_words(for_second[for_second.made == made]) for made in ("learned", "by hand")}
     relu = final[(final.pair == pairs[0]) & (final.arm == RELU) & (final.spectral == final.spectral.min())]
     easy, hard = (looks.plus_minus(*interval(relu[number])) for number in ("last_first", "last_second"))
-    words.say(
-        "answer",
-        first=first,
-        second=second,
-        easy=easy,
-        hard=hard,
-        learned=values["learned"],
-        made=values["by hand"],
-        seeds=seeds,
-    )
+    words.say("answer", headline=words.headline(tables.headline(relu, for_second)), first=first, second=second, easy=easy,
+              hard=hard, learned=values["learned"], made=values["by hand"], seeds=seeds)  # fmt: skip
 else:
     words.say("missing", missing=results.missing)
 say(claims.badges("shortcuts", read))

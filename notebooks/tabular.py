@@ -88,7 +88,8 @@ if several:
     gains = {arm: interval(main[main.arm == arm].gain) for arm in tables.ORDER} | {"ranks": interval(control.gain)}
     said = {arm: f"{100 * gain.mean:+.1f} ± {100 * gain.half_width:.1f}" for arm, gain in gains.items()}
     late = int((runs.best_step >= runs.steps).sum())
-    words.say("answer", tables=len(names), inputs=said[INPUTS], ranks=said["ranks"], zeros=said[ZEROS], relu=said[FROM_RELU],
+    words.say("answer", headline=words.headline(tables.headline(gains[INPUTS], gains["ranks"])), tables=len(names),
+              inputs=said[INPUTS], ranks=said["ranks"], zeros=said[ZEROS], relu=said[FROM_RELU],
               tanh=said["tanh"], trees=said[tables.TREES], steps=int(runs.steps.max()), late=late, runs=len(runs))  # fmt: skip
 elif names:
     gain = 100 * main.set_index("arm").gain

@@ -89,11 +89,11 @@ paper = dict(zip(("relu", "specific", "every"), tables.PAPER_SCORES.values(), st
 if scores is None:
     words.say("answer-matrix-missing", **paper)
 elif len(shown.means(scores)) == len(paper):
-    words.say("answer", **shown.means(scores))
+    words.say("answer", headline=words.headline(shown.headline(scores)), **shown.means(scores))
 if compared is not None:
     words.say("answer-sines", words=tables.sines_in_words(compared))
 if images_done:
-    words.say("answer-images", **shown.changes(changed))
+    words.say("answer-images", headline=words.headline(shown.images_headline(changed)), **shown.changes(changed))
 say(claims.badges("transfer", read))
 
 # %% tags=["hide-input"]
@@ -284,23 +284,15 @@ from notebooks.paper.figures.display import table
 
 cells = results.frame(role="matrix")
 if len(cells):
-    last = cells.pivot(index="data", columns="arm", values="test_accuracy_last")
-    speed = 1 / cells.assign(steps=pd.to_numeric(cells.test_steps_to_95)).pivot(
-        index="data", columns="arm", values="steps"
-    )
+    cells = cells.assign(speed=1 / pd.to_numeric(cells.test_steps_to_95))
+    last, speed = (cells.pivot(index="data", columns="arm", values=of) for of in ("test_accuracy_last", "speed"))
     easy = speed["ReLU"].notna()
     score = last.where(~easy, speed.fillna(0.0), axis=0)
     score = 100 * score.div(score.max(axis=1), axis=0).mean()
-    own = score.drop(["ReLU", "learned on all"], errors="ignore")
-    table(
-        pd.DataFrame(
-            {
-                "columns": ["ReLU", "task-specific (mean)", "all tasks"],
-                "mean score (%)": [score["ReLU"], own.mean(), score.get("learned on all")],
-            }
-        ).round(1),
-        caption=f"Mean score over {len(last)} tasks, {int(easy.sum())} of them scored by speed.",
-    )
+    specific = score.drop(["ReLU", "learned on all"], errors="ignore").mean()
+    means = {"ReLU": score["ReLU"], "task-specific (mean)": specific, "all tasks": score.get("learned on all")}
+    found = pd.DataFrame(means.items(), columns=["columns", "mean score (%)"]).round(1)
+    table(found, caption=f"Mean score over {len(last)} tasks, {int(easy.sum())} of them scored by speed.")
 
 # %% [markdown]
 # ## What differs from the paper, and why

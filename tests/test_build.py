@@ -735,7 +735,7 @@ def test_a_claim_is_shown_with_its_verdict_its_numbers_and_a_link_to_its_rule():
     claim = replace(claims.CLAIMS[0], decide=lambda read: finding)
     shown = claims.block(claim, finding)
     assert shown.startswith(f"**C1: in part.** *{claim.statement}* The paper's number: {claim.paper}. ")
-    assert shown.endswith("[The rule](#claim-c1). **Ours**: 1 ± 2.")
+    assert shown.endswith("[The rule](../book/claims.ipynb#c1). **Ours**: 1 ± 2.")
     assert claims.block(claim, verdict.NOT_RUN).endswith("**Ours**: not yet run.")
     long = verdict.Finding("First 0.5 ± 0.1 (a+b mod 27). Then 2.", "in part")
     folded = claims.block(claim, long).partition("<details>")[2]
@@ -746,7 +746,7 @@ def test_a_claim_is_shown_with_its_verdict_its_numbers_and_a_link_to_its_rule():
 def test_a_notebook_shows_all_its_claims():
     waiting = claims.section("shortcuts", lambda section: Collected([], 1))
     for name in ("C10", "C11", "C12"):
-        assert f"**{name}: not yet run.**" in waiting and f"](#claim-{name.lower()})" in waiting
+        assert f"**{name}: not yet run.**" in waiting and f"](../book/claims.ipynb#{name.lower()})" in waiting
 
 
 def test_every_section_of_records_has_a_page_that_shows_it():

@@ -8,8 +8,9 @@ import pytest
 from book.press import links
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([*(ROOT / "notebooks").glob("*.py"), *(ROOT / "notebooks" / "paper").rglob("*.md")])
-LATER = {"tabular.py", "shortcuts.py"}  # still with roles, which Colab shows as they are written
+PAGES = sorted(
+    [*(ROOT / "notebooks").glob("*.py"), *(ROOT / "notebooks" / "paper").rglob("*.md"), *(ROOT / "book").glob("*.py")]
+)
 
 
 def test_the_terms_of_the_glossary_are_found():
@@ -20,7 +21,7 @@ def test_the_terms_of_the_glossary_are_found():
     assert len(found) > 40 and links.terms(ROOT / "none.md") == {}
 
 
-@pytest.mark.parametrize("path", [path for path in PAGES if path.name not in LATER], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_a_page_is_plain_markdown_and_its_links_name_entries(path):
     text = path.read_text(encoding="utf-8")
     assert re.findall(r"\{(?:cite|term|numref)[^}]*\}`", text) == []

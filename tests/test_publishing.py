@@ -15,6 +15,7 @@ from notebooks.paper.figures.display import MIME
 
 URL = pairs.address()
 COLAB = URL.replace("https://github.com", "https://colab.research.google.com/github")
+BOOK = build.pages_address(pairs.ROOT)
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def notebook():
     code = v4.new_code_cell(
         "show()", outputs=[output, text], execution_count=1, metadata={"papermill": {"status": "done"}}
     )
-    links = "[a](#here) [b](https://example.org) [c](images.ipynb) [d](../book/glossary.md#term-spline) ![e](../x.png)"
+    links = "[a](#here) [b](https://example.org) [c](images.ipynb) [d](../book/glossary.md#spline) ![e](../x.png)"
     cells = [v4.new_markdown_cell(links), v4.new_code_cell("x = 1", metadata={"tags": ["injected-parameters"]}), code]
     return v4.new_notebook(cells=cells, metadata={"papermill": {"duration": 1.0}})
 
@@ -37,11 +38,11 @@ def test_an_executed_notebook_keeps_its_outputs_and_its_links_lead_somewhere_fro
     assert len(made.cells) == 2 and "papermill" not in json.dumps(made) and MIME not in json.dumps(made)
     assert made.cells[0].source == (
         f"[a](#here) [b](https://example.org) [c]({COLAB}/blob/executed/notebooks/images.ipynb) "
-        f"[d]({URL}/blob/main/book/glossary.md#term-spline) ![e]({URL}/blob/main/x.png)"
+        f"[d]({BOOK}book/glossary.html#term-spline) ![e]({URL}/blob/main/x.png)"
     )
     image, text = made.cells[1].outputs
     assert image.data["image/png"] == "aGk="
-    assert text.data["text/markdown"] == f"See [C1]({COLAB}/blob/executed/book/claims.ipynb#c1)."
+    assert text.data["text/markdown"] == f"See [C1]({BOOK}book/claims.html#c1)."
 
 
 def test_all_executed_notebooks_are_written_or_the_missing_one_is_named(notebook, tmp_path, capsys, monkeypatch):

@@ -30,7 +30,7 @@ import yaml
 from notebooks.paper.figures.display import commit_text, markdown_rows
 from notebooks.paper.records import provenance
 
-from . import check, links, pairs, policy
+from . import check, icons, links, pairs, policy
 from . import execute as execution
 from .execute import LIBRARY, PRESS, Executed, execute
 from .pages import page
@@ -256,6 +256,7 @@ def build_book(root: Path, parameters: dict, build: Path, jobs: int = 2, say: Ca
             raise BookError("\n".join(problems))
         (html / ".built-from").write_text(key, encoding="utf-8")
         (html / ".nojekyll").touch()
+        icons.slim(html)
         policy.secure(html)
         publish(html, target)
         seconds = time.monotonic() - started

@@ -83,6 +83,17 @@ def address(departure: Departure, root: Path = ROOT) -> str:
     return f"{repository['url']}/blob/{repository['branch']}/{departure.path}#L{departure.line}"
 
 
+def listed(found: list[Departure]) -> str:
+    """Departures as markdown lists, one for each file, each with a link to its line."""
+    lines = []
+    for path in dict.fromkeys(departure.path for departure in found):
+        lines.append(f"\n**`{path}`**\n")
+        for one in (departure for departure in found if departure.path == path):
+            where = f"`{one.where}`, " if one.where else ""
+            lines.append(f"- [{where}line {one.line}]({address(one)}): {markdown(one.text)}")
+    return "\n".join(lines).strip()
+
+
 def markdown(text: str) -> str:
     """The text of a comment as markdown: roles become code, what would be read as markup is escaped.
 

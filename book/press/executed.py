@@ -15,25 +15,35 @@ from nbformat import NotebookNode
 
 from notebooks.paper.figures.display import MIME
 
-from . import build, pairs
+from . import build, links, pairs
 
 ROOT = pairs.ROOT
 LINK = re.compile(r"(\]\()(?![a-z]+:|#|/)([^)\s#]+)((?:#[^)\s]*)?\))")
 
 
 def absolute(text: str, name: str, root: Path = ROOT) -> str:
-    """Markdown of the page `name` with its relative links as addresses: of Colab for notebooks, else of the repository.
+    """Markdown of the page `name` with its relative links as addresses.
 
-    >>> absolute("[a](#b), [c](../book/glossary.md#d)", "notebooks/images").split("/blob/")[1]
-    'main/book/glossary.md#d)'
+    Notebooks are those in Colab; places on pages and pages of text are the book's; all else is the repository's.
+
+    >>> absolute("[a](#b), [c](../book/glossary.md#spline)", "notebooks/images").split("/")[-1]
+    'glossary.html#term-spline)'
     """
     url, branch = build.repository(root)
+    pages, terms = build.names(root), links.terms(root / "book" / "glossary.md")
 
     def address(link: re.Match) -> str:
         path = posixpath.normpath(posixpath.join(posixpath.dirname(name), link[2]))
-        notebook = path.removesuffix(".ipynb") if path.endswith(".ipynb") else None
-        target = build.colab_address(root, notebook) if notebook else f"{url}/blob/{branch}/{path}"
-        return f"{link[1]}{target}{link[3]}"
+        page, ending = posixpath.splitext(path)
+        place = link[3][1:-1]
+        if page not in pages or ending not in (".md", ".ipynb"):
+            target = f"{url}/blob/{branch}/{path}{link[3][:-1]}"
+        elif ending == ".ipynb" and not place:
+            target = build.colab_address(root, page)
+        else:
+            place = links.place(place, terms) if page == "book/glossary" else place
+            target = f"{build.pages_address(root)}{page}.html{place and '#'}{place}"
+        return f"{link[1]}{target})"
 
     return LINK.sub(address, text)
 

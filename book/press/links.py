@@ -40,3 +40,12 @@ def as_roles(text: str, known: dict[str, str]) -> str:
         return link[0]
 
     return LINK.sub(role, text)
+
+
+def place(name: str, known: dict[str, str]) -> str:
+    """Where a term stands on the rendered page of the glossary.
+
+    >>> place("tv-complexity", {"tv-complexity": "TV complexity"})
+    'term-TV-complexity'
+    """
+    return f"term-{known[name].replace(' ', '-')}" if name in known else name

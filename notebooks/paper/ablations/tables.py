@@ -62,6 +62,16 @@ class Compared:
                 groups["worse" if high < 0 else "better" if low > 0 else "alike"].append(row.arm)
         return {name: ", ".join(arms) or "none" for name, arms in groups.items()}
 
+    def headline(self) -> list[str]:
+        """The words that head the answer: variants against ReLU, and their spread against that of restarts."""
+        variants = self.summary().dropna().query("arm not in ('ReLU', @DEFAULT, @AVERAGE)")["mean"]
+        above = variants > self.accuracies["ReLU"].mean()
+        alike = variants.std() <= 2 * self.restarts.test.std()
+        return [
+            "most-beat" if 2 * above.sum() > len(variants) else "few-beat",
+            "like-restarts" if alike else "more-than-restarts",
+        ]
+
 
 def compare(results: Collected) -> Compared:
     """The arms that have all of their final runs."""

@@ -8,6 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 HOLDS, FAILS = "C2", "C7"
+TITLES = {  # of the sections that have claims
+    "images": "Image classification",
+    "regression": "Image regression",
+    "tabular": "Tabular data",
+    "shortcuts": "Shortcuts",
+    "grokking": "Algorithmic tasks and grokking",
+    "transfer": "Transfer across tasks",
+}
 
 
 def conditions(claims: Sequence, findings: Mapping, narrow: bool) -> Figure:

@@ -16,6 +16,11 @@ from .explore import function
 WIDTH, DEPTH = 32, 2
 PATHS, POINTS, SIDE = 60, 60, 88  # of the total variation; points along a side of the square
 RANGE = 4.0  # of the pre-activations that the plain figure shows
+LEARNED = {  # activations that the dial offers, by name
+    "learned on a+b mod 27": "grokking-aplusb-mod-27-sgd-zeros",
+    "learned on Fashion-MNIST, from ReLU": "regression-fashion_mnist-adam-relu",
+    "learned on Fashion-MNIST, from zeros": "regression-fashion_mnist-adam-zeros",
+}
 
 
 @dataclass(frozen=True, eq=False)

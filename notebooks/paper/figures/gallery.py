@@ -1,49 +1,120 @@
-"""The figures of the pages "Your own data" and "Learned activations"; for :func:`.figures.display.show`."""
+"""The page of learned activations: what it shows of their index, and their small plots."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
+import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from torch import nn
 
-from ..records.intervals import interval
+from lib import activations
+from lib.metrics.similarity import turning_points
 
 COLUMNS = 2  # of the gallery, in a figure that a phone shows at nearly its full size
+TITLES = {
+    "grokking": "Grokking",
+    "images": "Image classification",
+    "regression": "Image regression",
+    "tabular": "Tabular data, hidden",
+    "inputs": "Tabular data, inputs",
+    "transfer": "Several tasks, and single ones for transfer",
+}
+STARTS = {"zeros": "from zeros", "relu": "from ReLU", "inputs": "inputs"}
+COLOURS = {"zeros": "C2", "relu": "C1", "inputs": "C4"}  # as on the other pages
+MARK = "†"
 
 
-def comparison(g: nn.Module, density: np.ndarray, scores: Mapping[str, Sequence[float]]) -> Figure:
-    """Above: a learned function and how often its inputs are used. Below: scores per seed, with mean and interval.
+def groups(index: Mapping[str, dict]) -> dict[str, dict[str, dict]]:
+    """The entries of the index by group, in the order of TITLES."""
 
-    Args:
-        g: a spline with one function. density: fractions of the pre-activations in equal bins from g.low to g.high.
-        scores: per arm one number per seed, at least 2.
-    """
-    figure, (above, below) = plt.subplots(2, 1, figsize=(4.4, 4.9), height_ratios=(3, 2))
-    z = torch.linspace(g.low, g.high, 801)
-    edges = np.linspace(g.low, g.high, len(density) + 1)
-    values = g(z).numpy()
-    height = np.ptp(values)
-    floor = values.min() - 0.05 * height
-    bars = floor + 0.35 * height * density / density.max()  # the lower third
-    above.stairs(bars, edges, baseline=floor, fill=True, alpha=0.3, color="C2", label="use")
-    above.plot(z, values, color="C1", label="learned")
-    above.plot(z, torch.relu(z).clamp(max=float(values.max())), color="C0", linestyle="--", linewidth=1.2, label="ReLU")
-    above.set(xlabel="pre-activation $z$", ylabel="$g(z)$")
-    above.legend()
-    for row, numbers in enumerate(scores.values()):
-        mean, half_width = interval(numbers)
-        colour = f"C{row}"
-        below.plot(numbers, np.full(len(numbers), row) + 0.18, "o", color=colour, markersize=4, alpha=0.6)
-        below.errorbar(mean, row, xerr=half_width, fmt="D", color=colour, markersize=5, capsize=4)
-    below.set_yticks(range(len(scores)), scores)
-    below.set(xlabel="$R^2$ on test rows", ylim=(len(scores) - 0.5, -0.5))
-    below.grid(axis="x")
-    return figure
+    def group(entry):
+        return "inputs" if entry["kind"] == "input" else entry["section"]
+
+    found = {title: {name: entry for name, entry in index.items() if group(entry) == title} for title in TITLES}
+    return {title: entries for title, entries in found.items() if entries}
 
 
-def gallery(entries: Sequence[tuple[str, nn.Module, str]]) -> Figure:
+def unclear(entry: dict) -> bool:
+    """Whether its gain is not above 0, by its interval where there is one, and it is not sooner than ReLU either."""
+    above = entry["gain"] is not None and entry["gain"] > (entry["half_width"] or 0)
+    steps = entry["steps"]
+    return not above and not (steps and steps["own"] and steps["own"] < (steps["relu"] or np.inf))
+
+
+def gain(entry: dict) -> str:
+    """In percentage points."""
+    mark = f" {MARK}" * unclear(entry)
+    if entry["gain"] is None:
+        return f"—{mark}"
+    spread = "(one seed)" if entry["half_width"] is None else f"± {100 * entry['half_width']:.1f}"
+    return f"{100 * entry['gain']:+.1f} {spread}{mark}".replace("-", "−")
+
+
+def reached(entry: dict) -> str:
+    """Steps to 95 % test accuracy with the function and with ReLU."""
+    if (steps := entry["steps"]) is None:
+        return "—"
+    own, relu = (f"{steps[arm]:,}" if steps[arm] else f"not in {steps['last']:,}" for arm in ("own", "relu"))
+    return f"{own}; ReLU: {relu}"
+
+
+def start(name: str) -> str:
+    """What the learning started from, the last part of a name."""
+    return name.split("-")[-1]
+
+
+def escaped(data: str) -> str:
+    return data.replace("^", chr(92) + "^")
+
+
+def title(name: str, entry: dict) -> str:
+    """Two lines: the data, and the start with the optimiser."""
+    data = entry["data"].replace(" if b odd else ", " or ")  # two tasks, which would be cut to the same title
+    data = data if len(data.replace("^", "")) < 25 else data[:23] + "…"
+    data = re.sub(r"\^(-?\d)", r"$^{\1}$", data)
+    return f"{data}\n{STARTS[start(name)]}, {entry['optimiser']}{f' {MARK}' * unclear(entry)}"
+
+
+def table(entries: Mapping[str, dict], files: str) -> pd.DataFrame:
+    """A row for each function: its name as a link below `files`, its words, gain, and steps where there are some."""
+    rows = {
+        "name and file": [f"[`{name}`]({files}/{entry['file']})" for name, entry in entries.items()],
+        "in words": [escaped(activations.words(name, entry)) for name, entry in entries.items()],
+        "gain over ReLU (points)": [gain(entry) for entry in entries.values()],
+    }
+    if any(entry["steps"] for entry in entries.values()):
+        rows["steps to 95 % test accuracy"] = [reached(entry) for entry in entries.values()]
+    return pd.DataFrame(rows)
+
+
+def about(entries: Mapping[str, dict]) -> dict[str, str | int]:
+    """The values of the words on a group: how many functions, their ranges, seeds and numbers of turning points."""
+    ranges = sorted({f"[{entry['low']:g}, {entry['high']:g}]" for entry in entries.values()})
+    seeds = sorted({entry["seeds"] for entry in entries.values()})
+    turns = {}
+    for name in entries:
+        values = activations.load(name).values
+        found = [turning_points(one) for one in values.reshape(-1, values.shape[-1])]
+        turns.setdefault(STARTS[start(name)], []).extend(found)
+    said = [f"{words} {min(n)} to {max(n)}, half of them at most {np.median(n):.0f}" for words, n in turns.items()]
+    return {
+        "count": len(entries),
+        "ranges": " and ".join(ranges),
+        "seeds": " or ".join(map(str, seeds)) + " seed" + "s" * (seeds != [1]),
+        "turns": "; ".join(said),
+    }
+
+
+def gallery(entries: Mapping[str, dict]) -> Figure:
+    """Small plots of the activations of an index, in its order."""
+    return plots(
+        [(title(name, entry), activations.load(name), COLOURS[start(name)]) for name, entry in entries.items()]
+    )
+
+
+def plots(entries: Sequence[tuple[str, nn.Module, str]]) -> Figure:
     """Small multiples of activations, each over its range; input activations as one thin line per column.
 
     Args:

@@ -1,6 +1,7 @@
 """The figures of the method page. Each draws and returns a figure, for :func:`.figures.display.show`."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -9,6 +10,42 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from lib import splines
+
+
+class Source:
+    """The lines of a function, to quote from; a quotation that the code has moved on from fails.
+
+    >>> def halve(x):
+    ...     # what it does
+    ...     return x / 2  # a half
+    >>> Source(halve).lines("return")
+    '```python\\n   return x / 2\\n   ```'
+    """
+
+    def __init__(self, function: Callable):
+        self.text = inspect.getsource(function).splitlines()
+
+    def lines(self, *parts: str, more: Sequence[str] = ()) -> str:
+        """The one line that has each part in it, and more below, as code in a numbered list."""
+        found = []
+        for part in parts:
+            here = [text.strip().split("  #")[0] for text in self.text if part in text]
+            if len(here) != 1:
+                raise ValueError(f"one line with {part!r} must be there, found {here}")
+            found += here
+        code = [*found, *([""] if more else []), *more]
+        return "\n   ".join(["```python", *code, "```"])
+
+    def between(self, first: str, last: str) -> list[str]:
+        """The lines from the one before `first` to the last before another, without their common indentation."""
+        begin = next(i for i, text in enumerate(self.text) if first in text)
+        end = next(i for i, text in enumerate(self.text) if last in text and i > begin)
+        return inspect.cleandoc("\n".join(self.text[begin - 1 : end])).splitlines()
+
+    def rest(self, first: str) -> str:
+        """What begins with a line, to the end of the function."""
+        begin = next(i for i, text in enumerate(self.text) if text.strip().startswith(first))
+        return inspect.cleandoc("\n".join(self.text[begin:]))
 
 
 def outer_gradient() -> Figure:

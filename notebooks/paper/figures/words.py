@@ -13,7 +13,7 @@ number that is not finite.
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -62,15 +62,20 @@ class Words:
         draw: Callable[[], Figure],
         data: pd.DataFrame | None = None,
         explore: tuple[str, Any] | None = None,
+        label: str | None = None,
         **values: Any,
     ) -> None:
         """A figure with the caption and the alternative text of its name; see :func:`display.show`."""
         caption, _, alt = self.fill(name, **values).partition("\n\nAlt:")
-        display.show(draw, alt=alt.strip(), caption=caption, name=name, data=data, explore=explore)
+        display.show(draw, alt=alt.strip(), caption=caption, name=label or name, data=data, explore=explore)
 
-    def table(self, name: str, frame: pd.DataFrame, **values: Any) -> None:
-        """A table with the caption of its name."""
-        display.table(frame, caption=self.fill(name, **values), name=name)
+    def table(self, name: str, frame: pd.DataFrame, label: str | None = None, **values: Any) -> None:
+        """A table with the caption of its name, which also labels it unless `label` does."""
+        display.table(frame, caption=self.fill(name, **values), name=label or name)
+
+    def headline(self, parts: Iterable[str]) -> str:
+        """What heads the answer of a page, of parts that its records choose."""
+        return f"**{''.join(map(self.fill, parts))}.**"
 
     def fill(self, name: str, /, **values: Any) -> str:
         """The text of a part with its values."""

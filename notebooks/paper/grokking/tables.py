@@ -258,3 +258,9 @@ def moduli_table(results: Collected) -> pd.DataFrame:
         row["key"] = record.key if record else ""
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def headline(relu: pd.DataFrame, learned: pd.DataFrame) -> list[str]:
+    """The words that head the answer: "much" if the learned activation at least halves the median steps."""
+    slow, fast = median_steps(relu.test_steps_to_95), median_steps(learned.test_steps_to_95)
+    return ["much" if np.isfinite(fast) and slow >= 2 * fast else "little"]

@@ -214,3 +214,19 @@ def of_ablations(runs: pd.DataFrame) -> dict:
         "average": looks.plus_minus(*paired_interval(average, relu.test_accuracy)),
         "apart": 100 * (of_restart.max() - of_restart.min()),
     }
+
+
+def headline(tuned: pd.DataFrame) -> list[str]:
+    """The words that head classification: "alike" if most activations are within a point of ReLU."""
+    near = tuned.gain.abs() <= 0.01
+    return ["alike" if 2 * near.sum() > tuned.gain.count() else "apart"]
+
+
+def regression_headline(summaries: Mapping[str, pd.DataFrame], deep: pd.DataFrame) -> list[str]:
+    """The words that head regression: whether most activations are above ReLU, and if depth leaves half their gain."""
+    shallow = pd.concat(summaries.values())
+    above, _ = sorted_out(shallow)
+    said = ["helps" if 2 * len(above) > shallow.gain.count() else "helps-few"]
+    if len(deep):
+        said.append("deeper-less" if deep.gain.mean() < shallow.gain.mean() / 2 else "deeper-too")
+    return said

@@ -201,3 +201,14 @@ def starts(found: pd.DataFrame) -> str:
     others = found[found.init != "relu"]
     listed = "; ".join(f"{row.arm} on {row.setting}" for row in others.itertuples())
     return f"They started from it{f', but for {listed}, which started from zeros' if len(others) else ''}."
+
+
+def headline(relu: pd.DataFrame, gains: pd.DataFrame) -> list[str]:
+    """The parts of the words that head the answer; a quarter of what tells the tiles apart is much.
+
+    Args:
+        relu: final runs of ReLU, whose first tile is the easy one. gains: rows of :func:`steering` for the second tile.
+    """
+    easy, hard = relu.last_first.mean(), relu.last_second.mean()
+    takes = "takes" if hard - CHANCE < (easy - CHANCE) / 4 else "takes-both"
+    return [takes, "little" if gains["mean"].max() < (easy - hard) / 4 else "much"]

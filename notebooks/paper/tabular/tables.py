@@ -11,7 +11,7 @@ from lib.datasets import catalogue
 
 from ..experiments.panels import fine_structure
 from ..records.frames import Collected, at_best_depth
-from ..records.intervals import interval, mean_of, paired_interval
+from ..records.intervals import Interval, interval, mean_of, paired_interval
 from ..records.store import Record
 from .plan import ARMS, INPUTS, ZEROS
 
@@ -300,3 +300,10 @@ def variants(results: Collected) -> pd.DataFrame:
         for arm, part in (runs.groupby("arm", sort=False) if len(runs) else ())
     ]
     return pd.DataFrame(rows, columns=["arm", "n", "mean", "half_width", "validation"])
+
+
+def headline(inputs: Interval, ranks: Interval) -> list[str]:
+    """The parts of the words that head the answer, by whether both gains over ReLU are above 0 with their intervals."""
+    learned, ranked = (gain.mean > gain.half_width for gain in (inputs, ranks))
+    first, second = ("columns-beat", "ranks-too") if learned else ("columns-do-not", "ranks-do")
+    return [first, second if ranked else "ranks-do-not"]

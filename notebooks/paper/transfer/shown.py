@@ -128,3 +128,16 @@ def paper_table() -> pd.DataFrame:
     names = [name_of(data) for data in tables.PAPER_DATASETS]
     rows = [[tables.arm_name(arm), *row[:4], f"{row[4]:+.1f} ± {row[5]}"] for arm, row in tables.PAPER_TABLE.items()]
     return pd.DataFrame(rows, columns=["activation", *names, "mean change"])
+
+
+def headline(scores: Scores) -> list[str]:
+    """The words on the matrix: "tasks-yes" if task-specific activations are above ReLU by their interval."""
+    found = tables.column_means(scores)
+    specific = found["task-specific"]
+    return ["tasks-yes" if specific.mean - specific.half_width > found["ReLU"].mean else "tasks-hardly"]
+
+
+def images_headline(summary: pd.DataFrame) -> list[str]:
+    """The part of the words on images: "images-yes" if activations of other datasets gain a point on average."""
+    others = summary[(summary.arm != RELU) & (summary.arm != summary.data.map(learned_on)) & (summary.arm != ALL)]
+    return ["images-yes" if others.gain.mean() >= 0.01 else "images-hardly"]
