@@ -96,7 +96,7 @@ for group, entries in gallery.groups(index).items():
     say(f"## {gallery.TITLES[group]}")
     about, kind = gallery.about(entries), words.fill("inputs" if group == "inputs" else "hidden")
     seeds, both = about.pop("seeds"), {"title": gallery.TITLES[group], "mark": gallery.MARK}
-    words.figure("fig-gallery", lambda entries=entries: gallery.gallery(entries), label=f"fig-gallery-{group}", kind=kind,
+    words.figure("fig-gallery", lambda narrow=False, entries=entries: gallery.gallery(entries, narrow), label=f"fig-gallery-{group}", kind=kind,
                  **about, **both)  # fmt: skip
     words.table("tab-gallery", gallery.table(entries, files), label=f"tab-gallery-{group}", seeds=seeds, **both)
 

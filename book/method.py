@@ -121,7 +121,7 @@ counts, fine = (15, 50, 200), torch.linspace(-1, 1, 4001, dtype=torch.float64)
 held = {n: splines.interpolate(fine, target(splines.grid(n, -1, 1)), -1, 1) for n in counts}
 errors = {n: float((values - target(fine)).abs().max()) for n, values in held.items()}
 control = np.array([0.1, -0.3, 0.5, 0.9, -0.2, 0.3, 0.6])
-words.figure("fig-splines", lambda: method.interpolations(control, target, counts), counts=counts,
+words.figure("fig-splines", lambda narrow=False: method.interpolations(control, target, counts, narrow), counts=counts,
              errors=", ".join(f"{error:.2g} with $n_c$ = {n}" for n, error in errors.items()))  # fmt: skip
 
 
@@ -213,7 +213,11 @@ for rate in rates:
     cosine, length = cosines[rate][:, five].mean(), lengths[:, five].mean()
     said.append(words.fill("truncated", rate=rate, cosine=cosine, length=length))
 words.figure(
-    "fig-truncation", lambda: method.truncation(tails, cosines), episodes=repeats, steps=n_tr, words="; ".join(said)
+    "fig-truncation",
+    lambda narrow=False: method.truncation(tails, cosines, narrow),
+    episodes=repeats,
+    steps=n_tr,
+    words="; ".join(said),
 )
 
 
@@ -240,7 +244,10 @@ for count in (5, 15, 40):
 psi, watched = learned[40].psi, learned[40].history["watch"]
 stages = {count: found.psi["hidden"].numpy() for count, found in learned.items()}
 words.figure(
-    "fig-from-zeros", lambda: method.growth(stages, -5, 5), first=watched[0], best=watched[learned[40].best_episode]
+    "fig-from-zeros",
+    lambda narrow=False: method.growth(stages, -5, 5, narrow),
+    first=watched[0],
+    best=watched[learned[40].best_episode],
 )
 
 
@@ -254,9 +261,13 @@ words.figure(
 # the two predictions differ and some change is needed; what is summed is what goes beyond. So a linear model scores exactly 0.
 #
 # $$
-# \operatorname{TV}(f, T) = \mathbb{E}_{x_a, x_z \sim T} \sum_i \big| d(x_{i+1}) - d(x_i) \big|,
-# \qquad d(x_i) = f(x_i) - \text{the line from } f(x_a) \text{ to } f(x_z)
+# \begin{aligned}
+# \operatorname{TV}(f, T) &= \mathbb{E}_{x_a, x_z \sim T} \sum_i \big| d(x_{i+1}) - d(x_i) \big| \\
+# d(x_i) &= f(x_i) - \ell(x_i)
+# \end{aligned}
 # $$
+#
+# where $\ell$ is the line from $f(x_a)$ to $f(x_z)$.
 
 
 # %% tags=["hide-input"]
@@ -284,7 +295,7 @@ ends, own = parts.train.x[pairs[typical]], {name: float(c.per_path[typical]) for
 walk = torch.lerp(ends[:1], ends[1:], torch.linspace(0, 1, 100)[:, None])
 panels = [(name, f(walk)[:, 0].detach().numpy(), own[name]) for name, f in models.items()]
 start, end = parts.train.labels[pairs[typical]].tolist()
-words.figure("fig-paths", lambda: method.paths(panels), start=start, end=end, paths=len(pairs),
+words.figure("fig-paths", lambda narrow=False: method.paths(panels, narrow), start=start, end=end, paths=len(pairs),
              means=", ".join(f"{name} {c.mean:.2f} ± {c.standard_error:.2f}" for name, c in complexity.items()),
              own=", ".join(f"{name} {variation:.2f}" for name, variation in own.items()))  # fmt: skip
 
@@ -316,11 +327,13 @@ words.table("tab-sines-known", pd.DataFrame(rows, columns=columns))
 #
 # The paper validates total variation against a measure from *Neural Redshift* ([Teney et al., 2024](bibliography.md#teney2024redshift)): the mean frequency of the function, weighted by amplitude. There it is computed on a grid over
 # the input space, which cannot be had beyond a few dimensions. Here it is taken along the same paths. The outputs $f_0, \dots, f_{n-1}$ of a path are extended by their mirror image, so that they close a
-# period without a jump; the mean is subtracted; and with $F_k$ the discrete Fourier transform of that,
+# period without a jump; the mean is subtracted; and with $F_k$ the discrete Fourier transform of that, it is
 #
 # $$
-# \frac{\sum_k |k| \, |F_k|}{\sum_k |F_k|} \quad \text{in cycles per path, averaged over paths.}
+# \frac{\sum_k |k| \, |F_k|}{\sum_k |F_k|}
 # $$
+#
+# in cycles per path, averaged over paths.
 #
 # We should say how this definition came about: there are several ways to carry the measure over to paths (with or without the mirror image, with the straight line or the mean subtracted), and
 # we took the one that agreed with total variation on tanh networks of growing slope. Its agreement with total variation on such networks is therefore no independent evidence. The reasons for not
@@ -333,7 +346,7 @@ variation, frequency = (
     [measured(measure, f).mean for f in models] for measure in (metrics.total_variation, metrics.fourier_complexity)
 )
 agreement = spearman(variation, frequency)
-words.figure("fig-measures", lambda: method.measures(slopes, variation, frequency), models=len(models),
+words.figure("fig-measures", lambda narrow=False: method.measures(slopes, variation, frequency, narrow), models=len(models),
              value=agreement.value, low=agreement.low, high=agreement.high)  # fmt: skip
 
 

@@ -88,7 +88,7 @@ words.say("answer", headline=words.headline(compared.headline()), data=data, def
 summary = compared.summary()
 variants = {name: len(arms.split(", ")) * (arms != "none") for name, arms in apart.items()}
 relu_gain = abs(summary.set_index("arm").gain["ReLU"])
-words.figure("fig-ablations", lambda: figures.differences(compared), data=summary, relu=relu_gain, **numbers,
+words.figure("fig-ablations", lambda narrow=False: figures.differences(compared, narrow), data=summary, relu=relu_gain, **numbers,
              total=sum(variants.values()), worse=variants["worse"], better=variants["better"])  # fmt: skip
 
 # %% tags=["remove-input"]
@@ -130,7 +130,7 @@ for method in splines.METHODS:
 # %% tags=["hide-input"]
 losses = ", ".join(f"{method} {run.history['outer'][-1]:.3f}" for method, run in learned.items())
 functions = {method: run.psi["hidden"] for method, run in learned.items()}
-words.figure("fig-live-ablations", lambda: figures.interpolations(functions, 3), losses=losses)
+words.figure("fig-live-ablations", lambda narrow=False: figures.interpolations(functions, 3, narrow), losses=losses)
 
 # %% [markdown]
 # ## Results in detail
@@ -159,7 +159,10 @@ if len(first_order):
 of_method = tables.interpolated(results)
 alike = ", ".join(f"{method} {value:.2f}" for method, value in tables.likeness(of_method).items())
 words.figure(
-    "fig-ablation-functions", lambda: figures.interpolations(of_method, 5), methods=len(of_method), alike=alike
+    "fig-ablation-functions",
+    lambda narrow=False: figures.interpolations(of_method, 5, narrow),
+    methods=len(of_method),
+    alike=alike,
 )
 
 # %% [markdown]
@@ -190,7 +193,9 @@ if absent:
 
 # %% tags=["hide-input"]
 if tasks:
-    words.figure("fig-learner", lambda: figures.searches(tasks), good=good, total=total, tasks=len(tasks))
+    words.figure(
+        "fig-learner", lambda narrow=False: figures.searches(tasks, narrow), good=good, total=total, tasks=len(tasks)
+    )
 
 # %% [markdown]
 # ## What differs from the paper, and why

@@ -91,7 +91,12 @@ everything = results.frame()
 others = everything[everything.role.isin(["final", "sweep", "modulus"]) & ~everything.diverged.astype(bool)]
 moving = ("grokking", explore.grokking(others, explore.grokking_setting, ("ReLU", "learned from zeros")))
 words.figure(
-    "fig-curves", lambda: figures.training_curves(runs), explore=moving, task=task, seeds=runs.seed.nunique(), **medians
+    "fig-curves",
+    lambda narrow=False: figures.training_curves(runs, narrow),
+    explore=moving,
+    task=task,
+    seeds=runs.seed.nunique(),
+    **medians,
 )
 
 # %% tags=["remove-input"]
@@ -113,7 +118,7 @@ if len(by_rate):
     if conventions.missing:
         words.say("more-conventions")
 if len(by_rate) and by_rate.rate.nunique() > 1:
-    words.figure("fig-rates", lambda: rates.steps_against_rate(by_rate), data=by_rate, seeds=int(by_rate[~by_rate.trials].runs.max()),
+    words.figure("fig-rates", lambda narrow=False: rates.steps_against_rate(by_rate, narrow), data=by_rate, seeds=int(by_rate[~by_rate.trials].runs.max()),
                  words=" ".join(rates.in_words(by_rate)))  # fmt: skip
 
 # %% tags=["hide-input"] fold="How many times sooner, under each convention"
@@ -224,7 +229,9 @@ if all(tables.steps_to(part, 0.5).notna().all() for part in by_arm.values()):
 
 # %% tags=["hide-input"]
 falls = {f"{arm}_fall": 100 * (part.test_accuracy_max - part.test_accuracy_last).max() for arm, part in by_arm.items()}
-words.figure("fig-seeds", lambda: figures.each_seed(runs), task=task, seeds=runs.seed.nunique(), **falls)
+words.figure(
+    "fig-seeds", lambda narrow=False: figures.each_seed(runs, narrow), task=task, seeds=runs.seed.nunique(), **falls
+)
 
 # %% [markdown]
 # ### The learned functions
@@ -240,7 +247,7 @@ titles = [
 chosen = ["selected" in title for title in titles]
 words.figure(
     "fig-functions",
-    lambda: figures.learned([records[key] for key in restarts.key], titles, chosen),
+    lambda narrow=False: figures.learned([records[key] for key in restarts.key], titles, chosen, narrow),
     task=task,
     panels="; ".join(titles),
 )
@@ -259,7 +266,7 @@ if len(setting) and "sweep" not in results.lacking:
     width, seeds = int(finals["network.width"].iloc[0]), results.frame(role="sweep").seed.nunique()
     sooner = int((setting["learned from zeros"] < setting["ReLU"]).sum())
     neither = int((setting["learned from zeros"] == setting["ReLU"]).sum())  # both infinite
-    words.figure("fig-settings", lambda: figures.settings(setting, width, 0.8), data=setting, sooner=sooner, neither=neither,
+    words.figure("fig-settings", lambda narrow=False: figures.settings(setting, width, 0.8, narrow), data=setting, sooner=sooner, neither=neither,
                  total=len(setting), seeds=seeds, last=int(setting["last"].iloc[0]))  # fmt: skip
 
 # %% [markdown]
@@ -275,7 +282,11 @@ if len(others) and "modulus" not in results.lacking:
     found = moduli[moduli.key != ""]
     kept = [records[key] for key in found.key]
     titles = [f"{name}: {seen}" for name, seen in zip(found.task, found["dominant frequency"], strict=True)]
-    words.figure("fig-moduli", lambda: figures.learned(kept, titles, [True] * len(kept)), panels="; ".join(titles))
+    words.figure(
+        "fig-moduli",
+        lambda narrow=False: figures.learned(kept, titles, [True] * len(kept), narrow),
+        panels="; ".join(titles),
+    )
 
 # %% tags=["hide-input"] fold="All moduli"
 if len(others) and "modulus" not in results.lacking:

@@ -194,7 +194,7 @@ ends = "; ".join(
     f"{tables.arm_name(arm, noisy)} {100 * history['first'][-1]:.0f} % and {100 * history['second'][-1]:.0f} %"
     for arm, history in live.items()
 )
-words.figure("fig-live-shortcuts", lambda: figures.live(curves, live, noisy), ends=ends)
+words.figure("fig-live-shortcuts", lambda narrow=False: figures.live(curves, live, noisy, narrow), ends=ends)
 
 # %% [markdown]
 # One seed shows the method and how reliance is measured. Whether an activation changes the choice is a question for several seeds.

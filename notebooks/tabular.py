@@ -218,7 +218,7 @@ steepest = int(np.argmax([min(map(np.ptp, pair)) for pair in zip(*slices.values(
 point, pair = places[steepest]
 shown = {arm: own[steepest] for arm, own in slices.items()}
 at, axes = point[list(pair)].tolist(), [columns[i] for i in pair]
-words.figure("fig-live-outputs", lambda: panels.outputs(shown, at, axes), on="breast_cancer", places=len(places),
+words.figure("fig-live-outputs", lambda narrow=False: panels.outputs(shown, at, axes, narrow), on="breast_cancer", places=len(places),
              relu=size["ReLU"], inputs=size[INPUTS])  # fmt: skip
 
 # %% [markdown]
@@ -232,7 +232,7 @@ histories = {
     data: (found.history["outer"], found.history["watch"], found.best_episode) for data, (_, _, found) in live.items()
 }
 outer, watch, _ = histories["diabetes"]
-words.figure("fig-live-watched", lambda: panels.watched(histories), easy="breast_cancer", hard="diabetes",
+words.figure("fig-live-watched", lambda narrow=False: panels.watched(histories, narrow), easy="breast_cancer", hard="diabetes",
              outer=outer[-1], first=watch[0], watch=watch[-1])  # fmt: skip
 
 # %% [markdown]
@@ -409,7 +409,7 @@ if len(tried):
 measured = tables.measures(results)
 if len(measured) > 3:
     rho = spearman(measured.tv, measured.fourier)
-    words.figure("fig-tabular-measures", lambda: method.measures(measured.alpha, measured.tv, measured.fourier),
+    words.figure("fig-tabular-measures", lambda narrow=False: method.measures(measured.alpha, measured.tv, measured.fourier, narrow),
                  on=measured.data.iloc[0], data=measured.drop(columns="record"), networks=len(measured), rho=rho.value, low=rho.low, high=rho.high)  # fmt: skip
 
 # %% [markdown]

@@ -186,3 +186,10 @@ def test_the_method_page_has_formulas_and_the_notebooks_have_figures(seen):
     """So that the checks above cannot pass on empty pages."""
     assert seen[0]["book/method", PHONE]["formulas"] > 0
     assert all(seen[0][name, PHONE]["figures"] for name in EXECUTED if name.startswith("notebooks/"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_says_how_to_cite_and_its_licence(site, name):
+    foot = BeautifulSoup((site / f"{name}.html").read_text("utf-8"), "html.parser").select_one(".extra_footer")
+    assert [link.get_text() for link in foot.select("a")][1:] == ["How to cite", "MIT licence"]
+    assert foot.select_one("a")["href"] == "https://arxiv.org/abs/2503.10065"

@@ -57,3 +57,8 @@ def test_nothing_is_published_before_all_tests_have_passed():
 def test_papermill_executes_every_notebook_of_the_repository():
     names = WORKFLOWS["notebooks.yml"]["jobs"]["notebooks"]["strategy"]["matrix"]["notebook"]
     assert sorted(names) == sorted(path.stem for path in (FOLDER.parents[1] / "notebooks").glob("*.ipynb"))
+
+
+def test_everything_is_built_anew_each_week():
+    assert WORKFLOWS["publish.yml"][True]["schedule"] == [{"cron": "17 4 * * 1"}]  # YAML reads `on` as True
+    assert "make links" in str(steps(WORKFLOWS["publish.yml"]))

@@ -30,3 +30,52 @@
     before = null;
   });
 })();
+
+/* A table fits its column: as it is, else with narrower cells, else, on a phone, with each row as a list. */
+(() => {
+  const phone = window.matchMedia("(max-width: 599px)");
+
+  /* Each cell says its column, in a copy of the column's head. */
+  const stack = (table) => {
+    const heads = [...table.querySelectorAll("thead th")];
+    table.querySelectorAll("tbody tr").forEach((row) => {
+      [...row.children].forEach((cell, i) => {
+        const name = document.createElement("span");
+        name.className = "column";
+        const head = heads[i]?.cloneNode(true);
+        name.append(...(head?.querySelector("p") ?? head)?.childNodes ?? []);
+        if (name.textContent.trim()) cell.prepend(name);
+      });
+    });
+    table.classList.add("stacked");
+  };
+
+  const arrange = (table) => {
+    const box = table.parentElement;
+    table.classList.remove("fit", "stacked");
+    table.querySelectorAll(".column").forEach((name) => name.remove());
+    const wide = () => box.scrollWidth > box.clientWidth + 1;
+    if (!wide()) return;
+    table.classList.add("fit");
+    const cells = [...table.querySelectorAll("tbody td")];
+    const cramped = cells.some((cell) => cell.textContent.trim().length > 20 && cell.clientWidth < 120);
+    if (!wide() && !cramped) return;
+    table.classList.remove("fit");
+    if (phone.matches) stack(table);
+  };
+
+  const all = (part) => part.querySelectorAll("article .pst-scrollable-table-container > table").forEach(arrange);
+  window.addEventListener("load", () => {
+    all(document);
+    window.MathJax?.startup?.promise?.then(() => all(document));
+    document.fonts?.ready.then(() => all(document));
+    let width = window.innerWidth;
+    window.addEventListener("resize", () => {
+      if (width !== window.innerWidth) all(document);
+      width = window.innerWidth;
+    });
+    document.addEventListener("toggle", (event) => {
+      if (event.target.open) event.target.querySelectorAll(".pst-scrollable-table-container > table").forEach(arrange);
+    }, true);
+  });
+})();

@@ -15,10 +15,10 @@ from .learner_tables import SEARCHES, TaskResults
 from .tables import Compared
 
 
-def differences(compared: Compared) -> Figure:
+def differences(compared: Compared, narrow: bool = False) -> Figure:
     """Each arm's difference to the default with as many restarts, in points, sorted, with 95 % intervals."""
     table: pd.DataFrame = compared.summary().dropna().sort_values("gain", ignore_index=True)
-    figure, ax = plt.subplots(figsize=(7, 0.33 * len(table) + 1.0))
+    figure, ax = plt.subplots(figsize=(3.7 if narrow else 7, 0.33 * len(table) + 1.0))
     for i, row in enumerate(table.itertuples()):
         apart = abs(row.gain) > row.gain_half_width
         colour = "C0" if row.arm == "ReLU" else "C3" if apart else "gray"
@@ -27,36 +27,47 @@ def differences(compared: Compared) -> Figure:
             f"{row.gain:+.1f}", (row.gain, i), xytext=(0, 4), textcoords="offset points", ha="center", color=colour
         )
     ax.axvline(0, linewidth=1.2, color=plt.rcParams["text.color"])
-    ax.set_yticks(range(len(table)), table.arm)
-    ax.set_xlabel(f"points of test accuracy over the {compared.equal}")
+    ax.set_yticks(range(len(table)), table.arm, fontsize=8.5 if narrow else 10.5)
+    over = (
+        f"points of test accuracy over\nthe {compared.equal}"
+        if narrow
+        else f"points of test accuracy over the {compared.equal}"
+    )
+    ax.set_xlabel(over, fontsize=9 if narrow else 10.5)
     ax.margins(y=0.05)
     ax.grid(axis="x")
     return figure
 
 
-def interpolations(of_method: Mapping[str, Tensor], end: float, low: float = -5.0, high: float = 5.0) -> Figure:
+def interpolations(
+    of_method: Mapping[str, Tensor], end: float, narrow: bool = False, low: float = -5.0, high: float = 5.0
+) -> Figure:
     """Functions between -end and end, by the method of interpolation, and their control points on [low, high]."""
-    figure, axes = plt.subplots(1, len(of_method), figsize=(7, 2.5), sharey=True, squeeze=False)
+    shape, size = ((len(of_method), 1), (3.6, 1.9 * len(of_method))) if narrow else ((1, len(of_method)), (7, 2.5))
+    figure, axes = plt.subplots(*shape, figsize=size, sharex=True, sharey=True, squeeze=False)
     z = torch.linspace(-end, end, 1200)
-    for i, (ax, (method, psi)) in enumerate(zip(axes[0], of_method.items(), strict=True)):
+    for i, (ax, (method, psi)) in enumerate(zip(axes.flat, of_method.items(), strict=True)):
         ax.plot(z, splines.interpolate(z, psi, low, high, method), color=f"C{i}", linewidth=1.2)
         knots = splines.grid(len(psi), low, high)
         near = knots.abs() <= end
         ax.plot(knots[near], psi[near], "o", color=f"C{i}", markersize=3)
-        ax.set(title=method, xlabel="pre-activation $z$")
+        ax.set_title(method)
         ax.grid()
-    axes[0, 0].set_ylabel("$g(z)$")
+    for ax in axes[-1]:
+        ax.set_xlabel("pre-activation $z$")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("$g(z)$")
     return figure
 
 
-def searches(tasks: Mapping[str, TaskResults]) -> Figure:
+def searches(tasks: Mapping[str, TaskResults], narrow: bool = False) -> Figure:
     """Result of the best function so far against inner steps, per search and task; crosses are single restarts.
 
     What never reaches 95 % is drawn at the last step.
     """
-    columns = min(3, len(tasks))
+    columns = 1 if narrow else min(3, len(tasks))
     rows = -(-len(tasks) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(7, 2.5 * rows + 0.4), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.6 if narrow else 7, 2.5 * rows + 0.4), squeeze=False)
     for ax in axes.flat[len(tasks) :]:
         ax.set_visible(False)
     for ax, task in zip(axes.flat, tasks.values(), strict=False):
@@ -69,12 +80,12 @@ def searches(tasks: Mapping[str, TaskResults]) -> Figure:
         reached = own.result.clip(upper=task.horizon)
         ax.plot(task.progress(LEARNED).inner_steps / 1000, reached, "C1x", label="restarts of the learner")
         ax.axhline(task.relu, color="C0", linestyle="--", label="ReLU")
-        ax.set_title(task.name, fontsize=8)
+        ax.set_title(task.name, fontsize=9 if narrow else 8)
         if task.steps:
             ax.set_yscale("log")
         ax.set_ylabel("steps to 95 %" if task.steps else "test accuracy (%)")
         ax.set_xlabel("inner steps (thousand)")
         ax.grid()
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2 if narrow else 3, fontsize=8.5)
     return figure

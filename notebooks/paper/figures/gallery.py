@@ -12,7 +12,6 @@ from torch import nn
 from lib import activations
 from lib.metrics.similarity import turning_points
 
-COLUMNS = 2  # of the gallery, in a figure that a phone shows at nearly its full size
 TITLES = {
     "grokking": "Grokking",
     "images": "Image classification",
@@ -107,29 +106,28 @@ def about(entries: Mapping[str, dict]) -> dict[str, str | int]:
     }
 
 
-def gallery(entries: Mapping[str, dict]) -> Figure:
+def gallery(entries: Mapping[str, dict], narrow: bool = False) -> Figure:
     """Small plots of the activations of an index, in its order."""
-    return plots(
-        [(title(name, entry), activations.load(name), COLOURS[start(name)]) for name, entry in entries.items()]
-    )
+    shown = [(title(name, entry), activations.load(name), COLOURS[start(name)]) for name, entry in entries.items()]
+    return plots(shown, 2 if narrow else 4)
 
 
-def plots(entries: Sequence[tuple[str, nn.Module, str]]) -> Figure:
+def plots(entries: Sequence[tuple[str, nn.Module, str]], columns: int) -> Figure:
     """Small multiples of activations, each over its range; input activations as one thin line per column.
 
     Args:
         entries: titles (at most 2 lines of 26 characters), splines and colours.
     """
-    rows = -(-len(entries) // COLUMNS)
-    figure, axes = plt.subplots(rows, COLUMNS, figsize=(4.3, 1.45 * rows + 0.1), squeeze=False)
+    rows = -(-len(entries) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.86 * columns, 1.45 * rows + 0.1), squeeze=False)
     for ax, (title, g, colour) in zip(axes.flat, entries, strict=False):
         z = np.linspace(g.low, g.high, g.values.shape[-1])
         look = {"linewidth": 0.6, "alpha": 0.5} if g.values.ndim == 2 else {"linewidth": 0.8}
         ax.axhline(0, color=plt.rcParams["axes.edgecolor"], linewidth=0.6)
         ax.plot(z, g.values.reshape(-1, len(z)).T.numpy(), color=colour, **look)
-        ax.set_title(title, fontsize=9.5)
+        ax.set_title(title, fontsize=8.5)
         ax.set_xticks([g.low, 0, g.high])
-        ax.tick_params(labelsize=9, length=2)
+        ax.tick_params(labelsize=8.5, length=2)
         ax.locator_params(axis="y", nbins=3)
     for ax in axes.flat[len(entries) :]:
         ax.set_axis_off()

@@ -48,19 +48,20 @@ class Source:
         return inspect.cleandoc("\n".join(self.text[begin:]))
 
 
-def outer_gradient() -> Figure:
+def outer_gradient(narrow: bool = False) -> Figure:
     """A schematic: theta_0 to theta_n in a row, psi above, and the way back through the last t steps."""
-    figure, ax = plt.subplots(figsize=(7, 3.0))
-    ax.set(xlim=(-0.5, 9.7), ylim=(-1.35, 2.6))
+    figure, ax = plt.subplots(figsize=(3.7, 2.6) if narrow else (7, 3.0))
+    small, large, head = (9, 10.5, 8) if narrow else (10, 13.5, 12)
+    ax.set(xlim=(-0.5, 9.7), ylim=(-1.8 if narrow else -1.35, 2.6))
     ax.set_axis_off()
     names = (r"\theta_0", r"\theta_1", r"\cdots", r"\theta_{n_{tr}-t}", r"\cdots", r"\theta_{n_{tr}}")
     for i, name in enumerate(names):
-        ax.text(1.5 * i, 0, f"${name}$", ha="center", va="center", fontsize=13)
-    ax.text(9.2, 0, r"$\mathcal{L}_V$", ha="center", va="center", fontsize=14)
-    ax.text(5.2, 2.2, r"$\psi$", ha="center", va="center", fontsize=15, color="C1")
+        ax.text(1.5 * i, 0, f"${name}$", ha="center", va="center", fontsize=large)
+    ax.text(9.2, 0, r"$\mathcal{L}_V$", ha="center", va="center", fontsize=large)
+    ax.text(5.2, 2.2, r"$\psi$", ha="center", va="center", fontsize=large, color="C1")
 
     def arrow(start, end, colour, **style):
-        properties = {"arrowstyle": "-|>", "color": colour, "mutation_scale": 12, "linewidth": 1.5} | style
+        properties = {"arrowstyle": "-|>", "color": colour, "mutation_scale": head, "linewidth": head / 8} | style
         ax.annotate("", end, start, arrowprops=properties)
 
     line = plt.rcParams["axes.edgecolor"]
@@ -74,23 +75,24 @@ def outer_gradient() -> Figure:
     arrow((9.1, -0.3), (7.6, -0.35), "C1", linestyle="--", connectionstyle="arc3,rad=-0.3")
     arrow((7.4, -0.35), (6.1, -0.3), "C1", linestyle="--", connectionstyle="arc3,rad=-0.3")
     arrow((5.9, -0.3), (4.7, -0.35), "C1", linestyle="--", connectionstyle="arc3,rad=-0.3")
-    ax.text(8.1, 1.85, "direct", color="C1", fontsize=10)
+    ax.text(8.1, 1.85, "direct", color="C1", fontsize=small)
     for start, end, words, colour in (
-        (0.0, 4.2, r"$n_{tr} - t$ steps without autograd", "C0"),
-        (4.6, 7.5, r"last $t$ steps, unrolled", "C1"),
+        (0.0, 4.2, "$n_{tr} - t$ steps\nwithout autograd" if narrow else "$n_{tr} - t$ steps without autograd", "C0"),
+        (4.6, 7.5, "last $t$ steps,\nunrolled" if narrow else "last $t$ steps, unrolled", "C1"),
     ):
         ax.plot([start, end], [-0.85, -0.85], color=colour, linewidth=2.5, solid_capstyle="butt")
-        ax.text((start + end) / 2, -1.0, words, ha="center", va="top", fontsize=10, color=colour)
+        ax.text((start + end) / 2, -1.0, words, ha="center", va="top", fontsize=small, color=colour)
     return figure
 
 
-def interpolations(values: np.ndarray, target, counts: Sequence[int]) -> Figure:
+def interpolations(values: np.ndarray, target, counts: Sequence[int], narrow: bool = False) -> Figure:
     """Left: three interpolations of the same values. Right: a function of z with few and many control points.
 
     Args:
         values: (n,), at points in [-0.8, 0.8]. target: the function. counts: three numbers of control points.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.2))
+    shape, size = ((2, 1), (3.6, 6.4)) if narrow else ((1, 2), (7, 3.2))
+    figure, (left, right) = plt.subplots(*shape, figsize=size)
     z = torch.linspace(-1, 1, 1601, dtype=torch.float64)
     psi = torch.as_tensor(values, dtype=torch.float64)
     for method, colour, line in (("nearest", "C3", ":"), ("linear", "C0", "-"), ("cubic", "C1", "--")):
@@ -110,33 +112,36 @@ def interpolations(values: np.ndarray, target, counts: Sequence[int]) -> Figure:
     return figure
 
 
-def truncation(steps: Sequence[int], cosines: dict[float, np.ndarray]) -> Figure:
+def truncation(steps: Sequence[int], cosines: dict[float, np.ndarray], narrow: bool = False) -> Figure:
     """Cosine between the outer gradient through the last t steps and the whole, a panel per learning rate.
 
     Args:
         steps: t of each column. cosines: per learning rate, (episodes, len(steps)).
     """
-    figure, axes = plt.subplots(1, len(cosines), figsize=(7, 2.9), sharey=True, squeeze=False)
+    shape, size = ((len(cosines), 1), (3.6, 2.6 * len(cosines))) if narrow else ((1, len(cosines)), (7, 2.9))
+    figure, axes = plt.subplots(*shape, figsize=size, sharey=True, squeeze=False)
     places = range(len(steps))
-    for ax, (rate, values) in zip(axes[0], cosines.items(), strict=True):
+    for ax, (rate, values) in zip(axes.flat, cosines.items(), strict=True):
         for episode in values:
             ax.plot(places, episode, color="C0", linewidth=1, alpha=0.5)
         ax.plot(places, values.mean(axis=0), "o-", color="C0", linewidth=2.4)
         ax.set_xticks(places, [str(t) for t in steps])
         ax.set(title=f"inner learning rate {rate:g}", xlabel="$t$, unrolled inner steps")
         ax.grid()
-    axes[0, 0].set_ylabel("cosine to the gradient\nthrough all steps")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("cosine to the gradient\nthrough all steps")
     return figure
 
 
-def paths(panels: Sequence[tuple[str, np.ndarray, float]]) -> Figure:
+def paths(panels: Sequence[tuple[str, np.ndarray, float]], narrow: bool = False) -> Figure:
     """A model's output along one path, the straight line that is subtracted, and what is left (Figure 30).
 
     Args:
         panels: (title, outputs along the path (points,), total variation of this path) of each model.
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(7, 3.0), sharey=True, squeeze=False)
-    for ax, (title, outputs, variation), colour in zip(axes[0], panels, ("C0", "C2"), strict=True):
+    shape, size = ((len(panels), 1), (3.6, 2.7 * len(panels))) if narrow else ((1, len(panels)), (7, 3.0))
+    figure, axes = plt.subplots(*shape, figsize=size, sharey=True, squeeze=False)
+    for ax, (title, outputs, variation), colour in zip(axes.flat, panels, ("C0", "C2"), strict=True):
         t = np.linspace(0, 1, len(outputs))
         straight = np.linspace(outputs[0], outputs[-1], len(outputs))
         ax.fill_between(t, straight, outputs, color=colour, alpha=0.2, linewidth=0, label="deviation")
@@ -146,13 +151,16 @@ def paths(panels: Sequence[tuple[str, np.ndarray, float]]) -> Figure:
         ax.set(title=f"{title}: TV of this path {variation:.2f}", xlabel=r"position $\lambda$ on the path")
         ax.grid()
         ax.legend(fontsize=8.5, loc="best")
-    axes[0, 0].set_ylabel("output (scaled class id)")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("output (scaled class id)")
     return figure
 
 
-def measures(alphas: Sequence[float], variation: Sequence[float], frequency: Sequence[float]) -> Figure:
+def measures(
+    alphas: Sequence[float], variation: Sequence[float], frequency: Sequence[float], narrow: bool = False
+) -> Figure:
     """Total variation against the Fourier measure, one marker per model, shaded by the slope of its tanh."""
-    figure, ax = plt.subplots(figsize=(5.5, 3.2))
+    figure, ax = plt.subplots(figsize=(3.7 if narrow else 5.5, 3.2))
     edge = plt.rcParams["axes.labelcolor"]
     look = {"cmap": "viridis", "s": 45, "linewidths": 0.7, "edgecolors": edge}
     dots = ax.scatter(variation, frequency, c=np.log2(alphas), **look)
@@ -166,9 +174,9 @@ def measures(alphas: Sequence[float], variation: Sequence[float], frequency: Seq
     return figure
 
 
-def growth(stages: dict[int, np.ndarray], low: float, high: float) -> Figure:
+def growth(stages: dict[int, np.ndarray], low: float, high: float, narrow: bool = False) -> Figure:
     """psi from zeros, after several numbers of episodes."""
-    figure, ax = plt.subplots(figsize=(5.5, 3.0))
+    figure, ax = plt.subplots(figsize=(3.7 if narrow else 5.5, 3.0))
     looks = zip(("C3", "C0", "C2"), (":", "--", "-"), strict=True)
     for (episodes, values), (colour, line) in zip(stages.items(), looks, strict=True):
         grid = splines.grid(len(values), low, high)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from ..records.store import ROOT
 
@@ -15,6 +17,13 @@ def measured() -> list[dict]:
     """What was measured on each table; nothing if it was not."""
     path = ROOT / "tables.json"
     return json.loads(path.read_text())["tables"] if path.exists() else []
+
+
+def learned(model, narrow: bool = False) -> Figure:
+    """The function that an estimator learned, beside ReLU."""
+    figure, ax = plt.subplots(figsize=(3.7, 3.2) if narrow else (5, 3.2))
+    model.plot(ax).legend(fontsize=9)
+    return figure
 
 
 def side(gain: float, half_width: float) -> str:

@@ -39,7 +39,7 @@ def targets(tasks: Sequence[str], narrow: bool = False) -> Figure:
     return figure
 
 
-def training_curves(finals: pd.DataFrame) -> Figure:
+def training_curves(finals: pd.DataFrame, narrow: bool = False) -> Figure:
     """Figure 11: accuracy over training steps, ReLU beside learned; mean over seeds with 95 % band.
 
     A vertical line marks the median step to 95 % test accuracy, where most seeds reach it.
@@ -47,7 +47,8 @@ def training_curves(finals: pd.DataFrame) -> Figure:
     Args:
         finals: the runs with role "final" of one task that did not diverge.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(7, 3.3), sharex=True, sharey=True)
+    shape, size = ((2, 1), (3.6, 5.4)) if narrow else ((1, 2), (7, 3.3))
+    figure, axes = plt.subplots(*shape, figsize=size, sharex=not narrow, sharey=True)
     for ax, arm in zip(axes, ("ReLU", LEARNED), strict=True):
         runs = finals[finals.arm == arm]
         ax.set(title=arm, xscale="log", xlabel="training steps", ylim=(-2, 104))
@@ -62,15 +63,16 @@ def training_curves(finals: pd.DataFrame) -> Figure:
         middle = median_steps(runs.test_steps_to_95)
         if np.isfinite(middle):
             ax.axvline(middle, color="C3", linestyle="--", linewidth=1.3, label=f"95 % test: {middle:,.0f} steps")
-        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.22), "ncols": 3}
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.22), "ncols": 2 if narrow else 3}
         ax.legend(fontsize=8.5, columnspacing=1, handlelength=1.6, **below)
-    axes[0].set_ylabel("accuracy (%)")
+    for ax in axes if narrow else axes[:1]:
+        ax.set_ylabel("accuracy (%)")
     return figure
 
 
-def each_seed(finals: pd.DataFrame) -> Figure:
+def each_seed(finals: pd.DataFrame, narrow: bool = False) -> Figure:
     """Test accuracy over steps, one line per seed, both arms, from where the first run reaches 10 %."""
-    figure, axes = plt.subplots(figsize=(7, 3))
+    figure, axes = plt.subplots(figsize=(3.6, 3.3) if narrow else (7, 3))
     for arm in ("ReLU", LEARNED):
         for i, record in enumerate(finals[finals.arm == arm].record):
             step, accuracy = record.arrays["step"], record.arrays["test_accuracy"]
@@ -85,18 +87,19 @@ def each_seed(finals: pd.DataFrame) -> Figure:
             )
     axes.set(xscale="log", xlabel="training steps", ylabel="test accuracy (%)", ylim=(-2, 104))
     axes.grid()
-    figure.legend(loc="outside lower center", ncols=2)
+    figure.legend(loc="outside lower center", ncols=1 if narrow else 2)
     return figure
 
 
-def settings(table: pd.DataFrame, width: int, pairs: float) -> Figure:
+def settings(table: pd.DataFrame, width: int, pairs: float, narrow: bool = False) -> Figure:
     """Figure 13: steps to 95 % test accuracy against the width, and against the part of the pairs that is trained on.
 
     Args:
         table: from :func:`.grokking.tables.settings_table`.
         width, pairs: of the main runs, fixed in one panel each.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
+    shape, size = ((2, 1), (3.6, 6.2)) if narrow else ((1, 2), (7, 3.2))
+    figure, axes = plt.subplots(*shape, figsize=size, sharey=True)
     last = table["last"].max()
     shown = {
         "width": (table[np.isclose(table.pairs, pairs)].sort_values("width"), 1, "width of the network"),
@@ -115,36 +118,38 @@ def settings(table: pd.DataFrame, width: int, pairs: float) -> Figure:
         ax.axhline(last, linestyle=":", linewidth=1.2, color="C7")
         ax.set(xlabel=label, yscale="log")
         ax.grid()
-    axes[0].set(ylabel="steps to 95 % test accuracy", xscale="log")
+    for ax in axes if narrow else axes[:1]:
+        ax.set_ylabel("steps to 95 % test accuracy")
+    axes[0].set_xscale("log")
     axes[0].set_xticks(table.width.unique(), [f"{int(w)}" for w in table.width.unique()])
     axes[0].minorticks_off()
     axes[0].annotate("last step", (0.02, last), xycoords=("axes fraction", "data"), fontsize=8.5, va="top")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8.5)
+    columns = 1 if narrow else 2
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=8.5)
     return figure
 
 
-def functions(panels: Sequence[tuple[str, np.ndarray, bool]], low: float, high: float) -> Figure:
+def functions(panels: Sequence[tuple[str, np.ndarray, bool]], low: float, high: float, narrow: bool = False) -> Figure:
     """Learned functions, one row each: the whole range at the left, the middle enlarged at the right.
 
     Args:
         panels: (title, control values (n_c,), whether it is the selected one) of each.
     """
-    figure, axes = plt.subplots(
-        len(panels), 2, figsize=(7, 1.35 * len(panels) + 0.6), width_ratios=[2.2, 1], squeeze=False, sharex="col"
-    )
+    size = (3.7, 1.6 * len(panels) + 0.5) if narrow else (7, 1.35 * len(panels) + 0.6)
+    ratios = [1.3 if narrow else 2.2, 1]
+    figure, axes = plt.subplots(len(panels), 2, figsize=size, width_ratios=ratios, squeeze=False, sharex="col")
     for (wide, near), (title, values, selected) in zip(axes, panels, strict=True):
         grid = splines.grid(len(values), low, high).numpy()
         inside = np.abs(grid) <= ENLARGED
         colour = looks.ARMS[LEARNED][0] if selected else "C6"
         wide.plot(grid, values, color=colour, linewidth=1.0)
         near.plot(grid[inside], values[inside], color=colour, marker=".", markersize=4, linewidth=1.2)
-        wide.set_title(title, fontsize=9.5, loc="left")
+        wide.set_title(title.replace(": ", ":\n") if narrow else title, fontsize=8.5 if narrow else 9.5, loc="left")
         wide.set_ylabel("$g(z)$")
         for ax in (wide, near):
             ax.grid()
-    axes[0, 1].set_title("enlarged", fontsize=9.5, loc="left")
     axes[-1, 0].set_xlabel("pre-activation $z$")
-    axes[-1, 1].set_xlabel("$z$")
+    axes[-1, 1].set_xlabel("$z$, enlarged")
     return figure
 
 
@@ -177,8 +182,8 @@ def _accuracies(ax: Axes, history: dict[str, list[float]], arm: str) -> None:
         ax.plot(step[step > 0], accuracy[step > 0], color=looks.ARMS[arm][0], linestyle=line, label=f"{short}, {part}")
 
 
-def learned(records: Sequence[Record], titles: Sequence[str], selected: Sequence[bool]) -> Figure:
+def learned(records: Sequence[Record], titles: Sequence[str], selected: Sequence[bool], narrow: bool = False) -> Figure:
     """The functions of Learn records, one row each; see :func:`functions`."""
     psis = [record.arrays["psi_hidden"] for record in records]
     spline = records[0].config["network"]["activation"]
-    return functions(list(zip(titles, psis, selected, strict=True)), spline["low"], spline["high"])
+    return functions(list(zip(titles, psis, selected, strict=True)), spline["low"], spline["high"], narrow)

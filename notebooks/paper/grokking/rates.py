@@ -57,7 +57,7 @@ def rate_table(results: Collected) -> pd.DataFrame:
     return table.assign(order=order).sort_values(["order", "arm", "trials", "rate"]).drop(columns="order")
 
 
-def steps_against_rate(table: pd.DataFrame) -> Figure:
+def steps_against_rate(table: pd.DataFrame, narrow: bool = False) -> Figure:
     """One panel per initialisation: median steps, the range of the runs that arrive; an arrow up where it is a bound.
 
     Beside the arrow of final runs: the median test accuracy that they end with.
@@ -67,8 +67,9 @@ def steps_against_rate(table: pd.DataFrame) -> Figure:
     """
     present = [init for init in INITIALISATIONS if init in set(table.initialisation)]
     low, high = min(0.3, table.rate.min() / 1.5), max(40.0, table.rate.max() * 1.5)
-    figure, axes = plt.subplots(1, len(present), figsize=(7, 3.2), sharey=True, squeeze=False)
-    for ax, init in zip(axes[0], present, strict=True):
+    shape, size = ((len(present), 1), (3.6, 2.2 * len(present) + 1.2)) if narrow else ((1, len(present)), (7, 3.2))
+    figure, axes = plt.subplots(*shape, figsize=size, sharey=True, squeeze=False)
+    for ax, init in zip(axes.flat, present, strict=True):
         for (arm, trials), part in table[table.initialisation == init].groupby(["arm", "trials"], sort=False):
             style = LOOKS[arm] | {"linestyle": ":" if trials else "none", "markerfacecolor": "none" if trials else None}
             there, never = part[np.isfinite(part["median"])], part[~np.isfinite(part["median"])]
@@ -84,11 +85,12 @@ def steps_against_rate(table: pd.DataFrame) -> Figure:
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.margins(y=0.18)
         ax.grid()
-    axes[0, 0].set_ylabel("steps to 95 % test accuracy")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("steps to 95 %\ntest accuracy" if narrow else "steps to 95 % test accuracy")
     labels = {}
-    for ax in axes[0]:
+    for ax in axes.flat:
         labels |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=3, fontsize=8.5)
+    figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=2 if narrow else 3, fontsize=8.5)
     return figure
 
 

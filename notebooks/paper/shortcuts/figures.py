@@ -244,14 +244,18 @@ def collages(images: np.ndarray, labels: np.ndarray, pair: tuple[str, str], narr
 
 
 def live(
-    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], histories: Mapping[str, dict], pair: tuple[str, str]
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    histories: Mapping[str, dict],
+    pair: tuple[str, str],
+    narrow: bool = False,
 ) -> Figure:
     """Activations and the paths of training with them.
 
     Args:
         curves: per arm z and g(z). histories: per arm the accuracies "first" and "second".
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.4))
+    shape, size = ((2, 1), (3.6, 6.2)) if narrow else ((1, 2), (7, 3.4))
+    figure, (left, right) = plt.subplots(*shape, figsize=size)
     for arm, history in histories.items():
         colour, marker, line = ARMS[arm]
         left.plot(*curves[arm], color=colour, linestyle=line, label=arm_name(arm, pair))
@@ -264,5 +268,5 @@ def live(
     right.set(xlabel=f"accuracy on {first} (%)", ylabel=f"accuracy on {second} (%)", title="training", ylim=(0, 35))
     for ax in (left, right):
         ax.grid()
-    figure.legend(loc="outside lower center", ncols=2, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=1 if narrow else 2, fontsize=9)
     return figure

@@ -115,27 +115,34 @@ def functions(values: np.ndarray, names: Sequence[str], hidden: tuple | None = N
     return figure
 
 
-def outputs(slices: Mapping[str, np.ndarray], point: tuple[float, float], names: tuple[str, str]) -> Figure:
+def outputs(
+    slices: Mapping[str, np.ndarray], point: tuple[float, float], names: tuple[str, str], narrow: bool = False
+) -> Figure:
     """Slices of networks trained on the page, as probabilities (r, r), around a training row (dot)."""
-    figure, axes = plt.subplots(1, len(slices), figsize=(7, 3.1), sharey=True)
+    shape, size = ((len(slices), 1), (3.6, 2.6 * len(slices))) if narrow else ((1, len(slices)), (7, 3.1))
+    figure, axes = plt.subplots(*shape, figsize=size, sharey=True)
     for ax, (arm, values) in zip(axes, slices.items(), strict=True):
         image = ax.imshow(values, cmap="RdBu_r", vmin=0, vmax=1, origin="lower", extent=(-1, 1, -1, 1))
         ax.plot(*np.clip(point, -1, 1), "o", color="C1", markeredgecolor="white")
         ax.set(title=label(arm), xlabel=names[0])
-    axes[0].set_ylabel(names[1])
+    for ax in axes if narrow else axes[:1]:
+        ax.set_ylabel(names[1])
     figure.colorbar(image, ax=axes, label="probability of class 1", shrink=0.9)
     return figure
 
 
-def watched(histories: Mapping[str, tuple[Sequence[float], Sequence[float], int]]) -> Figure:
+def watched(histories: Mapping[str, tuple[Sequence[float], Sequence[float], int]], narrow: bool = False) -> Figure:
     """Loss on an episode's validation rows and on watched rows, a panel per table, and the episode that is kept."""
-    figure, axes = plt.subplots(1, len(histories), figsize=(7, 2.8), sharex=True)
+    shape, size = ((len(histories), 1), (3.6, 2.5 * len(histories))) if narrow else ((1, len(histories)), (7, 2.8))
+    figure, axes = plt.subplots(*shape, figsize=size, sharex=not narrow)
     for ax, (data, (outer, watch, best)) in zip(axes, histories.items(), strict=True):
         ax.plot(outer, color="C0", label="on the episode's $\\mathcal{V}$")
         ax.plot(watch, color="C1", linestyle="--", label="on watched rows")
         ax.axvline(best, color="C2", linestyle=":", label="kept")
         ax.set(title=data, xlabel="episode", ylim=(0, None))
         ax.grid()
-    axes[0].set_ylabel("loss after training (nats)")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    for ax in axes if narrow else axes[:1]:
+        ax.set_ylabel("loss after training (nats)")
+    columns = 1 if narrow else 3
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns)
     return figure
