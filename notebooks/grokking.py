@@ -114,10 +114,11 @@ if results.missing:
 # %% tags=["hide-input"]
 by_rate = rates.rate_table(conventions) if conventions else ()
 if len(by_rate):
-    say(" ".join(rates.in_words(by_rate)))
     if conventions.missing:
         words.say("more-conventions")
-if len(by_rate) and by_rate.rate.nunique() > 1:
+if len(by_rate) and by_rate.rate.nunique() == 1:
+    say(" ".join(rates.in_words(by_rate)))
+elif len(by_rate):
     words.figure("fig-rates", lambda narrow=False: rates.steps_against_rate(by_rate, narrow), data=by_rate, seeds=int(by_rate[~by_rate.trials].runs.max()),
                  words=" ".join(rates.in_words(by_rate)))  # fmt: skip
 

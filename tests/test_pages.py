@@ -52,12 +52,19 @@ MEASURE = """(() => {
     unhinted: [...article.querySelectorAll(".pst-scrollable-table-container")].filter(
       (box) => !getComputedStyle(box).backgroundAttachment.includes("local") || [...box.querySelectorAll("tr, th, td")].some(
         (part) => getComputedStyle(part).backgroundColor.startsWith("rgb("))).length,
+    wide: [...article.querySelectorAll(".pst-scrollable-table-container, pre, mjx-container[display=true]")].filter(
+      (box) => shown(box) && box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent.slice(0, 80)),
     raw: copy.textContent.match(/\\\\[([]/g) ?? [],
     figures: [...article.querySelectorAll("figure")].map((figure) => ({
       live: shown(figure.querySelector(".explore-live") ?? document.head),
       links: [...figure.querySelectorAll(".themed-images > a")].filter(shown).map((link) => link.className),
       loaded: [...figure.querySelectorAll("img")].filter(shown).every((image) => image.naturalWidth > 0),
       fits: [...figure.querySelectorAll("img")].every((image) => image.clientWidth <= figure.clientWidth),
+      shrunk: [...figure.querySelectorAll("img")].filter(shown).some((image) => {
+        const phone = image.closest("picture")?.querySelector("source");
+        const used = phone && matchMedia(phone.media).matches ? phone : image;
+        return image.clientWidth < 0.9 * used.getAttribute("width");
+      }),
       own: [...figure.querySelectorAll(".themed-images > a")].every((link) => link.href === link.querySelector("img").src),
       caption: shown(figure.querySelector("figcaption")),
     })),
@@ -147,8 +154,10 @@ def test_the_page_holds_in_a_browser(seen, site, name):
         assert found["formulas"] >= len(html.select("article .math"))
         assert found["wrong"] == [] and found["raw"] == [] and found["scrolling"] == 0
         assert found["narrow"] == [] and found["unhinted"] == 0  # columns to read, and a shadow where a table goes on
+        assert found["wide"] == []  # neither tables nor code nor formulas go on beyond the column
         for figure in found["figures"]:
             assert figure["links"] == ([] if figure["live"] else [f"on-{theme}"])
+            assert not figure["shrunk"]  # phones have drawings of their own, with letters to read
             assert figure["loaded"] and figure["fits"] and figure["own"] and figure["caption"]
 
 

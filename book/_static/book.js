@@ -31,10 +31,8 @@
   });
 })();
 
-/* A table fits its column: as it is, else with narrower cells, else, on a phone, with each row as a list. */
+/* A table fits its column: as it is, else with narrower cells, else with each row as a list. */
 (() => {
-  const phone = window.matchMedia("(max-width: 599px)");
-
   /* Each cell says its column, in a copy of the column's head. */
   const stack = (table) => {
     const heads = [...table.querySelectorAll("thead th")];
@@ -61,21 +59,17 @@
     const cramped = cells.some((cell) => cell.textContent.trim().length > 20 && cell.clientWidth < 120);
     if (!wide() && !cramped) return;
     table.classList.remove("fit");
-    if (phone.matches) stack(table);
+    stack(table);
   };
 
-  const all = (part) => part.querySelectorAll("article .pst-scrollable-table-container > table").forEach(arrange);
+  const all = (part) => part.querySelectorAll(".bd-article .pst-scrollable-table-container > table").forEach(arrange);
   window.addEventListener("load", () => {
-    all(document);
+    let width = 0;
+    new ResizeObserver(([{ contentRect }]) => {
+      if (contentRect.width !== width) all(document);
+      width = contentRect.width;
+    }).observe(document.querySelector("article"));
     window.MathJax?.startup?.promise?.then(() => all(document));
-    document.fonts?.ready.then(() => all(document));
-    let width = window.innerWidth;
-    window.addEventListener("resize", () => {
-      if (width !== window.innerWidth) all(document);
-      width = window.innerWidth;
-    });
-    document.addEventListener("toggle", (event) => {
-      if (event.target.open) event.target.querySelectorAll(".pst-scrollable-table-container > table").forEach(arrange);
-    }, true);
+    document.addEventListener("toggle", (event) => { if (event.target.open) all(event.target); }, true);
   });
 })();

@@ -28,12 +28,8 @@ def differences(compared: Compared, narrow: bool = False) -> Figure:
         )
     ax.axvline(0, linewidth=1.2, color=plt.rcParams["text.color"])
     ax.set_yticks(range(len(table)), table.arm, fontsize=8.5 if narrow else 10.5)
-    over = (
-        f"points of test accuracy over\nthe {compared.equal}"
-        if narrow
-        else f"points of test accuracy over the {compared.equal}"
-    )
-    ax.set_xlabel(over, fontsize=9 if narrow else 10.5)
+    over = f"points of test accuracy{chr(10) if narrow else ' '}over the {compared.equal}"
+    ax.set_xlabel(over, loc="right" if narrow else "center", fontsize=9 if narrow else 10.5)
     ax.margins(y=0.05)
     ax.grid(axis="x")
     return figure

@@ -127,8 +127,10 @@ def dots(rows: Mapping[str, dict], reference: str, xlabel: str, narrow: bool = F
         colour = "C0" if name == reference else "C2" if own else "C1"
         axes.plot([row["low"], row["high"]], [-i, -i], color=colour, linewidth=3, alpha=0.4, solid_capstyle="butt")
         axes.plot(row["ratio"], -i, "o", color=colour)
-    axes.set_yticks([-i for i in range(len(rows))], [LABELS.get(name, name) for name in rows])
-    _logarithmic(axes, xlabel)
+    axes.set_yticks(
+        [-i for i in range(len(rows))], [LABELS.get(name, name) for name in rows], fontsize=9 if narrow else 10.5
+    )
+    _logarithmic(axes, xlabel, narrow)
     return figure
 
 
@@ -138,14 +140,15 @@ def step_dots(steps: Mapping[str, dict], narrow: bool = False) -> Figure:
     for name, (colour, mark) in MARKS.items():
         values = [rows[name]["ratio"] for rows in steps.values()]
         axes.plot(values, [-i for i in range(len(steps))], mark, color=colour, label=LABELS[name], linestyle="none")
-    axes.set_yticks([-i for i in range(len(steps))], list(steps))
-    _logarithmic(axes, "time of one inner step,\nas a multiple of its float32 matrix products")
+    axes.set_yticks([-i for i in range(len(steps))], list(steps), fontsize=9 if narrow else 10.5)
+    _logarithmic(axes, "time of one inner step,\nas a multiple of its float32 matrix products", narrow)
     figure.legend(loc="outside upper center", ncols=1 if narrow else 2)
     return figure
 
 
-def _logarithmic(axes: Axes, xlabel: str) -> None:
-    axes.set(xscale="log", xlabel=xlabel)
+def _logarithmic(axes: Axes, xlabel: str, narrow: bool) -> None:
+    axes.set_xscale("log")
+    axes.set_xlabel(xlabel, loc="right" if narrow else "center", fontsize=9 if narrow else 10.5)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())

@@ -122,9 +122,13 @@ def how_sure(results: Collected) -> str:
     Args:
         results: of the section "conventions".
     """
-    table, rate = rate_table(results), PLANS["paper"].half_sum
-    known = in_words(table[table.rate == rate]) if len(table) else []
-    soon = say("sure-known", known=" ".join(known)) if known else say("sure-trial")
+    rate = PLANS["paper"].half_sum
+    known = [
+        f"{TITLES[row.initialisation]} {bound_in_words(row.ratio, row.bound)}"
+        for row in by_convention.table(results).itertuples()
+        if row.rate == rate and np.isfinite(row.ratio)
+    ]
+    soon = say("sure-known", known=", ".join(known)) if known else say("sure-trial")
     ends = say("sure-open") if results.missing or not results.records else say("sure-measured")
     return say("sure", rate=rate, soon=soon, ends=ends)
 
