@@ -3,12 +3,11 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
+from given import Given
 
 from notebooks.paper.grokking import by_convention as verdicts
 from notebooks.paper.grokking import rates
-from notebooks.paper.records.frames import Collected
 
 ZEROS, RANDOM = "learned from zeros", "learned from random"
 
@@ -36,20 +35,6 @@ def run(
         "record": SimpleNamespace(arrays=arrays),
     }  # fmt: skip
     return row | ({} if init == "default" else {"network.initialisation": init}) | more
-
-
-class Given(Collected):
-    """Results whose runs are these rows."""
-
-    def __init__(self, rows, missing=0):
-        super().__init__([], missing)
-        object.__setattr__(self, "rows", rows)
-
-    def frame(self, kind="train", **equal):
-        frame = pd.DataFrame(self.rows)
-        for column, value in equal.items():
-            frame = frame[frame[column] == value] if len(frame) else frame
-        return frame.reset_index(drop=True)
 
 
 def read(conventions, grokking=(), missing=0):

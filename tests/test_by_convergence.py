@@ -1,26 +1,11 @@
 """How records of training until nothing improves decide C2 and C18."""
 
-import pandas as pd
 import pytest
+from given import Given
 
 from notebooks.paper.images import by_convergence
-from notebooks.paper.records.frames import Collected
 
 SEEDS = range(5)
-
-
-class Given(Collected):
-    """Results whose runs are these rows."""
-
-    def __init__(self, rows, missing=0):
-        super().__init__(["there are some"] * bool(rows), missing)
-        object.__setattr__(self, "rows", rows)
-
-    def frame(self, kind="train", **equal):
-        frame = pd.DataFrame(self.rows)
-        for column, value in equal.items():
-            frame = frame[frame[column] == value]
-        return frame.reset_index(drop=True)
 
 
 def runs(data, depth, arm, accuracy, *, validation=None, learned="", role="final", optimiser="adam"):

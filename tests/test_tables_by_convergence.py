@@ -1,29 +1,14 @@
 """How records of tables with training until nothing improves decide C5 and C6."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from given import Given
 
-from notebooks.paper.records.frames import Collected
 from notebooks.paper.tabular import by_convergence
 from notebooks.paper.tabular.converged import INPUTS, RANGE, RANK, RELU, TANH
 
 TABLES = ("a", "b", "c", "d", "e", "f")
 WOBBLE = (0.0, 0.002, -0.001, 0.001, -0.002)
-
-
-class Given(Collected):
-    """Results whose runs are these rows."""
-
-    def __init__(self, rows, missing=0):
-        super().__init__(["there are some"] * bool(rows), missing)
-        object.__setattr__(self, "rows", rows)
-
-    def frame(self, kind="train", **equal):
-        frame = pd.DataFrame([row for row in self.rows if row["kind"] == kind])
-        for column, value in equal.items():
-            frame = frame[frame[column] == value]
-        return frame.reset_index(drop=True)
 
 
 def runs(data, arm, accuracy, *, kind="train", scaling=RANGE, tv=1.0, validation=None):

@@ -97,14 +97,15 @@ DEEP = replace(
     ),
     joint=1,
 )
-# Scale: two restarts of each start, three seeds, batches of 512; the cap is 68 passes over the images.
+# Scale: two restarts of each start, three seeds, batches of 512; the cap is 102 passes over the images.
+# In a trial (one layer, ReLU, rate 0.001) validation accuracy still rose slowly after 68: 50.2 %.
 # NOTE[DIFF]: at all depths the functions that were learned with one hidden layer, as on the other datasets.
 FULL = replace(
     SHALLOW,
     task="classification",
     settings=(Setting("cifar10-full", 1, "adam", ADAM, 6, 2),),
-    steps=6000,
-    evaluations=40,
+    steps=9000,
+    evaluations=45,
     batch=512,
     rate_trials=(11,),
     trials=(11, 12),
