@@ -25,9 +25,9 @@ from .plan import CONSTANT, SPLIT
 class Plan:
     """How much a profile computes.
 
-    tasks: one per modulus. learning: Algorithm 1, each with its n_c and as many restarts of each. reach: control points lie in [-reach, reach]; nine
-    tenths of the pre-activations of the main task are within 0.23. seeds, steps: of the runs that tell whether a
-    network with the function generalises, and where its pre-activations are.
+    tasks: one per modulus. learning: Algorithm 1, each with its n_c and as many restarts of each. reach: control points
+    lie in [-reach, reach]; nine tenths of the pre-activations of the main task are within 0.23. seeds, steps: of the
+    runs that tell whether a network with the function generalises, and where its pre-activations are.
     """
 
     tasks: tuple[str, ...]
