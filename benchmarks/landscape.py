@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.timing import interleaved, milliseconds, one_thread, ratio
 from lib.kernels import native
-from lib.metrics import landscapes
 from lib.networks import Activation, Network
+from notebooks.paper.experiments import landscapes
 
 ROWS, COLUMNS, SIDE = 2000, 7, 6  # SIDE ** 2 networks
 SIZES = [(32, 1), (32, 2), (256, 1), (256, 2)]  # width, depth

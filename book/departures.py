@@ -68,6 +68,7 @@ import pandas as pd
 from book.press import departures
 from lib.datasets import catalogue
 from notebooks.paper import sections
+from notebooks.paper.experiments import committed
 from notebooks.paper.figures import words as page_words
 from notebooks.paper.figures.display import provenance, say
 from notebooks.paper.grokking.plan import PLANS as GROKKING
@@ -88,7 +89,7 @@ words = page_words.words("figures", "departures")
 
 # %% tags=["remove-input"]
 names = [*catalogue.IMAGES, *catalogue.TABLES]
-rows = {name: found for name in sorted(names, key=str.lower) if (found := catalogue.recorded_rows(name))}
+rows = {name: found for name in sorted(names, key=str.lower) if (found := committed.rows(name))}
 kind = {name: "training images" if name in catalogue.IMAGES else "rows" for name in rows}
 reduced = {name: words.fill("one-reduced", name=name, here=here, official=official, of=kind[name])
            for name, (here, official) in rows.items() if here != official}  # fmt: skip

@@ -67,6 +67,7 @@ from book.press import readme
 from lib.datasets import catalogue
 from notebooks.paper import claims
 from notebooks.paper import sections as reading
+from notebooks.paper.experiments import committed
 from notebooks.paper.figures import words as page_words
 from notebooks.paper.figures.display import provenance, say, show
 from notebooks.paper.figures.looks import name_of
@@ -160,7 +161,7 @@ names = {
     for name, sections in (("complete", done), ("partly", partly), ("others", others))
 }
 data = [*catalogue.IMAGES, *catalogue.TABLES]
-names["absent"] = [name_of(name) for name in data if catalogue.recorded_fingerprint(name) is None]
+names["absent"] = [name_of(name) for name in data if committed.sha256(name) is None]
 names["waiting"] = [name for name, finding in findings.items() if finding.verdict == NOT_RUN.verdict]
 say("\n".join(words.fill(name, names=", ".join(found)) for name, found in names.items() if found))
 

@@ -1,7 +1,7 @@
 """What the estimators for classes and for numbers share; see :mod:`lib.estimators`."""
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -18,48 +18,40 @@ from .columns import SCALINGS, Columns, frame_of
 from .episodes import ordinary_torch
 from .learner import at, learn_from, openings
 from .metalearning import Learned, Task
-from .modules import coverage, default_settings, race_of, range_of
+from .modules import default_settings, race_of, range_of
 from .networks import Activation, Network, Params
+from .splines import coverage
 from .training import Optimiser
 
 SELECTION_SEEDS = 3  # trainings per arm that the choice between arms is made with
 COUNTS = ("restarts", "episodes", "episode_steps", "steps", "batch_size", "learning_width", "points")
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LearnedActivation(BaseEstimator):
     """What both estimators share; see :class:`LearnedActivationClassifier`."""
 
-    def __init__(
-        self,
-        *,
-        where="hidden",
-        starts=("best",),
-        restarts=4,
-        points=50,
-        low="auto",
-        high="auto",
-        hidden_sizes=(128,),
-        learning_width=32,
-        scaling="quantile",
-        baselines=("relu", "tanh"),
-        fallback=True,
-        episodes=60,
-        episode_steps=150,
-        steps=3000,
-        learning_rate="tune",
-        batch_size=256,
-        val_fraction=0.2,
-        n_jobs=None,
-        time_limit=None,
-        random_state=None,
-        verbosity=0,
-    ):
-        self.where, self.starts, self.restarts, self.points = where, starts, restarts, points
-        self.low, self.high, self.hidden_sizes, self.learning_width = low, high, hidden_sizes, learning_width
-        self.scaling, self.baselines, self.fallback = scaling, baselines, fallback
-        self.episodes, self.episode_steps, self.steps = episodes, episode_steps, steps
-        self.learning_rate, self.batch_size, self.val_fraction = learning_rate, batch_size, val_fraction
-        self.n_jobs, self.time_limit, self.random_state, self.verbosity = n_jobs, time_limit, random_state, verbosity
+    where: str = "hidden"
+    starts: tuple[str, ...] = ("best",)
+    restarts: int = 4
+    points: int = 50
+    low: float | str = "auto"
+    high: float | str = "auto"
+    hidden_sizes: tuple[int, ...] = (128,)
+    learning_width: int = 32
+    scaling: str | None = "quantile"
+    baselines: tuple[str, ...] = ("relu", "tanh")
+    fallback: bool = True
+    episodes: int = 60
+    episode_steps: int = 150
+    steps: int = 3000
+    learning_rate: float | str = "tune"
+    batch_size: int = 256
+    val_fraction: float = 0.2
+    n_jobs: int | None = None
+    time_limit: float | None = None
+    random_state: int | np.random.RandomState | None = None
+    verbosity: int = 0
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,5 +1,7 @@
 """Learned activations as scikit-learn estimators: a table in, an honest comparison with ReLU out."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor
 from .estimator_base import LearnedActivation
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LearnedActivationClassifier(ClassifierMixin, LearnedActivation):
     """A network whose activation function is learned for the table, beside ReLU networks that it has to beat.
 
@@ -57,36 +60,7 @@ class LearnedActivationClassifier(ClassifierMixin, LearnedActivation):
         (3,)
     """
 
-    def __init__(
-        self,
-        *,
-        where="hidden",
-        starts=("best",),
-        restarts=4,
-        points=50,
-        low="auto",
-        high="auto",
-        hidden_sizes=(128,),
-        learning_width=32,
-        scaling="quantile",
-        baselines=("relu", "tanh"),
-        fallback=True,
-        episodes=60,
-        episode_steps=150,
-        steps=3000,
-        learning_rate="tune",
-        batch_size=256,
-        val_fraction=0.2,
-        class_weight=None,
-        n_jobs=None,
-        time_limit=None,
-        random_state=None,
-        verbosity=0,
-    ):
-        own = {name: value for name, value in locals().items() if name not in ("self", "class_weight", "__class__")}
-        super().__init__(**own)
-        self.class_weight = class_weight
-
+    class_weight: dict | str | None = None
     _loss = "cross_entropy"
 
     @property

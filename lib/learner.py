@@ -6,7 +6,7 @@ can be found without gradients is a function to start from; training with it tel
 
 NOTE[DIFF]: none of this is in the paper. :func:`race` tries functions by successive halving (Jamieson and Talwalkar,
 "Non-stochastic best arm identification and hyperparameter optimization", AISTATS 2016); all are in units of the
-pre-activations of a ReLU network, so that one family serves all tasks. :func:`auto_settings` has no units either.
+pre-activations of a ReLU network, so that one family serves all tasks.
 """
 
 from collections.abc import Callable
@@ -18,14 +18,13 @@ from torch.nn import functional as F
 
 from .episodes import episode_generator, inner_loop, ordinary_torch, watch_loss, watch_split
 from .metalearning import Learned, State, learn
-from .networks import Network, Params, Psi
+from .networks import Psi
 from .settings import Settings, Task
 from .splines import smooth_random
 from .training import Optimiser
 
 Function = Callable[[Tensor], Tensor]
 HEATS = ((4, 1.0), (2, 0.3), (1, 0.1))  # trainings of 1/4, 1/2 and all of the steps, with these shares of the functions
-RACE = 14  # about how many full trainings a race takes
 
 
 def family(scale: float, seed: int = 0) -> dict[str, Function]:
@@ -67,27 +66,6 @@ def family(scale: float, seed: int = 0) -> dict[str, Function]:
                 a * scale * smooth_random(z, r * scale, torch.Generator().manual_seed(own))
             )
     return found
-
-
-@torch.no_grad()
-def pre_activations(network: Network, params: Params, psi: Psi, x: Tensor) -> Tensor:
-    """What the hidden units' function is given, over all layers, flat."""
-    cut = [replace(network, depth=k, outputs=network.width) for k in range(network.depth)]  # their outputs are z
-    return torch.cat([part.forward(params[: 2 * k + 2], psi, x).flatten() for k, part in enumerate(cut)])
-
-
-def scale_and_range(z: Tensor) -> tuple[float, float]:
-    """The standard deviation s of pre-activations, and b so that [-b, b] is 1.5 times what holds 99.9 % of them.
-
-    Example:
-        >>> scale_and_range(torch.tensor([-1.0, 1.0]))
-        (1.0, 1.5)
-    """
-    z = z[z.isfinite()].float()
-    if not len(z) or not float(z.std(correction=0)) > 0:
-        return 1.0, 5.0
-    size = z.abs().kthvalue(max(1, round(0.999 * len(z)))).values
-    return float(f"{z.std(correction=0):.3g}"), float(f"{1.5 * size:.3g}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,22 +132,6 @@ def outer_rate(start: Psi) -> float:
         (0.03, 0.03)
     """
     return 0.03 * (float(start["hidden"].std()) or 1.0)
-
-
-def auto_settings(inner: Optimiser, batch: int, steps: int, start: Psi, **changes) -> Settings:
-    """Settings of Algorithm 1 from a start, in quantities without units.
-
-    Episodes are all alike and as long as the race's last heat, about a quarter of a whole training: what is learned in
-    shorter ones is good at the start of a training only (Wu et al., "Understanding short-horizon bias in stochastic
-    meta-optimization", ICLR 2018).
-
-    Args:
-        inner, batch: how the task's networks are trained. steps: of the race's last heat.
-        start: psi; see :func:`outer_rate`.
-    """
-    about = {"n_tr_start": steps, "n_tr_step": 0, "n_tr_max": steps, "unroll": min(20, max(5, steps // 100))}
-    about |= {"outer": Optimiser("adam", outer_rate(start)), "episodes": 24, "patience": 12}
-    return Settings(**{"inner": inner, "batch": batch, **about} | changes)
 
 
 def at(start: Psi, network, settings: Settings) -> State:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from . import kernels, splines
+from . import splines
 
 Params = list[Tensor]
 Psi = dict[str, Tensor]
@@ -113,17 +113,6 @@ class Activation:
         if self.name == "tanh":
             return grad * (self.alpha * (1 - torch.tanh(self.alpha * z).square()))
         return grad * (self.amplitude * self.alpha * torch.cos(self.alpha * z))
-
-    def value_and_slope(self, z: Tensor, values: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """g(z), and g'(z) where it costs little in the same pass and nothing has to be differentiated; else None."""
-        if not (torch.is_grad_enabled() or kernels.transformed()):
-            # Up to 128 points the table is in registers: to look it up again costs less than to store the slopes.
-            if self.name == "spline" and self.method == "linear" and self.points > 128:
-                return kernels.value_and_slope(z, values, self.low, self.high)
-            if self.name == "tanh":
-                a = torch.tanh(self.alpha * z)
-                return a, self.alpha * (1 - a.square())
-        return self.value(z, values), None
 
 
 @dataclass(frozen=True)
@@ -270,13 +259,12 @@ class Network:
 
         Equal to autograd (tested); written out so that it runs without autograd, or is recorded by it.
         """
-        inputs, pre, slopes, h = [], [], [], x
+        inputs, pre, h = [], [], x
         for layer in range(self.depth + 1):
             inputs.append(h)
             pre.append(_affine(h, self._weight(params, layer), params[2 * layer + 1]))
             if layer < self.depth:
-                a, slope = self.activation.value_and_slope(pre[-1], self.values_of(psi, layer))
-                slopes.append(slope)
+                a = self.activation.value(pre[-1], self.values_of(psi, layer))
                 h = a + h if self.skips(layer) else a
         value, delta = loss_and_delta(pre[-1], y, loss)
         grads: Params = [None] * len(params)
@@ -287,9 +275,9 @@ class Network:
             if layer > 0:  # delta: from the pre-activation of this layer to that of the layer before
                 back = delta @ self._weight(params, layer)
                 above = back + above if layer < self.depth and self.skips(layer) else back
-                z, slope, values = pre[layer - 1], slopes[layer - 1], self.values_of(psi, layer - 1)
+                z, values = pre[layer - 1], self.values_of(psi, layer - 1)
                 last = not self.residual  # nothing below needs `above`
-                delta = self.activation.slope_product(z, values, above, last) if slope is None else above * slope
+                delta = self.activation.slope_product(z, values, above, last)
         return value, grads
 
     def _weight_gradient(self, w: Tensor, delta: Tensor, h: Tensor) -> Tensor:

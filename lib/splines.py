@@ -244,6 +244,35 @@ def evaluate(x: Tensor, values: Tensor, low: float, high: float, method: str = "
     return interpolate(x.to(dtype), values.to(dtype), low, high, method, dim).to(x.dtype)
 
 
+@torch.no_grad()
+def coverage(model: nn.Module, *inputs: Tensor) -> dict[str, Tensor]:
+    """Which share of what each spline in a model is given falls outside its range, where it is constant.
+
+    Returns:
+        per spline, by its name in the model, a number in [0, 1]; of a function per column, one for each: (d,).
+
+    Example:
+        >>> model = nn.Sequential(Spline(torch.zeros(5), -1, 1))
+        >>> coverage(model, torch.tensor([[-2.0], [0.0], [0.5], [9.0]]))
+        {'0': tensor(0.5000)}
+    """
+    found: dict[str, list[Tensor]] = {}
+
+    def watch(name, g, z):
+        outside = ((z < g.low) | (z > g.high)).double()
+        rows = outside.movedim(g.dim, -1).reshape(-1, len(g.values)) if g.values.ndim == 2 else outside.flatten()
+        found.setdefault(name, []).append(rows)
+
+    parts = [(name, part) for name, part in model.named_modules() if isinstance(part, Spline)]
+    hooks = [g.register_forward_pre_hook(lambda g, given, name=name: watch(name, g, given[0])) for name, g in parts]
+    try:
+        model(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {name: torch.cat(rows).mean(0).float() for name, rows in found.items()}
+
+
 # --- linear, nearest and cubic interpolation (Table 2) ----------------------------------------------------------------
 
 

@@ -154,13 +154,13 @@ words.figure(
 # A small run on this page: Algorithm 1 from $g = 0$ on a small modulus. The learning rate is higher than the paper's 1.0, so that few steps suffice.
 
 # %% tags=["hide-input"]
-import torch
+from dataclasses import replace
 
 from lib import metalearning
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
-from lib.training import Optimiser, train
-from notebooks.paper.experiments.parts import accuracy, load_parts, schedule
+from lib.training import Optimiser
+from notebooks.paper.experiments.parts import load_parts, schedule, use
 
 small = "a+b mod 17"
 
@@ -180,19 +180,10 @@ learned = metalearning.learn([data], settings, seed=seed)
 
 
 # %% tags=["hide-input"]
-def curves(activation, psi, steps=1500):
-    """Train a fresh network; the history of its training and test accuracy."""
-    wide = Network(parts.inputs, parts.outputs, width=128, depth=1, activation=activation)
-
-    def monitor(params):
-        return {
-            f"{name}_accuracy": accuracy(wide.forward(params, psi, part.x), part, "one-hot", parts.classes)
-            for name, part in (("train", parts.train), ("test", parts.test))
-        }
-
-    done = train(wide, psi, (parts.train.x, parts.train.y), loss="mse", optimiser=inner, evaluate_at=schedule(steps, 40, True),
-                 monitor=monitor, generator=torch.Generator().manual_seed(seed), best=None)  # fmt: skip
-    return done.history
+def curves(activation, psi):
+    """The accuracies of a fresh network during its training."""
+    wide = replace(network, width=128, activation=activation)
+    return use(wide, psi, parts, "one-hot", optimiser=inner, evaluate_at=schedule(1500, 40, True), seed=seed).history
 
 
 live = {"ReLU": curves(Activation("relu"), {}), "learned from zeros": curves(spline, learned.psi)}

@@ -130,13 +130,13 @@ words.figure("fig-data-regression", lambda narrow=False: samples.grid(images, na
 # values of the activation along the gradient of the held-out loss.
 
 # %% tags=["hide-input"]
-import torch
+from dataclasses import replace
 
 from lib import metalearning
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
-from lib.training import Optimiser, train
-from notebooks.paper.experiments.parts import LOSS_OF, accuracy, load_parts
+from lib.training import Optimiser
+from notebooks.paper.experiments.parts import LOSS_OF, load_parts, use
 
 # %%
 task, inner = "regression", Optimiser("sgd", 0.2)
@@ -156,16 +156,9 @@ for start in ("relu", "zeros"):
 # %% tags=["hide-input"]
 def tested(activation, psi):
     """Train a fresh network; its test accuracy in % at the step that is best on validation rows."""
-    wide = Network(parts.inputs, parts.outputs, width=64, depth=1, activation=activation)
-
-    def monitor(params):
-        return {
-            f"{name}_accuracy": accuracy(wide.forward(params, psi, part.x), part, task, parts.classes)
-            for name, part in (("validation", parts.validation), ("test", parts.test))
-        }
-
-    done = train(wide, psi, (parts.train.x, parts.train.y), loss=LOSS_OF[task], optimiser=inner, monitor=monitor,
-                 evaluate_at=range(0, 301, 20), generator=torch.Generator().manual_seed(seed))  # fmt: skip
+    wide, evaluate_at = replace(network, width=64, activation=activation), range(0, 301, 20)
+    best = "validation_accuracy"
+    done = use(wide, psi, parts, task, optimiser=inner, evaluate_at=evaluate_at, seed=seed, best=best)
     return 100 * done.history["test_accuracy"][done.history["step"].index(done.best_step)]
 
 

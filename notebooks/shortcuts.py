@@ -140,11 +140,11 @@ words.figure(
 
 # %% tags=["hide-input"]
 from lib import metalearning
-from lib.datasets.collages import collage
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
 from lib.training import Optimiser
 from notebooks.paper.experiments.collage import TILES, validation_halves
+from notebooks.paper.experiments.tiles import collage
 
 # %%
 data = collage("digits", "noisy_digits", seed=seed)

@@ -150,7 +150,7 @@ words.table(
 from lib import metalearning
 from lib.networks import Activation, Network
 from lib.training import Optimiser
-from notebooks.paper.experiments.parts import accuracy, load_parts
+from notebooks.paper.experiments.parts import load_parts, use
 
 
 def learn_inputs(data):
@@ -185,20 +185,13 @@ words.figure("fig-live-functions", lambda narrow=False: panels.functions(values[
 # %% tags=["hide-input"]
 from dataclasses import replace
 
-import torch
-
-from lib.training import train
-
 
 def fit(network, psi):
     """Test accuracy, and the trained network as a function to probabilities."""
-    done = train(
-        network, psi, (parts.train.x, parts.train.y), loss="logistic", optimiser=Optimiser("rmsprop", 3e-3), evaluate_at=[0, 50, 100, 150],
-        monitor=lambda params: {"validation": accuracy(network.forward(params, psi, parts.validation.x), parts.validation, "binary", 2)},
-        generator=torch.Generator().manual_seed(seed), best="validation",
-    )  # fmt: skip
-    outputs = network.forward(done.params, psi, parts.test.x)
-    return accuracy(outputs, parts.test, "binary", 2), lambda x: network.forward(done.params, psi, x).sigmoid()
+    done = use(network, psi, parts, "binary", optimiser=Optimiser("rmsprop", 3e-3), evaluate_at=[0, 50, 100, 150], seed=seed,
+               best="validation_accuracy")  # fmt: skip
+    score = done.history["test_accuracy"][done.history["step"].index(done.best_step)]
+    return score, lambda x: network.forward(done.params, psi, x).sigmoid()
 
 
 models = {"ReLU": fit(replace(network, input_activation=None), {}), INPUTS: fit(network, learned.psi)}
@@ -206,7 +199,7 @@ scores = {arm: 100 * score for arm, (score, _) in models.items()}
 words.say("live-accuracy", rows=len(parts.test), relu=scores["ReLU"], inputs=scores[INPUTS], row=100 / len(parts.test))
 
 # %% tags=["hide-input"] fold="What they compute over two of the columns"
-from lib.metrics import landscapes
+from notebooks.paper.experiments import landscapes
 from notebooks.paper.experiments.panels import fine_structure, slice_places
 
 places = slice_places(parts, 10, seed)

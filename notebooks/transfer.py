@@ -135,13 +135,13 @@ words.figure("fig-tasks", lambda narrow=False: grokking_figures.targets(some, na
 # A small run on this page. The activation is learned on an addition and then used, unchanged, on a multiplication, in a fresh and wider network.
 
 # %% tags=["hide-input"]
-import torch
+from dataclasses import replace
 
 from lib import metalearning
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network
-from lib.training import Optimiser, train
-from notebooks.paper.experiments.parts import accuracy, load_parts, schedule
+from lib.training import Optimiser
+from notebooks.paper.experiments.parts import load_parts, schedule, use
 
 source, target = "a+b mod 17", "ab mod 17"
 
@@ -161,19 +161,10 @@ learned = metalearning.learn([task], settings, seed=seed)
 
 
 # %% tags=["hide-input"]
-def curves(activation, psi, steps=1500):
-    """Train a fresh network on the other task; the history of its training and test accuracy."""
-    wide = Network(other.inputs, other.outputs, width=128, depth=1, activation=activation)
-
-    def monitor(params):
-        return {
-            f"{name}_accuracy": accuracy(wide.forward(params, psi, part.x), part, "one-hot", other.classes)
-            for name, part in (("train", other.train), ("test", other.test))
-        }
-
-    done = train(wide, psi, (other.train.x, other.train.y), loss="mse", optimiser=inner, evaluate_at=schedule(steps, 40, True),
-                 monitor=monitor, generator=torch.Generator().manual_seed(seed), best=None)  # fmt: skip
-    return done.history
+def curves(activation, psi):
+    """The accuracies of a fresh network during its training on the other task."""
+    wide = replace(network, width=128, activation=activation)
+    return use(wide, psi, other, "one-hot", optimiser=inner, evaluate_at=schedule(1500, 40, True), seed=seed).history
 
 
 other = load_parts(target, "one-hot", split=0, validation=0.0)

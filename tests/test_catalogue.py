@@ -8,6 +8,7 @@ from prepared_files import write_images, write_table
 
 from book.press.release import enter_new
 from lib.datasets import algorithmic, catalogue, download, load, prepared
+from notebooks.paper.experiments import committed
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,7 @@ def no_download(monkeypatch):
 @pytest.fixture
 def manifest(monkeypatch, tmp_path):
     path = tmp_path / "manifest" / "datasets.json"
-    monkeypatch.setattr(catalogue, "MANIFEST", path)
+    monkeypatch.setattr(committed, "MANIFEST", path)
     return path
 
 
@@ -60,8 +61,8 @@ def test_the_fingerprint_of_a_task_is_fixed():
 def test_without_the_data_the_manifest_answers(tmp_path, manifest):
     write_images(tmp_path, "cifar10")
     write_table(tmp_path, n=50)
-    catalogue.record_fingerprints(["cifar10"], tmp_path)
-    catalogue.record_fingerprints(["credit", "a+b mod 27", "digits", "wine"], tmp_path)
+    committed.enter(["cifar10"], tmp_path)
+    committed.enter(["credit", "a+b mod 27", "digits", "wine"], tmp_path)
     entries = json.loads(manifest.read_text())
     assert list(entries) == ["a+b mod 27", "cifar10", "credit", "digits", "wine"]
     assert (
@@ -71,7 +72,7 @@ def test_without_the_data_the_manifest_answers(tmp_path, manifest):
     assert entries["a+b mod 27"]["note"] == "all 729 pairs of operands"
     assert entries["wine"]["note"] == "178 rows x 13 columns"
     for name in ("cifar10", "credit"):
-        assert catalogue.fingerprint(name, tmp_path / "elsewhere") == catalogue.fingerprint(name, tmp_path)
+        assert committed.fingerprint(name, tmp_path / "elsewhere") == catalogue.fingerprint(name, tmp_path)
     assert [file.name for file in manifest.parent.iterdir()] == [manifest.name]
 
 
@@ -103,9 +104,9 @@ def test_two_copies_of_a_dataset_come_from_one_file(tmp_path, manifest, copies):
 def test_the_manifest_holds_both_copies(tmp_path, manifest, copies):
     write_images(tmp_path, "cifar10")
     here = {name: catalogue.fingerprint(name, tmp_path) for name in ("cifar10", "cifar10-full")}
-    catalogue.record_fingerprints(list(here), tmp_path)
-    assert {name: catalogue.fingerprint(name, tmp_path / "elsewhere") for name in here} == here
-    assert catalogue.recorded_rows("cifar10") == (30, 40) and catalogue.recorded_rows("cifar10-full") == (40, 40)
+    committed.enter(list(here), tmp_path)
+    assert {name: committed.fingerprint(name, tmp_path / "elsewhere") for name in here} == here
+    assert committed.rows("cifar10") == (30, 40) and committed.rows("cifar10-full") == (40, 40)
 
 
 def test_a_missing_copy_is_downloaded_under_the_name_of_its_file(tmp_path, monkeypatch, copies):
@@ -116,8 +117,8 @@ def test_a_missing_copy_is_downloaded_under_the_name_of_its_file(tmp_path, monke
 
 def test_the_committed_manifest_has_the_copies_of_cifar10():
     # The first hash is in the names of the stored results: it is of the first 20,000 images of the file of all.
-    assert catalogue.recorded_fingerprint("cifar10").startswith("ee15e60c3856")
-    assert catalogue.recorded_rows("cifar10") == (20_000, 50_000) and catalogue.recorded_rows("cifar10-full") == (
+    assert committed.sha256("cifar10").startswith("ee15e60c3856")
+    assert committed.rows("cifar10") == (20_000, 50_000) and committed.rows("cifar10-full") == (
         50_000,
         50_000,
     )
@@ -125,11 +126,11 @@ def test_the_committed_manifest_has_the_copies_of_cifar10():
 
 def test_fingerprints_of_data_that_are_nowhere(tmp_path, manifest):
     with pytest.raises(ValueError, match="no fingerprint of 'svhn': .*svhn.npz is missing and .*datasets.json has no"):
-        catalogue.fingerprint("svhn", tmp_path)
+        committed.fingerprint("svhn", tmp_path)
     with pytest.raises(ValueError, match="unknown dataset 'svhm'"):
-        catalogue.fingerprint("svhm", tmp_path)
+        committed.fingerprint("svhm", tmp_path)
     with pytest.raises(ValueError, match="missing: .*svhn.npz"):
-        catalogue.record_fingerprints(["digits", "svhn"], tmp_path)
+        committed.enter(["digits", "svhn"], tmp_path)
     assert not manifest.exists()
 
 
@@ -138,7 +139,7 @@ def test_a_damaged_manifest_is_reported(tmp_path, manifest, content):
     manifest.parent.mkdir(parents=True)
     manifest.write_text(content)
     with pytest.raises(ValueError, match="datasets.json is damaged: restore it"):
-        catalogue.fingerprint("svhn", tmp_path)
+        committed.fingerprint("svhn", tmp_path)
 
 
 def test_availability(tmp_path):
@@ -148,11 +149,11 @@ def test_availability(tmp_path):
 
 
 def test_what_has_a_fingerprint(tmp_path, manifest):
-    assert catalogue.known("digits") and not catalogue.known("svhn", tmp_path)
+    assert committed.known("digits") and not committed.known("svhn", tmp_path)
     write_images(tmp_path, "svhn")
-    assert catalogue.known("svhn", tmp_path)
-    catalogue.record_fingerprints(["svhn"], tmp_path)
-    assert catalogue.known("svhn", tmp_path / "elsewhere") and not catalogue.known("mnist", tmp_path / "elsewhere")
+    assert committed.known("svhn", tmp_path)
+    committed.enter(["svhn"], tmp_path)
+    assert committed.known("svhn", tmp_path / "elsewhere") and not committed.known("mnist", tmp_path / "elsewhere")
 
 
 def test_availability_of_what_is_unknown(tmp_path):

@@ -4,7 +4,7 @@ import torch
 
 from lib.datasets import load
 from lib.datasets.catalogue import fingerprint
-from lib.datasets.collages import collage, fit, halve
+from notebooks.paper.experiments.tiles import collage, fit, halve
 
 SIZES = {"mnist": (28, 28), "fashion_mnist": (28, 28), "svhn": (32, 32, 3), "cifar10": (32, 32, 3)}
 

@@ -395,7 +395,6 @@ def test_a_full_disk_is_not_taken_for_a_missing_network(server, monkeypatch, tmp
 
 def test_availability_and_fingerprints_never_download(monkeypatch, tmp_path):
     monkeypatch.setattr(download, "images", lambda *_: pytest.fail("a download was tried"))
-    monkeypatch.setattr(sources, "MANIFEST", tmp_path / "datasets.json")
     assert not datasets_catalogue.available("mnist", tmp_path)
     with pytest.raises(ValueError, match="no fingerprint of 'mnist'"):
         datasets_catalogue.fingerprint("mnist", tmp_path)

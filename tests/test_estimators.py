@@ -82,6 +82,9 @@ def test_what_fit_leaves_to_see(fitted):
     assert raced == f"{first}, as it is" and second != first
     assert fitted.learning_rate_ == {"relu": 0.02, "tanh": 0.02, "learned": 0.02}
     assert 0 <= fitted.coverage_["hidden"] <= 1 and set(fitted.coverage_["input"]) == set(fitted.input_activations_)
+    given, g = fitted._trainer.validation[0][:, 1], fitted.input_activations_["income"]
+    outside = ((given < g.low) | (given > g.high)).double().mean()
+    assert fitted.coverage_["input"]["income"] == pytest.approx(float(outside))
     best = max(restart["score"] for restart in fitted.restarts_)
     assert fitted.gain_ == pytest.approx(best - max(fitted.baseline_scores_.values()))
     model, X = fitted.to_torch(), table()[0]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch.autograd import grad, gradcheck, gradgradcheck
 
 from lib import kernels
-from lib.kernels import native, reference, slope_product, value, value_and_slope
+from lib.kernels import native, reference, slope_product, value
 
 ROOT = Path(__file__).resolve().parents[1]
 LOW, HIGH = -2.0, 3.0
@@ -162,8 +162,7 @@ def test_every_backend_equals_numpy_and_the_others(zs, points, seed, ends):
             leaf = psi.clone().requires_grad_()
             out = value(z, leaf, *ends)
             np.testing.assert_allclose(out.detach(), expected, rtol=0, atol=tolerance)
-            slopes.append((slope_product(z, psi, r, *ends), value_and_slope(z, psi, *ends)[1]))
-            slopes[-1] += (grad(slope_product(z, leaf, r, *ends).sum(), leaf)[0],)
+            slopes.append((slope_product(z, psi, r, *ends), grad(slope_product(z, leaf, r, *ends).sum(), leaf)[0]))
             if not z.isnan().any():
                 slopes[-1] += (grad(out, leaf, r)[0],)
     for others in zip(*slopes, strict=True):
@@ -189,9 +188,6 @@ def test_ends_knots_infinities_and_nan_are_exact(backend, dtype, columns, points
     torch.testing.assert_close(value(z, psi, low, high), expected, rtol=0, atol=0, equal_nan=True)
     factor = torch.full_like(z, 2.0)
     assert torch.equal(slope_product(z, psi, factor, low, high), 2 * slopes)
-    both = value_and_slope(z, psi, low, high)
-    torch.testing.assert_close(both[0], expected, rtol=0, atol=0, equal_nan=True)
-    assert torch.equal(both[1], slopes)
     # where the slope is 0 by definition, whatever the factor is
     assert torch.equal(slope_product(z[-7:], psi, torch.full_like(z[-7:], NAN), low, high), slopes[-7:] * 0)
 
@@ -206,9 +202,8 @@ def test_torch_in_blocks_equals_one_piece(monkeypatch, shape, columns, outlier):
         leaves = [x.clone().requires_grad_() for x in (z, psi, r)]
         out, product = value(*leaves[:2], LOW, HIGH), slope_product(*leaves, LOW, HIGH)
         dz, dpsi = grad(out, leaves[:2], r, create_graph=True)
-        both = value_and_slope(z, psi, LOW, HIGH)
         plain = grad(value(*leaves[:2], LOW, HIGH), leaves[:2], r)
-        return out, product, dz, dpsi, *both, *plain, *grad(dz, leaves[1], r), *grad(product, leaves[1:], r)
+        return out, product, dz, dpsi, *plain, *grad(dz, leaves[1], r), *grad(product, leaves[1:], r)
 
     with using("torch"):
         monkeypatch.setattr(reference, "BLOCK", 1 << 60)
@@ -255,7 +250,6 @@ def test_layouts(backend, columns):
         assert not y.is_contiguous() and value(y, psi, LOW, HIGH).is_contiguous()
         assert torch.equal(value(y, psi, LOW, HIGH), expected[0])
         assert torch.equal(slope_product(y, psi, arranged(r), LOW, HIGH), expected[1])
-        assert torch.equal(value_and_slope(y, psi.detach(), LOW, HIGH)[0], expected[0])
         torch.testing.assert_close(grad(value(y, psi, LOW, HIGH), psi, arranged(r))[0], dpsi)
     strided = torch.stack([psi.detach(), psi.detach()], -1)[..., 0]
     assert torch.equal(value(z, strided, LOW, HIGH), expected[0])
@@ -390,16 +384,6 @@ def test_a_factor_that_may_be_overwritten(backend, dtype, shape, columns):
     assert torch.equal(out, expected) and torch.equal(kept, r)
 
 
-def test_value_and_slope_is_both(backend):
-    z, psi, r = inputs(50, 7, points=9, dtype=torch.float32)
-    out, slope = value_and_slope(z.requires_grad_(), psi.requires_grad_(), LOW, HIGH)
-    assert not out.requires_grad and not slope.requires_grad
-    assert torch.equal(out, value(z, psi, LOW, HIGH))
-    assert torch.equal(slope, slope_product(z, psi, torch.ones_like(z), LOW, HIGH))
-    with pytest.raises(ValueError, match="value_and_slope must stay outside torch.func transforms"):
-        torch.func.vmap(lambda z: value_and_slope(z, psi, LOW, HIGH)[0])(z)
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("width, points", [(1, 2), (5, 3), (16, 50), (33, 129), (3000, 50)])
 def test_along_paths_equals_the_network_point_by_point(backend, dtype, width, points):
@@ -465,7 +449,7 @@ def test_gradients_only_where_they_are_asked_for(backend):
     ],
 )
 def test_arguments_that_do_not_fit(z, psi, low, high, rule):
-    for call in (value, value_and_slope, lambda z, *others: slope_product(z, others[0], z, *others[1:])):
+    for call in (value, lambda z, *others: slope_product(z, others[0], z, *others[1:])):
         with pytest.raises(ValueError, match=rule):
             call(z, psi, low, high)
 

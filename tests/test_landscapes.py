@@ -6,9 +6,9 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from lib.metrics import landscapes
-from lib.metrics.landscapes import Plane
 from lib.networks import Network
+from notebooks.paper.experiments import landscapes
+from notebooks.paper.experiments.landscapes import Plane
 
 
 def seeded(seed=0):

@@ -3,11 +3,13 @@
 import pytest
 import torch
 
-from lib.learner import Start, at, auto_settings, family, pre_activations, race, scale_and_range
+from lib.learner import Start, at, family, race
 from lib.metalearning import Settings, Task, learn
 from lib.networks import Activation, Network
 from lib.splines import grid
 from lib.training import Optimiser
+from notebooks.paper.ablations.learner import auto_settings
+from notebooks.paper.experiments.race import pre_activations, scale_and_range
 
 ADAM = Optimiser("adam", 0.01)
 SPLINE = Activation("spline", points=101, low=-3, high=3)
@@ -77,7 +79,6 @@ def test_settings_follow_the_scale_of_psi_and_the_length_of_training():
     small, large = (auto_settings(ADAM, 64, steps, {"hidden": c * psi["hidden"]}) for steps, c in ((50, 1), (5000, 10)))
     assert large.outer.lr == pytest.approx(10 * small.outer.lr) and small.outer.lr == pytest.approx(0.03)
     assert (small.unroll, large.unroll) == (5, 20) and (small.n_tr_start, large.n_tr_max) == (50, 5000)
-    assert auto_settings(ADAM, 64, 50, {"hidden": torch.zeros(3)}, episodes=7).episodes == 7
 
 
 def test_refusals():

@@ -9,9 +9,9 @@ from torch import nn
 from lib.episodes import inner_loop, outer_loss
 from lib.learner import family
 from lib.metalearning import Settings, Task, learn
-from lib.modules import ModuleNetwork, coverage, learn_activation, range_of
+from lib.modules import ModuleNetwork, learn_activation, range_of
 from lib.networks import Activation, Network
-from lib.splines import Spline, grid
+from lib.splines import Spline, coverage, grid
 from lib.training import Optimiser
 
 SPLINE = Activation("spline", points=9, low=-2, high=2)

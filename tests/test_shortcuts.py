@@ -6,7 +6,6 @@ import torch
 
 from lib import metrics
 from lib.datasets import catalogue
-from lib.datasets.collages import collage, halve
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
 from lib.training import Optimiser
@@ -14,6 +13,7 @@ from notebooks.paper import claims, sections
 from notebooks.paper.data import open_store
 from notebooks.paper.experiments import checkpoints
 from notebooks.paper.experiments.collage import LearnCollage, TrainCollage, load, stops, unambiguous, validation_halves
+from notebooks.paper.experiments.tiles import collage, halve
 from notebooks.paper.records import sweep
 from notebooks.paper.records.configuration import config, rebuild
 from notebooks.paper.records.store import Store

@@ -8,7 +8,7 @@ import torch
 from scipy.optimize import least_squares
 from torch.nn import functional as F
 
-from lib.metrics.similarity import activation_distance, dominant_frequency, turning_points
+from notebooks.paper.figures.similarity import activation_distance, dominant_frequency, turning_points
 
 GRID = torch.linspace(-5, 5, 201, dtype=torch.float64)
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from lib.datasets import catalogue
-from lib.metrics.landscapes import axis_slice
 from lib.networks import Network
 from lib.training import Optimiser
 from notebooks.paper import claims, sections, verdict
 from notebooks.paper.data import open_store
 from notebooks.paper.experiments import panels
+from notebooks.paper.experiments.landscapes import axis_slice
 from notebooks.paper.experiments.panels import Panels, Paths, axis_aligned, fine_structure, slice_places
 from notebooks.paper.experiments.parts import load_parts
 from notebooks.paper.figures import display, looks

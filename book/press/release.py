@@ -18,6 +18,7 @@ from lib.activations import FOLDER
 from lib.datasets import catalogue
 from lib.files import compressed, write_atomically
 from notebooks.paper.data import open_store
+from notebooks.paper.experiments import committed
 from notebooks.paper.figures import samples
 from notebooks.paper.grokking.tables import median_steps
 from notebooks.paper.records.frames import Collected, at_best_depth
@@ -35,13 +36,13 @@ def enter_new(store: Store, data_dir: str | Path | None = None) -> list[str]:
     new = sorted(
         name
         for name, sha256 in used
-        if catalogue.recorded_fingerprint(name) is None
+        if committed.sha256(name) is None
         and catalogue.path(name, data_dir) is not None
         and catalogue.available(name, data_dir)
         and catalogue.fingerprint(name, data_dir) == sha256
     )
     if new:
-        catalogue.record_fingerprints(new, data_dir)
+        committed.enter(new, data_dir)
     return new
 
 
@@ -160,7 +161,7 @@ def columns_of(learned: Record, path: Path) -> dict:
         from pyarrow import parquet
 
         values, _ = catalogue.table_arrays(data)
-        rows = datasets.training_rows(len(values), split)
+        rows = datasets.table_split(len(values), split)[0]
         low, high = values[rows].min(axis=0).tolist(), values[rows].max(axis=0).tolist()
         names = parquet.read_schema(file).names[: values.shape[1]]
         return {

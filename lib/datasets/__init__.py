@@ -1,7 +1,7 @@
 """Datasets by name: images, tables, algorithmic tasks; and what to train on (targets, splits).
 
 Downloaded datasets live as prepared files in a data directory (:mod:`.prepared`); missing ones are fetched once
-(:mod:`.download`). The embedded ones and the algorithmic tasks need neither. Collages are in :mod:`.collages`.
+(:mod:`.download`). The embedded ones and the algorithmic tasks need neither.
 """
 
 import os
@@ -11,18 +11,9 @@ import numpy as np
 import torch
 
 from . import algorithmic, catalogue
-from .catalogue import available, fingerprint, known, record_fingerprints
+from .catalogue import available, fingerprint
 
-__all__ = [
-    "Dataset",
-    "available",
-    "fingerprint",
-    "known",
-    "load",
-    "record_fingerprints",
-    "split",
-    "targets",
-]
+__all__ = ["Dataset", "available", "fingerprint", "load", "split", "targets"]
 
 TRAINING_ROWS = 10_000  # most training rows of a table
 TEST_ROWS = 50_000  # most test rows of a table
@@ -183,13 +174,9 @@ def _load_task(name: str, fraction: float, seed: int) -> Dataset:
     )
 
 
-def _table_split(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def table_split(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which rows of a table of n rows are for training, and scale its columns, and which for the test."""
     return split(n, 1.0 - min(0.7, TRAINING_ROWS / n), seed)
-
-
-def training_rows(n: int, seed: int) -> torch.Tensor:
-    """Which rows of a table of n rows are for training, and scale its columns."""
-    return _table_split(n, seed)[0]
 
 
 def _load_table(name: str, data_dir: str | os.PathLike | None, seed: int) -> Dataset:
@@ -203,7 +190,7 @@ def _load_table(name: str, data_dir: str | os.PathLike | None, seed: int) -> Dat
     # the test set is all the rest.
     columns, target = catalogue.table_arrays(name, data_dir)
     n = len(target)
-    train, test = (part.numpy() for part in _table_split(n, seed))
+    train, test = (part.numpy() for part in table_split(n, seed))
     test = test[:TEST_ROWS]
     low, high = columns[train].min(axis=0), columns[train].max(axis=0)  # (d,)
     span = np.where(high > low, high - low, np.inf)  # a constant column becomes 0

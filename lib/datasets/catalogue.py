@@ -5,7 +5,6 @@ computed on another copy of the data is recognised as another result.
 """
 
 import difflib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,8 @@ from pathlib import Path
 import numpy as np
 import sklearn.datasets
 
-from ..files import write_atomically
 from . import algorithmic, download, prepared
 
-MANIFEST = prepared.ROOT / "data" / "results" / "datasets.json"
 _DIGESTS: dict[tuple, str] = {}  # by name and by path, modification time and size of the file
 
 
@@ -195,75 +192,28 @@ def download_if_missing(name: str, data_dir: str | os.PathLike | None = None) ->
             download.table(name, TABLES[name][0], file)
 
 
-def known(name: str, data_dir: str | os.PathLike | None = None) -> bool:
-    """Whether :func:`fingerprint` has an answer: a dataset's data are here, or in the committed manifest."""
-    return available(name, data_dir) or name in _manifest()
-
-
 def fingerprint(name: str, data_dir: str | os.PathLike | None = None) -> str:
-    """SHA-256 of the data of a dataset as the runs see them, before any split.
+    """SHA-256 of the data of a dataset as the runs see them, before any split (images cropped, tables whole).
 
-    Comes from the data if they are here (images cropped, tables whole), otherwise from the committed manifest
-    of the copies that the stored results were computed on. Never downloads; repeated calls are quick.
+    Never downloads; repeated calls are quick.
 
     Raises:
-        ValueError: if the name is unknown, the local file is damaged, or there is neither file nor entry.
+        ValueError: if the name is unknown, or the local file is missing or damaged.
 
     >>> len(fingerprint("a+b mod 13"))
     64
     """
     file = path(name, data_dir)
     if not available(name, data_dir):
-        if (recorded := recorded_fingerprint(name)) is None:
-            raise ValueError(f"no fingerprint of {name!r}: {file} is missing and {MANIFEST} has no entry for it")
-        return recorded
+        raise ValueError(f"no fingerprint of {name!r}: {file} is missing")
     key = (name, prepared.stamp(file) if file else None)
     if key not in _DIGESTS:
-        _DIGESTS[key] = prepared.digest(*_arrays(name, data_dir))
+        _DIGESTS[key] = prepared.digest(*arrays(name, data_dir))
     return _DIGESTS[key]
 
 
-def recorded_fingerprint(name: str) -> str | None:
-    """The fingerprint in the committed manifest: of the copy that the stored results were computed on, if any."""
-    entry = _manifest().get(name)
-    return entry and entry["sha256"]
-
-
-def recorded_rows(name: str) -> tuple[int, int] | None:
-    """The rows (training images) that the stored results used, and the official number; None if not recorded.
-
-    >>> recorded_rows("digits") is None
-    True
-    """
-    entry = _manifest().get(name)
-    if not entry or name not in (*IMAGES, *TABLES):
-        return None
-    return entry["rows"], IMAGES[name].official if name in IMAGES else TABLES[name][1]
-
-
-def record_fingerprints(names: list[str], data_dir: str | os.PathLike | None = None) -> None:
-    """Merge the fingerprints of datasets into the manifest, each with its rows and a note on what copy it is of.
-
-    Args:
-        names: datasets of which the data are here; other entries of the manifest stay as they are.
-        data_dir: see `prepared.directory`.
-
-    Raises:
-        ValueError: if the data of one of them are not here (nothing is written then).
-    """
-    missing = [str(path(name, data_dir)) for name in names if not available(name, data_dir)]
-    if missing:
-        raise ValueError(f"fingerprints are recorded of data that are here; missing: {', '.join(missing)}")
-    entries = {}
-    for name in names:
-        arrays = _arrays(name, data_dir)
-        about = {"rows": len(arrays[0]), "note": _note(name, arrays)}
-        entries[name] = {"sha256": fingerprint(name, data_dir)} | about
-    merged = dict(sorted((_manifest() | entries).items()))
-    write_atomically(MANIFEST, (json.dumps(merged, indent=2) + "\n").encode())
-
-
-def _arrays(name: str, data_dir: str | os.PathLike | None) -> tuple[np.ndarray, ...]:
+def arrays(name: str, data_dir: str | os.PathLike | None = None) -> tuple[np.ndarray, ...]:
+    """What a fingerprint is of: of images as in :func:`image_arrays`, of tables columns and target, of tasks pairs."""
     if algorithmic.is_task(name):
         return algorithmic.examples(name)[:2]
     if name in IMAGES or name in EMBEDDED_IMAGES:
@@ -271,29 +221,8 @@ def _arrays(name: str, data_dir: str | os.PathLike | None) -> tuple[np.ndarray, 
     return table_arrays(name, data_dir)
 
 
-def _manifest() -> dict:
-    if not MANIFEST.exists():
-        return {}
-    try:
-        entries = json.loads(MANIFEST.read_text(encoding="utf-8"))
-        valid = all(isinstance(entry["sha256"], str) and entry["rows"] > 0 for entry in entries.values())
-    except (ValueError, AttributeError, KeyError, TypeError):
-        valid = False
-    if not valid:
-        raise ValueError(f"{MANIFEST} is damaged: restore it from the repository's history")
-    return entries
-
-
-def _note(name: str, arrays: tuple[np.ndarray, ...]) -> str:
-    if algorithmic.is_task(name):
-        return f"all {len(arrays[0]):,} pairs of operands"
-    if name in IMAGES or name in EMBEDDED_IMAGES:
-        size = "x".join(map(str, arrays[0].shape[1:]))
-        note = f"{len(arrays[0]):,} training and {len(arrays[2]):,} test images of {size}"
-        if name in IMAGES and len(arrays[0]) != IMAGES[name].official:
-            note += f"; the official training set has {IMAGES[name].official:,}"
-        return note
-    note = f"{arrays[0].shape[0]:,} rows x {arrays[0].shape[1]} columns"
-    if name in TABLES and len(arrays[0]) != TABLES[name][1]:
-        note += f"; the official table has {TABLES[name][1]:,} rows"
-    return note
+def official_rows(name: str) -> int | None:
+    """The number of rows (training images) of the official dataset; None for embedded ones and tasks."""
+    if name in IMAGES:
+        return IMAGES[name].official
+    return TABLES[name][1] if name in TABLES else None

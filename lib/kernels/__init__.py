@@ -24,7 +24,7 @@ from torch.autograd import Function, forward_ad
 
 from . import native, reference
 
-_VALUE, _SLOPE, _BOTH, _HAT_SUM, _SLOPE_SUM, _BACKWARD = range(6)  # as in kernels.cpp
+_VALUE, _SLOPE, _, _HAT_SUM, _SLOPE_SUM, _BACKWARD = range(6)  # as in kernels.cpp; the third is for steps.cpp
 
 
 def transformed() -> bool:
@@ -79,26 +79,6 @@ def slope_product(z: Tensor, psi: Tensor, g: Tensor, low: float, high: float, re
     if reuse and g.is_contiguous() and (library := _library(z)) is not None:
         return _run(library, _SLOPE, z, psi, g, g, grid)
     return _slope_product(z.detach(), psi, g, grid)
-
-
-def value_and_slope(z: Tensor, psi: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
-    """Return g_psi(z) and g_psi'(z) in one pass, for hand-written backward passes: no gradient flows.
-
-    Args:
-        z, psi, low, high: as in `value`.
-
-    Example:
-        >>> value_and_slope(torch.tensor([-9.0, 0.5]), torch.tensor([1.0, 0.0, 4.0]), -1.0, 1.0)
-        (tensor([1., 2.]), tensor([0., 4.]))
-    """
-    grid = _check(z, psi, low, high)
-    if transformed():
-        raise ValueError("value_and_slope must stay outside torch.func transforms: it has no derivatives")
-    if (library := _library(z)) is not None:
-        slope = reference.new(z)
-        return _run(library, _BOTH, z, psi, z, reference.new(z), grid, slope), slope
-    with torch.no_grad():
-        return _value(z, psi, grid), _slope_product(z, psi, torch.ones_like(z), grid)
 
 
 def compiled(z: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""Measures: accuracy (scores), complexity, slices and planes (landscapes), how functions compare (similarity)."""
+"""Measures: accuracy (scores) and complexity."""
 
 from .complexity import (
     CHUNK,

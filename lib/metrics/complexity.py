@@ -1,7 +1,6 @@
-"""What is measured on a model: complexity along paths (Sections 2.1, 2.2 and Appendix F) and accuracy.
+"""Complexity of a model along paths (Sections 2.1, 2.2 and Appendix F).
 
-A model is any callable ``f`` from points (n, d) to outputs (n, outputs). Beside this:
-:mod:`.landscapes` (slices of the input space, planes in weight space), :mod:`.similarity` (activations).
+A model is any callable ``f`` from points (n, d) to outputs (n, outputs).
 """
 
 import math

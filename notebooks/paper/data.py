@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lib.datasets import catalogue
 
+from .experiments import committed
 from .records.store import Store
 
 
@@ -17,16 +18,16 @@ class Data:
     def fingerprint(self, name: str) -> str:
         """The sha256 of a dataset, of which it is asked for once."""
         if name not in self.sha256:
-            self.sha256[name] = catalogue.fingerprint(name, self.folder)
+            self.sha256[name] = committed.fingerprint(name, self.folder)
         return self.sha256[name]
 
     def known(self, name: str) -> bool:
         """Whether a dataset has a fingerprint: its data are here, or were where committed results come from."""
-        return catalogue.known(name, self.folder)
+        return committed.known(name, self.folder)
 
     def differs(self) -> bool:
         """Whether a dataset that was asked for is here as another copy than that of the committed results."""
-        return any(catalogue.recorded_fingerprint(name) not in (None, sha256) for name, sha256 in self.sha256.items())
+        return any(committed.sha256(name) not in (None, sha256) for name, sha256 in self.sha256.items())
 
     def fetch(self, name: str, sha256: str) -> None:
         """Download a dataset if it is missing, and check that it is the one with this sha256.

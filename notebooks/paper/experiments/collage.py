@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from lib import metrics
-from lib.datasets.collages import Collages, collage
 from lib.metalearning import Settings, Task
 from lib.networks import Network
 from lib.training import Optimiser, train
@@ -21,6 +20,7 @@ from lib.training import Optimiser, train
 from ..records.store import Outcome
 from .learn import algorithm_1
 from .parts import learned_psi, schedule
+from .tiles import Collages, collage
 
 TILES = ("first", "second")
 MONITORED = 10_000  # training collages that the training accuracy is measured on
@@ -28,7 +28,7 @@ MONITORED = 10_000  # training collages that the training accuracy is measured o
 
 @functools.lru_cache(maxsize=2)  # few: experiments that follow each other mostly share their collages
 def load(first: str, second: str, half: bool, split: int, data_dir=None) -> Collages:
-    """The collages of an experiment, see :func:`lib.datasets.collages.collage`; `split` is its seed."""
+    """The collages of an experiment, see :func:`.experiments.tiles.collage`; `split` is its seed."""
     return collage(first, second, seed=split, half=half, data_dir=data_dir)
 
 
@@ -85,7 +85,7 @@ class TrainCollage:
         learned: key of the LearnCollage record whose activation to use, or "".
         unambiguous: "first" or "second" to train on collages in which only this tile predicts the class (the
             upper bound of C12); "" for ambiguous ones.
-        half: see :func:`lib.datasets.collages.collage`.
+        half: see :func:`.experiments.tiles.collage`.
         evaluations: how often to evaluate, in equal ratios of steps.
     """
 

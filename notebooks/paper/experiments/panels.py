@@ -10,14 +10,14 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from lib import metrics
-from lib.metrics import Model, landscapes
-from lib.metrics.landscapes import Landscape
+from lib.metrics import Model
 from lib.networks import Network, Params, Psi, loss_and_delta
 from lib.training import Trained
 
 from ..records.store import Outcome
-from . import baseline
+from . import baseline, landscapes
 from .baseline import Baseline
+from .landscapes import Landscape
 from .parts import LOSS_OF, Parts, load_parts
 from .train import Train
 

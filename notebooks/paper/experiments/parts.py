@@ -1,5 +1,6 @@
-"""What the experiments share: a dataset cut for one run, accuracies, a learned activation, the steps to evaluate at."""
+"""What the experiments share: a dataset cut for one run, its accuracies, a learned activation and its use."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,7 +8,8 @@ import torch
 from torch import Tensor
 
 from lib import datasets, metrics
-from lib.networks import Psi
+from lib.networks import Network, Params, Psi
+from lib.training import Optimiser, Trained, train
 
 MONITORED_ROWS = 10_000  # training rows that the training accuracy is measured on
 SCALINGS = ("default", "standard", "quantile")
@@ -109,6 +111,40 @@ def accuracy(outputs: Tensor, rows: Rows, task: str, classes: int) -> float:
     if task == "regression":
         return metrics.nearest_class_accuracy(outputs, classes, rows.labels)
     return metrics.accuracy(outputs, rows.labels)
+
+
+def use(
+    network: Network,
+    psi: Psi,
+    parts: Parts,
+    task: str,
+    *,
+    optimiser: Optimiser,
+    evaluate_at: Sequence[int],
+    seed: int,
+    best: str | None = None,
+) -> Trained:
+    """Train a fresh network with its activation fixed, and follow its accuracy on each part; see :func:`train`."""
+    seen = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+
+    def monitor(params: Params) -> dict[str, float]:
+        return {
+            f"{name}_accuracy": accuracy(network.forward(params, psi, rows.x), rows, task, parts.classes)
+            for name, rows in seen.items()
+            if rows is not None
+        }
+
+    return train(
+        network,
+        psi,
+        (parts.train.x, parts.train.y),
+        loss=LOSS_OF[task],
+        optimiser=optimiser,
+        evaluate_at=evaluate_at,
+        monitor=monitor,
+        generator=torch.Generator().manual_seed(seed),
+        best=best,
+    )
 
 
 def learned_psi(store, key: str) -> Psi:

@@ -5,17 +5,40 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lib import learner
 from lib.episodes import episode_generator, inner_loop
 from lib.metalearning import Settings, Task
-from lib.networks import Activation, Network
+from lib.networks import Activation, Network, Params, Psi
 from lib.training import Optimiser
 
 from ..records.store import Outcome
 from .parts import LOSS_OF, load_parts
 
 GROUPS = ("by hand", "random")
+RACE = 14  # about how many full trainings a race takes
+
+
+@torch.no_grad()
+def pre_activations(network: Network, params: Params, psi: Psi, x: Tensor) -> Tensor:
+    """What the hidden units' function is given, over all layers, flat."""
+    cut = [replace(network, depth=k, outputs=network.width) for k in range(network.depth)]  # their outputs are z
+    return torch.cat([part.forward(params[: 2 * k + 2], psi, x).flatten() for k, part in enumerate(cut)])
+
+
+def scale_and_range(z: Tensor) -> tuple[float, float]:
+    """The standard deviation s of pre-activations, and b so that [-b, b] is 1.5 times what holds 99.9 % of them.
+
+    Example:
+        >>> scale_and_range(torch.tensor([-1.0, 1.0]))
+        (1.0, 1.5)
+    """
+    z = z[z.isfinite()].float()
+    if not len(z) or not float(z.std(correction=0)) > 0:
+        return 1.0, 5.0
+    size = z.abs().kthvalue(max(1, round(0.999 * len(z)))).values
+    return float(f"{z.std(correction=0):.3g}"), float(f"{1.5 * size:.3g}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +76,7 @@ class Race:
 
     @property
     def cost(self) -> float:
-        return float(self.steps * (learner.RACE + 1))
+        return float(self.steps * (RACE + 1))
 
     @property
     def label(self) -> str:
@@ -67,9 +90,9 @@ class Race:
         task, x = Task(relu, parts.train.x, parts.train.y, loss), parts.train.x[:2000]
         first = relu.init(generator)
         last = inner_loop(task, {}, first, torch.arange(len(parts.train)), self.steps, settings, generator)
-        before, after = (learner.pre_activations(relu, theta, {}, x) for theta in (first, last))
-        scale, _ = learner.scale_and_range(after)
-        bound = max(learner.scale_and_range(z)[1] for z in (before, after))
+        before, after = (pre_activations(relu, theta, {}, x) for theta in (first, last))
+        scale, _ = scale_and_range(after)
+        bound = max(scale_and_range(z)[1] for z in (before, after))
 
         activation = replace(self.network.activation, low=-bound, high=bound)
         task = replace(task, network=replace(self.network, activation=activation, **sizes))

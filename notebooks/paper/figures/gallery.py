@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from lib import activations
-from lib.metrics.similarity import turning_points
+
+from .similarity import turning_points
 
 TITLES = {
     "grokking": "Grokking",

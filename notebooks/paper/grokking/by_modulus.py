@@ -5,8 +5,8 @@ import pandas as pd
 import torch
 
 from lib import splines
-from lib.metrics.similarity import Frequency, dominant_frequency
 
+from ..figures.similarity import Frequency, dominant_frequency
 from ..records.frames import Collected
 from ..records.intervals import share_of_shuffles
 from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, judge

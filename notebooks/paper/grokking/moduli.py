@@ -15,10 +15,10 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, check_profile, usable
+from ..experiments.protocol import Stages, check_profile, restarts, trials_of, using
 from ..experiments.train import Train
 from ..records.store import Store
-from .plan import CONSTANT, SPLIT
+from .plan import CONSTANT, LEARNED, SPLIT
 
 
 @dataclass(frozen=True)
@@ -81,40 +81,16 @@ def moduli(profile: str, store: Store) -> Stages:
 
 def several(plan: Plan, store: Store, task: str, settings: Settings, points: tuple[int, ...]) -> Stages:
     """Restarts on one task, and runs with what they learned."""
+    about = {"section": "moduli", "arm": LEARNED, "task": "one-hot", "seed": 0, "split": SPLIT}
     spline = Activation("spline", low=-plan.reach, high=plan.reach)
-    learns = [
-        Learn(
-            section="moduli",
-            arm="learned from zeros",
-            data=(task,),
-            task="one-hot",
-            network=Network(width=plan.learning_width, depth=1, activation=replace(spline, points=n)),
-            settings=settings,
-            seed=seed,
-            split=SPLIT,
-        )
-        for n in points
-        for seed in range(plan.restarts)
-    ]
+    network = Network(width=plan.learning_width, activation=spline)
+    like = Learn(data=(task,), network=network, settings=settings, **about)
+    alike = [(n, settings.unroll, settings.outer.lr) for n in points]
+    learns = [learn for one in alike for learn in restarts(like, [one] * plan.restarts)]
     yield learns
-    yield [
-        Train(
-            section="moduli",
-            role="final",
-            arm=learn.arm,
-            data=task,
-            task="one-hot",
-            network=replace(learn.network, width=plan.width),
-            optimiser=settings.inner,
-            steps=plan.steps,
-            seed=seed,
-            split=SPLIT,
-            learned=store.key(learn),
-            validation=0.0,
-            evaluations=min(150, plan.steps),
-            log_spaced=True,
-            complexity=False,
-        )
-        for learn in usable(store, learns)
-        for seed in plan.seeds
-    ]
+    run = Train(
+        data=task, role="final", network=Network(width=plan.width), optimiser=settings.inner, steps=plan.steps,
+        validation=0.0, evaluations=min(150, plan.steps), log_spaced=True, complexity=False, **about,
+    )  # fmt: skip
+    seeded = [replace(run, seed=seed) for seed in plan.seeds]
+    yield trials_of(store, learns, lambda learn: [using(one, learn, store) for one in seeded])

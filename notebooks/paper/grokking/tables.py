@@ -8,8 +8,8 @@ import pandas as pd
 import torch
 
 from lib import metrics, splines
-from lib.metrics.similarity import Frequency, dominant_frequency
 
+from ..figures.similarity import Frequency, dominant_frequency
 from ..records.frames import Collected
 from ..records.store import Record
 from .plan import LEARNED, RELU

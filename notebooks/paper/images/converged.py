@@ -15,7 +15,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, best_of, check_profile, tuned, usable, validation_accuracy
+from ..experiments.protocol import Stages, best_of, check_profile, restarts, tuned, usable, validation_accuracy
 from ..experiments.train import Train
 from ..records.store import Store
 
@@ -270,22 +270,12 @@ class Converged:
     def restarts(self, setting: Setting, start: str, optimiser: Optimiser) -> list[Learn]:
         """The restarts of Algorithm 1, in a narrow network as deep as it is used in."""
         plan = self.plan
-        return [
-            Learn(
-                section=self.section,
-                arm=STARTS[start],
-                data=(setting.data,),
-                task=plan.task,
-                network=self.network(setting, plan.learning_width, Activation("spline", points=points)),
-                settings=replace(
-                    plan.learning, init=start, unroll=unroll, outer=Optimiser("adam", eta), inner=optimiser
-                ),
-                seed=seed,
-                split=SPLIT,
-                scaling=setting.scaling,
-            )
-            for seed, (points, unroll, eta) in enumerate(plan.restarts[: setting.restarts])
-        ]
+        like = Learn(
+            section=self.section, arm=STARTS[start], data=(setting.data,), task=plan.task, seed=0, split=SPLIT,
+            network=self.network(setting, plan.learning_width, Activation("spline")), scaling=setting.scaling,
+            settings=replace(plan.learning, init=start, inner=optimiser),
+        )  # fmt: skip
+        return restarts(like, plan.restarts[: setting.restarts])
 
     def reuse(self, role: str, learn: Learn, setting: Setting) -> Train:
         """A wide network with a learned activation fixed; its seed is 0."""

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from lib.datasets import catalogue
 from lib.splines import is_constant
 
 from ..ablations.plan import DEFAULT
+from ..experiments import committed
 from ..figures import looks
 from ..records.frames import Collected
 from ..records.intervals import paired_interval
@@ -65,7 +65,7 @@ def sizes(finals: pd.DataFrame) -> str:
     """What each dataset was trained with."""
     said = []
     for run in finals.drop_duplicates("data").itertuples():
-        counts = catalogue.recorded_rows(run.data)
+        counts = committed.rows(run.data)
         part = "" if counts is None or counts[0] == counts[1] else f"{counts[0]:,} of {counts[1]:,} training images, "
         said.append(f"{looks.name_of(run.data)} ({part}{run.steps:,} steps on batches of {run.batch:,})")
     return ", ".join(said)

@@ -7,9 +7,9 @@ import pandas as pd
 import torch
 
 from lib import splines
-from lib.metrics.similarity import activation_distance
 
 from ..figures import looks
+from ..figures.similarity import activation_distance
 from ..records import frames, intervals
 from ..records.frames import Collected
 from ..records.intervals import Correlation, Interval, clustered_spearman, interval, mean_of, paired_interval

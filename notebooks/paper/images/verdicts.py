@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lib.datasets import catalogue
-
+from ..experiments import committed
 from ..figures import looks
 from ..figures.words import words
 from ..records import intervals
@@ -151,7 +150,7 @@ def different_accuracy_at_equal_complexity(read: Read) -> Finding:
     runs = results.frame()
     if results.missing or runs.empty or not (runs.data == "svhn").any():
         return Finding(
-            "not run yet" if catalogue.known("svhn") else "not run: data not available here (SVHN)", NOT_RUN.verdict
+            "not run yet" if committed.known("svhn") else "not run: data not available here (SVHN)", NOT_RUN.verdict
         )
     pairs = tables.at_equal_complexity(results, "svhn", "learned from zeros", LEARNS_SVHN)
     if len(pairs) < 5:

@@ -9,11 +9,11 @@ import torch
 
 from lib import splines
 from lib.files import compressed, write_atomically
-from lib.metrics.similarity import activation_distance
 
 from ..experiments import collage
 from ..experiments.collage import TILES
 from ..figures.looks import name_of, plus_minus
+from ..figures.similarity import activation_distance
 from ..records.frames import Collected
 from ..records.intervals import Interval, interval, paired_interval
 from .plan import BY_HAND, LEARNED, RELU

@@ -14,7 +14,7 @@ from lib.training import Optimiser
 
 from ..experiments.baseline import Baseline
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, best_of, check_profile, tuned, usable, validation_accuracy
+from ..experiments.protocol import Stages, best_of, check_profile, restarts, tuned, usable, validation_accuracy
 from ..experiments.train import Train
 from ..records.store import Store
 from .plan import FOCUS, SPLIT, inputs, slower, spline
@@ -137,9 +137,9 @@ class Table:
         chosen = yield from self.finals(relu.values())
 
         for arm, scaling in ((INPUTS, RANGE), (INPUTS, RANK), (HIDDEN["zeros"], RANGE), (HIDDEN["relu"], RANGE)):
-            restarts = self.restarts(arm, optimisers[scaling], scaling)
-            yield restarts
-            used = {learn: self.reuse(learn) for learn in usable(self.store, restarts)}
+            learning = self.restarts(arm, optimisers[scaling], scaling)
+            yield learning
+            used = {learn: self.reuse(learn) for learn in usable(self.store, learning)}
             trials = {learn: [replace(run, role="trial", seed=s) for s in plan.trials] for learn, run in used.items()}
             yield [run for runs in trials.values() for run in runs]
             if trials:
@@ -181,31 +181,10 @@ class Table:
 
     def baselines(self) -> list[Baseline]:
         """Trees with each seed, whatever the scaling; the others, which have no randomness, with both."""
-        first = self.plan.seeds[0]
-        trees = [
-            Baseline(
-                section=SECTION,
-                role="final",
-                arm="boosted trees",
-                data=self.data,
-                model="boosted trees",
-                seed=seed,
-                split=SPLIT,
-                trials=self.plan.tree_trials,
-            )
-            for seed in self.plan.seeds
-        ]
-        return trees + [
-            Baseline(
-                section=SECTION,
-                role="final",
-                arm=model,
-                data=self.data,
-                model=model,
-                seed=first,
-                split=SPLIT,
-                scaling=scaling,
-            )
+        about = {"section": SECTION, "role": "final", "data": self.data, "split": SPLIT}
+        trees = {"arm": "boosted trees", "model": "boosted trees", "trials": self.plan.tree_trials}
+        return [Baseline(seed=seed, **trees, **about) for seed in self.plan.seeds] + [
+            Baseline(arm=model, model=model, seed=self.plan.seeds[0], scaling=scaling, **about)
             for model in ("linear", "k-NN")
             for scaling in (RANGE, RANK)
         ]
@@ -222,29 +201,15 @@ class Table:
 
     def restarts(self, arm: str, optimiser: Optimiser, scaling: str) -> list[Learn]:
         """The restarts of Algorithm 1, in a narrow network."""
-        plan = self.plan
+        plan, points = self.plan, self.plan.restarts[0][0]
         init = next((start for start, name in HIDDEN.items() if name == arm), "zeros")
-
-        def network(points):
-            learned = {"input_activation": inputs(points)} if arm == INPUTS else {"activation": spline(points)}
-            return self.network(width=plan.learning_width, **learned)
-
-        return [
-            Learn(
-                section=SECTION,
-                arm=arm,
-                data=(self.data,),
-                task="binary",
-                network=network(points),
-                settings=replace(
-                    plan.learning, init=init, unroll=unroll, outer=Optimiser("adam", eta), inner=optimiser
-                ),
-                seed=seed,
-                split=SPLIT,
-                scaling=scaling,
-            )
-            for seed, (points, unroll, eta) in enumerate(plan.restarts)
-        ]
+        learned = {"input_activation": inputs(points)} if arm == INPUTS else {"activation": spline(points)}
+        like = Learn(
+            section=SECTION, arm=arm, data=(self.data,), task="binary", seed=0, split=SPLIT, scaling=scaling,
+            network=self.network(width=plan.learning_width, **learned),
+            settings=replace(plan.learning, init=init, inner=optimiser),
+        )  # fmt: skip
+        return restarts(like, plan.restarts)
 
     def reuse(self, learn: Learn) -> Train:
         """A wide network with a learned activation fixed."""

@@ -286,19 +286,11 @@ class Table:
 
     def baselines(self) -> list[Baseline]:
         """Trees with each seed; the others have no randomness."""
-        searches = [(model, seed) for model in MODELS for seed in self.plan.seeds]
+        about = {"section": SECTION, "role": "final", "data": self.data, "split": SPLIT}
         return [
-            Baseline(
-                section=SECTION,
-                role="final",
-                arm=model,
-                data=self.data,
-                model=model,
-                seed=seed,
-                split=SPLIT,
-                trials=self.plan.trials if trees else 1,
-            )
-            for model, seed in searches
+            Baseline(arm=model, model=model, seed=seed, trials=self.plan.trials if trees else 1, **about)
+            for model in MODELS
+            for seed in self.plan.seeds
             if (trees := model == "boosted trees") or seed == self.plan.seeds[0]
         ]
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib.datasets import catalogue
-
+from ..experiments import committed
 from ..experiments.panels import fine_structure
 from ..records.frames import Collected, at_best_depth
 from ..records.intervals import Interval, interval, mean_of, paired_interval
@@ -34,7 +33,7 @@ def about(datasets: Sequence[str]) -> pd.DataFrame:
     """What is in the tables: rows that are here (of the official table's), columns, classes."""
     rows = []
     for data in datasets:
-        of, here = ABOUT[data], catalogue.recorded_rows(data)
+        of, here = ABOUT[data], committed.rows(data)
         count = "—" if here is None else f"{here[0]:,}" + (f" of {here[1]:,}" if here[0] != here[1] else "")
         rows.append([data, count, of["count"], of["classes"]])
     return pd.DataFrame(rows, columns=["table", "rows", "columns", "the two classes"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from .complexity import CHUNK, Model
+from lib.metrics import CHUNK, Model
 
 # --------------------------------------------------------------------------------------- input space
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from . import catalogue
+from lib.datasets import catalogue
 
 
 @dataclass(frozen=True, eq=False)
