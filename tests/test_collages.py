@@ -75,12 +75,6 @@ def test_collages_depend_on_the_seed_only(digits):
     assert not digits.test_second[0].equal(other.test_second[0])
 
 
-def test_a_size_takes_a_part_of_the_same_collages(digits):
-    part = collage("digits", "noisy_digits", seed=0, size=100)
-    assert part.x_train.equal(digits.x_train[:100]) and part.y_train.equal(digits.y_train[:100])
-    assert part.validation_first[0].equal(digits.validation_first[0])
-
-
 def test_grey_tiles_are_repeated_and_padded_and_the_smaller_dataset_is_reused(tmp_path):
     write_images(tmp_path, "mnist")
     images = np.random.default_rng(1).integers(0, 256, (400, 32, 32, 3), dtype=np.uint8)
@@ -143,12 +137,6 @@ def test_fit_keeps_the_centre():
 def test_other_datasets_are_refused(first, second):
     with pytest.raises(ValueError, match="two different datasets of mnist, .*; got "):
         collage(first, second, seed=0)
-
-
-@pytest.mark.parametrize("size", [0, -1, 100_000])
-def test_sizes_out_of_range_are_refused(size):
-    with pytest.raises(ValueError, match=f"size must be from 1 to 1105 collages, got {size}"):
-        collage("digits", "noisy_digits", seed=0, size=size)
 
 
 def test_too_few_training_images_are_refused(tmp_path):

@@ -58,25 +58,12 @@ def test_the_tuned_optimiser_is_the_best_on_validation_rows():
     ]
     results = Given(rows + finals("mnist", SGD) + finals("mnist", ADAM))
     assert set(images_tables.tuned(results)["optimiser.lr"]) == {0.001}
-    edges = images_tables.at_the_edge(results.frame(role="final"), results.frame(role="tuning"))
-    assert list(edges) == [("mnist", "adam", 0.001)]  # SGD has one candidate, and that is no edge
     assert list(images_tables.summaries(results.frame(role="final"), results.frame(role="tuning"))) == [
         "the tuned optimiser",
         "plain gradient descent",
     ]
     only = Given(rows + finals("mnist", ADAM))
     assert list(images_tables.summaries(only.frame(role="final"), only.frame(role="tuning"))) == ["the tuned optimiser"]
-
-
-def test_a_rate_between_others_is_not_at_the_edge():
-    rows = [
-        run("tuning", "mnist", optimiser=("adam", lr), accuracy=a)
-        for lr, a in ((0.001, 0.4), (0.003, 0.6), (0.01, 0.5))
-    ]
-    used = pd.DataFrame(finals("mnist", ("adam", 0.003)))
-    assert list(images_tables.at_the_edge(used, Given(rows).frame())) == []
-    assert list(images_tables.at_the_edge(used, Given(rows[:2]).frame())) == [("mnist", "adam", 0.003)]
-    assert list(images_tables.at_the_edge(used, Given(rows[1:2]).frame())) == []  # one candidate has no edge
 
 
 def test_controls_and_learned_activations_are_chosen_by_validation_rows_and_compared_seed_by_seed():
@@ -247,16 +234,6 @@ def test_what_is_told_of_differences():
     results = Given(rows + [run("tuning", "mnist", optimiser=ADAM)])
     assert shown.in_words(shown.starts(results)) == "MNIST, tuned optimiser: -15.0 ± 0.0"
     assert shown.sides(shown.starts(results)) == {"better": 0, "worse": 1, "alike": 0}
-
-
-def test_tuned_runs_are_the_selecting_and_the_final_ones_of_the_tuned_optimiser():
-    rows = [run("tuning", "mnist", optimiser=o, accuracy=a) for o, a in ((SGD, 0.4), (ADAM, 0.6))]
-    rows += finals("mnist", SGD) + finals("mnist", ADAM) + [run("selection", "mnist", ARMS[1]), run("depth", "mnist")]
-    rows += [run("tuning", "cifar10")] + finals("cifar10", ADAM, arms=ARMS[:2])  # an arm diverged: no correlation
-    left = images_tables.tuned_runs(Given([row | {"learned": row["arm"] * (row["arm"] != "ReLU")} for row in rows]))
-    assert left.role.value_counts().to_dict() == {"final": 6, "selection": 1} and set(left["optimiser.name"]) == {
-        "adam"
-    }
 
 
 def test_plain_gradient_descent_is_shown_for_the_datasets_that_have_it():

@@ -94,7 +94,6 @@ def test_searches_whose_best_is_at_an_edge_are_found(put):
     assert found[["data", "scaling", "best", "least", "greatest"]].values.tolist() == [
         ["credit", "quantile", 1e-2, 1e-3, 1e-2]
     ]
-    assert at_edge(put(), merit=lambda runs: -runs["optimiser.lr"]).best.tolist() == [1e-3, 1e-3]
 
 
 def test_nothing_is_said_where_nothing_ended_at_a_limit(put):

@@ -93,28 +93,24 @@ def above(name: str, where: str, mean: float, half_width: float, threshold: floa
     return Condition(name, where, value, low, high, scale * threshold, bool(low > scale * threshold), unit)
 
 
-def at_least(
-    name: str, where: str, value: float, threshold: float, *, low: float = NAN, high: float = NAN, unit: str = ""
-) -> Condition:
+def at_least(name: str, where: str, value: float, threshold: float, *, high: float = NAN, unit: str = "") -> Condition:
     """Holds if the value is the threshold or more.
 
     Example:
         >>> at_least("", "", 2.0, 2.0).holds, at_least("", "", NAN, 2.0).holds
         (True, False)
     """
-    return Condition(name, where, float(value), low, high, threshold, bool(value >= threshold), unit)
+    return Condition(name, where, float(value), NAN, high, threshold, bool(value >= threshold), unit)
 
 
-def below(
-    name: str, where: str, value: float, threshold: float, *, low: float = NAN, high: float = NAN, unit: str = ""
-) -> Condition:
+def below(name: str, where: str, value: float, threshold: float) -> Condition:
     """Holds if the value is less than the threshold.
 
     Example:
         >>> below("", "", 1.9, 2.0).holds, below("", "", 2.0, 2.0).holds
         (True, False)
     """
-    return Condition(name, where, float(value), low, high, threshold, bool(value < threshold), unit)
+    return Condition(name, where, float(value), NAN, NAN, threshold, bool(value < threshold))
 
 
 def lost(name: str, where: str) -> Condition:

@@ -30,8 +30,27 @@ FINE = 0.02  # standard deviation, in parts of the side, of the Gaussian that th
 SMOOTH = 2.0  # standard deviation in points of the Gaussian before the alignment is measured
 
 
+class OfRun:
+    """What is of a run: its section and its datasets are those of the run."""
+
+    run_of: Train | Baseline
+
+    @property
+    def section(self) -> str:
+        return self.run_of.section
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return self.run_of.datasets
+
+    @property
+    def reads(self) -> tuple[str | Baseline, ...]:
+        """The records that it reads: of a baseline its settings, of a network its activation."""
+        return (self.run_of,) if isinstance(self.run_of, Baseline) else self.run_of.reads
+
+
 @dataclass(frozen=True)
-class Panels:
+class Panels(OfRun):
     """Train a model again as a run did, and measure what Figure 7 shows of it.
 
     NOTE[DIFF]: the landscapes take the loss on 2,000 training rows and the complexity on 50 paths, not 200:
@@ -53,19 +72,6 @@ class Panels:
     resolution: int = 50
     slice_resolution: int = 200
     slices: int = 4
-
-    @property
-    def section(self) -> str:
-        return self.run_of.section
-
-    @property
-    def datasets(self) -> tuple[str, ...]:
-        return self.run_of.datasets
-
-    @property
-    def reads(self) -> tuple[str | Baseline, ...]:
-        """The records that it reads: of a baseline its settings, of a network its activation."""
-        return (self.run_of,) if isinstance(self.run_of, Baseline) else self.run_of.reads
 
     @property
     def cost(self) -> float:
@@ -144,7 +150,7 @@ class Panels:
 
 
 @dataclass(frozen=True)
-class Paths:
+class Paths(OfRun):
     """Train a network again as a run did, and measure it along paths in both ways (Figures 29 and 30).
 
     Args:
@@ -158,19 +164,6 @@ class Paths:
     run_of: Train
     seed: int = 0
     shown: int = 4
-
-    @property
-    def section(self) -> str:
-        return self.run_of.section
-
-    @property
-    def datasets(self) -> tuple[str, ...]:
-        return self.run_of.datasets
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The records that it reads."""
-        return self.run_of.reads
 
     @property
     def cost(self) -> float:

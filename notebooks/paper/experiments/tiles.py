@@ -51,7 +51,6 @@ def collage(
     second: str,
     *,
     seed: int,
-    size: int | None = None,
     half: bool = False,
     data_dir: str | os.PathLike | None = None,
 ) -> Collages:
@@ -66,12 +65,11 @@ def collage(
     Args:
         first, second: image datasets, such as "mnist" and "cifar10"; embedded: "digits" and "noisy_digits".
         seed: of the division and of all combinations.
-        size: number of training collages, a random part of them all; all unless given.
         half: whether to make the tiles grey, of half the height and width (means over 2 x 2 pixels).
         data_dir: see `lib.datasets.prepared.directory`.
 
     Raises:
-        ValueError: if the names are not of two image datasets, `size` is out of range, or a class is missing.
+        ValueError: if the names are not of two image datasets, or a class is missing.
         ConnectionError: if a dataset is missing and cannot be downloaded.
 
     >>> both = collage("digits", "noisy_digits", seed=0)
@@ -94,9 +92,7 @@ def collage(
         held_out.append(part.take(order[:count]))
         kept.append(part.take(order[count:]))
     indices = _same_class(kept, names, rng)  # (n, 2)
-    if size is not None and not 1 <= size <= len(indices):
-        raise ValueError(f"size must be from 1 to {len(indices)} collages, got {size}")
-    x_train, labels = _combine(kept, indices[:size])
+    x_train, labels = _combine(kept, indices)
     evaluation = [
         (x, labels[:, predictive])
         for parts in (held_out, test)

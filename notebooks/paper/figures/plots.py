@@ -8,8 +8,6 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib import splines
-
 from ..records.intervals import interval
 from .looks import ARMS
 
@@ -72,52 +70,6 @@ def differences(summary: pd.DataFrame, label: str = "arm", hollow: bool = False)
             "hollow": hollow,
         }
     )
-
-
-def learned_functions(
-    panels: Sequence[tuple[str, str, np.ndarray, float, float]],
-    reference: str = "relu",
-    used: Mapping[str, tuple[float, float]] | None = None,
-) -> Figure:
-    """Learned activations as small multiples, each with a thin reference.
-
-    Args:
-        panels: (title, arm, values (n_c,), low, high) of each.
-        reference: "relu" or "gelu": drawn dotted where the function was learned from a ReLU.
-        used: by title, the range of pre-activations to shade.
-    """
-    columns = min(len(panels), 4)
-    rows = -(-len(panels) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(7, 1.9 * rows + 0.3), squeeze=False, sharex="row")
-    for ax in axes.flat[len(panels) :]:
-        ax.set_axis_off()
-    for ax, (title, arm, values, low, high) in zip(axes.flat, panels, strict=False):
-        grid = splines.grid(len(values), low, high).numpy()
-        if arm == "learned from ReLU":
-            curve = np.maximum(grid, 0) if reference == "relu" else gelu(grid)
-            name, ink = reference.upper().replace("RELU", "ReLU"), plt.rcParams["text.color"]
-            ax.plot(grid, curve, color=ink, linestyle=":", linewidth=1.2, label=name, zorder=3)
-        ax.plot(grid, values, color=ARMS[arm][0], linewidth=1.5)
-        if used and title in used:
-            ax.axvspan(*used[title], color="gray", alpha=0.18, linewidth=0)
-        ax.set_title(title, fontsize=9.5 if columns < 4 else 8.5)
-        ax.grid()
-    for ax in axes.flat[len(panels) - columns : len(panels)]:  # the last one of each column
-        ax.set_xlabel("pre-activation $z$")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("$g(z)$")
-    for ax in axes.flat:
-        if ax.get_legend_handles_labels()[0]:
-            ax.legend(fontsize=8)
-            break
-    return figure
-
-
-def gelu(z: np.ndarray) -> np.ndarray:
-    """GELU, z Phi(z), by its exact definition."""
-    from scipy.special import ndtr
-
-    return z * ndtr(z)
 
 
 def curves(

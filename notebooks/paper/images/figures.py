@@ -8,11 +8,12 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
+from torch.nn import functional
 
 from lib import splines
 
 from ..figures.looks import ARMS, look, name_of
-from ..figures.plots import differences, forest, gelu
+from ..figures.plots import differences, forest
 from ..records.intervals import Correlation
 from ..verdict import Condition
 from .plan import ARMS as COMPARED
@@ -117,13 +118,15 @@ def functions(rows: pd.DataFrame, narrow: bool = False) -> Figure:
     for row in rows.itertuples():
         ax = axes[lines.index(row.row), names.index(row.data)]
         ax.set_axis_on()
-        grid = splines.grid(len(row.psi), row.low, row.high).numpy()
+        z = splines.grid(len(row.psi), row.low, row.high)
+        grid = z.numpy()
         low, high = row.used or (row.low, row.high)
         if row.used:
             ax.axvspan(low, high, color="gray", alpha=0.18, linewidth=0)
         if row.arm == COMPARED[1]:
             ink = plt.rcParams["text.color"]
-            ax.plot(grid, _scaled(gelu(grid), grid, low, high), color=ink, linestyle=":", linewidth=1.2, zorder=3)
+            gelu = functional.gelu(z).numpy()
+            ax.plot(grid, _scaled(gelu, grid, low, high), color=ink, linestyle=":", linewidth=1.2, zorder=3)
         ax.plot(grid, _scaled(row.psi, grid, low, high), color=ARMS[row.arm][0], linewidth=1.5)
         ax.set(yticks=[], xticks=[-4, 0, 4], ylim=(-3.5, 3.5))
         ax.grid(axis="x")

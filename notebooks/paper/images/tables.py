@@ -1,6 +1,6 @@
 """What the records of image classification and regression say, as tables for their two pages (Sections 3.1 and 3.2)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -49,21 +49,7 @@ def chosen(tuning: pd.DataFrame) -> pd.DataFrame:
 
 def tuned(results: Collected) -> pd.DataFrame:
     """The :func:`finals` with each dataset's tuned optimiser."""
-    return _with_tuned(finals(results), results)
-
-
-def tuned_runs(results: Collected) -> pd.DataFrame:
-    """The selecting and the final runs with each dataset's tuned optimiser.
-
-    Without datasets that have fewer than three activations there, too few for :func:`correlations`.
-    """
-    runs = main_runs(results)
-    runs = _with_tuned(runs[runs.role != "tuning"], results)
-    return runs[_clusters(runs).groupby(runs.data).transform("nunique") >= 3]
-
-
-def _with_tuned(runs: pd.DataFrame, results: Collected) -> pd.DataFrame:
-    best = chosen(results.frame(role="tuning"))
+    runs, best = finals(results), chosen(results.frame(role="tuning"))
     name, rate = (best[f"optimiser.{key}"].reindex(runs.data).to_numpy() for key in ("name", "lr"))
     return runs[(runs["optimiser.name"] == name) & (runs["optimiser.lr"] == rate)]
 
@@ -77,14 +63,6 @@ def tuning_table(tuning: pd.DataFrame) -> pd.DataFrame:
     )
     pivot = shown.pivot(index="optimiser", columns="dataset", values="accuracy")
     return pivot.reindex(shown.optimiser.unique()).fillna("—").reset_index()
-
-
-def at_the_edge(finals: pd.DataFrame, tuning: pd.DataFrame) -> Iterator[tuple[str, str, float]]:
-    """What the final runs use that is the least or greatest rate that was tried: dataset, optimiser, rate."""
-    for data, name, rate in finals.groupby(["data", "optimiser.name", "optimiser.lr"], sort=False).groups:
-        rates = tuning[(tuning.data == data) & (tuning["optimiser.name"] == name)]["optimiser.lr"]
-        if len(rates) > 1 and rate in (rates.min(), rates.max()):
-            yield data, name, rate
 
 
 def summaries(finals: pd.DataFrame, tuning: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -4,8 +4,6 @@ A run with patience that ended at its last step may not have converged; a learni
 finished; a rate that is best at the edge of those tried may not be the best.
 """
 
-from collections.abc import Callable
-
 import pandas as pd
 
 from .frames import Collected
@@ -32,25 +30,16 @@ def capped(results: Collected) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["data", "arm", "kind", "n", "capped"])
 
 
-def _at_best_step(runs: pd.DataFrame) -> pd.Series:
-    return runs.validation_accuracy
-
-
-def at_edge(
-    results: Collected, role: str = "rate trial", merit: Callable[[pd.DataFrame], pd.Series] = _at_best_step
-) -> pd.DataFrame:
-    """The searches for a rate whose best is the least or the greatest that was tried.
-
-    Args:
-        role: of the runs of the search. merit: what the best is the best by, a value per run.
+def at_edge(results: Collected) -> pd.DataFrame:
+    """The searches for a rate whose best, on validation rows, is the least or the greatest that was tried.
 
     Returns:
         Columns of GROUP, best, least, greatest; one row per search that ended at an edge.
     """
-    runs = results.frame(role=role)
+    runs = results.frame(role="rate trial")
     rows = []
     for group, part in runs.groupby(GROUP, sort=False) if len(runs) else ():
-        means = merit(part).groupby(part["optimiser.lr"]).mean()
+        means = part.validation_accuracy.groupby(part["optimiser.lr"]).mean()
         best, least, greatest = means.idxmax(), means.index.min(), means.index.max()
         if best in (least, greatest):
             rows.append((*group, best, least, greatest))
