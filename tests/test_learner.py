@@ -8,8 +8,7 @@ from lib.metalearning import Settings, Task, learn
 from lib.networks import Activation, Network
 from lib.splines import grid
 from lib.training import Optimiser
-from notebooks.paper.ablations.learner import auto_settings
-from notebooks.paper.experiments.race import pre_activations, scale_and_range
+from notebooks.paper.experiments.race import auto_settings, pre_activations, scale_and_range
 
 ADAM = Optimiser("adam", 0.01)
 SPLINE = Activation("spline", points=101, low=-3, high=3)

@@ -8,15 +8,13 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lib.learner import outer_rate
-from lib.metalearning import Settings
-from lib.networks import Activation, Network, Psi
+from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
 from ..experiments.parts import learned_psi
 from ..experiments.protocol import Stages, best_of, check_profile, speed, usable, validation_accuracy
-from ..experiments.race import GROUPS, Pick, Race
+from ..experiments.race import GROUPS, Pick, Race, auto_settings
 from ..experiments.train import Train
 from ..grokking.conventions import PLANS as CONVENTIONS
 from ..grokking.conventions import Conventions
@@ -47,22 +45,6 @@ class Setting:
     seeds: tuple[int, ...]
     patience: int = 0
     scaling: str = "default"
-
-
-def auto_settings(inner: Optimiser, batch: int, steps: int, start: Psi) -> Settings:
-    """Settings of Algorithm 1 from a start, in quantities without units.
-
-    Episodes are all alike and as long as the race's last heat, about a quarter of a whole training: what is learned in
-    shorter ones is good at the start of a training only (Wu et al., "Understanding short-horizon bias in stochastic
-    meta-optimization", ICLR 2018).
-
-    Args:
-        inner, batch: how the task's networks are trained. steps: of the race's last heat.
-        start: psi; see :func:`lib.learner.outer_rate`.
-    """
-    outer, unroll = Optimiser("adam", outer_rate(start)), min(20, max(5, steps // 100))
-    episodes = {"episodes": 24, "n_tr_start": steps, "n_tr_step": 0, "n_tr_max": steps, "patience": 12}
-    return Settings(inner=inner, outer=outer, batch=batch, unroll=unroll, **episodes)
 
 
 @dataclass(frozen=True)

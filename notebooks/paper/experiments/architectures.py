@@ -23,6 +23,7 @@ from lib.training import Batches, Optimiser, take
 from ..records.store import Outcome
 from .learn import algorithm_1
 from .parts import Rows, schedule
+from .race import RACE, auto_settings, scale_and_range
 
 LOSS = "cross_entropy"
 MOST_HELD = 1000  # validation rows, and training rows that the training accuracy is measured on
@@ -279,7 +280,7 @@ class LearnModule:
 
     @property
     def cost(self) -> float:
-        return float(self.steps * (learner.RACE + 1 + self.episodes))
+        return float(self.steps * (RACE + 1 + self.episodes))
 
     @property
     def label(self) -> str:
@@ -297,7 +298,7 @@ class LearnModule:
         activation = Activation("spline", points=self.points, low=-bound, high=bound)
         task = Task(self.subject.network(data, activation), data.train.x, data.train.y, LOSS)
         starts = learner.race(task, learner.family(scale, self.seed), **about, seed=self.seed, report=context.report)
-        settings = learner.auto_settings(**about, start=starts[0].psi, episodes=self.episodes)
+        settings = auto_settings(**about, start=starts[0].psi, episodes=self.episodes)
         outcome = algorithm_1([task], settings, self.seed, context, starts[0].psi)
         by_hand = next(start for start in starts if not start.name.startswith("random"))
         sine = next(start for start in starts if start.name.startswith("sine"))
@@ -319,4 +320,4 @@ class LearnModule:
             network.g.seen = []
             accuracy(network, theta, {}, data.train[:500])
             seen.append(torch.cat(network.g.seen))
-        return learner.scale_and_range(seen[1])[0], max(learner.scale_and_range(z)[1] for z in seen)
+        return scale_and_range(seen[1])[0], max(scale_and_range(z)[1] for z in seen)

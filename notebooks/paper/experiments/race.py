@@ -41,6 +41,22 @@ def scale_and_range(z: Tensor) -> tuple[float, float]:
     return float(f"{z.std(correction=0):.3g}"), float(f"{1.5 * size:.3g}")
 
 
+def auto_settings(inner: Optimiser, batch: int, steps: int, start: Psi, episodes: int = 24) -> Settings:
+    """Settings of Algorithm 1 from a start, in quantities without units.
+
+    Episodes are all alike and as long as the race's last heat, about a quarter of a whole training: what is learned in
+    shorter ones is good at the start of a training only (Wu et al., "Understanding short-horizon bias in stochastic
+    meta-optimization", ICLR 2018).
+
+    Args:
+        inner, batch: how the task's networks are trained. steps: of the race's last heat.
+        start: psi; see :func:`lib.learner.outer_rate`.
+    """
+    outer, unroll = Optimiser("adam", learner.outer_rate(start)), min(20, max(5, steps // 100))
+    about = {"episodes": episodes, "n_tr_start": steps, "n_tr_step": 0, "n_tr_max": steps, "patience": 12}
+    return Settings(inner=inner, outer=outer, batch=batch, unroll=unroll, **about)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Race:
     """Try functions by short trainings; psi is the best one's.
