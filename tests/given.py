@@ -1,4 +1,6 @@
-"""Results of a section made by hand, for the tests of what decides claims."""
+"""Results of a section made by hand, for the tests of what is read from records and of what decides claims."""
+
+from types import SimpleNamespace
 
 import pandas as pd
 
@@ -12,11 +14,9 @@ class Given(Collected):
     """
 
     def __init__(self, rows, missing=0, records=(), lacking=()):
-        super().__init__([*records] or ["there are some"] * bool(rows), missing, frozenset(lacking))
-        object.__setattr__(self, "rows", rows)
-
-    def frame(self, kind="train", **equal):
-        frame = pd.DataFrame([row for row in self.rows if row.get("kind", "train") == kind])
-        for column, value in equal.items():
-            frame = frame[frame[column] == value] if len(frame) else frame
-        return frame.reset_index(drop=True)
+        kinds = {"train": []}
+        for row in rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows:
+            kinds.setdefault(row.get("kind", "train"), []).append(row)
+        frames = {kind: pd.DataFrame(own) for kind, own in kinds.items()}
+        some = [SimpleNamespace(kind="made up", key="made up")] if len(rows) else []
+        super().__init__([*records] or some, missing, frozenset(lacking), _frames=frames)

@@ -57,6 +57,14 @@ def verdicts():
     }
 
 
+def tuned_runs(runs, best):
+    """The selecting and the final runs with each dataset's tuned optimiser, on datasets with three activations there."""
+    runs = runs[runs.role != "tuning"]
+    name, rate = (best[f"optimiser.{key}"].reindex(runs.data).to_numpy() for key in ("name", "lr"))
+    runs = runs[(runs["optimiser.name"] == name) & (runs["optimiser.lr"] == rate)]
+    return runs[images_tables._clusters(runs).groupby(runs.data).transform("nunique") >= 3]
+
+
 def image_tables(section):
     results = read(section)
     finals, tuning = images_tables.finals(results), results.frame(role="tuning")
@@ -66,7 +74,7 @@ def image_tables(section):
         "depth": images_tables.by_depth(results),
         "best depth": images_tables.at_best_depth(results),
         "correlations": pd.DataFrame.from_dict(images_tables.correlations(runs), orient="index"),
-        "markers": images_tables.markers(images_tables.tuned_runs(results)),
+        "markers": images_tables.markers(tuned_runs(runs, images_tables.chosen(tuning))),
         "gaps": images_tables.gaps(images_tables.tuned(results)),
         "functions": images_tables.functions(results)[1],
         "controls": images_tables.over_controls(images_tables.with_controls(results)),

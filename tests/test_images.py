@@ -6,31 +6,17 @@ import matplotlib.pyplot
 import numpy as np
 import pandas as pd
 import pytest
+from given import Given
 
 from notebooks.paper.images import figures, shown
 from notebooks.paper.images import tables as images_tables
 from notebooks.paper.images import verdicts as images_verdicts
 from notebooks.paper.images.plan import ARMS, BY_HAND, LONGER, RANDOM
 from notebooks.paper.records import intervals
-from notebooks.paper.records.frames import Collected
 from notebooks.paper.records.intervals import Correlation, interval
 from notebooks.paper.verdict import NOT_RUN
 
 SGD, ADAM = ("sgd", 0.2), ("adam", 0.001)
-
-
-class Given(Collected):
-    """Records given as one frame of runs."""
-
-    def __init__(self, rows, missing=0, lacking=()):
-        super().__init__([], missing, frozenset(lacking))
-        object.__setattr__(self, "given", pd.DataFrame(rows))
-
-    def frame(self, kind="train", **equal):
-        frame = self.given
-        for column, value in equal.items():
-            frame = frame[frame[column] == value]
-        return frame.reset_index(drop=True)
 
 
 def run(role, data, arm="ReLU", optimiser=ADAM, seed=0, accuracy=0.5, depth=1):

@@ -545,8 +545,11 @@ def test_unknown_backend(fresh, monkeypatch):
         kernels.backend()
 
 
-def test_flags_that_the_compiler_does_not_know(fresh):
+def test_flags_that_the_compiler_does_not_know(fresh, monkeypatch):
     needs_compiler()
+    monkeypatch.setattr(
+        native, "BASE_FLAGS", ["-O0", *native.BASE_FLAGS[1:]]
+    )  # which compiles in a fraction of the time
     library = native.compiled((["-march=nonsense"], []))
     assert library.spline_backend() in (b"cpp", b"cpp-avx2", b"cpp-avx512")
     with pytest.raises(subprocess.CalledProcessError):
@@ -570,13 +573,3 @@ def test_two_processes_build_at_once_into_an_empty_cache(fresh, monkeypatch):
     (library,) = native.cache_folder().iterdir()  # nothing temporary is left
     monkeypatch.setattr(native, "_build", lambda *_: pytest.fail("built again"))
     assert kernels.backend() == out.strip()
-
-
-def test_damaged_library_is_built_again(fresh, monkeypatch):
-    needs_compiler()
-    with monkeypatch.context() as patch:
-        patch.setattr(native, "_open", lambda path: path.resolve(strict=True))  # do not load it yet
-        path = native.compiled(([],))
-    path.write_bytes(b"not a library")
-    assert native.compiled(([],)).spline_backend() in (b"cpp", b"cpp-avx2", b"cpp-avx512")
-    assert list(native.cache_folder().iterdir()) == [path]

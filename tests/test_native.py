@@ -100,6 +100,7 @@ def test_cc_compiles_cpp_too(cache, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("CC", "gcc")
+    monkeypatch.setattr(native, "BASE_FLAGS", ["-O0", *native.BASE_FLAGS[1:]])
     assert native.compiled(([],)).spline_backend() == b"cpp"
     monkeypatch.setenv("CC", "/nonexistent/cc")
     with pytest.raises(FileNotFoundError, match="nonexistent"):

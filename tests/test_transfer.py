@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from given import Given
 from matplotlib import pyplot as plt
 
 from lib.datasets import algorithmic
@@ -17,7 +18,6 @@ from notebooks.paper.experiments.train import Train
 from notebooks.paper.grokking import tables as grokking_tables
 from notebooks.paper.records import intervals
 from notebooks.paper.records import store as results
-from notebooks.paper.records.frames import Collected
 from notebooks.paper.records.store import Store
 from notebooks.paper.sections import SECTIONS
 from notebooks.paper.transfer import figures as transfer_figures
@@ -457,20 +457,6 @@ def test_other_depths_repeat_the_final_runs_but_for_their_depth(store):
 
 
 # --- claims -----------------------------------------------------------------------------------------------------------
-
-
-class Given(Collected):
-    """Records given as frames, one per role."""
-
-    def __init__(self, frame, missing=0):
-        super().__init__([], missing)
-        object.__setattr__(self, "given", frame)
-
-    def frame(self, kind="train", **equal):
-        frame = self.given
-        for column, value in equal.items():
-            frame = frame[frame[column] == value]
-        return frame.reset_index(drop=True)
 
 
 def settle(name, frame, missing=0):
