@@ -90,7 +90,7 @@ say(f"{opening.scale()} {more}")
 # bends little. This is the [simplicity bias](glossary.md#simplicity-bias) ([Shah et al., 2020](bibliography.md#shah2020pitfalls)) ([Rahaman et al., 2019](bibliography.md#rahaman2019spectral)), and it is often given as the reason why they generalise at all. A good guess
 # for photographs, where a small change of the input rarely changes the answer.
 #
-# But it is a guess. On some tasks networks memorise the training data first and get other data right much later, if ever; adding two numbers modulo 27, the top of the right panel above, is one of them. This is
+# But it is a guess. On some tasks networks memorise the training data first and get other data right much later, if ever; adding two numbers modulo 27, at the top of the steps to generalise above, is one of them. This is
 # [grokking](glossary.md#grokking) ([Power et al., 2022](bibliography.md#power2022grokking)). The paper's hypothesis is that the delay comes from a mismatch between the task and the network's simplicity bias: drawn with the numbers in their usual
 # order, such a task is a pattern that is far from smooth. (The network itself is given no order: each number is an input of its own.)
 #
@@ -116,7 +116,7 @@ say(f"{opening.scale()} {more}")
 #   values.
 # - **[Tabular data](../notebooks/tabular.ipynb)**, where trees with their sharp steps often beat networks ([Grinsztajn et al., 2022](bibliography.md#grinsztajn2022trees)).
 # - **[Shortcuts](../notebooks/shortcuts.ipynb)** ([Geirhos et al., 2020](bibliography.md#geirhos2020shortcut)): of two features that predict equally well, a network takes the simpler one.
-# - **[Algorithmic tasks](../notebooks/grokking.ipynb)**, the right panel above.
+# - **[Algorithmic tasks](../notebooks/grokking.ipynb)**, the steps to generalise above.
 #
 # Three more notebooks ask whether a learned activation [transfers](../notebooks/transfer.ipynb) to other tasks, which parts of the method [matter](../notebooks/ablations.ipynb), and, beyond the paper, whether
 # it is about [MLPs](../notebooks/architectures.ipynb).
@@ -127,7 +127,7 @@ say(f"{opening.scale()} {more}")
 findings = claims.settled(read)
 found = {verdict: number for verdict, number in claims.counts(findings.values()).items() if number}
 few = sum(2 * sum(finding.holds) < len(finding.holds) for finding in findings.values() if finding.held)
-words.say("tested", claims=len(claims.CLAIMS), written=claims.WHEN, few=words.fill("few", few=few) if few else "",
+words.say("tested", claims=len(claims.CLAIMS), few=" " + words.fill("few", few=few) if few else "",
           verdicts=", ".join(f"**{number} {verdict}**" for verdict, number in found.items()))  # fmt: skip
 rows = []
 for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
@@ -136,6 +136,7 @@ for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
     cells = [", ".join(held[name] for name in named if named[name].verdict == verdict) for verdict in found]
     rows.append((f"[{section}](../notebooks/{section}.ipynb)", *(cell or "–" for cell in cells)))
 words.table("tab-verdicts", pd.DataFrame(rows, columns=["notebook", *found]))
+say(claims.WHEN)
 
 
 # %% [markdown]
