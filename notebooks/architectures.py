@@ -122,7 +122,7 @@ if pairs:
     arrived = ", ".join(f"{arm} {pairs.arrived(arm)} of {seeds}" for arm in ARMS)
     words.figure(
         "fig-transformer",
-        lambda: figures.curves(pairs),
+        lambda narrow=False: figures.curves(pairs, narrow),
         task=pairs.study.subject.data,
         last=pairs.study.steps,
         seeds=seeds,
@@ -146,7 +146,12 @@ if found and (limits := tables.limits(found)):
 # %% tags=["hide-input"]
 if found:
     better, total = tables.gains_of_learning(found)
-    words.figure("fig-architecture-functions", lambda: figures.functions(found, results), better=better, total=total)
+    words.figure(
+        "fig-architecture-functions",
+        lambda narrow=False: figures.functions(found, results, narrow),
+        better=better,
+        total=total,
+    )
 
 # %% tags=["hide-input"] fold="All restarts"
 if found:

@@ -239,6 +239,8 @@ for pair in pairs:
         last_lower=last["lower"],
         **by,
     )
+
+# %% tags=["remove-input"] fold="The hand-made activations that were chosen"
 hand = final[final.arm.isin(BY_HAND.values())].drop_duplicates(["pair", "spectral", "arm"])
 if len(hand):
     words.say("by-hand", chosen=tables.hand_made(hand))

@@ -53,9 +53,9 @@ def differences(rows: pd.DataFrame, narrow: bool = False) -> Figure:
     return figure
 
 
-def curves(result: Result) -> Figure:
+def curves(result: Result, narrow: bool = False) -> Figure:
     """Test accuracy over the course of training, the mean over seeds and its interval."""
-    figure, ax = plt.subplots(figsize=(7, 3.0))
+    figure, ax = plt.subplots(figsize=(3.6 if narrow else 7, 3.0))
     for arm in ARMS:
         records = list(result.finals[arm].record)
         steps = records[0].arrays["step"][1:]
@@ -69,10 +69,11 @@ def curves(result: Result) -> Figure:
     return figure
 
 
-def functions(found: Mapping[str, Result], results: Collected) -> Figure:
+def functions(found: Mapping[str, Result], results: Collected, narrow: bool = False) -> Figure:
     """The learned function of each study and the best one by hand."""
-    figure, axes = plt.subplots(1, len(found), figsize=(7, 2.3), squeeze=False)
-    for ax, (name, result) in zip(axes[0], found.items(), strict=True):
+    shape, size = ((len(found), 1), (3.6, 2.2 * len(found) + 0.5)) if narrow else ((1, len(found)), (7, 2.3))
+    figure, axes = plt.subplots(*shape, figsize=size, squeeze=False)
+    for ax, (name, result) in zip(axes.flat, found.items(), strict=True):
         for arm in (HAND, LEARNED):
             run = result.finals[arm].iloc[0]
             record = results.by_key[run.learned]
@@ -82,6 +83,7 @@ def functions(found: Mapping[str, Result], results: Collected) -> Figure:
         ax.set_title(name, fontsize=9.5)
         ax.set_xlabel("pre-activation $z$")
         ax.grid()
-    axes[0, 0].set_ylabel("$g(z)$")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("$g(z)$")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8.5)
     return figure
