@@ -136,6 +136,10 @@ if pairs:
 if found:
     words.table("tab-architectures", tables.comparison(found), seeds=seeds)
 
+# %% tags=["hide-input"] fold="Rates, and accuracy in training and test"
+if found:
+    words.table("tab-architecture-details", tables.details(found), seeds=seeds)
+
 # %% tags=["remove-input"]
 if found and (limits := tables.limits(found)):
     words.say("limits", limits="; ".join(limits))

@@ -163,7 +163,8 @@ def test_the_small_plan_gives_all_that_the_page_shows(small):
             tried = result.trials[result.trials.arm == arm]
             assert set(tried.seed) == set(study.trials) and set(tried.split) == {0}
             assert runs["optimiser.lr"].iloc[0] in set(tried["optimiser.lr"])
-    assert len(tables.comparison(found)) == 2 * len(ARMS) and len(tables.differences(found)) == 6
+    assert len(tables.comparison(found)) == len(tables.details(found)) == 2 * len(ARMS)
+    assert len(tables.differences(found)) == 6
     assert len(tables.restarts(found)) == 4 and tables.gains_of_learning(found)[1] == 4
     assert tables.answer(found).count("\n\n") == 2 and tables.hours(small) > 0
     assert isinstance(tables.limits(found), list)

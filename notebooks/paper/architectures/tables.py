@@ -95,17 +95,25 @@ def collect(results: Collected, profile: str) -> dict[str, Result]:
 
 
 def comparison(found: dict[str, Result]) -> pd.DataFrame:
-    """A row per study and arm."""
+    """A row per study and arm: its final runs, and what the learned function is against it."""
     rows = []
     for result in found.values():
         for arm in ARMS:
-            runs = result.finals[arm]
-            end = "test_accuracy" if result.study.pairs else "train_accuracy"
-            row = {"study": result.name, "function": arm, "rate": f"{runs['optimiser.lr'].iloc[0]:g}"}
-            row |= {"result": result.shown(arm), "at the end": f"{100 * runs[end].mean():.0f}"}
-            over = "—" if arm == LEARNED else result.difference(arm)
-            rows.append(row | {"learned over it": over, "rule": "—" if arm == LEARNED else result.verdict(arm)})
-    return pd.DataFrame(rows)
+            over = "—" if arm == LEARNED else f"{result.difference(arm)}, {result.verdict(arm)}"
+            rows.append((result.name, arm, result.shown(arm), over))
+    return pd.DataFrame(rows, columns=["study", "function", "result", "learned over it"])
+
+
+def details(found: dict[str, Result]) -> pd.DataFrame:
+    """A row per study and arm: its rate, the rates tried, accuracies at the step that counts."""
+    rows = []
+    for result in found.values():
+        for arm, runs in ((arm, result.finals[arm]) for arm in ARMS):
+            tried = sorted(set(result.trials[result.trials.arm == arm]["optimiser.lr"]))
+            ends = [f"{100 * runs[f'{part}_accuracy'].mean():.1f}" for part in ("train", "test")]
+            tried = ", ".join(f"{rate:g}" for rate in tried)
+            rows.append((result.name, arm, f"{runs['optimiser.lr'].iloc[0]:g}", tried, *ends))
+    return pd.DataFrame(rows, columns=["study", "function", "rate", "tried", "train", "test"])
 
 
 def differences(found: dict[str, Result]) -> pd.DataFrame:
