@@ -123,16 +123,17 @@ def made_up(study, values):
 
 
 def test_the_rule_on_steps():
-    steps = {RELU: [np.nan] * 3, GELU: [4000, np.nan, np.nan], HAND: [500, 700, 600], LEARNED: [1250, 625, 1250]}
-    result = made_up(ADDITION, {arm: {"test_steps_to_95": value} for arm, value in steps.items()})
+    steps = {RELU: [np.nan] * 3, GELU: [2000, np.nan, np.nan], HAND: [500, 700, 600], LEARNED: [1250, 625, 1250]}
+    result = made_up(ADDITION, {arm: {"test_steps_to_95": v, "test_accuracy": 0.4} for arm, v in steps.items()})
     last = ADDITION.steps
     assert result.measured(RELU).tolist() == [last] * 3 and result.arrived(GELU) == 1
     assert result.over(LEARNED, RELU)[0] == pytest.approx(np.log2([last / 1250, last / 625, last / 1250]).mean())
     assert result.verdict(RELU) == "better" and result.difference(RELU).startswith("at least ×")
-    assert result.verdict(HAND) == "not told apart" and result.shown(RELU) == f"never in {last:,}"
-    assert result.shown(GELU) == "4,000 (1 of 3 runs)"
-    nobody = made_up(ADDITION, {arm: {"test_steps_to_95": [np.nan] * 3} for arm in ARMS})
-    assert nobody.verdict(RELU) == "undecided"
+    assert result.verdict(HAND) == "not told apart" and result.shown(RELU) == f"never in {last:,} (then at 40 %)"
+    assert result.shown(GELU) == "2,000 (1 of 3 runs)"
+    ends = {arm: {"test_steps_to_95": [np.nan] * 3, "test_accuracy": [0.1 * i, 0.2, 0.3]} for i, arm in enumerate(ARMS)}
+    nobody = made_up(ADDITION, ends)  # then the accuracies are shown, and nothing is decided
+    assert nobody.verdict(RELU) == "undecided" and nobody.over(LEARNED, RELU)[0] == pytest.approx(10.0)
 
 
 def test_the_rule_on_accuracies():

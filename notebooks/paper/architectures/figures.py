@@ -17,38 +17,36 @@ from .tables import Result
 
 
 def differences(rows: pd.DataFrame, narrow: bool = False) -> Figure:
-    """Each function over ReLU: how many times sooner on the left, points on the right, a row per dataset.
+    """Each function over ReLU, a panel per study: how many times sooner, or points on an axis that panels share.
 
     Args:
         rows: from :func:`.tables.differences`. narrow: for a phone.
     """
-    sides = [rows[rows.pairs], rows[~rows.pairs]]
-    size, shape = ((3.6, 4.6), (2, 1)) if narrow else ((7, 3.0), (1, 2))
+    studies, ends = list(rows.groupby("study", sort=False)), rows[~rows.timed]
+    shape, size = ((len(studies), 1), (3.6, 1.9 * len(studies))) if narrow else ((1, len(studies)), (7, 2.3))
     figure, axes = plt.subplots(*shape, figsize=size, squeeze=False)
-    for ax, side in zip(axes.flat, sides, strict=True):
-        pairs = bool(side.pairs.any())
-        labels, at = [], 0.0
-        for _, part in side.groupby("study", sort=False):
-            labels += list(zip(at + np.arange(len(part)), part.arm, strict=True))
-            for i, row in enumerate(part.itertuples()):
-                colour, marker, _ = LOOKS[row.arm]
-                ends = [[row.value - row.low], [row.high - row.value]]
-                ax.errorbar(row.value, at + i, xerr=ends, color=colour, marker=marker, capsize=3)
-                sign = {"at least ": "≥ ", "at most ": "≤ "}.get(row.bound, "")
-                text = f"{sign}×{2**row.value:.2g}" if pairs else plots.signed(row.value)
-                above = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center"}
-                ax.annotate(text, (row.value, at + i), **above, fontsize=9, color=colour)
-            at += len(part) + 0.7
+    for ax, (name, part) in zip(axes.flat, studies, strict=True):
+        timed = bool(part.timed.iloc[0])
+        for i, row in enumerate(part.itertuples()):
+            colour, marker, _ = LOOKS[row.arm]
+            reach = [[row.value - row.low], [row.high - row.value]]
+            ax.errorbar(row.value, i, xerr=reach, color=colour, marker=marker, capsize=3)
+            sign = {"at least ": "≥ ", "at most ": "≤ "}.get(row.bound, "")
+            text = f"{sign}×{2**row.value:.2g}" if timed else plots.signed(row.value)
+            above = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center"}
+            ax.annotate(text, (row.value, i), **above, fontsize=9, color=colour)
         ax.axvline(0, linewidth=1.2, color=plt.rcParams["text.color"])
-        ax.set_yticks([y for y, _ in labels], [arm for _, arm in labels], fontsize=9)
-        ax.set_ylim(at - 1.0, -0.9)
-        title = ", then ".join(dict.fromkeys(side.study))
-        ax.set_title(title, loc="left", fontsize=10, fontweight="bold")
-        if pairs:
-            ticks = np.arange(np.floor(min(0, side.low.min())), np.ceil(max(1, side.high.max())) + 1)
+        labelled = narrow or ax is axes.flat[0]
+        ax.set_yticks(range(len(part)), part.arm if labelled else [""] * len(part), fontsize=9)
+        ax.set_ylim(len(part) - 0.6, -0.7)
+        ax.set_title(name, loc="left", fontsize=10, fontweight="bold")
+        if timed:
+            ticks = np.arange(np.floor(min(0, part.low.min())), np.ceil(max(1, part.high.max())) + 1)
             ax.set_xticks(ticks, [f"{2.0**tick:g}" for tick in ticks])
-        ax.set_xlabel("times sooner than ReLU" if pairs else "points over ReLU")
-        ax.margins(x=0.15)
+        else:
+            low, high = min(0, ends.low.min()), max(0, ends.high.max())
+            ax.set_xlim(low - 0.12 * (high - low), high + 0.12 * (high - low))
+        ax.set_xlabel("times sooner than ReLU" if timed else "points over ReLU", fontsize=9.5)
         ax.grid(axis="x")
     return figure
 

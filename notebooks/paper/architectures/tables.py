@@ -11,13 +11,6 @@ from ..records.frames import Collected
 from ..records.intervals import interval, paired_interval
 from .plan import ARMS, HAND, LEARNED, PLANS, RELU, Study
 
-HEADLINES = {  # by where the learned function is better than ReLU: on pairs (True), on images (False)
-    frozenset([True]): "headline-pairs",
-    frozenset([False]): "headline-images",
-    frozenset([True, False]): "headline-both",
-    frozenset(): "headline-neither",
-}
-
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -32,10 +25,15 @@ class Result:
     trials: pd.DataFrame
     learnings: pd.DataFrame
 
+    @property
+    def timed(self) -> bool:
+        """Whether the steps to 95 % are compared: with pairs, if any run gets there. Otherwise it is the accuracy."""
+        return self.study.pairs and any(self.arrived(arm) for arm in self.finals)
+
     def measured(self, arm: str) -> pd.Series:
-        """Per seed the steps to 95 % test accuracy, or the last step; on images the test accuracy in %."""
+        """Per seed the steps to 95 % test accuracy, or the last step; or else the test accuracy in %."""
         runs = self.finals[arm]
-        if self.study.pairs:
+        if self.timed:
             return runs.test_steps_to_95.astype(float).fillna(float(self.study.steps))
         return 100 * runs.test_accuracy
 
@@ -47,7 +45,7 @@ class Result:
         """An arm over another, paired by seed, with the half width of the 95 % interval: points, or the logarithm (base
         2) of how many times sooner."""
         one, than = self.measured(arm), self.measured(other)
-        return paired_interval(np.log2(than), np.log2(one)) if self.study.pairs else paired_interval(one, than)
+        return paired_interval(np.log2(than), np.log2(one)) if self.timed else paired_interval(one, than)
 
     def verdict(self, other: str) -> str:
         """Whether the learned function is "better" than another arm, "worse", "not told apart" or "undecided"."""
@@ -58,26 +56,26 @@ class Result:
 
     def shown(self, arm: str) -> str:
         """An arm's final runs in words."""
-        values = self.measured(arm)
+        values, runs = self.measured(arm), self.finals[arm]
         if not self.study.pairs:
             return f"{plus_minus(*interval(values), scale=1)} %"
         n = self.arrived(arm)
         if not n:
-            return f"never in {self.study.steps:,}"
+            return f"never in {self.study.steps:,} (then at {100 * runs.test_accuracy.mean():.0f} %)"
         part = "" if n == len(values) else f" ({n} of {len(values)} runs)"
         return f"{self.finals[arm].test_steps_to_95.median():,.0f}{part}"
 
     def difference(self, other: str) -> str:
         """The learned function over another arm, in words: times sooner, or points."""
         mean, half = self.over(LEARNED, other)
-        if not self.study.pairs:
-            return f"{mean:+.1f} ± {half:.1f}"
+        if not self.timed:
+            return f"{mean:+.1f} ± {half:.1f} points"
         low, middle, high = (2**value for value in (mean - half, mean, mean + half))
         return f"{self.bound(LEARNED, other)}×{middle:.2g} [{low:.2g}, {high:.2g}]"
 
     def bound(self, arm: str, other: str) -> str:
         """What a ratio of steps is, where some runs of one of the two do not get to 95 %."""
-        late = [self.study.pairs and self.arrived(name) < len(self.finals[name]) for name in (arm, other)]
+        late = [self.timed and self.arrived(name) < len(self.finals[name]) for name in (arm, other)]
         return {(False, True): "at least ", (True, False): "at most "}.get(tuple(late), "")
 
 
@@ -117,7 +115,7 @@ def details(found: dict[str, Result]) -> pd.DataFrame:
 
 
 def differences(found: dict[str, Result]) -> pd.DataFrame:
-    """Each arm over ReLU: columns study, pairs, arm, value, low, high, bound (see :meth:`Result.bound`).
+    """Each arm over ReLU: columns study, timed, arm, value, low, high, bound (see :meth:`Result.bound`).
 
     Values are points, or the logarithm (base 2) of how many times sooner.
     """
@@ -125,8 +123,8 @@ def differences(found: dict[str, Result]) -> pd.DataFrame:
     for name, result in found.items():
         for arm in ARMS[1:]:
             mean, half = result.over(arm, RELU)
-            rows.append((name, result.study.pairs, arm, mean, mean - half, mean + half, result.bound(arm, RELU)))
-    return pd.DataFrame(rows, columns=["study", "pairs", "arm", "value", "low", "high", "bound"])
+            rows.append((name, result.timed, arm, mean, mean - half, mean + half, result.bound(arm, RELU)))
+    return pd.DataFrame(rows, columns=["study", "timed", "arm", "value", "low", "high", "bound"])
 
 
 def restarts(found: dict[str, Result]) -> pd.DataFrame:
@@ -170,8 +168,17 @@ def hours(results: Collected) -> float:
 def answer(found: dict[str, Result]) -> str:
     """The answer to the page's question, in words."""
     words = page_words.words("architectures")
-    better = {result.study.pairs for result in found.values() if result.verdict(RELU) == "better"}
-    lines = [words.fill(HEADLINES[frozenset(better)])]
+    verdicts = {pairs: [r.verdict(RELU) for r in found.values() if r.study.pairs == pairs] for pairs in (True, False)}
+    headlines = []
+    if verdicts[True]:
+        kind = {"better": "pairs-better", "undecided": "pairs-undecided"}.get(verdicts[True][0], "pairs-not")
+        headlines.append(words.fill(kind))
+    if verdicts[False]:
+        better = verdicts[False].count("better")
+        headlines.append(
+            words.fill("images-better", of=len(verdicts[False]), n=better) if better else words.fill("images-not")
+        )
+    lines = [f"**{' '.join(headlines)}**"]
     for result in found.values():
         arms = {arm.split()[-1].lower(): result.shown(arm) for arm in ARMS}
         against = {f"over_{arm.split()[-1].lower()}": result.difference(arm) for arm in (RELU, HAND)}
