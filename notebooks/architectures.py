@@ -129,6 +129,18 @@ if pairs:
         arrived=arrived,
     )
 
+# %% tags=["remove-input"]
+if pairs and not pairs.timed:
+    fitted = float(pairs.finals["ReLU"].train_steps_to_95.median())
+    words.say(
+        "needed",
+        last=pairs.study.steps,
+        fitted=fitted,
+        steps=60_000,
+        runs=len(ARMS) * seeds,
+        hours=tables.hours_of(pairs, 60_000),
+    )
+
 # %% [markdown]
 # ## All numbers
 

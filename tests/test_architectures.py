@@ -168,6 +168,7 @@ def test_the_small_plan_gives_all_that_the_page_shows(small):
     assert len(tables.differences(found)) == 6
     assert len(tables.restarts(found)) == 4 and tables.gains_of_learning(found)[1] == 4
     assert tables.answer(found).count("\n\n") == 2 and tables.hours(small) > 0
+    assert tables.hours_of(next(iter(found.values())), 60) > 0
     assert isinstance(tables.limits(found), list)
     for figure in (figures.differences(tables.differences(found)), figures.functions(found, small)):
         assert all(ax.has_data() for ax in figure.axes)

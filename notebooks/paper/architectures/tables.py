@@ -165,6 +165,13 @@ def hours(results: Collected) -> float:
     return sum(record.provenance["duration_s"] for record in results.records) / 3600
 
 
+def hours_of(result: Result, steps: int) -> float:
+    """Core-hours that the final runs of a study would take with so many steps, by those that were made."""
+    runs = pd.concat(result.finals.values())
+    seconds = sum(record.provenance["duration_s"] for record in runs.record)
+    return seconds / runs.steps.sum() * steps * len(runs) / 3600
+
+
 def answer(found: dict[str, Result]) -> str:
     """The answer to the page's question, in words."""
     words = page_words.words("architectures")
