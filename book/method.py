@@ -262,7 +262,7 @@ words.figure(
 #
 # $$
 # \begin{aligned}
-# \operatorname{TV}(f, T) &= \mathbb{E}_{x_a, x_z \sim T} \sum_i |d(x_{i+1}) - d(x_i)| \\
+# \operatorname{TV}(f, T) &= \mathbb{E}_{x_a, x_z} \sum_i |d(x_{i+1}) - d(x_i)| \\
 # d(x_i) &= f(x_i) - \ell(x_i)
 # \end{aligned}
 # $$

@@ -64,7 +64,7 @@ MEASURE = """(() => {
       shrunk: [...figure.querySelectorAll("img")].filter(shown).some((image) => {
         const phone = image.closest("picture")?.querySelector("source");
         const used = phone && matchMedia(phone.media).matches ? phone : image;
-        return image.clientWidth < 0.9 * used.getAttribute("width");
+        return image.clientWidth < 0.8 * used.getAttribute("width");
       }),
       own: [...figure.querySelectorAll(".themed-images > a")].every((link) => link.href === link.querySelector("img").src),
       caption: shown(figure.querySelector("figcaption")),
