@@ -113,7 +113,7 @@ if results.missing:
 # transformer the best sine). Each has its own rate, of a grid that is widened until the best is inside. Algorithm 1 and not the race alone gives the learned function, also where its start did better.
 #
 # The rule was written before any run (`notebooks/paper/architectures/rule.toml`): better means that the mean difference over seeds and the lower end of its 95 % interval are above zero; for the transformer of the logarithm of the steps to 95 % test accuracy, where a run that does not get there
-# counts with its last step, which makes a ratio a bound.
+# counts with its last step, which makes a ratio a bound. Sizes and the grid of the transformer's rates were changed later; the same file says when, and what had been seen.
 #
 # ## The transformer
 
@@ -177,7 +177,7 @@ if found:
 # ## What this is not
 #
 # - One layer and few images: these networks are far from those in use, and none has normalisation, dropout or weight decay. Weight decay is known to bring transformers to generalise sooner on such tasks.
-# - Intervals are over seeds of one learned function; learning again may give another.
+# - Intervals are over seeds of one learned function; learning again may give another. Rates and restarts are chosen by one training each.
 # - The seeds of the transformer share their pairs; those of the images have other training and validation images each.
 #
 # ## Recompute
