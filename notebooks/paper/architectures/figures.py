@@ -17,12 +17,12 @@ from .tables import Result
 
 
 def differences(rows: pd.DataFrame, narrow: bool = False) -> Figure:
-    """Each function over ReLU, a panel per study: how many times sooner, or points on an axis that panels share.
+    """Each function over ReLU, a panel per study: how many times sooner, or points (images share the axis).
 
     Args:
         rows: from :func:`.tables.differences`. narrow: for a phone.
     """
-    studies, ends = list(rows.groupby("study", sort=False)), rows[~rows.timed]
+    studies = list(rows.groupby("study", sort=False))
     shape, size = ((len(studies), 1), (3.6, 1.9 * len(studies))) if narrow else ((1, len(studies)), (7, 2.3))
     figure, axes = plt.subplots(*shape, figsize=size, squeeze=False)
     for ax, (name, part) in zip(axes.flat, studies, strict=True):
@@ -44,6 +44,7 @@ def differences(rows: pd.DataFrame, narrow: bool = False) -> Figure:
             ticks = np.arange(np.floor(min(0, part.low.min())), np.ceil(max(1, part.high.max())) + 1)
             ax.set_xticks(ticks, [f"{2.0**tick:g}" for tick in ticks])
         else:
+            ends = rows[rows.pairs == part.pairs.iloc[0]]
             low, high = min(0, ends.low.min()), max(0, ends.high.max())
             ax.set_xlim(low - 0.12 * (high - low), high + 0.12 * (high - low))
         ax.set_xlabel("times sooner than ReLU" if timed else "points over ReLU", fontsize=9.5)

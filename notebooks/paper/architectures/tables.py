@@ -115,7 +115,7 @@ def details(found: dict[str, Result]) -> pd.DataFrame:
 
 
 def differences(found: dict[str, Result]) -> pd.DataFrame:
-    """Each arm over ReLU: columns study, timed, arm, value, low, high, bound (see :meth:`Result.bound`).
+    """Each arm over ReLU: columns study, pairs, timed, arm, value, low, high, bound (see :meth:`Result.bound`).
 
     Values are points, or the logarithm (base 2) of how many times sooner.
     """
@@ -123,8 +123,10 @@ def differences(found: dict[str, Result]) -> pd.DataFrame:
     for name, result in found.items():
         for arm in ARMS[1:]:
             mean, half = result.over(arm, RELU)
-            rows.append((name, result.timed, arm, mean, mean - half, mean + half, result.bound(arm, RELU)))
-    return pd.DataFrame(rows, columns=["study", "timed", "arm", "value", "low", "high", "bound"])
+            rows.append(
+                (name, result.study.pairs, result.timed, arm, mean, mean - half, mean + half, result.bound(arm, RELU))
+            )
+    return pd.DataFrame(rows, columns=["study", "pairs", "timed", "arm", "value", "low", "high", "bound"])
 
 
 def restarts(found: dict[str, Result]) -> pd.DataFrame:
