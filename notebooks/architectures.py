@@ -132,14 +132,9 @@ if pairs:
 # %% tags=["remove-input"]
 if pairs and not pairs.timed:
     fitted = float(pairs.finals["ReLU"].train_steps_to_95.median())
-    words.say(
-        "needed",
-        last=pairs.study.steps,
-        fitted=fitted,
-        steps=60_000,
-        runs=len(ARMS) * seeds,
-        hours=tables.hours_of(pairs, 60_000),
-    )
+    about = {"last": pairs.study.steps, "steps": 60_000, "runs": len(ARMS) * seeds}
+    if fitted > 0:  # NaN where ReLU does not fit the training pairs
+        words.say("needed", fitted=fitted, hours=tables.hours_of(pairs, 60_000), **about)
 
 # %% [markdown]
 # ## All numbers
