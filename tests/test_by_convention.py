@@ -102,6 +102,12 @@ def test_the_best_rate_of_relu_is_a_convention_and_the_longest_runs_count():
     assert (row.convention, row.rate, row.relu, row.last) == (verdicts.BEST, 4.0, 20_000, 60_000)
 
 
+def test_a_best_rate_that_is_one_of_the_two_is_no_further_convention():
+    rows = convention("default", 1.0, [9000], [1000]) + convention("default", 13.5, [4000], [1000])
+    rows += [run("rate trial", "ReLU", "default", rate, merit=rate) for rate in (1.0, 13.5)]
+    assert verdicts.table(Given(rows)).rate.tolist() == [1.0, 13.5]
+
+
 def test_without_all_records_nothing_is_said():
     rows = convention("default", 1.0, [None], [100])
     for decide in (

@@ -74,6 +74,8 @@ def table(results: Collected) -> pd.DataFrame:
             own = finals[(finals.initialisation == init) & tuned]
             if name == BEST and len(own):
                 arm, learned = own.arm.iloc[0], own
+            elif name == BEST and rate in (plan.mean, plan.half_sum):
+                continue  # the same runs again: one convention, not two
             if relu.empty or learned.empty:
                 continue
             of_relu, of_learned = median_steps(relu.steps_to_95), median_steps(learned.steps_to_95)
