@@ -240,6 +240,7 @@ class Headline:
         ax.grid(axis="x")
         if speed:
             ax.set(xscale="log", xlabel="times sooner than ReLU", title="Steps to generalise")
+            ax.set_xlim(right=max(ax.get_xlim()[1], 2 * learned.value.max()))  # an arrow has room
             ax.set_xticks([1, 3, 10, 30, 100])
             ax.xaxis.set_major_formatter(ScalarFormatter())
             ax.xaxis.set_minor_formatter(NullFormatter())
