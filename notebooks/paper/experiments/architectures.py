@@ -23,7 +23,7 @@ from lib.training import Batches, Optimiser, take
 from ..records.store import Outcome
 from .learn import algorithm_1
 from .parts import Rows, schedule
-from .race import RACE, auto_settings, scale_and_range
+from .race import RACE, auto_settings, units
 
 LOSS = "cross_entropy"
 MOST_HELD = 1000  # validation rows, and training rows that the training accuracy is measured on
@@ -244,8 +244,8 @@ class TrainModule:
 @torch.no_grad()
 def accuracy(network: ModuleNetwork, theta: Params, psi: Psi, rows: Rows) -> float:
     """Fraction of rows whose class has the highest score."""
-    right = [network.forward(theta, psi, x).argmax(1) for x in rows.x.split(1000)]
-    return float((torch.cat(right) == rows.labels).double().mean())
+    outputs = [network.forward(theta, psi, x) for x in rows.x.split(1000)]
+    return metrics.accuracy(torch.cat(outputs), rows.labels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -320,4 +320,4 @@ class LearnModule:
             network.g.seen = []
             accuracy(network, theta, {}, data.train[:500])
             seen.append(torch.cat(network.g.seen))
-        return scale_and_range(seen[1])[0], max(scale_and_range(z)[1] for z in seen)
+        return units(*seen)

@@ -41,6 +41,12 @@ def scale_and_range(z: Tensor) -> tuple[float, float]:
     return float(f"{z.std(correction=0):.3g}"), float(f"{1.5 * size:.3g}")
 
 
+def units(before: Tensor, after: Tensor) -> tuple[float, float]:
+    """The scale of a race's functions and the bound of their range, from the pre-activations of a ReLU network before
+    and after training: the scale of the latter, the wider of the two ranges."""
+    return scale_and_range(after)[0], max(scale_and_range(z)[1] for z in (before, after))
+
+
 def auto_settings(inner: Optimiser, batch: int, steps: int, start: Psi, episodes: int = 24) -> Settings:
     """Settings of Algorithm 1 from a start, in quantities without units.
 
@@ -107,8 +113,7 @@ class Race:
         first = relu.init(generator)
         last = inner_loop(task, {}, first, torch.arange(len(parts.train)), self.steps, settings, generator)
         before, after = (pre_activations(relu, theta, {}, x) for theta in (first, last))
-        scale, _ = scale_and_range(after)
-        bound = max(scale_and_range(z)[1] for z in (before, after))
+        scale, bound = units(before, after)
 
         activation = replace(self.network.activation, low=-bound, high=bound)
         task = replace(task, network=replace(self.network, activation=activation, **sizes))
