@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from notebooks.paper import headline, sections
+from notebooks.paper.figures import display
 from notebooks.paper.records.frames import Collected
 
 
@@ -84,6 +85,11 @@ def test_what_had_not_converged_is_hollow_and_a_bound_has_an_arrow(made, narrow)
     assert len(accuracy.texts) == 0 and len(speed.texts) == 1  # the arrow
     assert [label.get_text() for label in accuracy.get_yticklabels()] == ["b", "a"]
     matplotlib.pyplot.close(figure)
+
+
+def test_the_figure_of_the_records_fits_a_page_and_a_phone(read):
+    """`show` refuses a drawing whose edge cuts off text; what comes into the records makes names longer and bars wider."""
+    display.show(headline.headline(read).draw, alt="The gains of the committed records.", caption="Gains.")
 
 
 def test_the_caption_says_how_the_other_tasks_were_run(read, table):

@@ -206,12 +206,14 @@ class Headline:
         """Points over ReLU, and times sooner than ReLU."""
         panels = [panel for panel in (ACCURACY, SPEED) if len(self.rows(panel))]
         counts = [len(self.rows(panel)) for panel in panels]
-        size = (3.7, 1.6 + 0.19 * sum(counts)) if narrow else (7.4, 1.3 + 0.185 * max(counts))
+        size = (3.7, 0.9 + 0.8 * len(panels) + 0.19 * sum(counts)) if narrow else (7.4, 1.3 + 0.185 * max(counts))
         shape = (len(panels), 1) if narrow else (1, len(panels))
         ratios = {"height_ratios": counts} if narrow else {}
         figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, gridspec_kw=ratios)
         for ax, panel in zip(axes.flat, panels, strict=True):
             self._panel(ax, panel, 8.5 if narrow else 8)
+            # beside long names a label is wider than its axes, so it ends where they end
+            ax.set_xlabel(ax.get_xlabel(), loc="right" if narrow else "center")
         handles, labels = axes.flat[0].get_legend_handles_labels()
         figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=1 if narrow else 3)
         return figure
