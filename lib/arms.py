@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
+from scipy import special
 from torch import Tensor, nn
 
 from .networks import Network, Params, Psi
@@ -125,6 +125,6 @@ def paired(scores: dict[str, Sequence[float]], reference: str) -> pd.DataFrame:
     rows = {}
     for name, own in scores.items():
         own, difference = np.asarray(own), np.subtract(own, scores[reference])
-        t = stats.t.ppf(0.975, len(own) - 1) / np.sqrt(len(own))
+        t = special.stdtrit(len(own) - 1, 0.975) / np.sqrt(len(own))
         rows[name] = [own.mean(), t * own.std(ddof=1), difference.mean(), t * difference.std(ddof=1)]
     return pd.DataFrame.from_dict(rows, "index", columns=["score", "half_width", "gain", "gain_half_width"])

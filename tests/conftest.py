@@ -1,8 +1,16 @@
-"""Long campaigns run if the environment says LONG=1."""
+"""Long campaigns run if the environment says LONG=1. All processes of a run share the small records of sections."""
 
 import os
+import tempfile
 
 import pytest
+
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):  # the workers have the environment of the process that starts them
+        folder = tempfile.TemporaryDirectory(prefix="smoke-records-", ignore_cleanup_errors=True)
+        os.environ["SMOKE_RECORDS"] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 def pytest_collection_modifyitems(items):

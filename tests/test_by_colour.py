@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from given import Given
 
-from notebooks.paper.data import open_store
-from notebooks.paper.records import sweep
-from notebooks.paper.sections import SECTIONS, collect
+from notebooks.paper import sections
 from notebooks.paper.shortcuts import by_colour
 from notebooks.paper.shortcuts.plan import LEARNED, RELU
 
@@ -87,9 +85,7 @@ def test_without_all_records_nothing_is_said(name):
 
 
 def test_a_small_plan_decides(tmp_path):
-    store = open_store(tmp_path)
-    sweep.run_here(SECTIONS["colour"]("smoke", store), store)
-    results = collect("colour", "smoke", store)
+    results = sections.results("colour", "smoke")
     assert results.missing == 0
     final, upper = (results.frame("train_collage", role=role) for role in ("final", "upper bound"))
     assert set(final.arm) == {RELU, FIRST, SECOND} and set(upper.arm) == {RELU, SECOND}

@@ -7,11 +7,9 @@ import pytest
 from given import Given
 from scipy.special import ndtr
 
-from notebooks.paper.data import open_store
+from notebooks.paper import sections
 from notebooks.paper.images import by_depth
 from notebooks.paper.images.by_convergence import FROM_RELU, RELU, ZEROS
-from notebooks.paper.records import sweep
-from notebooks.paper.sections import SECTIONS, collect
 
 GRID = np.linspace(-5, 5, 101)
 MIDDLE = np.exp(-((GRID / 2) ** 2))
@@ -107,9 +105,7 @@ def test_where_a_function_is_straight_there_is_no_distance(function):
 
 
 def test_a_small_plan_decides(tmp_path):
-    store = open_store(tmp_path)
-    sweep.run_here(SECTIONS["full"]("smoke", store), store)
-    full = collect("full", "smoke", store)
+    full = sections.results("full", "smoke")
     runs = by_depth.compared(Given(on("mnist", 0.9, 0.9)), full)
     assert set(runs.data) == {"mnist", "digits"} and set(runs["network.depth"]) == {1, 2}
     images = Given(on("mnist", 0.9, 0.9), records=[

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from given import Given
 
-from notebooks.paper.data import open_store
-from notebooks.paper.records import sweep
-from notebooks.paper.sections import SECTIONS, collect
+from notebooks.paper import sections
 from notebooks.paper.tabular import by_network
 from notebooks.paper.tabular.plan import INPUTS, ZEROS
 
@@ -74,9 +72,7 @@ def test_without_all_records_nothing_is_said():
 
 
 def test_a_small_plan_measures_all_networks_of_four_arms(tmp_path):
-    store = open_store(tmp_path)
-    sweep.run_here(SECTIONS["ambient"]("smoke", store), store)
-    results = collect("ambient", "smoke", store)
+    results = sections.results("ambient", "smoke")
     assert results.missing == 0 and len(results.frame("panels")) == 4 * 3
     found = by_network.complexities(results).dropna()
     assert len(found) == 12 and found.groupby("arm").seed.nunique().eq(3).all() and found.arm.nunique() == 4

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 
 from lib.training import Optimiser
-from notebooks.paper.data import open_store
+from notebooks.paper import sections
 from notebooks.paper.experiments.learn import Learn
 from notebooks.paper.experiments.protocol import WIDENINGS, speed, tuned
 from notebooks.paper.experiments.train import Train
 from notebooks.paper.grokking.conventions import NOT_LEARNED, PLANS, RELU, SINE, STARTS, TUNED
-from notebooks.paper.records import sweep
 from notebooks.paper.records.store import Outcome, Store
-from notebooks.paper.sections import SECTIONS, collect
+from notebooks.paper.sections import SECTIONS
 
 PLAN = PLANS["smoke"]
 GIVEN = {(init, rate) for init in ("default", "glorot", "he") for rate in (PLAN.mean, PLAN.half_sum)}
@@ -55,11 +54,9 @@ def finals(runs, arm, steps=PLAN.short):
     return [run for run in runs if getattr(run, "role", "") == "final" and run.arm == arm and run.steps == steps]
 
 
-def test_a_small_plan_runs_to_its_end(tmp_path):
-    store = open_store(tmp_path)
-    summary = sweep.run_here(SECTIONS["conventions"]("smoke", store), store)
-    found = collect("conventions", "smoke", store)
-    assert found.missing == 0 and len(found.records) == len(summary.done)
+def test_a_small_plan_runs_to_its_end():
+    found = sections.results("conventions", "smoke")
+    assert found.missing == 0
     assert {"final", "trial", "rate trial", "figure 13"} == set(found.frame().role)
 
 

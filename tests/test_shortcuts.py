@@ -217,10 +217,8 @@ def test_experiments_can_be_rebuilt_from_their_configuration():
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    store = open_store(tmp_path_factory.mktemp("shortcuts") / "results")
-    sweep.run_here(shortcuts("smoke", store), store)
-    return sections.collect("shortcuts", "smoke", store)
+def smoke():
+    return sections.results("shortcuts", "smoke")
 
 
 def test_the_section_is_complete_and_compares_the_same_seeds(smoke):

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import sklearn.datasets
 
 from . import algorithmic, download, prepared
 
@@ -103,7 +102,9 @@ def image_arrays(name: str, data_dir: str | os.PathLike | None = None) -> tuple[
 
 
 def _embedded_images(name: str) -> list[np.ndarray]:
-    bundle = sklearn.datasets.load_digits()
+    from sklearn import datasets  # here, because it takes seconds and few runs need it
+
+    bundle = datasets.load_digits()
     images = bundle.images.astype(np.uint8)  # (1797, 8, 8), 0 to 16
     if name == "noisy_digits":
         noise = np.random.default_rng(0).normal(scale=8.0, size=images.shape)
@@ -118,7 +119,9 @@ def _embedded_images(name: str) -> list[np.ndarray]:
 
 
 def _embedded_table(name: str) -> tuple[np.ndarray, np.ndarray]:
-    bundle = getattr(sklearn.datasets, f"load_{name}")()
+    from sklearn import datasets
+
+    bundle = getattr(datasets, f"load_{name}")()
     target = {
         "breast_cancer": lambda y: y,
         "wine": lambda y: y == 1,  # the second cultivar against the others

@@ -132,6 +132,9 @@ def stale_of(absent: dict[str, Any], store: Store) -> tuple[str, ...]:
 def results(section: str, profile: str, data_dir=None) -> Collected:
     """The records of a section: the committed ones ("paper"), or small ones computed now ("smoke", seconds).
 
+    Small ones are kept, and those that are there are not computed again, in the folder that the environment variable
+    SMOKE_RECORDS names: so the processes of the tests share them.
+
     Where the data here are another copy than that of the committed records, those computed with them are taken if there
     are as many.
 
@@ -146,7 +149,7 @@ def results(section: str, profile: str, data_dir=None) -> Collected:
             committed = collect(section, profile, open_store(data_dir=NO_DATA, section=section))
             found = max(found, committed, key=lambda collected: len(collected.records))
         return found
-    store = open_store(tempfile.mkdtemp(dir=_scratch().name), data_dir)
+    store = open_store(os.environ.get("SMOKE_RECORDS") or tempfile.mkdtemp(dir=_scratch().name), data_dir)
     sweep.run_here(stages(section, profile, store), store)
     return collect(section, profile, store)
 

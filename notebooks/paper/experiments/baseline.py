@@ -9,9 +9,6 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from lib import metrics
@@ -139,19 +136,21 @@ def fit(model: str, settings: dict, parts: Parts, seed: int) -> Scores:
         A function from points (n, d) to scores (n, 1): log-odds of class 1 (linear, trees), or the share of
         neighbours in class 1 minus 1/2.
     """
+    from sklearn import ensemble, linear_model, neighbors  # here, because it takes seconds and few runs need it
+
     _check_model(model)
     x, y = parts.train.x.numpy(), parts.train.labels.numpy()
     if model == "linear":
         return _scores(
-            LogisticRegression(C=settings["inverse_penalty"], solver="newton-cholesky", max_iter=1000)
+            linear_model.LogisticRegression(C=settings["inverse_penalty"], solver="newton-cholesky", max_iter=1000)
             .fit(x, y)
             .decision_function
         )
     if model == "k-NN":
-        neighbours = min(settings["neighbours"], len(x))
-        knn = KNeighborsClassifier(neighbours, metric=settings["metric"]).fit(x, y)
+        count = min(settings["neighbours"], len(x))
+        knn = neighbors.KNeighborsClassifier(count, metric=settings["metric"]).fit(x, y)
         return _scores(lambda points: knn.predict_proba(points)[:, 1] - 0.5)
-    trees = HistGradientBoostingClassifier(
+    trees = ensemble.HistGradientBoostingClassifier(
         learning_rate=settings["learning_rate"],
         max_leaf_nodes=settings["max_leaf_nodes"],
         min_samples_leaf=settings["min_samples_leaf"],

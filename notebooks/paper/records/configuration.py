@@ -40,12 +40,12 @@ def plain(value: Any, where: str = "value", *, finite: bool = True, classes: Any
         >>> plain({"a": (1, np.float32(0.5)), "b": np.inf}, finite=False)
         {'a': [1, 0.5], 'b': None}
     """
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if _is_dataclass(value) and not isinstance(value, type):
-        return _plain_fields(value, where, finite, classes)
     if value is None or type(value) in (bool, int, str):
         return value
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist(), where, finite=finite, classes=classes)
+    if _is_dataclass(value) and not isinstance(value, type):
+        return _plain_fields(value, where, finite, classes)
     if type(value) is float:
         if finite and not math.isfinite(value):
             raise ValueError(f"{where} must be finite, got {value}")
@@ -65,12 +65,10 @@ def _plain_fields(value: Any, where: str, finite: bool, classes: Any) -> dict[st
     if classes is not None and type(value) not in classes:
         raise ValueError(f"{where} must be of a class that its type hint names, got {type(value).__name__}")
     fields, old = {}, _old_values(type(value))
-    for name, hint in _hints(type(value)).items():
-        if name in _field_names(type(value)):
-            members = [member for member in _members(hint) if _is_dataclass(member)]
-            given = plain(getattr(value, name), f"{where}.{name}", finite=finite, classes=members)
-            if name not in old or given != plain(old[name]):
-                fields[name] = given
+    for name, members in _classes(type(value)).items():
+        given = plain(getattr(value, name), f"{where}.{name}", finite=finite, classes=members)
+        if name not in old or given != old[name]:
+            fields[name] = given
     return fields
 
 
@@ -154,7 +152,7 @@ def complete(config_: dict[str, Any], cls: type) -> dict[str, Any]:
 
     So those of all records have the same keys.
     """
-    hints, old = _hints(cls), plain(_old_values(cls))
+    hints, old = _hints(cls), _old_values(cls)
     fields = {name: _complete(config_.get(name, old.get(name)), hints[name]) for name in _field_names(cls)}
     return {name: config_[name] for name in ("kind",) if name in config_} | fields
 
@@ -190,7 +188,7 @@ def _converter():
     @converter.register_structure_hook_factory(_is_dataclass)
     def dataclass(cls: type):
         build = make_dict_structure_fn(cls, converter)
-        names, old = set(_field_names(cls)), plain(_old_values(cls))
+        names, old = set(_field_names(cls)), _old_values(cls)
 
         def structure(value: Any, _) -> Any:
             if not isinstance(value, dict):
@@ -254,15 +252,25 @@ def _is_dataclass(value: Any) -> bool:
     return dataclasses.is_dataclass(value) and typing.get_origin(value) is None
 
 
+@functools.cache
 def _field_names(cls: type) -> list[str]:
     return [field.name for field in dataclasses.fields(cls)]
 
 
+@functools.cache
+def _classes(cls: type) -> dict[str, list[type]]:
+    """Of each field of a dataclass, the dataclasses that its type hint names."""
+    hints = {name: hint for name, hint in _hints(cls).items() if name in _field_names(cls)}
+    return {name: [member for member in _members(hint) if _is_dataclass(member)] for name, hint in hints.items()}
+
+
+@functools.cache
 def _old_values(cls: type) -> dict[str, Any]:
-    """The late fields of a dataclass, with the values that records from before them ran with."""
-    return {field.name: field.metadata["old"] for field in dataclasses.fields(cls) if "old" in field.metadata}
+    """The late fields of a dataclass, with the values (as JSON) that records from before them ran with."""
+    return {field.name: plain(field.metadata["old"]) for field in dataclasses.fields(cls) if "old" in field.metadata}
 
 
+@functools.cache
 def _needed(cls: type) -> set[str]:
     """The fields that every configuration of a dataclass has."""
     return set(_field_names(cls)) - set(_old_values(cls))

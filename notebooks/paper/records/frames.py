@@ -68,10 +68,15 @@ def at_best_depth(runs: pd.DataFrame) -> pd.DataFrame:
     Args:
         runs: columns data, arm, seed, network.depth, validation_accuracy. The seeds that all depths have decide.
     """
-    kept = []
-    for _, part in runs.groupby(["data", "arm"], sort=False):
-        if part["network.depth"].nunique() > 1:
-            scores = part.pivot_table(index="seed", columns="network.depth", values="validation_accuracy").dropna()
-            part = part[part["network.depth"] == scores.mean().idxmax()]
-        kept.append(part)
-    return pd.concat(kept, ignore_index=True) if kept else runs
+    if runs.empty:
+        return runs
+    by, depth = ["data", "arm"], "network.depth"
+    scores = runs.groupby([*by, "seed", depth])["validation_accuracy"].mean().dropna().reset_index()
+    depths_of_seed = scores.groupby([*by, "seed"])[depth].transform("size")
+    scores = scores[depths_of_seed == scores.groupby(by)[depth].transform("nunique")]
+    means = scores.groupby([*by, depth])["validation_accuracy"].mean()
+    best = pd.MultiIndex.from_frame(runs[[*by, depth]]).isin(means.groupby(by).idxmax())
+    groups = runs.groupby(by, sort=False)
+    kept = best | (groups[depth].transform("nunique") == 1)
+    order = groups.ngroup()[kept].argsort(kind="stable")
+    return runs[kept].iloc[order].reset_index(drop=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 
 class Interval(NamedTuple):
@@ -37,7 +37,7 @@ def interval(values: Sequence[float], level: float = 0.95) -> Interval:
     values = _finite(values, "values", 2)
     _check_level(level)
     n = len(values)
-    half_width = stats.t.ppf((1 + level) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n)
+    half_width = special.stdtrit(n - 1, (1 + level) / 2) * values.std(ddof=1) / math.sqrt(n)
     return Interval(float(values.mean()), float(half_width))
 
 
@@ -72,10 +72,10 @@ def spearman(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Cor
     for name, values in (("a", a), ("b", b)):
         if np.ptp(values) == 0:
             raise ValueError(f"{name} must hold different values, got the constant {values[0]}")
-    rho = float(np.clip(stats.spearmanr(a, b).statistic, -1, 1))
+    rho = float(np.clip(_rank_correlation(_places(a, b), np.ones(len(a))), -1, 1))
     if abs(rho) > 1 - 1e-12:
         return Correlation(rho, rho, rho)
-    reach = stats.norm.ppf((1 + level) / 2) * math.sqrt((1 + rho**2 / 2) / (len(a) - 3))
+    reach = special.ndtri((1 + level) / 2) * math.sqrt((1 + rho**2 / 2) / (len(a) - 3))
     return Correlation(rho, math.tanh(math.atanh(rho) - reach), math.tanh(math.atanh(rho) + reach))
 
 
@@ -106,14 +106,28 @@ def spearman_draws(
     count = codes.max() + 1
     if len(codes) != len(a) or count < 3:
         raise ValueError(f"clusters must name at least 3 for {len(a)} values, got {len(codes)} values in {count}")
-    members = [np.flatnonzero(codes == code) for code in range(count)]
-    rng, drawn = np.random.default_rng(seed), []
-    for _ in range(resamples):
-        rows = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
-        ranks = stats.rankdata([a[rows], b[rows]], axis=1)
-        if np.ptp(ranks, axis=1).all():  # a draw in which all values are equal has no correlation
-            drawn.append(np.corrcoef(ranks)[0, 1])
-    return np.array(drawn)
+    places, rng = _places(a, b), np.random.default_rng(seed)
+    draws = (np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(resamples))
+    drawn = np.array([_rank_correlation(places, times[codes].astype(float)) for times in draws])
+    return drawn[np.isfinite(drawn)]  # a draw of equal values has no correlation
+
+
+def _places(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each value its place among the different ones, in increasing order."""
+    return np.unique(a, return_inverse=True)[1], np.unique(b, return_inverse=True)[1]
+
+
+def _rank_correlation(places: tuple[np.ndarray, np.ndarray], times: np.ndarray) -> float:
+    """Correlation of the ranks of values that count several times each, equal ones with their mean rank."""
+
+    def centred(places: np.ndarray) -> np.ndarray:
+        among = np.bincount(places, times)
+        ranks = (np.cumsum(among) - among / 2)[places]  # up to a constant
+        return ranks - times @ ranks / times.sum()
+
+    x, y = map(centred, places)
+    squares = (times @ x**2) * (times @ y**2)
+    return times @ (x * y) / math.sqrt(squares) if squares > 0 else math.nan
 
 
 def share_of_shuffles(values: Sequence[float], groups: Sequence, shuffles: int = 10_000, seed: int = 0) -> float:

@@ -49,7 +49,8 @@ def comparison(results: Collected) -> pd.DataFrame:
     finals, others = results.frame(role="final"), results.frame("baseline", role="final")
     if not len(finals) or not len(others):
         return pd.DataFrame()
-    rows, runs = [], at_best_depth(finals)
+    needed = ["data", "arm", "seed", "test_accuracy", "validation_accuracy"]
+    rows, runs, others = [], at_best_depth(finals)[[*needed, "network.depth"]], others[needed]
     for data, part in runs.groupby("data", sort=False):
         relu = part[part.arm == "ReLU"].set_index("seed").test_accuracy
         baselines = others[others.data == data]
