@@ -64,6 +64,15 @@ def test_restarts_that_do_not_generalise_do_not_count():
     assert finding.holds == (True, False, False, False)  # one restart is not two
 
 
+def test_the_table_counts_restarts_per_modulus():
+    found = read(APART, arrives=lambda task, i: None if i == 0 or task == "a+b mod 41" else 100)
+    table = by_modulus.by_task(found("moduli"))
+    assert table.to_numpy().tolist()[0][:3] == ["a+b mod 13", "2 of 3", "2 of 2"]
+    assert table.to_numpy().tolist()[2] == ["a+b mod 41", "0 of 3", "0 of 0", "—"]
+    with_one_each = read(APART, arrives=lambda task, i: 100 if i == 0 else None)
+    assert "cannot be said" in by_modulus.frequency_depends_on_the_modulus(with_one_each).ours
+
+
 def test_a_function_counts_where_the_pre_activations_are():
     """A slow sine in the middle and a fast one at the sides: what is found depends on where the networks look."""
     values = np.where(np.abs(GRID) < 0.25, np.sin(2 * np.pi * 10 * GRID), np.sin(2 * np.pi * 40 * GRID))

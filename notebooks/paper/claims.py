@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from .figures.words import Words
+from .grokking import by_modulus
 from .grokking import verdicts as grokking_verdicts
 from .images import verdicts as images_verdicts
 from .shortcuts import verdicts as shortcuts_verdicts
@@ -116,7 +117,7 @@ DECIDE: dict[str, Callable[[Read], Finding]] = {
     "C12": shortcuts_verdicts.ends_on_the_simple_tile,
     "C13": grokking_verdicts.faster_on_addition,
     "C14": grokking_verdicts.sooner_in_every_setting,
-    "C15": grokking_verdicts.frequency_depends_on_the_modulus,
+    "C15": by_modulus.frequency_depends_on_the_modulus,
     "C16": grokking_verdicts.learned_overfits_later,
     "C17": transfer_verdicts.transfer_across_tasks,
     "C18": transfer_verdicts.transfer_across_images,

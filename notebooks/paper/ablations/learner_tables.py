@@ -27,10 +27,10 @@ class TaskResults:
     """The runs of one task.
 
     steps: whether the measure is the steps to 95 % test accuracy (where a run that never gets there has its horizon),
-    or else the test accuracy in %. finals: by arm the measure per seed. candidates: a row per function that was tried,
-    with columns search (of SEARCHES), restart, learned (whether by Algorithm 1), merit (on validation rows) and result
-    (median steps, infinite where 95 % is not reached, or accuracy), means over the trials otherwise, and inner_steps
-    (all that its restart took until it was there).
+    or else the test accuracy in %. finals: by arm the measure per seed. candidates: one row per function that was
+    tried, with columns search (of SEARCHES), restart, learned (whether by Algorithm 1), merit (on validation rows) and
+    result (median steps, infinite where 95 % is not reached, or mean accuracy) over its trials, and inner_steps (all
+    that its restart took until it was there).
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""How the records of the plan "moduli" decide C15, by the rule to come of claims.toml."""
+"""How the records of the plan "moduli" decide C15."""
 
 import numpy as np
 import pandas as pd
@@ -7,11 +7,13 @@ import torch
 from lib import splines
 
 from ..figures.similarity import Frequency, dominant_frequency
+from ..figures.words import words
 from ..records.frames import Collected
 from ..records.intervals import share_of_shuffles
 from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, judge
 from .tables import highest_frequency
 
+say = words("grokking", "findings").fill
 LEAST_RESTARTS, LEAST_MODULI, SHARE = 2, 3, 0.95
 
 
@@ -19,9 +21,9 @@ def restarts(results: Collected) -> pd.DataFrame:
     """The restarts that generalise: a fresh network of the final width reaches 95 % test accuracy with the function.
 
     Returns:
-        Columns task, seed (of the restart), points, frequency (cycles per unit of z), sharpness (part of the power in
-        the peak), sine_like. The function is weighted by where the pre-activations are, in the network that arrives
-        with the least seed; frequency and sharpness are NaN for a function without an oscillation there.
+        Columns task, key (of the restart's record), points, frequency (cycles per unit of z), sharpness (part of the
+        power in the peak), sine_like. The function is weighted by where the pre-activations are, in the network that
+        arrives with the least seed; frequency and sharpness are NaN for a function without an oscillation there.
     """
     runs, rows = results.frame(role="final"), []
     arrived = (
@@ -38,8 +40,21 @@ def restarts(results: Collected) -> pd.DataFrame:
             found = Frequency(NAN, NAN)
         by_points = found.frequency > 0.95 * highest_frequency(record)
         sine = bool(found.sharpness > 0.5 and not by_points)
-        rows.append((run.data, record.config["seed"], len(psi), found.frequency, found.sharpness, sine))
-    return pd.DataFrame(rows, columns=["task", "seed", "points", "frequency", "sharpness", "sine_like"])
+        rows.append((run.data, run.learned, len(psi), found.frequency, found.sharpness, sine))
+    return pd.DataFrame(rows, columns=["task", "key", "points", "frequency", "sharpness", "sine_like"])
+
+
+def by_task(results: Collected) -> pd.DataFrame:
+    """A row per modulus: how many of its restarts generalise, how many of these are like a sine, their frequencies."""
+    found, learns, rows = restarts(results), results.frame("learn"), []
+    for task, of in learns.groupby(learns.data.map(lambda names: names[0]), sort=False).size().items():
+        own = found[found.task == task]
+        sines = own[own.sine_like].frequency
+        span = f"{sines.min():.1f} to {sines.max():.1f}" if len(sines) else "—"
+        rows.append((task, f"{len(own)} of {of}", f"{len(sines)} of {len(own)}", span))
+    return pd.DataFrame(
+        rows, columns=["task", "restarts that generalise", "of these like a sine", "cycles per unit of z"]
+    )
 
 
 def frequency_depends_on_the_modulus(read: Read) -> Finding:
@@ -47,27 +62,24 @@ def frequency_depends_on_the_modulus(read: Read) -> Finding:
     results = read("moduli")
     if results.missing or not results.records:
         return NOT_RUN
-    found, conditions, words = restarts(results), [], []
-    tasks = dict.fromkeys(record.config["data"][0] for record in results.records if record.kind == "learn")
-    for task in tasks:
+    found, conditions = restarts(results), []
+    for task in dict.fromkeys(record.config["data"][0] for record in results.records if record.kind == "learn"):
         own = found[found.task == task]
         part = float(own.sine_like.mean()) if len(own) else NAN
+        enough = bool(len(own) >= LEAST_RESTARTS and part > 0.5)
         name = f"{task}: {len(own)} restarts generalise"
-        conditions.append(
-            Condition("sine-like", name, part, NAN, NAN, 0.5, bool(len(own) >= LEAST_RESTARTS and part > 0.5))
-        )
-        sines = own[own.sine_like].frequency
-        span = f", {sines.min():.1f} to {sines.max():.1f} cycles per unit" if len(sines) else ""
-        words.append(f"{name}, {len(sines)} of them like a sine{span}")
+        conditions.append(Condition("sine-like", name, part, NAN, NAN, 0.5, enough))
     sines = found[found.sine_like]
     moduli = sines.task.nunique()
-    share = share_of_shuffles(np.log(sines.frequency), sines.task) if moduli >= LEAST_MODULI else NAN
+    share = share_of_shuffles(np.log(sines.frequency), sines.task) if LEAST_MODULI <= moduli < len(sines) else NAN
     conditions.append(
         Condition("depends on the modulus", f"{moduli} moduli", share, NAN, NAN, SHARE, bool(share > SHARE))
     )
-    said = (
-        f"the spread between moduli relative to that within is above that of {100 * share:.1f} % of shuffles"
-        if np.isfinite(share)
-        else f"with sines under {moduli} moduli it cannot be said whether the frequency depends on it"
-    )
-    return judge(f"{'; '.join(words)}. As to the frequency, {said}", conditions)
+    each = "; ".join(say("modulus", **row) for row in _named(by_task(results)))
+    spread = say("spread", share=100 * share) if np.isfinite(share) else say("no-spread", moduli=moduli)
+    return judge(f"{each}. {spread}", conditions)
+
+
+def _named(table: pd.DataFrame) -> list[dict[str, str]]:
+    table.columns = ["task", "generalise", "sines", "frequencies"]
+    return table.to_dict("records")

@@ -136,27 +136,6 @@ def highest_frequency(record: Record) -> float:
     return (activation["points"] - 1) / (2 * (activation["high"] - activation["low"]))
 
 
-def set_by_control_points(record: Record) -> bool:
-    """Whether the frequency of a Learn record is about the highest, a zigzag from one control point to the next."""
-    return learned_frequency(record).frequency > 0.95 * highest_frequency(record)
-
-
-def restart_spreads(results: Collected, tasks: list[str]) -> dict[str, float]:
-    """Per task, the greatest over the least frequency of its restarts, of those that the control points do not set."""
-    found: dict[str, list[float]] = {}
-    for record in results.records:
-        if record.kind == "learn" and record.config["data"][0] in tasks:
-            if not hardly_learned(record) and not set_by_control_points(record):
-                found.setdefault(record.config["data"][0], []).append(learned_frequency(record).frequency)
-    return {task: max(values) / min(values) for task, values in found.items() if len(values) > 1}
-
-
-def hardly_learned(record: Record) -> str:
-    """A remark where Algorithm 1 kept the activation of its first episodes, hardly more than noise; else ""."""
-    kept, episodes = record.numbers["best_episode"], record.config["settings"]["episodes"]
-    return f" (hardly learned: kept after {kept} of at most {episodes} episodes)" if kept < 0.05 * episodes else ""
-
-
 def learned_frequency(record) -> Frequency:
     """Dominant frequency of a learned activation, from its Learn record."""
     activation = record.config["network"]["activation"]
@@ -234,29 +213,6 @@ def restarts_table(results: Collected, task: str) -> pd.DataFrame:
                 "key": run.key,
             }
         )
-    return pd.DataFrame(rows)
-
-
-def moduli_table(results: Collected) -> pd.DataFrame:
-    """Per modulus: steps and last accuracies of the arms, the selected restart's function, its key ("" if none)."""
-    runs = pd.concat([results.frame(role="final"), results.frame(role="modulus")])
-    learned_by = runs[runs.learned != ""].drop_duplicates("data").set_index("data").learned
-    records, rows = {record.key: record for record in results.records}, []
-    for task in sorted(runs.data.unique(), key=lambda name: int(name.split()[-1])):
-        row: dict = {"task": task}
-        for arm, title in ((RELU, "ReLU"), (LEARNED, "learned")):
-            part = runs[(runs.data == task) & (runs.arm == arm)]
-            ends = 100 * part.test_accuracy_last
-            row[f"steps, {title}"] = median_in_words(part.test_steps_to_95, int(part.steps.max())) if len(part) else "—"
-            row[f"at the end, {title} (%)"] = f"{ends.min():.0f} to {ends.max():.0f}" if len(part) else "—"
-        record = records.get(learned_by.get(task, ""))
-        limit = (
-            " (limit)" if record and frequency_in_words(record)[0].isdigit() and set_by_control_points(record) else ""
-        )
-        row["kept at episode"] = f"{record.numbers['best_episode']} of {record.numbers['episodes']}" if record else "—"
-        row["dominant frequency"] = f"{frequency_in_words(record)}{limit}{hardly_learned(record)}" if record else "—"
-        row["key"] = record.key if record else ""
-        rows.append(row)
     return pd.DataFrame(rows)
 
 

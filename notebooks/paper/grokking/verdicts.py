@@ -1,4 +1,4 @@
-"""How the records of the algorithmic tasks decide C13 to C16."""
+"""How the records of the algorithmic tasks decide C13, C14 and C16."""
 
 import numpy as np
 import pandas as pd
@@ -9,12 +9,8 @@ from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, at_least, judge
 from .plan import LEARNED, RELU
 from .tables import (
     bound_in_words,
-    hardly_learned,
     later_fall,
-    learned_frequency,
     median_steps,
-    restart_spreads,
-    set_by_control_points,
     settings_table,
     unfinished,
     with_steps,
@@ -88,44 +84,6 @@ def sooner_in_every_setting(read: Read) -> Finding:
     ours = say("settings", sooner=sum(one.holds for one in sooner), settled=len(sooner),
                neither=len(table) - len(sooner), all=len(table), medians=medians)  # fmt: skip
     return judge(ours, sooner)
-
-
-def frequency_depends_on_the_modulus(read: Read) -> Finding:
-    """C15."""
-    results = read("grokking")
-    if results.missing:
-        return NOT_RUN
-    runs, records = results.frame(), results.by_key
-    runs = runs[
-        runs.role.isin(["final", "modulus"]) & (runs.learned != "") & runs.data.str.startswith("a+b mod ")
-    ].drop_duplicates("data")
-    learned = dict(zip(runs.data, runs.learned, strict=True))
-    found = {data: learned_frequency(records[key]) for data, key in learned.items()}
-    at_limit = {data: set_by_control_points(records[key]) for data, key in learned.items()}
-    hardly = {data: hardly_learned(records[key]) for data, key in learned.items()}
-    ours = "; ".join(
-        say("frequency-at-limit" if at_limit[data] else "frequency", data=data, frequency=f.frequency,
-            power=100 * f.sharpness, hardly=hardly[data])
-        for data, f in found.items()
-    )  # fmt: skip
-    if len(found) < 2:
-        return Finding(say("one-modulus", frequency=ours) if ours else NOT_RUN.ours, NOT_RUN.verdict)
-    spreads = restart_spreads(results, list(found))
-    free = [f.frequency for data, f in found.items() if not at_limit[data] and not hardly[data]]
-    apart = max(free) / min(free) if free else 1.0
-    if spreads:
-        of, spread = max(spreads.items(), key=lambda item: item[1])
-        ours += ". " + say("moduli", apart=apart, spread=spread, of=of)
-    sine_like = [
-        Condition(
-            "half of the power in one peak", data + at_limit[data] * ", the peak set by the control points",
-            f.sharpness, NAN, NAN, 0.5, f.sharpness > 0.5 and not at_limit[data],
-        )
-        for data, f in found.items()
-    ]  # fmt: skip
-    least = max([1.1, *spreads.values()])
-    differs = Condition("between moduli more than within", "", apart, NAN, NAN, least, apart > least, "times")
-    return judge(ours, [*sine_like, differs])
 
 
 def learned_overfits_later(read: Read) -> Finding:
