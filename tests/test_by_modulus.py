@@ -64,6 +64,11 @@ def test_restarts_that_do_not_generalise_do_not_count():
     assert finding.holds == (True, False, False, False)  # one restart is not two
 
 
+def test_where_nothing_generalises_nothing_holds():
+    finding = by_modulus.frequency_depends_on_the_modulus(read(APART, arrives=lambda task, i: None))
+    assert finding.verdict == "not reproduced" and finding.holds == (False,) * 4
+
+
 def test_the_table_counts_restarts_per_modulus():
     found = read(APART, arrives=lambda task, i: None if i == 0 or task == "a+b mod 41" else 100)
     table = by_modulus.by_task(found("moduli"))

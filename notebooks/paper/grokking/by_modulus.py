@@ -41,7 +41,8 @@ def restarts(results: Collected) -> pd.DataFrame:
         by_points = found.frequency > 0.95 * highest_frequency(record)
         sine = bool(found.sharpness > 0.5 and not by_points)
         rows.append((run.data, run.learned, len(psi), found.frequency, found.sharpness, sine))
-    return pd.DataFrame(rows, columns=["task", "key", "points", "frequency", "sharpness", "sine_like"])
+    columns = ["task", "key", "points", "frequency", "sharpness", "sine_like"]
+    return pd.DataFrame(rows, columns=columns).astype({"sine_like": bool})
 
 
 def by_task(results: Collected) -> pd.DataFrame:
