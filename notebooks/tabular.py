@@ -68,7 +68,7 @@ from notebooks.paper.figures import words as page_words
 from notebooks.paper.figures.display import provenance, say
 from notebooks.paper.records import limits
 from notebooks.paper.records.intervals import interval, spearman
-from notebooks.paper.tabular import figures, panels, tables
+from notebooks.paper.tabular import by_network, figures, panels, tables
 from notebooks.paper.tabular.plan import FROM_RELU, INPUTS, PLANS, ZEROS
 
 words, plan = page_words.words("tabular"), PLANS[profile]
@@ -338,7 +338,8 @@ if wide:
 #
 # The input space is cut along two columns around a training row. The fine structure of such a slice is what a little smoothing takes
 # away (a standard deviation of 0.04, on a side of 2); its share along one column is the part of its variance that the means of rows and of columns explain: 1 for a tree of sharp steps along the
-# axes, near 0 for noise or for sharp steps across. Complexity around the solution is the mean total variation over a plane of two random directions in weight space. Each model is one network (one seed).
+# axes, near 0 for noise or for sharp steps across. Complexity around the solution is the mean total variation over a plane of two random directions in weight space. Each picture is of one network (one seed);
+# the complexity around the solution, which decides [C8](../book/claims.ipynb#c8), was taken for all networks of four models.
 
 # %% tags=["hide-input"]
 pictured = {data: found for data in focus if "ReLU" in (found := tables.panels(results, data))}
@@ -355,6 +356,11 @@ if pictured:
     shares = "; ".join(f"{looks.label(arm)} {value:.2f}" for arm, value in share.items())
     words.figure("fig-tabular-pictured", lambda narrow=False: figures.pictured(numbers, narrow), data=numbers, tables=len(pictured),
                  first=first, shares=f"Share along one column, mean over tables: {shares}")  # fmt: skip
+
+# %% tags=["hide-input"] fold="Complexity around all networks of four models"
+ambient = read("ambient")
+if len(ambient.frame("panels")):
+    words.table("tab-ambient", by_network.by_arm(ambient))
 
 # %% tags=["hide-input"] fold="Loss and complexity in weight space, and the learned functions"
 if pictured:

@@ -77,6 +77,9 @@ def test_a_small_plan_measures_all_networks_of_four_arms(tmp_path):
     found = by_network.complexities(results).dropna()
     assert len(found) == 12 and found.groupby("arm").seed.nunique().eq(3).all() and found.arm.nunique() == 4
     assert np.isfinite(found[["around", "tv", "start"]]).all(axis=None)
+    table = by_network.by_arm(results).set_index("model")
+    around = found[found.arm == "ReLU"].around
+    assert table.loc["ReLU", "around the solution"].startswith(f"{np.exp(around.mean()):.2f} (") and len(table) == 4
     assert decide_on(results).verdict in ("in part", "reproduced", "not reproduced")
 
 

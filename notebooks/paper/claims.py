@@ -20,6 +20,7 @@ from .grokking import by_modulus
 from .grokking import verdicts as grokking_verdicts
 from .images import verdicts as images_verdicts
 from .shortcuts import verdicts as shortcuts_verdicts
+from .tabular import by_network
 from .tabular import verdicts as tabular_verdicts
 from .transfer import verdicts as transfer_verdicts
 from .verdict import NOT_RUN, Finding, Read
@@ -110,7 +111,7 @@ DECIDE: dict[str, Callable[[Read], Finding]] = {
     "C5": tabular_verdicts.gap_to_trees,
     "C6": tabular_verdicts.another_complexity_for_each_table,
     "C7": tabular_verdicts.boundaries_along_the_axes,
-    "C8": tabular_verdicts.ambient_complexity,
+    "C8": by_network.ambient_complexity,
     "C9": tabular_verdicts.other_widths_and_depths,
     "C10": shortcuts_verdicts.relu_takes_the_shortcut,
     "C11": shortcuts_verdicts.activations_steer,

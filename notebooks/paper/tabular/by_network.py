@@ -1,4 +1,4 @@
-"""How several networks per activation, seen in weight space (plan "ambient"), decide C8 by the rule to come."""
+"""How several networks per activation, seen in weight space (plan "ambient"), decide C8."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pandas as pd
 from ..figures.looks import label
 from ..figures.words import words
 from ..records.frames import Collected, at_best_depth
-from ..records.intervals import paired_interval
+from ..records.intervals import interval, paired_interval
 from ..verdict import NOT_RUN, Condition, Finding, Read, judge
 from .plan import INPUTS
 
@@ -28,6 +28,30 @@ def complexities(results: Collected) -> pd.DataFrame:
     both = runs[columns].merge(panels, how="left").rename(columns={"validation_accuracy": "validation"})
     measured = ["around", "tv", "start", "end"]
     return both.assign(**np.log(both[measured].clip(lower=LEAST)))
+
+
+def by_arm(results: Collected) -> pd.DataFrame:
+    """Per table and arm the total variation around the solution, at it, and before training: geometric means.
+
+    The first with its 95 % interval over networks; a last column has their mean validation accuracy in %.
+    """
+    found, rows = complexities(results).dropna(subset="around"), []
+    for (data, arm), own in found.groupby(["data", "arm"], sort=False):
+        mean, half = interval(own.around)
+        around, low, high, solution, start = np.exp([mean, mean - half, mean + half, own.tv.mean(), own.start.mean()])
+        ends = f"{around:.2f} ({low:.2f} to {high:.2f})"
+        accuracy = f"{100 * own.validation.mean():.1f}"
+        rows.append((data, label(arm), ends, f"{solution:.2f}", f"{start:.3f}", accuracy, len(own)))
+    columns = [
+        "table",
+        "model",
+        "around the solution",
+        "at the solution",
+        "before training",
+        "validation (%)",
+        "networks",
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def ambient_complexity(read: Read) -> Finding:

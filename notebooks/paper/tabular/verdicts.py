@@ -118,30 +118,6 @@ def _over_relu(values: pd.DataFrame, arm: str) -> intervals.Interval | None:
     return paired_interval(both[arm], both["ReLU"]) if len(both) > 1 else None
 
 
-def ambient_complexity(read: Read) -> Finding:
-    """C8."""
-    orders, same, first = [], [], 0
-    for data, found in panels(read("tabular")).items():
-        arms = {arm: record.numbers for arm, record in found.items() if "tv_around" in record.numbers}
-        by = {
-            key: sorted(arms, key=lambda arm, key=key, arms=arms: arms[arm][key])
-            for key in ("tv_around", "test_accuracy")
-        }
-        order = ", ".join(
-            f"{looks.label(arm)} {arms[arm]['tv_around']:.2f} ({100 * arms[arm]['test_accuracy']:.1f} %)"
-            for arm in by["tv_around"]
-        )
-        orders.append(f"{data}: {order}")
-        pairs = [(a, b) for i, a in enumerate(by["tv_around"]) for b in by["tv_around"][i + 1 :]]
-        turned = sum(arms[a]["test_accuracy"] > arms[b]["test_accuracy"] for a, b in pairs)
-        alike = by["tv_around"] == by["test_accuracy"]
-        same.append(Condition("pairs of arms in the other order", data, turned, NAN, NAN, 0.0, alike))
-        first += by["tv_around"][-1] == by["test_accuracy"][-1]
-    if not orders:
-        return NOT_RUN
-    return judge(say("ambient", orders="; ".join(orders), first=first, tables=len(same)), same)
-
-
 def other_widths_and_depths(read: Read) -> Finding:
     """C9."""
     results = read("tabular")
