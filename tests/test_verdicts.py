@@ -9,8 +9,6 @@ from prepared_files import write_images
 
 from notebooks.paper import sections
 from notebooks.paper.data import open_store
-from notebooks.paper.grokking import tables as grokking_tables
-from notebooks.paper.grokking import verdicts as grokking_verdicts
 from notebooks.paper.grokking.tables import later_fall
 from notebooks.paper.images import verdicts as images_verdicts
 from notebooks.paper.records import frames
@@ -92,43 +90,3 @@ def test_other_data_do_not_hide_the_committed_records(tmp_path, monkeypatch):
     store = open_store(data_dir=tmp_path)
     assert len(sections.collect("images", "paper", store).records) < committed and store.data.differs()
     assert len(sections.results("images", "paper", tmp_path).records) == committed
-
-
-def learn_record(task, frequency, seed=0, kept=100, points=200):
-    """A Learn record whose function is a sine of so many cycles per unit on [-1, 1]."""
-    activation = {"points": points, "low": -1.0, "high": 1.0}
-    return SimpleNamespace(
-        kind="learn",
-        key=f"{task}, {seed}",
-        config={"data": [task], "network": {"activation": activation}, "settings": {"episodes": 120}},
-        numbers={"best_episode": kept},
-        arrays={"psi_hidden": np.sin(2 * np.pi * frequency * np.linspace(-1, 1, points) + 1)},
-    )
-
-
-def c15(*records):
-    """The finding on C15 when the first restart of each task is used."""
-    used = [record for record in records if record.key.endswith(", 0")]
-    frame = pd.DataFrame(
-        {"role": "modulus", "learned": [r.key for r in used], "data": [r.config["data"][0] for r in used]}
-    )
-    by_key = {record.key: record for record in records}
-    results = SimpleNamespace(missing=0, records=records, by_key=by_key, frame=lambda: frame)
-    return grokking_verdicts.frequency_depends_on_the_modulus(lambda section: results)
-
-
-def test_c15_wants_frequencies_that_differ_by_more_than_those_of_restarts():
-    clear = [learn_record("a+b mod 13", 5), learn_record("a+b mod 29", 12)]
-    assert c15(*clear).holds == (True, True, True)
-    assert c15(*clear, learn_record("a+b mod 29", 11, seed=1)).verdict == "reproduced"
-    found = c15(*clear, learn_record("a+b mod 29", 30, seed=1))
-    assert found.holds == (True, True, False) and "restarts on one modulus by up to 2.5" in found.ours
-    assert found.label == "in part (2 of 3 conditions)"
-    assert c15(*clear, learn_record("a+b mod 29", 30, seed=1, kept=2)).verdict == "reproduced"  # hardly learned
-
-
-def test_c15_does_not_count_a_zigzag_between_control_points_as_a_sine():
-    zigzag = learn_record("a+b mod 41", 49.75)  # 199 intervals on 2 units: at most 49.75 cycles per unit
-    assert grokking_tables.highest_frequency(zigzag) == 49.75
-    found = c15(learn_record("a+b mod 13", 5), learn_record("a+b mod 29", 12), zigzag)
-    assert found.holds == (True, True, False, True) and found.ours.count("control points allow") == 1
