@@ -41,7 +41,7 @@ def by_arm(results: Collected) -> pd.DataFrame:
         around, low, high, solution, start = np.exp([mean, mean - half, mean + half, own.tv.mean(), own.start.mean()])
         ends = f"{around:.2f} ({low:.2f} to {high:.2f})"
         accuracy = f"{100 * own.validation.mean():.1f}"
-        rows.append((data, label(arm), ends, f"{solution:.2f}", f"{start:.3f}", accuracy, len(own)))
+        rows.append((data, label(arm), ends, f"{solution:.2f}", f"{start:.2g}", accuracy, len(own)))
     columns = [
         "table",
         "model",
@@ -59,12 +59,13 @@ def ambient_complexity(read: Read) -> Finding:
     results = read("ambient")
     if results.missing or results.frame("panels").empty:
         return NOT_RUN
-    conditions, told = [], []
+    conditions, told, highest = [], [], []
     for data, part in complexities(results).groupby("data", sort=False):
         best = part.groupby("arm").validation.mean().idxmax()
         arms = {arm: own.set_index("seed") for arm, own in part.dropna(subset="around").groupby("arm", sort=False)}
         means = ", ".join(f"{label(arm)} {np.exp(own.around.mean()):.2f}" for arm, own in arms.items())
         told.append(say("around", data=data, best=label(best), arms=means))
+        highest.append(max(arms, key=lambda arm, arms=arms: arms[arm].around.mean()) == INPUTS)
         if best != INPUTS:
             continue
         inputs = arms[INPUTS]
@@ -77,7 +78,8 @@ def ambient_complexity(read: Read) -> Finding:
         conditions += [
             _times("rises in training", f"{data}, {label(arm)}", own.end, own.start) for arm, own in arms.items()
         ]
-    return judge("; ".join(told), conditions)
+    told = ["; ".join(told), say("around-highest", highest=sum(highest), tables=len(highest))]
+    return judge(". ".join(told), conditions)
 
 
 def _times(name: str, where: str, one: pd.Series, other: pd.Series) -> Condition:
