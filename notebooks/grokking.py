@@ -264,8 +264,9 @@ if len(setting) and "sweep" not in results.lacking:
 # %% [markdown]
 # ### Other moduli
 #
-# Activations learned for addition with four moduli, eight restarts each. If the functions are like sines, their frequencies can be compared: between moduli, and between restarts
-# on one modulus ([C15](../book/claims.ipynb)). Only restarts with which a fresh network generalises count.
+# Activations learned for addition with several moduli, from zeros. If the functions are like sines, their frequencies can be compared: between moduli, and between restarts
+# on one modulus ([C15](../book/claims.ipynb)). Only restarts with which a fresh network generalises count, and few do:
+# at the start of the learning the loss on $V$ stays at chance for dozens of episodes. Small smooth random functions are a better start, see [the learner](ablations.ipynb#a-learner-that-picks-its-start).
 
 # %% tags=["hide-input"]
 moduli = read("moduli")

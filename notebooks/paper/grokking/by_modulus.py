@@ -51,8 +51,9 @@ def by_task(results: Collected) -> pd.DataFrame:
     for task, of in learns.groupby(learns.data.map(lambda names: names[0]), sort=False).size().items():
         own = found[found.task == task]
         sines = own[own.sine_like].frequency
-        span = f"{sines.min():.1f} to {sines.max():.1f}" if len(sines) else "—"
-        rows.append((task, f"{len(own)} of {of}", f"{len(sines)} of {len(own)}", span))
+        ends = dict.fromkeys(f"{end:.1f}" for end in sorted({sines.min(), sines.max()} if len(sines) else ()))
+        of_these = f"{len(sines)} of {len(own)}" if len(own) else "—"
+        rows.append((task, f"{len(own)} of {of}", of_these, " to ".join(ends) or "—"))
     return pd.DataFrame(
         rows, columns=["task", "restarts that generalise", "of these like a sine", "cycles per unit of z"]
     )
@@ -76,11 +77,9 @@ def frequency_depends_on_the_modulus(read: Read) -> Finding:
     conditions.append(
         Condition("depends on the modulus", f"{moduli} moduli", share, NAN, NAN, SHARE, bool(share > SHARE))
     )
-    each = "; ".join(say("modulus", **row) for row in _named(by_task(results)))
+    each = []
+    for task, generalise, sines_of, frequencies in by_task(results).itertuples(index=False):
+        more = {} if sines_of == "—" else {"sines": sines_of, "frequencies": frequencies}
+        each.append(say("modulus" if more else "modulus-none", task=task, generalise=generalise, **more))
     spread = say("spread", share=100 * share) if np.isfinite(share) else say("no-spread", moduli=moduli)
-    return judge(f"{each}. {spread}", conditions)
-
-
-def _named(table: pd.DataFrame) -> list[dict[str, str]]:
-    table.columns = ["task", "generalise", "sines", "frequencies"]
-    return table.to_dict("records")
+    return judge(f"{'; '.join(each)}. {spread}", conditions)
