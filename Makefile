@@ -33,7 +33,7 @@ pdf: book ## the book as one PDF, _build/html/companion.pdf (needs Chromium and 
 	$(PY) -m book.press.pdf
 
 test: $(INSTALLED) ## run all tests, every notebook in profile smoke included (ARGS=... for pytest; LONG=1 adds long campaigns)
-	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(INSTALLED) ## check the style of the code
 	$(PY) -m ruff check . && $(PY) -m ruff format --check --quiet .

@@ -5,6 +5,8 @@ import tempfile
 
 import pytest
 
+LONGEST = ("test_pages", "test_sweep", "test_build")  # files of minutes
+
 
 def pytest_configure(config):
     if not hasattr(config, "workerinput"):  # the workers have the environment of the process that starts them
@@ -14,6 +16,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.stem not in LONGEST)  # so that no worker is left with one of them at the end
     if os.environ.get("LONG") != "1":
         skip = pytest.mark.skip(reason="a campaign of minutes: LONG=1 runs it")
         for item in items:

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score
 
 from lib import metrics
 from lib.networks import Activation, Network
+from notebooks.paper.experiments import scores
 
 LINE = (torch.tensor([[0.0], [1.0]], dtype=torch.float64), torch.tensor([0, 1]))  # every path: 0 to 1 or back
 
@@ -309,8 +310,8 @@ def test_nearest_class_accuracy_is_the_nearest_id():
     y = torch.randint(7, (500,), generator=seeded(1))
     ids = torch.linspace(-1, 1, 7)
     nearest = (outputs - ids[None, :]).abs().argmin(dim=1)
-    assert metrics.nearest_class_accuracy(outputs, 7, y) == pytest.approx(accuracy_score(y, nearest))
-    assert metrics.nearest_class_accuracy(ids[:, None], 7, torch.arange(7)) == 1.0
+    assert scores.nearest_class_accuracy(outputs, 7, y) == pytest.approx(accuracy_score(y, nearest))
+    assert scores.nearest_class_accuracy(ids[:, None], 7, torch.arange(7)) == 1.0
 
 
 def test_infinite_and_undefined_outputs():
@@ -318,7 +319,7 @@ def test_infinite_and_undefined_outputs():
     assert metrics.accuracy(torch.tensor([[nan, 1.0], [0.0, inf]]), torch.tensor([0, 1])) == 0.5
     assert metrics.accuracy(torch.tensor([[nan]]), torch.tensor([0])) == 0.0
     outputs = torch.tensor([[nan], [inf], [-inf]])
-    assert metrics.nearest_class_accuracy(outputs, 3, torch.tensor([1, 2, 0])) == pytest.approx(2 / 3)
+    assert scores.nearest_class_accuracy(outputs, 3, torch.tensor([1, 2, 0])) == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(
@@ -350,15 +351,15 @@ def test_accuracy_refuses(outputs, y, message):
 )
 def test_nearest_class_accuracy_refuses(outputs, classes, y, message):
     with pytest.raises(ValueError, match=message):
-        metrics.nearest_class_accuracy(outputs, classes, y)
+        scores.nearest_class_accuracy(outputs, classes, y)
 
 
 def test_steps_to():
-    assert metrics.steps_to([0, 10, 20, 30], [0.1, 0.95, 0.9, 1.0]) == 10
-    assert metrics.steps_to([0, 10], [0.1, 0.9499]) is None
-    assert metrics.steps_to(np.array([5, 6]), torch.tensor([math.nan, 0.5]), level=0.5) == 6
-    assert metrics.steps_to([], []) is None
-    assert type(metrics.steps_to(np.array([5, 6]), [1.0, 1.0])) is int
+    assert scores.steps_to([0, 10, 20, 30], [0.1, 0.95, 0.9, 1.0]) == 10
+    assert scores.steps_to([0, 10], [0.1, 0.9499]) is None
+    assert scores.steps_to(np.array([5, 6]), torch.tensor([math.nan, 0.5]), level=0.5) == 6
+    assert scores.steps_to([], []) is None
+    assert type(scores.steps_to(np.array([5, 6]), [1.0, 1.0])) is int
 
 
 @pytest.mark.parametrize(
@@ -373,4 +374,4 @@ def test_steps_to():
 )
 def test_steps_to_refuses(steps, accuracies, level, message):
     with pytest.raises(ValueError, match=message):
-        metrics.steps_to(steps, accuracies, level)
+        scores.steps_to(steps, accuracies, level)

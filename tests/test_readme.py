@@ -18,7 +18,11 @@ def code(language):
 
 @pytest.fixture(scope="module")
 def read():
-    return sections.reader("paper")
+    """The committed records, read once, and once decided on, for the command too."""
+    with pytest.MonkeyPatch.context() as patch:
+        read = sections.reader("paper")
+        patch.setattr(sections, "reader", lambda profile: read)
+        yield read
 
 
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
@@ -48,7 +52,9 @@ def test_the_claims_are_those_of_the_records(read):
 def test_every_claim_is_in_the_table_with_its_verdict(read):
     table = readme.claims_block(read)
     for claim in claims.CLAIMS:
-        assert re.search(rf"^\| {claim.name} \|.*\| {re.escape(claim.decide(read).label)} \|", table, re.MULTILINE)
+        assert re.search(
+            rf"^\| {claim.name} \|.*\| {re.escape(claims.finding(claim, read).label)} \|", table, re.MULTILINE
+        )
 
 
 def test_the_files_that_the_readme_links_exist():
@@ -78,14 +84,14 @@ def test_a_missing_marker_is_refused():
         readme.block("<!-- claims --> none", "claims")
 
 
-def test_the_command_says_when_the_claims_are_old(tmp_path, capsys):
+def test_the_command_says_when_the_claims_are_old(read, tmp_path, capsys):
     (tmp_path / "README.md").write_text(readme.replaced(TEXT, "claims", "none"), encoding="utf-8")
     assert readme.main(["--check"], tmp_path) == 1
     assert "run `python -m book.press.readme`" in capsys.readouterr().out
     assert readme.main(["--chekc"], tmp_path) == 2
 
 
-def test_the_command_writes_claims_and_picture(tmp_path):
+def test_the_command_writes_claims_and_picture(read, tmp_path):
     (tmp_path / "book" / "_static").mkdir(parents=True)
     (tmp_path / "README.md").write_text(readme.replaced(TEXT, "claims", "none"), encoding="utf-8")
     assert readme.main([], tmp_path) == readme.main(["--check"], tmp_path) == 0

@@ -10,7 +10,7 @@ from .complexity import (
     sample_paths,
     total_variation,
 )
-from .scores import accuracy, nearest_class_accuracy, steps_to
+from .scores import accuracy
 
 __all__ = [
     "CHUNK",
@@ -19,9 +19,7 @@ __all__ = [
     "Paths",
     "accuracy",
     "fourier_complexity",
-    "nearest_class_accuracy",
     "network_total_variation",
     "sample_paths",
-    "steps_to",
     "total_variation",
 ]

@@ -21,6 +21,7 @@ from lib.networks import Activation, Params, Psi
 from lib.training import Batches, Optimiser, take
 
 from ..records.store import Outcome
+from . import scores
 from .learn import algorithm_1
 from .parts import Rows, schedule
 from .race import RACE, auto_settings, units
@@ -237,7 +238,7 @@ class TrainModule:
             rows = seen.get(part, data.test)
             numbers[f"{part}_accuracy"] = accuracy(network, kept, psi, rows)
             if not self.patience:
-                numbers[f"{part}_steps_to_95"] = metrics.steps_to(arrays["step"], arrays[f"{part}_accuracy"])
+                numbers[f"{part}_steps_to_95"] = scores.steps_to(arrays["step"], arrays[f"{part}_accuracy"])
         return Outcome(numbers, arrays)
 
 

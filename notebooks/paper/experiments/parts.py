@@ -11,6 +11,8 @@ from lib import datasets, metrics
 from lib.networks import Network, Params, Psi
 from lib.training import Optimiser, Trained, train
 
+from . import scores
+
 MONITORED_ROWS = 10_000  # training rows that the training accuracy is measured on
 SCALINGS = ("default", "standard", "quantile")
 LOSS_OF = {"classification": "cross_entropy", "binary": "logistic", "regression": "mse", "one-hot": "mse"}
@@ -109,7 +111,7 @@ def ranks(columns: Tensor, values: Tensor) -> Tensor:
 def accuracy(outputs: Tensor, rows: Rows, task: str, classes: int) -> float:
     """Fraction of correct predictions: argmax, sign (binary), or nearest class id (regression, Section 3.2)."""
     if task == "regression":
-        return metrics.nearest_class_accuracy(outputs, classes, rows.labels)
+        return scores.nearest_class_accuracy(outputs, classes, rows.labels)
     return metrics.accuracy(outputs, rows.labels)
 
 

@@ -16,6 +16,7 @@ from lib.networks import Network, Params, Psi, loss_and_delta
 from lib.training import Optimiser, Trained, train
 
 from ..records.store import Outcome
+from . import scores
 from .parts import LOSS_OF, MONITORED_ROWS, Parts, Rows, accuracy, learned_psi, load_parts, schedule
 
 
@@ -110,7 +111,7 @@ class Train:
         for part in ("train", "test"):
             curve = history[f"{part}_accuracy"]
             numbers |= {
-                f"{part}_steps_to_95": metrics.steps_to(history["step"], curve),
+                f"{part}_steps_to_95": scores.steps_to(history["step"], curve),
                 f"{part}_accuracy_max": float(curve.max()),
                 f"{part}_accuracy_last": float(curve[-1]),
             }

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lib import metrics, splines
+from lib import splines
 
+from ..experiments import scores
 from ..figures.similarity import Frequency, dominant_frequency
 from ..records.frames import Collected
 from ..records.store import Record
@@ -20,7 +21,7 @@ LEVEL = 0.95  # test accuracy at which a task counts as solved (Section 3.5)
 def steps_to(runs: pd.DataFrame, level: float, part: str = "test") -> pd.Series:
     """The first step with a test (or train) accuracy of at least ``level`` (a fraction), per run; NaN if never."""
     arrays = [record.arrays for record in runs.record]
-    steps = [metrics.steps_to(found["step"], found[f"{part}_accuracy"], level) for found in arrays]
+    steps = [scores.steps_to(found["step"], found[f"{part}_accuracy"], level) for found in arrays]
     return pd.Series(steps, index=runs.index, dtype=float)
 
 
