@@ -142,8 +142,9 @@ def _splines(path: Path, tensors: dict[str, Tensor], about: dict) -> dict[str, S
 
 
 def index(folder: Path = FOLDER) -> dict[str, dict]:
-    """What there is: name -> section, data, task, arm, optimiser, record, file, kind ("hidden" or "input"), the range
-    low, high and number of control points of the function, or of each function; and gain, half_width, seeds:
+    """What there is: name -> section, data, task, arm, record, file, kind ("hidden" or "input"); depth, width,
+    optimiser and rate of the networks that it was learned in; the range low, high and number of control points of the
+    function, or of each; picture: its shape in a line of text (of several, the first's); and gain, half_width, seeds:
     the gain over ReLU (None where there are no such runs, or, for the half width, one seed); steps: for one
     algorithmic task, the steps to 95 % test accuracy (None if never) with it ("own") and with ReLU, and the "last".
 
@@ -191,8 +192,8 @@ def find(
         min_gain: least gain in test accuracy over ReLU, in [0, 1], by the lower end of its 95 % interval.
 
     Returns:
-        name (index), in_words, data, task, kind, gain and half_width (accuracy over ReLU, same optimiser), seeds,
-        optimiser, points, low, high.
+        name (index), in_words, data, task, kind, picture, gain and half_width (accuracy over ReLU, same optimiser),
+        seeds, depth, width, optimiser, rate, points, low, high.
 
     Example:
         >>> find(task="mod 13", kind="hidden").index.tolist()
@@ -210,7 +211,7 @@ def find(
             continue
         if min_gain is None or lower >= min_gain:
             rows[name] = {"in_words": words(name, entry)} | entry
-    columns = ["in_words", "data", "task", "kind", "gain", "half_width", "seeds", "optimiser", "points", "low", "high"]
+    columns = "in_words data task kind picture gain half_width seeds depth width optimiser rate points low high".split()
     table = pd.DataFrame.from_dict(rows, "index", columns=None if rows else columns).reindex(columns=columns)
     return table.rename_axis("name").sort_values("gain", ascending=False, key=lambda gains: gains.astype(float))
 

@@ -1,10 +1,14 @@
 """Tables as they come, made inputs of a network: numbers scaled, categories one-hot, gaps filled and marked."""
 
+import datetime
 import math
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import torch
+
+from .splines import Spline
 
 SCALINGS = ("quantile", "minmax", None)
 LEVELS = 257  # quantiles that are kept of a column
@@ -42,14 +46,13 @@ class Columns:
                     self.problems.append(f"column {name!r} does not vary: it was left out")
                     continue
             else:
-                counts = column.value_counts()
+                counts = column.dropna().astype(object).value_counts()
                 kept = counts[counts > 1].index[:MOST_CATEGORIES]
-                self.categories[i] = [str(value) for value in kept]
-                if len(kept) + missing == 0 or (len(kept) == 1 and counts.sum() == counts.iloc[0] and not missing):
+                if len(counts) == 0 or len(counts) == 1 and not missing or len(kept) + missing == 0:
                     reason = "hardly repeats a value" if len(counts) > 1 else "does not vary"
                     self.problems.append(f"column {name!r} {reason}: it was left out")
-                    del self.categories[i]
                     continue
+                self.categories[i] = [str(value) for value in kept]
             if missing:
                 self.gaps.append(i)
         labels = list(frame.columns)
@@ -62,7 +65,7 @@ class Columns:
         """The inputs of a table with the same columns, (n, len(names)) float32; a column of zeros if there are none."""
         parts = []
         for i, scale in self.scales.items():
-            parts.append(self._scaled(numbers(frame.columns[i], frame.iloc[:, i]), scale))
+            parts.append(scaled(numbers(frame.columns[i], frame.iloc[:, i]), scale, self.scaling))
         for i, values in self.categories.items():
             column = frame.iloc[:, i].astype(object)
             text = column.where(column.isna(), column.map(str))
@@ -80,7 +83,7 @@ class Columns:
         return (-WIDTH, WIDTH) if self.scaling == "quantile" else (-1.0, 1.0)
 
     def about(self) -> dict:
-        """Names and scaling of the inputs, as JSON: enough to apply functions of them to another copy of the table."""
+        """Names and scaling of the inputs, as JSON: what :func:`columns_for` needs."""
         scales = {self.names[k]: [float(v) for v in scale] for k, scale in enumerate(self.scales.values())}
         return {"columns": self.names, "scaling": self.scaling, "scales": scales}
 
@@ -91,17 +94,46 @@ class Columns:
             return np.array([known.min(), known.max()])
         return np.array([known.mean()])
 
-    def _scaled(self, values: np.ndarray, scale: np.ndarray) -> np.ndarray:
-        gaps = np.isnan(values)
-        if self.scaling is None:
-            return np.where(gaps, scale[0], values)
-        if self.scaling == "minmax":
-            scaled = (values - scale[0]) / (scale[1] - scale[0]) * 2 - 1
-        else:  # of equal quantiles the middle one
-            levels = np.linspace(0, 1, len(scale))
-            up, down = np.interp(values, scale, levels), -np.interp(-values, -scale[::-1], -levels[::-1])
-            scaled = WIDTH * (up + down - 1)
-        return np.where(gaps, 0.0, scaled)
+
+def scaled(values: np.ndarray, scale: np.ndarray, scaling: str | None) -> np.ndarray:
+    """A column of numbers as an input, with 0 for gaps (the mean where there is no scaling); scale: see Columns."""
+    gaps = np.isnan(values)
+    if scaling is None:
+        return np.where(gaps, scale[0], values)
+    if scaling == "minmax":
+        found = (values - scale[0]) / (scale[1] - scale[0]) * 2 - 1
+    else:  # of equal quantiles the middle one
+        levels = np.linspace(0, 1, len(scale))
+        up, down = np.interp(values, scale, levels), -np.interp(-values, -scale[::-1], -levels[::-1])
+        found = WIDTH * (up + down - 1)
+    return np.where(gaps, 0.0, found)
+
+
+def columns_for(g: Spline, frame: pd.DataFrame) -> torch.Tensor:
+    """What learned functions of columns take, from another copy of the table: by the names and the scaling in g.info.
+
+    Returns:
+        (n, d) float32 for a function per column, (n,) for the function of one.
+
+    Raises:
+        ValueError: if g says nothing of columns, or the table lacks one; the message has its name.
+
+    Example:
+        >>> info = {"column": "age", "scaling": "minmax", "scales": {"age": [20, 60]}}
+        >>> columns_for(Spline(torch.zeros(5), info=info), pd.DataFrame({"age": [20, 40, 50]}))
+        tensor([-1.0000,  0.0000,  0.5000])
+    """
+    scales = g.info.get("scales", {})
+    names = [g.info["column"]] if "column" in g.info else list(scales)
+    if not names or not set(names) <= set(scales):
+        raise ValueError(f"the function must say the scaling of its columns in info, got {sorted(g.info)}")
+    labels = {str(label): label for label in frame.columns}
+    if lacking := [name for name in names if name not in labels]:
+        raise ValueError(f"the table must have the columns of the function, it lacks {lacking[:5]}")
+    found = [numbers(name, frame[labels[name]]) for name in names]
+    scaling = g.info["scaling"]
+    x = [scaled(own, np.array(scales[name]), scaling) for name, own in zip(names, found, strict=True)]
+    return torch.as_tensor(x[0] if "column" in g.info else np.stack(x, axis=1), dtype=torch.float32)
 
 
 def kind(name, column: pd.Series) -> str:
@@ -111,13 +143,14 @@ def kind(name, column: pd.Series) -> str:
         raise ValueError(f"column {name!r} must hold real numbers, got {column.dtype}. Complex data not supported")
     if types.is_numeric_dtype(column.dtype) or types.is_bool_dtype(column.dtype):
         return "numbers"
-    if any(word in str(column.dtype) for word in ("date", "time", "period", "duration")):
-        hint = f"make numbers of it, such as .dt.year, .dt.dayofweek or the days since the first: got {column.dtype}"
-        raise ValueError(f"column {name!r} holds times, which have no scale of their own; {hint}")
-    values = column.dropna()
-    strange = next((v for v in values if not isinstance(v, str | bool | int | float | np.generic)), None)
     if isinstance(column.dtype, pd.CategoricalDtype):
         return "categories"
+    values = column.dropna()
+    times = isinstance(next(iter(values), None), datetime.date | datetime.time | datetime.timedelta)
+    if times or any(word in str(column.dtype) for word in ("date", "time", "period", "duration")):
+        hint = f"make numbers of it, such as .dt.year, .dt.dayofweek or the days since the first: got {column.dtype}"
+        raise ValueError(f"column {name!r} holds times, which have no scale of their own; {hint}")
+    strange = next((v for v in values if not isinstance(v, str | bool | int | float | Decimal | np.generic)), None)
     if strange is not None:
         rule = "must hold numbers, booleans, texts or categories"
         raise ValueError(f"column {name!r} {rule}, got {type(strange).__name__}: {str(strange)[:40]!r}")
@@ -128,7 +161,7 @@ def numbers(name, column: pd.Series) -> np.ndarray:
     """The column in float64, NaN for gaps; ValueError if there is something else in it, or something infinite."""
     try:
         values = column.astype(object).where(column.notna(), np.nan).to_numpy(dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"column {name!r} must hold numbers, as it did when fitted: {error}") from None
     if np.isinf(values).any():
         raise ValueError(f"column {name!r} must hold finite numbers or gaps, got {np.isinf(values).sum()} infinite")

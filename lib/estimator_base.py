@@ -1,8 +1,10 @@
 """What the estimators for classes and for numbers share; see :mod:`lib.estimators`."""
 
+import math
 import time
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ from torch import Tensor, nn
 from .arms import MODULES, Arm, Run, Trainer, module, paired
 from .columns import SCALINGS, Columns, frame_of
 from .episodes import ordinary_torch
-from .learner import at, learn_from, openings
+from .learner import STARTS, at, check_names, learn_from, openings
 from .metalearning import Learned, Task
 from .modules import default_settings, race_of, range_of
 from .networks import Activation, Network, Params
@@ -24,6 +26,12 @@ from .splines import coverage
 from .training import Optimiser
 
 SELECTION_SEEDS = 3  # trainings per arm that the choice between arms is made with
+NUMBERS = {  # what may stand instead of the number, the rule, and what the number must be above
+    "low": ("auto", "'auto' or a number", -math.inf),
+    "high": ("auto", "'auto' or a number", -math.inf),
+    "learning_rate": ("tune", "'tune' or positive", 0),
+    "time_limit": (None, "None or seconds", -1e-9),
+}
 COUNTS = ("restarts", "episodes", "episode_steps", "steps", "batch_size", "learning_width", "points")
 
 
@@ -127,14 +135,15 @@ class LearnedActivation(BaseEstimator):
                 best = learned, arm, runs
         learned, self._arms["learned"], self._runs["learned"] = best
         self.history_ = learned.history
-        info = {"learned_on": f"a table of {len(self._trainer.train[0])} rows"} | self._columns.about()
+        about = {"learned_on": f"a table of {len(self._trainer.train[0])} rows"} | self._columns.about()
+        scales = about.pop("scales")
         self.activation_, self.input_activations_ = None, {}
         if "hidden" in learned.psi:
-            self.activation_ = learned.functions["hidden"].module(learned.psi["hidden"], info=info)
+            self.activation_ = learned.functions["hidden"].module(learned.psi["hidden"], info=about)
         if "input" in learned.psi:
-            named = zip(self._columns.names[: self._columns.numbers], learned.psi["input"], strict=False)
-            g = learned.functions["input"]
-            self.input_activations_ = {name: g.module(values, info=info | {"column": name}) for name, values in named}
+            for (name, scale), values in zip(scales.items(), learned.psi["input"], strict=False):
+                info = about | {"column": name, "scales": {name: scale}}  # what lib.columns.columns_for needs
+                self.input_activations_[name] = learned.functions["input"].module(values, info=info)
         baseline = max(self.baseline_scores_, key=self.baseline_scores_.get)
         self.gain_ = _mean(self._runs["learned"]) - self.baseline_scores_[baseline]
         self.chosen_ = baseline if self.fallback and not self.gain_ > 0 else "learned"
@@ -174,20 +183,21 @@ class LearnedActivation(BaseEstimator):
             raise ValueError(f"where must be 'hidden', 'input' or 'both', got {self.where!r}")
         if self.scaling not in SCALINGS:
             raise ValueError(f"scaling must be one of {SCALINGS}, got {self.scaling!r}")
-        sizes = tuple(self.hidden_sizes)
-        if not 1 <= len(sizes) <= 4 or len(set(sizes)) > 1:
+        sizes = list(self.hidden_sizes) if isinstance(self.hidden_sizes, tuple | list) else []
+        if not 1 <= len(sizes) <= 4 or not all(map(_counts, sizes)) or len(set(sizes)) > 1:
             raise ValueError(f"hidden_sizes must be 1 to 4 equal sizes, such as (128, 128), got {self.hidden_sizes!r}")
         for name in COUNTS:
-            if not isinstance(getattr(self, name), int | np.integer) or getattr(self, name) < 1:
+            if not _counts(getattr(self, name)):
                 raise ValueError(f"{name} must be an integer of at least 1, got {getattr(self, name)!r}")
-        if not 0 < self.val_fraction < 1:
+        if not isinstance(self.val_fraction, Real) or not 0 < self.val_fraction < 1:
             raise ValueError(f"val_fraction must be between 0 and 1, got {self.val_fraction!r}")
-        if isinstance(self.learning_rate, str) and self.learning_rate != "tune" or self.learning_rate in (None, 0):
-            raise ValueError(f"learning_rate must be 'tune' or positive, got {self.learning_rate!r}")
-        for name, known in (("baselines", tuple(MODULES)), ("starts", ("best", "relu", "zeros", "random"))):
+        for name, (word, rule, least) in NUMBERS.items():
             value = getattr(self, name)
-            if isinstance(value, str) or not set(value) <= set(known) or (name == "starts" and not value):
-                raise ValueError(f"{name} must be a tuple of names of {known}, got {value!r}")
+            said = isinstance(value, str | None) and value == word
+            if not said and not (isinstance(value, Real) and least < value < math.inf):
+                raise ValueError(f"{name} must be {rule}, got {value!r}")
+        check_names("starts", self.starts, STARTS)
+        check_names("baselines", self.baselines, tuple(MODULES), least=0)
 
     def _network(self, activation: Activation, inputs: Activation | None = None, width: int = 0) -> Network:
         width, depth = width or int(self.hidden_sizes[0]), len(self.hidden_sizes)
@@ -314,6 +324,11 @@ class LearnedActivation(BaseEstimator):
         if len(self.input_activations_) <= 10:
             ax.legend(fontsize=8)
         return ax
+
+
+def _counts(value) -> bool:
+    """Whether it is an integer of at least 1."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
 
 
 def _mean(runs: list[Run]) -> float:

@@ -38,7 +38,7 @@ class LearnedActivationClassifier(ClassifierMixin, LearnedActivation):
         class_weight: None, "balanced" or a dict; rows of a heavy class are repeated in training (not in
             Algorithm 1), and scores on validation rows are weighted.
         n_jobs: processes for the restarts, as in joblib.
-        time_limit: seconds after which no new run begins.
+        time_limit: seconds after which no further rate is tried and no further restart begins.
         random_state: of everything random. verbosity: 1 prints progress with the remaining time.
 
     Attributes:
@@ -181,6 +181,8 @@ def _check_targets(y, n: int) -> np.ndarray:
     missing = int(pd.isna(pd.Series(np.asarray(y).ravel())).sum())
     if missing:
         raise ValueError(f"y must have no gaps, got {missing} missing: Input y contains NaN")
+    if isinstance(getattr(y, "dtype", None), pd.api.extensions.ExtensionDtype):
+        y = np.array(y.tolist())  # classes keep their type: nullable integers would become floats
     y = column_or_1d(y, warn=True)
     if y.dtype.kind in "fc" and not np.isfinite(y).all():
         raise ValueError("y must be finite: Input y contains infinity")

@@ -24,6 +24,7 @@ from .splines import smooth_random
 from .training import Optimiser
 
 Function = Callable[[Tensor], Tensor]
+STARTS = ("best", "relu", "zeros", "random")  # of restarts; see openings
 HEATS = ((4, 1.0), (2, 0.3), (1, 0.1))  # trainings of 1/4, 1/2 and all of the steps, with these shares of the functions
 
 
@@ -139,6 +140,12 @@ def at(start: Psi, network, settings: Settings) -> State:
     psi = dict(start)
     best = Learned(dict(psi), functions=network.functions, settings=settings, dim=getattr(network, "dim", -1))
     return State(0, psi, settings.outer.init([psi[name] for name in sorted(psi)]), best)
+
+
+def check_names(name: str, value, known: tuple[str, ...], least: int = 1) -> None:
+    """ValueError if a parameter is no tuple of at least so many known names."""
+    if not isinstance(value, tuple | list) or not set(value) <= set(known) or len(value) < least:
+        raise ValueError(f"{name} must be a tuple of names of {known}, got {value!r}")
 
 
 def openings(starts: tuple[str, ...], restarts: int, raced: list[Start]) -> list[str | Start]:

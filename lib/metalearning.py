@@ -67,6 +67,9 @@ class Learned:
             found.append(f"nothing was learned: psi is the initial one; try {', '.join(self._other_settings())}")
         if self.largest > 10:
             found.append(f"inputs are as large as {self.largest:.3g}: scale them to about [-1, 1]")
+        elif (g := self.functions.get("hidden")) and max(-g.low, g.high) > 20:
+            wide = f"the range [{g.low:g}, {g.high:g}] is wide"
+            found.append(f"{wide}: scale the inputs, or normalise what the function is given")
         for name, share in self.outside.items():
             if share > 0.1:
                 g, what = self.functions[name], "pre-activations" if name == "hidden" else "inputs"

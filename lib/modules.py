@@ -18,7 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from . import splines
 from .episodes import episode_generator, inner_loop, ordinary_torch, watch_loss, watch_split
-from .learner import Start, at, family, learn_from, openings, outer_rate, race
+from .learner import STARTS, Start, at, check_names, family, learn_from, openings, outer_rate, race
 from .metalearning import Learned, Settings, Task
 from .networks import Activation, Params, Psi
 from .training import Optimiser
@@ -190,6 +190,9 @@ class ModuleNetwork:
 
     def _loss(self, params, psi, x, y, loss) -> Tensor:
         outputs = self.forward(params, psi, x)
+        if loss in ("mse", "logistic") and outputs.shape != y.shape:  # which torch would broadcast
+            got = f"{tuple(outputs.shape)} and {tuple(y.shape)}"
+            raise ValueError(f"outputs and y must have one shape for the loss {loss!r}, got {got}")
         value = loss(outputs, y) if callable(loss) else LOSSES[loss](outputs, y)
         if not isinstance(value, Tensor) or value.numel() != 1:
             got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
@@ -277,8 +280,11 @@ def learn_activation(
         >>> learned.module()(torch.zeros(3)).shape
         torch.Size([3])
     """
-    if restarts < 1 or not starts:
-        raise ValueError(f"restarts and starts must be at least 1, got {restarts} and {starts}")
+    if restarts < 1:
+        raise ValueError(f"restarts must be at least 1, got {restarts}")
+    check_names("starts", starts, STARTS)
+    if not isinstance(settings, Settings | None):
+        raise ValueError(f"settings must be a Settings or None, got {type(settings).__name__}")
     devices = [x.device] if isinstance(x, Tensor) and x.is_cuda else []
     with torch.random.fork_rng(devices=devices), ordinary_torch(x.device if devices else torch.device("cpu")):
         network = ModuleNetwork(make_model, Activation("spline", points=points), channels)
@@ -297,33 +303,33 @@ def learn_activation(
         candidates = [at(start.psi, network, settings).best for start in raced[:1]]
         for learned in candidates:
             learned.raced = raced[0].name
-            learned.losses = {"learned": from_scratch(task, learned.psi, rows, held, settings, seed)}
+            from_scratch(task, learned, rows, held, settings, seed)
         for i, start in enumerate(openings(starts, restarts, raced)):
             name = start if isinstance(start, str) else start.name
             report(f"restart {i + 1} of {restarts}, from {name}, in [{low:g}, {high:g}]")
             own = default_settings(settings.inner, start) if given is None else settings
             learned = learn_from(start, part, own, seed=seed + i, report=report)
             learned.raced = "" if isinstance(start, str) else start.name
-            learned.losses = {"learned": from_scratch(task, learned.psi, rows, held, settings, seed)}
+            from_scratch(task, learned, rows, held, settings, seed)
             report(f"held-out loss {statistics.fmean(learned.losses['learned']):.4g}")
             candidates.append(learned)
-        network.g.function = torch.relu
-        relu = from_scratch(task, {}, rows, held, settings, seed)
+        network.g.function, relu = torch.relu, Learned({})
+        from_scratch(task, relu, rows, held, settings, seed)
         network.g.function = None
     best = min(candidates, key=lambda learned: statistics.fmean(learned.losses["learned"]))
-    best.losses["relu"] = relu
+    best.losses["relu"] = relu.losses["learned"]
     for problem in best.problems:
         report(problem)
     return best
 
 
-def from_scratch(task: Task, psi: Psi, rows: Tensor, held: Tensor, settings: Settings, seed: int) -> list[float]:
-    """Losses on held-out rows of three fresh models, trained for the steps of the first episode."""
-    losses = []
+def from_scratch(task: Task, learned: Learned, rows: Tensor, held: Tensor, settings: Settings, seed: int) -> None:
+    """Train three fresh models for the steps of the first episode; fill losses and outside, on held-out rows."""
+    psi, losses = learned.psi, []
     for i in range(3):
         generator = episode_generator(seed, 900_000 + i)  # of no episode
         theta = [w.to(task.x.device) for w in task.network.init(generator)]
         theta = inner_loop(task, psi, theta, rows, settings.n_tr_start, replace(settings, unroll=0), generator)
         loss = watch_loss(task, psi, theta, held, 0.0)
         losses.append(loss if loss == loss else float("inf"))
-    return losses
+    learned.losses, learned.outside = {"learned": losses}, task.network.outside(theta, psi, task.x[held])

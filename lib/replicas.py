@@ -29,6 +29,8 @@ def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence
         ValueError: as `learn`, or without a seed.
     """
     check(tasks, settings)
+    if modules := [task.network for task in tasks if not isinstance(task.network, Network)]:
+        raise ValueError(f"restarts as one batch need a Network, got {modules[0]}: learn one by one with learn")
     if not seeds:
         raise ValueError("seeds must hold at least 1 seed, got none")
     count, device = len(seeds), tasks[0].x.device
@@ -37,7 +39,8 @@ def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence
     psi = {name: torch.stack([start[name] for start in starts]).to(device) for name in names}
     outer_state = settings.outer.init([psi[name] for name in names])
     pools = [[watch_split(len(task.x), settings.watch, seed) for seed in seeds] for task in tasks]
-    learned = [Learned({name: values[i] for name, values in psi.items()}) for i in range(count)]
+    about = {"functions": tasks[0].network.functions, "settings": settings}
+    learned = [Learned({name: values[i] for name, values in psi.items()}, **about) for i in range(count)]
     running = set(range(count))
 
     for episode in range(settings.episodes):

@@ -229,6 +229,9 @@ class Spline(nn.Module):
 
     def set_extra_state(self, state: Tensor) -> None:
         low, high, method, dim = state.tolist()
+        if method not in range(len(METHODS)) or dim != int(dim):
+            raise ValueError(f"the state of a spline must name its method and dimension, got {state.tolist()}")
+        check(torch.empty(0), self.values, low, high, METHODS[int(method)], columns=False)
         self.low, self.high, self.method, self.dim = low, high, METHODS[int(method)], int(dim)
 
     def extra_repr(self) -> str:

@@ -19,8 +19,13 @@ def test_every_committed_activation_loads_and_is_that_of_its_record():
         g = activations.load(name)
         record = open_store().read(entry["record"])
         assert record is not None, f"{name}: no record {entry['record']}"
+        about = [record.config["network"][key] for key in ("depth", "width")] + [
+            record.config["settings"]["inner"]["lr"]
+        ]
+        assert [entry["depth"], entry["width"], entry["rate"]] == pytest.approx(about, abs=1e-6)
         values = torch.from_numpy(record.arrays["psi_hidden" if "psi_hidden" in record.arrays else "psi_input"])
         torch.testing.assert_close(g.values, values, rtol=0, atol=0)
+        assert entry["picture"] == release.picture(values)
         assert (g.low, g.high, g.values.shape[-1]) == (entry["low"], entry["high"], entry["points"])
         assert entry["kind"] == ("hidden" if g.values.ndim == 1 else "input")
         z = torch.linspace(-20, 20, 101)

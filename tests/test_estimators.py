@@ -1,6 +1,8 @@
 """The estimators: scikit-learn's own checks, tables as they come, refusals, honest comparison."""
 
+import datetime
 import pickle
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -12,10 +14,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from lib.activations import find, load
 from lib.arms import paired
-from lib.columns import Columns
+from lib.columns import Columns, columns_for
 from lib.estimators import LearnedActivationClassifier, LearnedActivationRegressor
 from lib.networks import Activation
+from lib.splines import Spline
 
 QUICK = {
     "restarts": 1, "episodes": 2, "episode_steps": 5, "steps": 200, "learning_rate": 0.02, "hidden_sizes": (16,),
@@ -204,6 +208,8 @@ def test_problems_name_inputs_that_are_not_scaled_and_values_outside():
         ({"size": [{}] * 160}, "column 'size' must hold numbers, booleans, texts or categories, got dict"),
         ({"size": np.inf}, "column 'size' must hold finite numbers or gaps, got 1.. infinite"),
         ({"size": 1j}, "column 'size' must hold real numbers, got complex"),
+        ({"size": [datetime.date(2020, 1, 1)] * 160}, "column 'size' holds times, .* got object"),
+        ({"size": [10**400, 1] * 80}, "column 'size' must hold numbers, .* int too large"),
     ],
 )
 def test_refused_columns_are_named(changes, message):
@@ -224,6 +230,15 @@ def test_a_column_that_changes_its_kind_is_refused(fitted):
         ({"where": "output"}, "where must be 'hidden', 'input' or 'both', got 'output'"),
         ({"scaling": "log"}, "scaling must be one of .* got 'log'"),
         ({"hidden_sizes": (8, 16)}, r"hidden_sizes must be 1 to 4 equal sizes, .* got \(8, 16\)"),
+        ({"hidden_sizes": 64}, "hidden_sizes must be 1 to 4 equal sizes, .* got 64"),
+        ({"hidden_sizes": (64.5,)}, "hidden_sizes must be 1 to 4 equal sizes, .* got .64.5,"),
+        ({"low": "-5"}, "low must be 'auto' or a number, got '-5'"),
+        ({"high": np.nan}, "high must be 'auto' or a number, got nan"),
+        ({"time_limit": "1 h"}, "time_limit must be None or seconds, got '1 h'"),
+        ({"restarts": True}, "restarts must be an integer of at least 1, got True"),
+        ({"learning_rate": -1}, "learning_rate must be 'tune' or positive, got -1"),
+        ({"val_fraction": "a fifth"}, "val_fraction must be between 0 and 1, got 'a fifth'"),
+        ({"baselines": None}, "baselines must be a tuple of names of .* got None"),
         ({"steps": 0}, "steps must be an integer of at least 1, got 0"),
         ({"episodes": 2.5}, "episodes must be an integer of at least 1, got 2.5"),
         ({"val_fraction": 1}, "val_fraction must be between 0 and 1, got 1"),
@@ -235,6 +250,15 @@ def test_a_column_that_changes_its_kind_is_refused(fitted):
 def test_refused_parameters_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         quick(**changes).fit(*table())
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "int64[pyarrow]", "boolean", "category"])
+def test_classes_keep_their_type(dtype):
+    X, y = table()
+    labels = pd.Series((y == "yes").astype(int))
+    kind = bool if dtype == "boolean" else int
+    model = quick().fit(X, labels.astype(dtype))
+    assert model.classes_.dtype == kind and model.predict(X).dtype == kind
 
 
 def test_refused_targets():
@@ -277,14 +301,34 @@ def test_rare_categories_share_nothing_and_nothing_varies():
     assert Columns(frame[["b"]]).inputs(frame[["b"]]).tolist() == [[0]] * 7
 
 
-def test_the_saved_scales_give_the_same_inputs():
-    frame = pd.DataFrame({"a": [1.0, 1.0, 2.0, 5.0]})
-    about = Columns(frame, "minmax").about()
-    low, high = about["scales"]["a"]
-    torch.testing.assert_close(
-        Columns(frame, "minmax").inputs(frame)[:, 0],
-        torch.as_tensor((frame["a"].to_numpy() - low) / (high - low) * 2 - 1, dtype=torch.float32),
-    )
+def test_other_numbers_and_gaps_alone():
+    frame = pd.DataFrame({"price": [Decimal(1), Decimal(2), None], "none": [None] * 3}).astype(object)
+    columns = Columns(frame)
+    assert columns.names == ["price", "price is missing"] and "'none' does not vary" in columns.problems[0]
+
+
+@pytest.mark.parametrize("scaling", ["quantile", "minmax", None])
+def test_a_function_in_a_file_finds_its_column_in_another_copy_of_the_table(scaling, tmp_path):
+    X, y = table()
+    model = quick(where="input", scaling=scaling).fit(X, y)
+    inputs = model.inputs(X)
+    for k, (name, g) in enumerate(model.input_activations_.items()):
+        g.save(tmp_path / "column.safetensors")
+        again = Spline.load(tmp_path / "column.safetensors")
+        assert torch.equal(columns_for(again, X), inputs[:, k]) and list(again.info["scales"]) == [name]
+    with pytest.raises(ValueError, match="the table must have the columns of the function, it lacks .'agreed'.$"):
+        columns_for(again, X.drop(columns="agreed"))
+    with pytest.raises(ValueError, match="must say the scaling of its columns in info"):
+        columns_for(Spline(torch.zeros(3)), X)
+
+
+def test_committed_functions_of_columns_apply_to_the_table_that_they_name():
+    name = find(kind="input").index[0]
+    g = load(name)
+    ends = pd.DataFrame(g.info["scales"])
+    x = columns_for(g, ends)
+    torch.testing.assert_close(x, torch.tensor([[-1.0], [1.0]]).expand(2, len(g.values)))
+    torch.testing.assert_close(g(x), g.values[:, [0, -1]].T)
 
 
 def test_a_spline_to_a_description_and_back():

@@ -74,6 +74,29 @@ def test_other_numbers_of_points_are_refused_by_torch():
         Spline(torch.zeros(5)).load_state_dict(function().state_dict())
 
 
+@pytest.mark.parametrize(
+    "state, message",
+    [
+        ([1, -1, 0, -1], "low < high"),
+        ([float("nan"), 1, 0, -1], "range must be finite"),
+        ([-1, 1, 7, -1], "must name its method and dimension"),
+        ([-1, 1, 0.5, -1], "must name its method and dimension"),
+    ],
+)
+def test_a_state_that_no_spline_can_have_is_refused(state, message):
+    changed = function().state_dict() | {"_extra_state": torch.tensor(state, dtype=torch.float64)}
+    g = Spline(torch.zeros(9))
+    with pytest.raises(ValueError, match=message):
+        g.load_state_dict(changed)
+    assert (g.low, g.high, g.method) == (-5, 5, "linear")
+
+
+def test_functions_of_channels_are_no_activation():
+    with pytest.raises(ValueError, match="an Activation has columns in the last dimension, these are in dimension 1"):
+        Activation.of(Spline(torch.zeros(3, 9), dim=1))
+    assert Activation.of(Spline(torch.zeros(3, 9))).points == 9
+
+
 def test_functions_of_one_file_keep_their_own_ranges_and_what_is_known_of_them(tmp_path):
     network = Network(
         3,
@@ -226,6 +249,9 @@ def test_any_function_becomes_a_spline():
 def test_finding_by_words_kind_and_gain():
     everything = activations.find()
     assert set(everything.index) == set(activations.index()) and everything["gain"].dropna().is_monotonic_decreasing
+    assert everything["picture"].str.len().eq(16).all()
+    about = everything.loc["transfer-aplusb-mod-53-sgd-zeros", ["depth", "width", "optimiser", "rate"]]
+    assert about.tolist() == [1, 128, "sgd", 1.962963]
     clear = activations.find(task="algorithmic", kind="hidden", min_gain=0.5)
     assert len(clear) and (clear["gain"] - clear["half_width"] >= 0.5).all()
     assert clear["in_words"].str.contains("algorithmic task, for hidden layers, learned from").all()

@@ -1,5 +1,6 @@
 """Algorithm 1 for any torch module: on an MLP the same outer gradient as the written-out one."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -156,6 +157,35 @@ def test_the_start_of_the_race_is_kept_if_learning_makes_it_worse():
     assert f"nothing was learned beyond the best of the race, {name}: it is kept as it is" in learned.problems
 
 
+def test_unscaled_inputs_and_narrow_ranges_are_named_and_else_nothing():
+    x = torch.linspace(-1, 1, 60)[:, None]
+
+    def problems(scale=1.0, **options):
+        learned = learn_activation(
+            lambda g: nn.Sequential(nn.Linear(1, 8), g, nn.Linear(8, 1)), scale * x, x.square(), loss="mse",
+            settings=QUICK, restarts=1, **options,
+        )  # fmt: skip
+        assert set(learned.outside) == {"hidden"}
+        return [problem for problem in learned.problems if "range" in problem]
+
+    assert problems() == []
+    assert "is wide: scale the inputs" in " ".join(problems(255))
+    assert "of the pre-activations are outside [-0.01, 0.01]: widen the range" in " ".join(
+        problems(low=-0.01, high=0.01)
+    )
+
+
+def test_learning_goes_on_from_any_episode():
+    def make_model(g):
+        return nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), g, nn.Dropout(0.2), nn.Linear(5, 2))
+
+    settings, states = replace(QUICK, episodes=4), []
+    task = Task(ModuleNetwork(make_model, SPLINE), draw(30, 3), draw(30, 2), "mse")
+    whole = learn([task], settings, seed=0, after=lambda state: states.append(copy.deepcopy(state)))
+    again = learn([replace(task, network=ModuleNetwork(make_model, SPLINE))], settings, seed=0, state=states[1])
+    assert again.history == whole.history and torch.equal(again.psi["hidden"], whole.psi["hidden"])
+
+
 def test_range_of_holds_nearly_everything():
     z = draw(10_000)
     low, high = range_of(z)
@@ -186,7 +216,11 @@ def test_coverage_per_spline_and_per_column():
         (mlp, {"y": torch.zeros(5, 2)}, "x and y must have one row per example"),
         (mlp, {"x": [1.0]}, "x must be a torch.Tensor with one row per example, got list"),
         (mlp, {"x": torch.full((20, 3), torch.inf)}, "x must be finite, got 60 infinite or NaN"),
-        (mlp, {"restarts": 0}, "restarts and starts must be at least 1"),
+        (mlp, {"y": torch.zeros(20)}, "outputs and y must have one shape for the loss 'mse', got .13, 2. and .13,"),
+        (mlp, {"restarts": 0}, "restarts must be at least 1, got 0"),
+        (mlp, {"starts": ("gelu",)}, "starts must be a tuple of names of .*, got .'gelu'"),
+        (mlp, {"starts": "relu"}, "starts must be a tuple of names of .*, got 'relu'"),
+        (mlp, {"settings": {"episodes": 3}}, "settings must be a Settings or None, got dict"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Lazy modules")

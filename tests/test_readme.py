@@ -33,7 +33,7 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
     said = capsys.readouterr().out
-    assert "restart 2 of 2" in said and "gain_half_width" in said and len(blocks[0].splitlines()) <= 9
+    assert "restart 2 of 2" in said and "gain_half_width" in said and len(blocks[0].splitlines()) <= 8
     assert names["model"].predict(names["X"]).shape == names["y"].shape
     assert Spline.load(tmp_path / "mine.safetensors").values.shape == (50,)
 

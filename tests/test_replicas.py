@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from lib import replicas
-from lib.metalearning import Settings, learn
-from lib.networks import LOSSES, Network
+from lib.metalearning import Settings, Task, learn
+from lib.modules import ModuleNetwork
+from lib.networks import LOSSES, Activation, Network
 from lib.replicas import learn_replicas
 from lib.training import Optimiser
 from tests.test_metalearning import NETWORKS, OPTIMISERS, problem
@@ -75,6 +76,17 @@ def test_one_hot_pairs_and_first_order():
     settings = replace(SETTINGS, init="relu", unroll=0)
     for seed, replica in zip(SEEDS, learn_replicas([there(task)], settings, seeds=SEEDS), strict=True):
         assert_same(replica, learn([task], settings, seed=seed))
+
+
+def test_what_replicas_learn_is_a_function_and_modules_are_learned_one_by_one():
+    task, *_ = problem(NETWORKS["shared"], "mse", DOUBLE)
+    alone = learn([task], SETTINGS, seed=3)
+    (replica,) = learn_replicas([there(task)], SETTINGS, seeds=[3])
+    z = torch.linspace(-2, 2, 9, dtype=DOUBLE)
+    torch.testing.assert_close(replica.module().cpu()(z), alone.module()(z))
+    network = ModuleNetwork(lambda g: torch.nn.Sequential(torch.nn.Linear(1, 2), g), Activation("spline"))
+    with pytest.raises(ValueError, match="restarts as one batch need a Network, got ModuleNetwork.*: learn one by one"):
+        learn_replicas([Task(network, torch.ones(9, 1), torch.ones(9, 2), "mse")], SETTINGS, seeds=[0])
 
 
 def test_a_replica_stops_early_and_the_others_go_on():

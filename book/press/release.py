@@ -119,7 +119,9 @@ def export(sections: dict[str, Collected], folder: Path = FOLDER) -> list[str]:
             name = "-".join([section, *words, _optimiser(record), start])
             activations.save(folder / f"{name}.safetensors", as_splines(record, folder / f"{name}.safetensors"))
             about = {"section": section, "data": data, "task": task, "arm": config["arm"]}
-            about |= {"optimiser": _optimiser(record), "kind": "hidden" if "hidden" in names else "input"}
+            about |= {"optimiser": _optimiser(record), "rate": round(config["settings"]["inner"]["lr"], 6)}
+            about |= {"depth": config["network"]["depth"], "width": config["network"]["width"]}
+            about |= {"kind": "hidden" if "hidden" in names else "input", "picture": picture(psi[names[0]])}
             about |= {"low": g["low"], "high": g["high"], "points": psi[names[0]].shape[-1], "record": record.key}
             entries[name] = about | {"file": f"{name}.safetensors"} | gain(record, finals)
         for record in learned:
@@ -134,6 +136,19 @@ def export(sections: dict[str, Collected], folder: Path = FOLDER) -> list[str]:
         text = json.dumps(content, indent=1, sort_keys=True) + "\n"
         write_atomically(folder / f"{name}.json", text.encode())
     return sorted(entries)
+
+
+def picture(values: torch.Tensor, length: int = 16) -> str:
+    """The shape of a function in a line of text, or of the first of several.
+
+    Example:
+        >>> picture(torch.tensor([0.0, 0.0, 1.0]), 5)
+        '▁▁▁▄█'
+    """
+    own = values.reshape(-1, values.shape[-1])[0].double().numpy()
+    heights = np.interp(np.linspace(0, 1, length), np.linspace(0, 1, len(own)), own)
+    heights = (heights - heights.min()) / (np.ptp(heights) or 1)
+    return "".join("▁▂▃▄▅▆▇█"[int(7.999 * height)] for height in heights)
 
 
 def as_splines(learned: Record, path: Path) -> dict[str, splines.Spline]:
