@@ -68,11 +68,12 @@ g = activations.load("transfer-aplusb-mod-53-sgd-zeros")
 print(g, g.info)  # a torch.nn.Module, and what it was learned on
 
 # %%
-activations.find(task="regression", min_gain=0.02)[["gain", "half_width"]]
+found = activations.find(task="regression", min_gain=0.02)
+found[["picture", "gain", "half_width", "optimiser", "rate"]]
 
 # %% [markdown]
-# `find` lists what there is by words, kind and gain. A hidden activation takes tensors of any shape. Input activations are one function per column of the table they were learned on, for inputs (..., columns); `g.info` has the columns' names in their order and
-# the smallest and largest value of each, which become $-1$ and $1$.
+# `find` lists what there is by words, kind and gain, with the shape, and the depth, width, optimiser and rate of the networks that it was learned in. A hidden activation takes tensors of any shape. Input activations are one function per column of the table they were learned on, for inputs (..., columns); `g.info` has the columns' names in their order and
+# the smallest and largest value of each, which become $-1$ and $1$: `lib.columns.columns_for(g, table)` takes them, scaled, from your own copy of the table.
 #
 # Expect most from a function on the task it was learned for, and on [related ones](../notebooks/transfer.ipynb). The optimiser belongs to it: functions learned with another can differ much, and the names say which it was.
 #

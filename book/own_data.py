@@ -267,7 +267,7 @@ print(learned.module(), *learned.problems, sep="\n")
 #
 # ## What to expect
 #
-# Small budgets on the tables of this companion and those that come with scikit-learn: what learned functions, hidden or of the columns, are worth beside ReLU and tanh, and what boosted trees or a linear model do instead. Test scores (accuracy in %; $R^2$ for diabetes), 3 seeds. `python -m benchmarks.tables` measures all of it anew.
+# Small budgets on the tables of this companion and those that come with scikit-learn: what learned functions, hidden or of the columns, are worth beside ReLU and tanh, and what boosted trees or a linear model do instead. Test scores (accuracy in %; $R^2$ for diabetes), 3 seeds. Intervals are over these seeds alone: where test rows are few, as for wine, a single row can make a gain. `python -m benchmarks.tables` measures all of it anew.
 
 # %% tags=["remove-input"]
 if measured := own_data.measured():

@@ -20,11 +20,12 @@ Rows = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Run:
-    """A trained network: weights at its best step, its score on validation rows there, and whether it had stopped
-    improving before the last step."""
+    """A trained network: weights at its best step, its score on validation rows there, its rank (the score, less a bit
+    for the loss, which decides between equals), and whether it had stopped improving before the last step."""
 
     params: Params
     score: float
+    rank: float
     finished: bool
 
 
@@ -57,16 +58,17 @@ class Trainer:
             with torch.no_grad():
                 loss = float(network.loss(params, psi, x, y, self.loss))
                 score = self.score(network.forward(params, psi, x), y)
-            return {"score": score - 1e-4 * min(loss, 100.0)}  # the loss decides between equals
+            return {"score": score, "rank": score - 1e-4 * min(loss, 100.0)}
 
         data = self.train if self.rows is None else tuple(part[self.rows] for part in self.train)
         generator = torch.Generator().manual_seed(self.seed + 1_000_003 * seed)
         done = train(
             network, psi, data, loss=self.loss, optimiser=Optimiser("adam", rate), batch=self.batch,
-            evaluate_at=range(0, self.steps + every, every), monitor=monitor, best="score", patience=12,
+            evaluate_at=range(0, self.steps + every, every), monitor=monitor, best="rank", patience=12,
             generator=generator,
         )  # fmt: skip
-        return Run(done.params, max(done.history["score"]), done.stopped)
+        score, rank = max(zip(done.history["score"], done.history["rank"], strict=True), key=lambda pair: pair[1])
+        return Run(done.params, score, rank, done.stopped)
 
     def tune(self, arm: Arm, report: Callable[[float, float], None], late: Callable[[], bool]) -> tuple[float, Run]:
         """The rate that is best on validation rows and its run; at an end of the rates further ones are tried.
@@ -80,7 +82,7 @@ class Trainer:
             rate = rates.pop(0)
             found[rate] = self.run(arm, rate, 0)
             report(rate, found[rate].score)
-            best = max(found, key=lambda rate: found[rate].score)
+            best = max(found, key=lambda rate: found[rate].rank)
             if not rates and best in (min(found), max(found)) and 1e-5 < best < 1:
                 rates = [best / 3 if best == min(found) else best * 3]
         return best, found[best]

@@ -131,7 +131,7 @@ class LearnedActivation(BaseEstimator):
             arm = self._spline_network(), learned.psi
             runs = self._repeat(f"from {start}", arm, rate, SELECTION_SEEDS)
             self.restarts_.append({"start": start, "score": _mean(runs), "problems": learned.problems})
-            if best is None or _mean(runs) > _mean(best[2]):
+            if best is None or _mean(runs, "rank") > _mean(best[2], "rank"):
                 best = learned, arm, runs
         learned, self._arms["learned"], self._runs["learned"] = best
         self.history_ = learned.history
@@ -331,9 +331,9 @@ def _counts(value) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
 
 
-def _mean(runs: list[Run]) -> float:
-    return float(np.mean([run.score for run in runs]))
+def _mean(runs: list[Run], what: str = "score") -> float:
+    return float(np.mean([getattr(run, what) for run in runs]))
 
 
 def _best(runs: list[Run]) -> Run:
-    return max(runs, key=lambda run: run.score)
+    return max(runs, key=lambda run: run.rank)

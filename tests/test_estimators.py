@@ -129,6 +129,13 @@ def test_the_fallback_keeps_the_baseline_where_nothing_is_gained():
     assert any(problem.startswith("keep relu") for problem in kept.problems_) == (kept.gain_ <= 0)
 
 
+def test_what_only_the_loss_sets_apart_is_no_gain():
+    X = pd.DataFrame({"a": np.linspace(-1, 1, 80)})
+    model = quick(starts=("relu",), points=401).fit(X, X["a"] > 0)
+    assert model.baseline_scores_ == {"relu": 1.0} and model.gain_ == 0 and model.chosen_ == "relu"
+    assert any(problem.startswith("keep relu: the learned function is not better") for problem in model.problems_)
+
+
 def test_the_rate_is_tuned_beyond_the_end_of_the_rates():
     X, y = table()
     tuned = quick(learning_rate="tune", steps=20).fit(X, y)  # so short that a high rate is best
