@@ -13,6 +13,7 @@ from .splines import Spline
 SCALINGS = ("quantile", "minmax", None)
 LEVELS = 257  # quantiles that are kept of a column
 WIDTH = math.sqrt(3)  # of the range after "quantile": [-WIDTH, WIDTH] has standard deviation 1
+LEAST = 0.05  # share of the values that the most frequent ones must have: names that hardly repeat have less
 MOST_CATEGORIES = 20  # of a column; rarer ones share "none of them"
 
 
@@ -47,12 +48,16 @@ class Columns:
                     continue
             else:
                 counts = column.dropna().astype(object).value_counts()
-                kept = counts[counts > 1].index[:MOST_CATEGORIES]
-                if len(counts) == 0 or len(counts) == 1 and not missing or len(kept) + missing == 0:
-                    reason = "hardly repeats a value" if len(counts) > 1 else "does not vary"
-                    self.problems.append(f"column {name!r} {reason}: it was left out")
+                kept = counts[counts > 1][:MOST_CATEGORIES]
+                kept = kept.index if kept.sum() >= LEAST * counts.sum() else []
+                if len(counts) == 0 or (len(counts) == 1 and not missing):
+                    self.problems.append(f"column {name!r} does not vary: it was left out")
                     continue
-                self.categories[i] = [str(value) for value in kept]
+                if len(kept):
+                    self.categories[i] = [str(value) for value in kept]
+                else:
+                    but = ", but for its gaps" if missing else ""
+                    self.problems.append(f"column {name!r} hardly repeats a value: it was left out{but}")
             if missing:
                 self.gaps.append(i)
         labels = list(frame.columns)

@@ -300,6 +300,15 @@ def test_minmax_and_unscaled_columns():
     assert Columns(frame, None).inputs(frame).tolist() == [[1, 0], [3, 0], [2, 1]]
 
 
+def test_names_of_which_a_few_are_there_twice_are_left_out():
+    names = [f"film {i}" for i in range(200)] + ["film 0", "film 1"]
+    columns = Columns(pd.DataFrame({"title": names, "genre": ["drama", "comedy"] * 101}))
+    assert columns.names == ["genre=drama", "genre=comedy"]
+    assert columns.problems == ["column 'title' hardly repeats a value: it was left out"]
+    columns = Columns(pd.DataFrame({"title": [*names[:-1], None]}))
+    assert columns.names == ["title is missing"] and columns.problems[0].endswith("left out, but for its gaps")
+
+
 def test_rare_categories_share_nothing_and_nothing_varies():
     frame = pd.DataFrame({"a": ["x"] * 3 + ["y"] * 3 + ["once"], "b": [True] * 7})
     columns = Columns(frame)
