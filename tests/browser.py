@@ -59,7 +59,7 @@ class Browser:
         self.resize(width, height)
         self.theme(dark)
         self._go(address)
-        self.evaluate("window.MathJax?.startup?.promise?.then(() => true) ?? true")
+        self.evaluate("window.formulas?.then(() => true) ?? true")
 
     def _go(self, address):
         self.events.clear()

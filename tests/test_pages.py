@@ -39,12 +39,12 @@ MEASURE = """(() => {
   const shown = (element) => element.getClientRects().length > 0;
   const article = document.querySelector("article");
   const copy = article.cloneNode(true);
-  copy.querySelectorAll("pre, code, script, mjx-container").forEach((element) => element.remove());
+  copy.querySelectorAll("pre, code, script, .katex").forEach((element) => element.remove());
   return {
     width: document.documentElement.scrollWidth,
     theme: document.documentElement.dataset.theme,
-    formulas: article.querySelectorAll("mjx-container").length,
-    wrong: [...article.querySelectorAll("mjx-merror, merror")].map((element) => element.textContent),
+    formulas: article.querySelectorAll(".katex").length,
+    wrong: [...article.querySelectorAll(".katex-error")].map((element) => element.textContent),
     scrolling: [...article.querySelectorAll("span.math")].filter(
       (element) => /auto|scroll/.test(getComputedStyle(element).overflowX)).length,
     narrow: [...article.querySelectorAll("td")].filter(
@@ -53,7 +53,7 @@ MEASURE = """(() => {
     unhinted: [...article.querySelectorAll(".pst-scrollable-table-container")].filter(
       (box) => !getComputedStyle(box).backgroundAttachment.includes("local") || [...box.querySelectorAll("tr, th, td")].some(
         (part) => getComputedStyle(part).backgroundColor.startsWith("rgb("))).length,
-    wide: [...article.querySelectorAll(".pst-scrollable-table-container, pre, mjx-container[display=true]")].filter(
+    wide: [...article.querySelectorAll(".pst-scrollable-table-container, pre, div.math")].filter(
       (box) => shown(box) && box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent.slice(0, 80)),
     raw: copy.textContent.match(/\\\\[([]/g) ?? [],
     figures: [...article.querySelectorAll("figure")].map((figure) => ({

@@ -69,7 +69,7 @@
       if (contentRect.width !== width) all(document);
       width = contentRect.width;
     }).observe(document.querySelector("article"));
-    window.MathJax?.startup?.promise?.then(() => all(document));
+    window.formulas?.then(() => all(document));
     document.addEventListener("toggle", (event) => { if (event.target.open) all(event.target); }, true);
   });
 })();
