@@ -83,7 +83,7 @@ found[["picture", "gain", "half_width", "optimiser", "rate"]]
 # %% tags=["remove-input"]
 from notebooks.paper.figures import gallery
 from notebooks.paper.figures import words as page_words
-from notebooks.paper.figures.display import provenance, say
+from notebooks.paper.figures.display import folded, provenance, say
 
 words = page_words.words("figures", "activations")
 index, files = activations.index(), f"{REPOSITORY}/raw/main/data/activations"
@@ -99,7 +99,7 @@ for group, entries in gallery.groups(index).items():
     seeds, both = about.pop("seeds"), {"title": gallery.TITLES[group], "mark": gallery.MARK}
     words.figure("fig-gallery", lambda narrow=False, entries=entries: gallery.gallery(entries, narrow), label=f"fig-gallery-{group}", kind=kind,
                  **about, **both)  # fmt: skip
-    words.table("tab-gallery", gallery.table(entries, files), label=f"tab-gallery-{group}", seeds=seeds, **both)
+    folded(words.fill("names", seeds=seeds, mark=gallery.MARK), gallery.table(entries, files))
 
 # %% tags=["remove-input"]
 provenance(profile)

@@ -162,11 +162,10 @@ words.say("symbols", validation=defaults.validation, unroll=defaults.unroll, poi
           high=shape.high)  # fmt: skip
 
 
-# %% [markdown]
-# The loop as it runs, one restart of the algorithm:
+# %% tags=["remove-input"] fold="The loop as it runs, one restart of the algorithm"
+say(f"```python\n{loop.rest('for episode')}\n```")
 
 # %% tags=["remove-input"]
-say(f"```python\n{loop.rest('for episode')}\n```")
 words.say("worsens", watch=defaults.watch)
 
 

@@ -93,7 +93,7 @@ words.figure("fig-ablations", lambda narrow=False: figures.differences(compared,
 
 # %% tags=["remove-input"]
 words.say("scale-full" if profile == "paper" else "scale-smoke", data=data, width=run["network.width"], steps=run.steps, batch=run.batch,
-          optimiser=run["optimiser.name"], rate=run["optimiser.lr"], restarts=len(restarts), **numbers)  # fmt: skip
+          optimiser=looks.optimiser(run["optimiser.name"]), rate=run["optimiser.lr"], restarts=len(restarts), **numbers)  # fmt: skip
 if results.missing:
     words.say("missing", missing=results.missing)
 

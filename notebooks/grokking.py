@@ -120,7 +120,7 @@ if len(by_rate) and by_rate.rate.nunique() == 1:
     say(" ".join(rates.in_words(by_rate)))
 elif len(by_rate):
     words.figure("fig-rates", lambda narrow=False: rates.steps_against_rate(by_rate, narrow), data=by_rate, seeds=int(by_rate[~by_rate.trials].runs.max()),
-                 words=" ".join(rates.in_words(by_rate)))  # fmt: skip
+                 words=" ".join(rates.in_words(by_rate)), **rates.soon(by_rate))  # fmt: skip
 
 # %% tags=["hide-input"] fold="How many times sooner, under each convention"
 ratios = rates.ratio_table(conventions) if conventions else ()
@@ -241,6 +241,7 @@ words.figure(
     "fig-functions",
     lambda narrow=False: figures.learned([records[key] for key in restarts.key], titles, chosen, narrow),
     task=task,
+    sharpness=tables.sharpness_in_words(records[key] for key in restarts.key),
     panels="; ".join(titles),
 )
 
@@ -277,6 +278,7 @@ if kept:
     words.figure(
         "fig-moduli",
         lambda narrow=False: figures.learned(kept, titles, [True] * len(kept), narrow),
+        sharpness=tables.sharpness_in_words(kept),
         panels="; ".join(titles),
     )
     words.table("tab-moduli", by_modulus.by_task(moduli))

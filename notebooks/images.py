@@ -195,7 +195,8 @@ folded("The optimiser, tuned with ReLU: validation accuracy in %, one seed", tab
 functions, distances = tables.functions(results)
 if len(functions):
     drawn = shown.as_grid(functions, tables.tuned(results))
-    words.figure("fig-functions-images", lambda narrow=False: figures.functions(drawn, narrow))
+    words.figure("fig-functions-images", lambda narrow=False: figures.functions(drawn, narrow),
+                 distances=shown.from_gelu(distances))  # fmt: skip
 if names := shown.constant(functions):
     words.say("constant", names=names)
 folded("Distance of each function from GELU and ReLU: 0 is equality, 1 no better than a constant", distances)
@@ -217,6 +218,7 @@ moving = ("complexity", explore.complexity(runs, results.records, explore.traini
 words.figure(
     "fig-tv-images", lambda narrow=False: figures.best_steps(dots, correlations, narrow), explore=moving,
     correlations="; ".join(f"{name_of(data)} {found}" for data, found in correlations.items()),
+    above=sum(one.low > 0 for one in correlations.values()), total=len(correlations),
 )  # fmt: skip
 
 # %% [markdown]
@@ -231,7 +233,7 @@ words.figure(
 by_depth, at_depth = tables.gains_by_depth(results), tables.by_depth(results)
 if len(by_depth):
     words.figure("fig-depth-images", lambda narrow=False: figures.by_depth(by_depth, at_depth, narrow),
-                 data=by_depth, seeds=int(by_depth.n.min()), words=shown.in_words(deep))  # fmt: skip
+                 data=by_depth, seeds=int(by_depth.n.min()), words=shown.in_words(deep), **shown.counts(by_depth))  # fmt: skip
     folded(
         "Each activation at the depth that validation rows choose for it, against ReLU at its own, in %",
         shown.depth_table(deep),

@@ -203,7 +203,8 @@ folded("The optimiser, tuned with ReLU: validation accuracy in %, one seed", tab
 functions, distances = tables.functions(results)
 if len(functions):
     drawn = shown.as_grid(functions, tables.tuned(results))
-    words.figure("fig-functions-regression", lambda narrow=False: figures.functions(drawn, narrow))
+    words.figure("fig-functions-regression", lambda narrow=False: figures.functions(drawn, narrow),
+                 distances=shown.from_gelu(distances))  # fmt: skip
 if names := shown.constant(functions):
     words.say("constant", names=names)
 folded("Distance of each function from GELU and ReLU: 0 is equality, 1 no better than a constant", distances)
@@ -221,6 +222,7 @@ moving = ("complexity", explore.complexity(runs, results.records, explore.traini
 words.figure(
     "fig-tv-regression", lambda narrow=False: figures.best_steps(dots, correlations, narrow), explore=moving,
     correlations="; ".join(f"{name_of(data)} {found}" for data, found in correlations.items()),
+    above=sum(one.low > 0 for one in correlations.values()), total=len(correlations),
 )  # fmt: skip
 
 # %% [markdown]
@@ -240,7 +242,7 @@ if c3.conditions:
 by_depth, at_depth = tables.gains_by_depth(results), tables.by_depth(results)
 if len(by_depth):
     words.figure("fig-depth-regression", lambda narrow=False: figures.by_depth(by_depth, at_depth, narrow),
-                 data=by_depth, seeds=int(by_depth.n.min()), words=shown.in_words(deep))  # fmt: skip
+                 data=by_depth, seeds=int(by_depth.n.min()), words=shown.in_words(deep), **shown.counts(by_depth))  # fmt: skip
     folded(
         "Each activation at the depth that validation rows choose for it, against ReLU at its own, in %",
         shown.depth_table(deep),
@@ -254,11 +256,12 @@ if len(by_depth):
 # %% tags=["hide-input"]
 both = tables.with_controls(results)
 if len(both):
-    compared = intervals.summary(both, "test_accuracy", ["data"])
+    compared, over = intervals.summary(both, "test_accuracy", ["data"]), tables.over_controls(both)
     words.figure("fig-controls", lambda narrow=False: figures.controls(compared, narrow), data=compared,
-                 words=shown.in_words(compared), **shown.search_sizes(results))  # fmt: skip
+                 words=shown.in_words(compared), **shown.search_sizes(results),
+                 surviving=int((over.gain > over.half_width).sum()), total=len(over))  # fmt: skip
     words.say("cost", **shown.costs(results))
-for row in tables.over_controls(both).itertuples() if len(both) else ():
+for row in over.itertuples() if len(both) else ():
     words.say("survives" if row.gain > row.half_width else "falls", data=name_of(row.data), learned=row.learned,
               control=row.control, gain=plus_minus(row.gain, row.half_width))  # fmt: skip
 

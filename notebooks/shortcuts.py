@@ -207,10 +207,10 @@ words.figure("fig-live-shortcuts", lambda narrow=False: figures.live(curves, liv
 
 # %% tags=["hide-input"]
 for pair in pairs:
-    tile, part = tables.names(pair), final[final.pair == pair]
+    tile, part, of = tables.names(pair), final[final.pair == pair], pair[1].replace("_", "-")
     ends = tables.accuracies_in_words(part, "last_second", [RELU, *LEARNED.values()])
-    words.figure(figures.NAMES[pair[1]][0], lambda narrow=False, pair=pair: figures.trajectories(final, pair, narrow),
-                 data=tables.courses(part), first=tile["first"], second=tile["second"], ends=ends)  # fmt: skip
+    words.figure("fig-trajectories", lambda narrow=False, pair=pair: figures.trajectories(final, pair, narrow), label=f"fig-trajectories-{of}",
+                 data=tables.courses(part), ends=ends, source=words.fill(f"source-{of}"), **tile, **tables.ends(part))  # fmt: skip
 
 # %% [markdown]
 # ### How far the second tile can be reached, with early stopping and without
@@ -222,10 +222,10 @@ for pair in pairs:
 # %% tags=["hide-input"]
 table = figures.comparison(final, upper) if complete else None
 for pair in pairs:
-    second = tables.names(pair)["second"]
-    stopped = tables.accuracies_in_words(final[final.pair == pair], "by_second_second", figures.ARMS)
-    words.figure(figures.NAMES[pair[1]][1], lambda narrow=False, pair=pair: figures.reliance(final, upper, pair, narrow),
-                 data=table, second=second, stopped=stopped, seeds=seeds)  # fmt: skip
+    part, of = final[final.pair == pair], pair[1].replace("_", "-")
+    stopped = tables.accuracies_in_words(part, "by_second_second", figures.ARMS)
+    words.figure("fig-reliance", lambda narrow=False, pair=pair: figures.reliance(final, upper, pair, narrow), label=f"fig-reliance-{of}", data=table,
+                 second=tables.names(pair)["second"], stopped=stopped, seeds=seeds, source=words.fill(f"source-{of}"), **tables.reached(part, upper))  # fmt: skip
 
 # %% tags=["remove-input"]
 for pair in pairs:

@@ -176,7 +176,7 @@ moved = np.abs(values - np.linspace(-1, 1, values.shape[1])).max(axis=1)
 most = np.argsort(-moved)[:4]
 columns = tables.columns_of("breast_cancer")
 words.figure("fig-live-functions", lambda narrow=False: panels.functions(values[most], [columns[i] for i in most], narrow=narrow),
-             on="breast_cancer", moved=moved.max())  # fmt: skip
+             on=looks.name_of("breast_cancer"), moved=moved.max())  # fmt: skip
 
 # %% [markdown]
 # Now two networks on the same table, one with these input activations and one without:
@@ -211,7 +211,7 @@ steepest = int(np.argmax([min(map(np.ptp, pair)) for pair in zip(*slices.values(
 point, pair = places[steepest]
 shown = {arm: own[steepest] for arm, own in slices.items()}
 at, axes = point[list(pair)].tolist(), [columns[i] for i in pair]
-words.figure("fig-live-outputs", lambda narrow=False: panels.outputs(shown, at, axes, narrow), on="breast_cancer", places=len(places),
+words.figure("fig-live-outputs", lambda narrow=False: panels.outputs(shown, at, axes, narrow), on=looks.name_of("breast_cancer"), places=len(places),
              relu=size["ReLU"], inputs=size[INPUTS])  # fmt: skip
 
 # %% [markdown]
@@ -225,7 +225,7 @@ histories = {
     data: (found.history["outer"], found.history["watch"], found.best_episode) for data, (_, _, found) in live.items()
 }
 outer, watch, _ = histories["diabetes"]
-words.figure("fig-live-watched", lambda narrow=False: panels.watched(histories, narrow), easy="breast_cancer", hard="diabetes",
+words.figure("fig-live-watched", lambda narrow=False: panels.watched(histories, narrow), easy=looks.name_of("breast_cancer"), hard="diabetes",
              outer=outer[-1], first=watch[0], watch=watch[-1])  # fmt: skip
 
 # %% [markdown]
@@ -303,8 +303,10 @@ if names:
     shown_runs = tables.at_best_depth(runs)
     moving = ("complexity", explore.complexity(shown_runs, results.records, explore.training_run))
     courses = {data: tables.course(results, data) for data in focus}
+    complexity = shown_runs[shown_runs.data.isin(focus)].groupby(["data", "arm"]).tv.mean().unstack()
+    most = ", ".join(f"{looks.label(arm)} ({data})" for data, arm in complexity.idxmax(axis=1).items())
     words.figure("fig-tabular-courses", lambda narrow=False: figures.courses(courses, narrow), explore=moving, seeds=seeds,
-                 tables=", ".join(focus))  # fmt: skip
+                 tables=", ".join(focus), most=most)  # fmt: skip
 
 # %% [markdown]
 # ### Depth and width
@@ -314,7 +316,7 @@ depth = tables.average_by_depth(results, names) if names else main
 if len(depth):
     top = depth.loc[depth.groupby("arm")["mean"].idxmax()].set_index("arm").depth
     words.figure("fig-tabular-depth", lambda narrow=False: figures.average_by_depth(depth, narrow), data=depth, tables=depth.n.max(),
-                 relu=top["ReLU"], inputs=top[INPUTS])  # fmt: skip
+                 relu=top["ReLU"], inputs=top[INPUTS], **tables.with_depth(depth))  # fmt: skip
     deepest = depth[(depth.failed > 0) & (depth.depth == depth.depth.max())]
     if len(deepest):
         failed = ", ".join(f"{looks.label(r.arm)} on {r.failed}" for r in deepest.itertuples())
@@ -344,18 +346,21 @@ if wide:
 # %% tags=["hide-input"]
 pictured = {data: found for data in focus if "ReLU" in (found := tables.panels(results, data))}
 if pictured:
+    numbers = tables.pictured(pictured)
+    share = numbers.groupby("arm", sort=False).share.mean()
+    shares = ", ".join(f"{looks.label(arm)} {value:.2f}" for arm, value in share.items())
     words.figure(
-        "fig-tabular-slices", lambda narrow=False: panels.input_space(pictured, narrow), tables=", ".join(pictured)
+        "fig-tabular-slices",
+        lambda narrow=False: panels.input_space(pictured, narrow),
+        tables=", ".join(pictured),
+        shares=shares,
     )
 
 # %% tags=["hide-input"] fold="The same in numbers, and the complexity around the solution"
 if pictured:
-    numbers = tables.pictured(pictured)
-    share = numbers.groupby("arm", sort=False).share.mean()
     first = int((numbers.loc[numbers.groupby("data").around.idxmax()].arm == INPUTS).sum())
-    shares = "; ".join(f"{looks.label(arm)} {value:.2f}" for arm, value in share.items())
     words.figure("fig-tabular-pictured", lambda narrow=False: figures.pictured(numbers, narrow), data=numbers, tables=len(pictured),
-                 first=first, shares=f"Share along one column, mean over tables: {shares}")  # fmt: skip
+                 first=first, shares=shares)  # fmt: skip
 
 # %% tags=["hide-input"] fold="Complexity around all networks of four models"
 ambient = read("ambient")

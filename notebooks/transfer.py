@@ -108,7 +108,7 @@ if scores is not None and images_done:
     words.say("scale-full" if profile == "paper" else "scale-smoke", tasks=n, columns=columns, cells=len(cells),
               width=cells["network.width"].iloc[0], steps=cells.steps.iloc[0], restarts=len(plan.matrix.restarts),
               data=", ".join(map(looks.name_of, plan.images.datasets)), depth=run["network.depth"], seeds=finals.seed.nunique(),
-              image_width=run["network.width"], image_steps=run.steps, optimiser=run["optimiser.name"])  # fmt: skip
+              image_width=run["network.width"], image_steps=run.steps, optimiser=looks.optimiser(run["optimiser.name"]))  # fmt: skip
 if results.missing:
     words.say("missing", missing=results.missing)
 
@@ -189,7 +189,8 @@ words.figure("fig-live-transfer", lambda narrow=False: grokking_figures.live(lea
 if scores is not None:
     moving = ("transfer", explore.transfer(cells, scores.score, scores.easy))
     words.figure("fig-matrix", lambda narrow=False: figures.heat_map(scores, narrow), data=scores.score.reset_index(names="task"), explore=moving,
-                 easy=int(scores.easy.sum()), tasks=n, columns=columns, words=tables.means_in_words(scores))  # fmt: skip
+                 easy=int(scores.easy.sum()), tasks=n, columns=columns, words=tables.means_in_words(scores),
+                 own=100 * tables.own_scores(scores).own.mean(), others=100 * tables.own_scores(scores).others.mean())  # fmt: skip
     if scores.noise:
         words.say(
             "noise",

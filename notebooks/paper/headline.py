@@ -30,6 +30,9 @@ KINDS = {LEARNED: ("C2", "o", 5.5), BY_HAND: ("C1", "^", 5.5), TREES: ("C7", "s"
 ACCURACY, SPEED = "accuracy", "speed"
 
 
+WEIGHTS = {"default": "default", "glorot": "Glorot", "he": "He"}  # initialisations, as they are written
+
+
 def gains(read: Read) -> pd.DataFrame:
     """What activations add to ReLU, on everything that has records.
 
@@ -108,7 +111,7 @@ def _speeds(read: Read):
     finals = by_convention.runs_of(conventions, "final")
     table = by_convention.table(conventions)
     for row in table.itertuples():
-        name = f"{task}, {row.initialisation}, rate {row.rate:g}"
+        name = f"{task}, {WEIGHTS[row.initialisation]}, rate {row.rate:g}"
         here = finals[(finals.initialisation == row.initialisation) & (finals.rate == row.rate)]
         yield from _sooner(name, LEARNED, row.relu, row.learned, row.last)
         sine = by_convention.median_steps(here[here.arm == SINE].steps_to_95)

@@ -31,7 +31,7 @@ explore.define("transfer", (root, data) => {
 
   let geometry;
   const ROW = 17;
-  const matrix = explore.chart(root, "Scores of activations (columns) on tasks (rows). Arrow keys go from cell to cell.", (width) => 26 + ROW * data.rows.length + (width < 480 ? 90 : 160), (to, width) => {
+  const matrix = explore.chart(root, "Scores of activations (columns) on tasks (rows). Arrow keys go from cell to cell.", (width) => 26 + ROW * data.rows.length + (width < 480 ? 90 : 190), (to, width) => {
     const left = Math.min(170, width * 0.36), cell = (width - left - 4) / columns.length;
     geometry = { left, top: 26, cell };
     to.append(svg("text", { x: 0, y: 14, class: "label" }, "task"), svg("text", { x: left, y: 14, class: "label" }, "score, dark 0 to bright 100 %"));

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lib import splines
 
+from ..figures import plots
 from .learner import LEARNED
 from .learner_tables import SEARCHES, TaskResults
 from .tables import Compared
@@ -23,9 +24,8 @@ def differences(compared: Compared, narrow: bool = False) -> Figure:
         apart = abs(row.gain) > row.gain_half_width
         colour = "C0" if row.arm == "ReLU" else "C3" if apart else "gray"
         ax.errorbar(row.gain, i, xerr=row.gain_half_width, color=colour, marker="o" if apart else ".", capsize=3)
-        ax.annotate(
-            f"{row.gain:+.1f}", (row.gain, i), xytext=(0, 4), textcoords="offset points", ha="center", color=colour
-        )
+        above = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "bbox": plots.patch()}
+        ax.annotate(f"{row.gain:+.1f}", (row.gain, i), **above, fontsize=9, color=colour)
     ax.axvline(0, linewidth=1.2, color=plt.rcParams["text.color"])
     ax.set_yticks(range(len(table)), table.arm, fontsize=8.5 if narrow else 10.5)
     over = f"points of test accuracy{chr(10) if narrow else ' '}over the {compared.equal}"

@@ -33,7 +33,7 @@ def differences(rows: pd.DataFrame, narrow: bool = False) -> Figure:
             ax.errorbar(row.value, i, xerr=reach, color=colour, marker=marker, capsize=3)
             sign = {"at least ": "≥ ", "at most ": "≤ "}.get(row.bound, "")
             text = f"{sign}×{2**row.value:.2g}" if timed else plots.signed(row.value)
-            above = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center"}
+            above = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "bbox": plots.patch()}
             ax.annotate(text, (row.value, i), **above, fontsize=9, color=colour)
         ax.axvline(0, linewidth=1.2, color=plt.rcParams["text.color"])
         labelled = narrow or ax is axes.flat[0]

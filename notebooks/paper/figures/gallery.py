@@ -11,6 +11,7 @@ from torch import nn
 
 from lib import activations
 
+from .looks import name_of, optimiser
 from .similarity import turning_points
 
 TITLES = {
@@ -71,10 +72,10 @@ def escaped(data: str) -> str:
 
 def title(name: str, entry: dict) -> str:
     """Two lines: the data, and the start with the optimiser."""
-    data = entry["data"].replace(" if b odd else ", " or ")  # two tasks, which would be cut to the same title
+    data = name_of(entry["data"]).replace(" if b odd else ", " or ")  # two tasks, which would be cut to the same title
     data = data if len(data.replace("^", "")) < 25 else data[:23] + "…"
     data = re.sub(r"\^(-?\d)", r"$^{\1}$", data)
-    return f"{data}\n{STARTS[start(name)]}, {entry['optimiser']}{f' {MARK}' * unclear(entry)}"
+    return f"{data}\n{STARTS[start(name)]}, {optimiser(entry['optimiser'])}{f' {MARK}' * unclear(entry)}"
 
 
 def table(entries: Mapping[str, dict], files: str) -> pd.DataFrame:

@@ -1,4 +1,6 @@
-"""How arms and datasets look and are called, the same on every page."""
+"""How arms, datasets and optimisers look and are called, the same on every page."""
+
+from lib.activations import OPTIMISERS
 
 # One look per arm, the same on every page: colour of the cycle, marker, line.
 ARMS = {
@@ -53,8 +55,19 @@ def name_of(data: str) -> str:
         "cifar10-full": "CIFAR-10 (all)",
         "svhn": "SVHN",
         "digits": "digits (8×8)",
+        "breast_cancer": "breast cancer",
     }
     return names.get(data, data)
+
+
+def optimiser(name: str) -> str:
+    """How an optimiser is written.
+
+    Example:
+        >>> optimiser("adam")
+        'Adam'
+    """
+    return OPTIMISERS.get(name, name)
 
 
 def plus_minus(mean: float, half_width: float, digits: int = 1, scale: float = 100) -> str:

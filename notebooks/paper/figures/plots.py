@@ -46,6 +46,11 @@ def forest(
     return figure
 
 
+def patch() -> dict:
+    """The ground below a text that lines would run through, for its ``bbox``."""
+    return {"facecolor": plt.rcParams["figure.facecolor"], "edgecolor": "none", "pad": 0.5}
+
+
 def signed(value: float, beside: Sequence[float] = ()) -> str:
     """A number with its sign and one digit, or two where the largest beside it is below 1.
 

@@ -2,6 +2,8 @@
 
 import functools
 import math
+from collections.abc import Iterable
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -189,6 +191,15 @@ def frequency_in_words(record: Record) -> str:
     except ValueError:  # a line: nothing was learned
         return "no oscillation"
     return f"{found.frequency:.1f} cycles per unit, {100 * found.sharpness:.0f} % of the power"
+
+
+def sharpness_in_words(records: Iterable[Record]) -> str:
+    """The part of the power at the dominant frequency, from the least to the greatest of learned functions."""
+    parts = []
+    for record in records:
+        with suppress(ValueError):  # a line: nothing was learned
+            parts.append(learned_frequency(record).sharpness)
+    return f"{100 * min(parts):.0f} to {100 * max(parts):.0f} %" if parts else "not there"
 
 
 def restarts_table(results: Collected, task: str) -> pd.DataFrame:

@@ -89,10 +89,10 @@ def by_depth(gains: pd.DataFrame, accuracies: pd.DataFrame, narrow: bool = False
             x = rows.depth + 0.08 * (i - 1)  # so that intervals do not hide each other
             ax.errorbar(x, 100 * rows.gain, 100 * rows.gain_half_width, **look(arm), capsize=3, label=arm)
         relu = relu.sort_values("depth")
-        ax.set_xticks(relu.depth, [f"{row.depth}\n{100 * row.mean:.0f} %" for row in relu.itertuples()])
+        ax.set_xticks(relu.depth, [f"{row.depth}\n{100 * row.mean:.0f}" for row in relu.itertuples()])
         ax.set_title(name_of(data))
         ax.grid()
-    figure.supxlabel("hidden layers, and ReLU's accuracy", fontsize=10.5)
+    figure.supxlabel("hidden layers, and ReLU's accuracy (%)", fontsize=10.5)
     figure.supylabel("points over ReLU", fontsize=10.5)
     shown = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     columns = 1 if narrow else 4
@@ -131,7 +131,9 @@ def functions(rows: pd.DataFrame, narrow: bool = False) -> Figure:
         ax.set(yticks=[], xticks=[-4, 0, 4], ylim=(-3.5, 3.5))
         ax.grid(axis="x")
     for ax, name in zip(axes[0], names, strict=True):
-        ax.annotate(name_of(name), (0.5, 1.4), xycoords="axes fraction", ha="center", fontweight="bold")
+        ax.annotate(
+            name_of(name), (0.5, 1.4), xycoords="axes fraction", ha="center", fontweight="bold", annotation_clip=False
+        ).set_in_layout(not narrow)
     for ax, line in zip(axes[:, 0], lines, strict=True):
         ax.set_title(line, loc="left", fontsize=9, color=ARMS[line.split(",")[0]][0])
     for ax in axes[-1]:

@@ -52,6 +52,23 @@ def counted(summary: pd.DataFrame | None) -> str:
     return f"{len(above)} of {summary.gain.count()}, by up to {100 * summary.gain.max():.1f}"
 
 
+def counts(summary: pd.DataFrame) -> dict[str, int]:
+    """How many differences to ReLU there are, and how many are above it and below, with 95 % confidence."""
+    above, below = map(len, sorted_out(summary))
+    return {"total": int(summary.gain.count()), "better": above, "below": below}
+
+
+def from_gelu(distances: pd.DataFrame) -> str:
+    """The distances of the learned functions from a GELU, by what they were learned from.
+
+    Args:
+        distances: in words, from :func:`.tables.functions`.
+    """
+    known = distances[distances["distance to GELU"] != "—"]
+    ends = known.groupby("activation")["distance to GELU"].agg(["min", "max"])
+    return ", ".join(f"{arm} {float(low):.2f} to {float(high):.2f}" for arm, low, high in ends.itertuples()) or "none"
+
+
 def correlations_in_words(conditions: Iterable[Condition]) -> dict[str, str]:
     """The rank correlations of C3 in regression, and their sizes in classification."""
 
@@ -82,7 +99,7 @@ def accuracy_table(summaries: Mapping[str, pd.DataFrame], tuning: pd.DataFrame) 
     best, rows = tables.chosen(tuning)["optimiser.name"], []
     for title, summary in summaries.items():
         for data, part in summary.groupby("data", sort=False):
-            optimiser = f"{best[data]}, tuned" if "tuned" in title else "plain SGD"
+            optimiser = f"{looks.optimiser(best[data])}, tuned" if "tuned" in title else "plain SGD"
             found = {row.arm: cell(row) for row in part.itertuples()}
             rows.append([looks.name_of(data), optimiser, *(found.get(arm, "diverged") for arm in ARMS)])
     return pd.DataFrame(rows, columns=["dataset", "optimiser", *ARMS]).sort_values("dataset", kind="stable")
@@ -192,9 +209,9 @@ def baselines(results: Collected, deep: pd.DataFrame) -> dict[str, str]:
     paper = dict(zip(PAPER_DATASETS, PAPER_TABLE[ARMS[0]], strict=False))
     found = deep.groupby("data", sort=False).test_accuracy.mean()
     return {
-        "shallow": " and ".join(f"{100 * mean:.1f} % with {name}" for name, mean in means.items()),
+        "shallow": " and ".join(f"{100 * mean:.1f} % with {looks.optimiser(name)}" for name, mean in means.items()),
         "depth": f"{deep['network.depth'].iloc[0]} hidden layers",
-        "optimiser": deep["optimiser.name"].iloc[0],
+        "optimiser": looks.optimiser(deep["optimiser.name"].iloc[0]),
         "deep": ", ".join(f"{looks.name_of(data)} {100 * mean:.1f} % ({paper[data]})" for data, mean in found.items()),
     }
 

@@ -6,6 +6,7 @@ finished; a rate that is best at the edge of those tried may not be the best.
 
 import pandas as pd
 
+from ..figures.looks import name_of, optimiser
 from .frames import Collected
 
 GROUP = ["data", "arm", "network.depth", "network.initialisation", "optimiser.name", "scaling"]
@@ -58,11 +59,13 @@ def in_words(results: Collected) -> str:
     for kind, name in (("train", "final runs"), ("learn", "learnings")):
         part = found[found.kind == kind]
         if part.capped.sum():
-            where = ", ".join(f"{row.arm} on {row.data} {row.capped}" for row in part[part.capped > 0].itertuples())
+            where = ", ".join(
+                f"{row.arm} on {name_of(row.data)} {row.capped}" for row in part[part.capped > 0].itertuples()
+            )
             words.append(f"{part.capped.sum()} of {part.n.sum()} {name} ended at their cap ({where})")
     edge = at_edge(results)
     if len(edge):
-        where = ", ".join(f"{row.arm} on {row.data} {row.best:g}" for row in edge.itertuples())
+        where = ", ".join(f"{row.arm} on {name_of(row.data)} {row.best:g}" for row in edge.itertuples())
         words.append(f"{len(edge)} rates are the least or greatest that was tried ({where})")
     return f"At a limit: {'; '.join(words)}." if words else ""
 
@@ -87,7 +90,7 @@ def of_fixed_steps(results: Collected) -> str:
         rates = tuning[(tuning.data == data) & (tuning["optimiser.name"] == name)]["optimiser.lr"]
         searches += rates.nunique() > 1
         if rates.nunique() > 1 and rate in (rates.min(), rates.max()):
-            edges.append(f"{data} {name} {rate:g}")
+            edges.append(f"{name_of(data)} with {optimiser(name)} {rate:g}")
     if edges:
         where = (
             f"{len(edges)} of the {searches} rates that were tuned with ReLU are the least or greatest that was tried"
@@ -95,7 +98,9 @@ def of_fixed_steps(results: Collected) -> str:
         words.append(f"{where} ({', '.join(edges)})")
     if len(finals) and "best_step" in finals and (last := finals.best_step >= finals.steps).any():
         arms = last.groupby(finals.arm, sort=False).agg(["sum", "size"])
-        each = ", ".join(f"{arm} {row['sum']} of {row['size']}" for arm, row in arms.iterrows())
+        each = ", ".join(
+            f"{' '.join(map(name_of, arm.split()))} {row['sum']} of {row['size']}" for arm, row in arms.iterrows()
+        )
         many = f"{last.sum()} of {len(finals)} final runs are best at their last step"
         words.append(f"{many}, so they may not have converged ({each})")
     return f"At a limit: {'; '.join(words)}." if words else ""

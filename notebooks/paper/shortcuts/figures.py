@@ -17,11 +17,6 @@ from .plan import BY_HAND, LEARNED, RELU
 from .tables import CHANCE, SETS, arm_name, bounds, names, normalisation, runs
 
 CIFAR = "airplane automobile bird cat deer dog frog horse ship truck".split()
-NAMES = {  # of the figures of a pair, by its second dataset: the course of training, and what is reached
-    "cifar10": ("fig-trajectories-cifar10", "fig-reliance-cifar10"),
-    "fashion_mnist": ("fig-trajectories-fashion-mnist", "fig-reliance-fashion-mnist"),
-    "noisy_digits": ("fig-trajectories-noisy-digits", "fig-reliance-noisy-digits"),
-}
 # Colour, marker and line of each arm.
 ARMS = {
     RELU: ("C0", "o", "-"),

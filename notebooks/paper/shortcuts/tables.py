@@ -142,6 +142,37 @@ def courses(final: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def ends(part: pd.DataFrame) -> dict[str, str | float]:
+    """Where the training of one pair ends: the range of the mean accuracies over arms and kinds of weights, in %.
+
+    Returns:
+        easy, hard: on the first and the second tile at the last step. peak: the highest mean on the second tile.
+    """
+    course = courses(part[part.arm.isin([RELU, *LEARNED.values()])])
+    mean = 100 * course.groupby(["arm", "spectral", "step"])[["test_first", "test_second"]].mean()
+    last = mean.groupby(["arm", "spectral"]).last()
+    return {"easy": span(last.test_first), "hard": span(last.test_second), "peak": mean.test_second.max()}
+
+
+def reached(part: pd.DataFrame, upper: pd.DataFrame) -> dict[str, str]:
+    """Mean accuracies on the second tile of one pair in %: stopped early for it, at the last step, upper bound."""
+    mean = 100 * part.groupby(["arm", "spectral"])[["by_second_second", "last_second"]].mean()
+    above = [bounds(upper, part.pair.iloc[0], spectral).get("second") for spectral in part.spectral.unique()]
+    bound = span(pd.Series([100 * one.mean for one in above if one])) if any(above) else "—"
+    return {"early": span(mean.by_second_second), "late": span(mean.last_second), "bound": bound}
+
+
+def span(values: pd.Series) -> str:
+    """The least and the greatest of values.
+
+    Example:
+        >>> span(pd.Series([70.8, 86.4, 71.0]))
+        '71 to 86'
+    """
+    low, high = f"{values.min():.0f}", f"{values.max():.0f}"
+    return low if low == high else f"{low} to {high}"
+
+
 def accuracies_in_words(part: pd.DataFrame, number: str, arms: Iterable[str]) -> str:
     """Mean and interval of a number of each arm of one pair, for each kind of weights."""
     found = []

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..experiments import committed
 from ..experiments.panels import fine_structure
+from ..figures import looks
 from ..records.frames import Collected, at_best_depth
 from ..records.intervals import Interval, interval, mean_of, paired_interval
 from ..records.store import Record
@@ -127,6 +128,18 @@ def average_by_depth(results: Collected, datasets: Sequence[str]) -> pd.DataFram
     rows = [[*of, len(gains), *interval(gains[of]), (gains[of] < -0.1).sum()] for of in gains]
     columns = ["arm", "depth", "n", "mean", "half_width", "failed"]
     return pd.DataFrame(rows, columns=columns).sort_values(["arm", "depth"])
+
+
+def with_depth(table: pd.DataFrame) -> dict[str, str | int]:
+    """What each arm gains from one layer to the most that were tried, in points.
+
+    Args:
+        table: from :func:`average_by_depth`.
+    """
+    wide = 100 * table.pivot(index="arm", columns="depth", values="mean")
+    change = wide[wide.columns.max()] - wide[wide.columns.min()]
+    said = ", ".join(f"{looks.label(arm)} {points:+.1f}" for arm, points in change.items())
+    return {"deepest": int(wide.columns.max()), "changes": said}
 
 
 def course(results: Collected, data: str) -> pd.DataFrame:
