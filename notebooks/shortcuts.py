@@ -225,7 +225,7 @@ for pair in pairs:
     part, of = final[final.pair == pair], pair[1].replace("_", "-")
     stopped = tables.accuracies_in_words(part, "by_second_second", figures.ARMS)
     words.figure("fig-reliance", lambda narrow=False, pair=pair: figures.reliance(final, upper, pair, narrow), label=f"fig-reliance-{of}", data=table,
-                 second=tables.names(pair)["second"], stopped=stopped, seeds=seeds, source=words.fill(f"source-{of}"), **tables.reached(part, upper))  # fmt: skip
+                 second=tables.names(pair)["second"], stopped=stopped, seeds=seeds, **tables.reached(part, upper))  # fmt: skip
 
 # %% tags=["remove-input"]
 for pair in pairs:

@@ -40,7 +40,7 @@ def forest(
         ax.set_yticks(range(len(rows)), labels, fontsize=9 if narrow else 10)
         ax.set_title(title, loc="left", fontsize=9 if narrow else 10, fontweight="bold")
         ax.set(ylim=(len(rows) - 0.4, -0.6))
-        ax.margins(x=0.24 if narrow else 0.12)
+        ax.margins(x=0.36 if narrow else 0.12)
         ax.grid(axis="x")
     axes[-1, 0].set_xlabel(xlabel, fontsize=9 if narrow else 10.5)
     return figure

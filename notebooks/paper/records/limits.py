@@ -98,9 +98,8 @@ def of_fixed_steps(results: Collected) -> str:
         words.append(f"{where} ({', '.join(edges)})")
     if len(finals) and "best_step" in finals and (last := finals.best_step >= finals.steps).any():
         arms = last.groupby(finals.arm, sort=False).agg(["sum", "size"])
-        each = ", ".join(
-            f"{' '.join(map(name_of, arm.split()))} {row['sum']} of {row['size']}" for arm, row in arms.iterrows()
-        )
+        arms.index = [" ".join(map(name_of, arm.split())) for arm in arms.index]  # "learned on mnist"
+        each = ", ".join(f"{arm} {row['sum']} of {row['size']}" for arm, row in arms.iterrows() if row["sum"])
         many = f"{last.sum()} of {len(finals)} final runs are best at their last step"
         words.append(f"{many}, so they may not have converged ({each})")
     return f"At a limit: {'; '.join(words)}." if words else ""
