@@ -63,10 +63,9 @@ data_dir = None
 from notebooks.paper import sections
 from notebooks.paper.ablations import figures, learner_tables, tables
 from notebooks.paper.ablations.plan import DEFAULT
-from notebooks.paper.figures import looks
+from notebooks.paper.figures import limits, looks
 from notebooks.paper.figures import words as page_words
 from notebooks.paper.figures.display import provenance, say
-from notebooks.paper.records import limits
 
 words = page_words.words("ablations")
 results = sections.results("ablations", profile, data_dir)

@@ -61,13 +61,12 @@ data_dir = None
 
 # %% tags=["remove-input"]
 from notebooks.paper import claims, sections
-from notebooks.paper.figures import explore, samples
+from notebooks.paper.figures import explore, limits, samples
 from notebooks.paper.figures import words as page_words
 from notebooks.paper.figures.display import folded, provenance, say
 from notebooks.paper.figures.looks import name_of
 from notebooks.paper.images import figures, shown, tables
 from notebooks.paper.images.plan import PLANS
-from notebooks.paper.records import limits
 
 words = page_words.words("images")
 read = sections.reader(profile, data_dir)

@@ -63,10 +63,9 @@ data_dir = None
 # %% tags=["remove-input"]
 from lib import datasets
 from notebooks.paper import claims, sections
-from notebooks.paper.figures import explore, looks, method
+from notebooks.paper.figures import explore, limits, looks, method
 from notebooks.paper.figures import words as page_words
 from notebooks.paper.figures.display import provenance, say
-from notebooks.paper.records import limits
 from notebooks.paper.records.intervals import interval, spearman
 from notebooks.paper.tabular import by_network, figures, panels, tables
 from notebooks.paper.tabular.plan import FROM_RELU, INPUTS, PLANS, ZEROS

@@ -61,11 +61,11 @@ data_dir = None
 
 # %% tags=["remove-input"]
 from notebooks.paper import claims, sections
-from notebooks.paper.figures import explore, looks
+from notebooks.paper.figures import explore, limits, looks
 from notebooks.paper.figures import words as page_words
 from notebooks.paper.figures.display import folded, provenance, say
 from notebooks.paper.grokking import figures as grokking_figures
-from notebooks.paper.records import intervals, limits
+from notebooks.paper.records import intervals
 from notebooks.paper.transfer import figures, shown, tables, verdicts
 from notebooks.paper.transfer.plan import PLANS
 
@@ -100,7 +100,7 @@ say(claims.badges("transfer", read))
 if scores is not None:
     n, columns = scores.score.shape
     words.figure("fig-means", lambda narrow=False: figures.means(scores, narrow), tasks=n, columns=scores.specific.shape[1],
-                 words=tables.means_in_words(scores), **{f"paper_{name}": score for name, score in paper.items()})  # fmt: skip
+                 words=tables.in_words(tables.column_means(scores)), **{f"paper_{name}": score for name, score in paper.items()})  # fmt: skip
 
 # %% tags=["remove-input"]
 if scores is not None and images_done:

@@ -13,9 +13,9 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 from notebooks.paper.experiments.learn import Learn
 from notebooks.paper.experiments.train import Train
-from notebooks.paper.records import limits
+from notebooks.paper.figures import limits
+from notebooks.paper.figures.limits import at_edge, capped, in_words
 from notebooks.paper.records.frames import Collected
-from notebooks.paper.records.limits import at_edge, capped, in_words
 from notebooks.paper.records.store import Outcome, Store
 from notebooks.paper.sections import KINDS
 

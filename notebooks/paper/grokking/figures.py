@@ -148,7 +148,7 @@ def functions(panels: Sequence[tuple[str, np.ndarray, bool]], low: float, high: 
         wide.set_ylabel("$g(z)$")
         for ax in (wide, near):
             ax.grid()
-        near.set_xticks([-0.1, 0, 0.1])
+        near.set_xticks([-0.1, 0.1] if narrow else [-0.1, 0, 0.1])
     axes[-1, 0].set_xlabel("pre-activation $z$")
     axes[-1, 1].set_xlabel("$z$, enlarged")
     return figure

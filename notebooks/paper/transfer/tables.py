@@ -126,17 +126,19 @@ def own_gains(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["gain", "half_width"])
 
 
+def in_words(means: dict[str, Interval]) -> str:
+    """Means with their intervals, from :func:`column_means`."""
+    return "; ".join(f"{name} {plus_minus(*mean)} %" for name, mean in means.items())
+
+
 def means_in_words(scores: Scores) -> str:
     """The :func:`column_means`, and those without the tasks whose scores compare noise, if there are some."""
 
-    def words(means: dict[str, Interval]) -> str:
-        return "; ".join(f"{name} {plus_minus(*mean)} %" for name, mean in means.items())
-
     rest = [task for task in scores.score.index if task not in scores.noise]
     if not scores.noise or len(rest) < 2:
-        return words(column_means(scores))
+        return in_words(column_means(scores))
     without = f"without the {len(scores.noise)} tasks on which no network is above 10 %"
-    return f"{words(column_means(scores))} ({without}: {words(column_means(scores.of(rest)))})"
+    return f"{in_words(column_means(scores))} ({without}: {in_words(column_means(scores.of(rest)))})"
 
 
 def score_table(scores: Scores) -> pd.DataFrame:

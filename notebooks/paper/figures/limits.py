@@ -6,8 +6,8 @@ finished; a rate that is best at the edge of those tried may not be the best.
 
 import pandas as pd
 
-from ..figures.looks import name_of, optimiser
-from .frames import Collected
+from ..records.frames import Collected
+from .looks import name_of, optimiser
 
 GROUP = ["data", "arm", "network.depth", "network.initialisation", "optimiser.name", "scaling"]
 
