@@ -210,7 +210,7 @@ for pair in pairs:
     tile, part, of = tables.names(pair), final[final.pair == pair], pair[1].replace("_", "-")
     ends = tables.accuracies_in_words(part, "last_second", [RELU, *LEARNED.values()])
     words.figure("fig-trajectories", lambda narrow=False, pair=pair: figures.trajectories(final, pair, narrow), label=f"fig-trajectories-{of}",
-                 data=tables.courses(part), ends=ends, source=words.fill(f"source-{of}"), **tile, **tables.ends(part))  # fmt: skip
+                 data=tables.courses(part), ends=ends, source=words.fill(figures.SOURCES[pair[1]]), **tile, **tables.ends(part))  # fmt: skip
 
 # %% [markdown]
 # ### How far the second tile can be reached, with early stopping and without

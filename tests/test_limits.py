@@ -139,7 +139,7 @@ def test_fixed_steps_say_rates_at_an_edge_and_runs_that_are_best_at_their_last_s
     frame = pd.DataFrame(rows)
     results = SimpleNamespace(frame=lambda role: frame[frame.role == role].reset_index(drop=True))
     assert limits.of_fixed_steps(results) == (
-        "At a limit: 1 of the 2 rates that were tuned with ReLU are the least or greatest that was tried (a adam 0.4); "
+        "At a limit: 1 of the 2 rates that were tuned with ReLU are the least or greatest that was tried (a with Adam 0.4); "
         "2 of 4 final runs are best at their last step, so they may not have converged (ReLU 1 of 3, learned 1 of 1)."
     )
     rows = [row | {"best_step": 50} for row in rows[-4:]]
