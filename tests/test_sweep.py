@@ -103,6 +103,15 @@ def test_run_here_computes_what_is_missing_once(store, log):
     assert runs(log) == {1: 1, 2: 1} and store.get(experiments[1]).numbers == {"square": 4}
 
 
+def test_what_killed_processes_left_of_a_run_goes_when_it_is_done(store):
+    name, other = store.key(Small(1)), store.key(Small(2))
+    for path in (store.path(name), store.path(other), store.checkpoints / f"{name}.checkpoint"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (path.parent / f".{path.name}.a1b2c3.tmp").write_bytes(b"half of it")
+    run_here([[Small(1)]], store)
+    assert [path.name for path in store.root.rglob("*.tmp")] == [f".{other}.safetensors.a1b2c3.tmp"]
+
+
 def test_run_here_does_not_hide_a_failure(store):
     with pytest.raises(RuntimeError, match="failed by design"):
         run_here([[Failing("design")]], store)
@@ -346,6 +355,7 @@ def test_killed_sweeps_end_in_the_store_of_an_undisturbed_one(tmp_path):
     for n in range(number + 1):
         assert contents(Store(tmp_path / f"killed-{n}", data=Numbers())) == expected
         assert not list((tmp_path / f"killed-{n}" / "checkpoints").glob("*"))
+        assert not list((tmp_path / f"killed-{n}" / "loose").glob("*.tmp"))
     print(dict(counts), f"in {number + 1} stores")
 
 

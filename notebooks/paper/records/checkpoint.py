@@ -4,11 +4,10 @@ import hashlib
 import json
 import time
 import warnings
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lib.files import write_atomically
+from lib.files import remove, write_atomically
 
 from .record import parse, read_file
 
@@ -56,8 +55,7 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Delete the file if there is one."""
-        with suppress(FileNotFoundError):
-            self.path.unlink()
+        remove(self.path)
 
 
 def _checksum(about: dict, state: bytes) -> str:

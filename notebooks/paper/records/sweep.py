@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lib.files import remove, remove_parts
+
 from .cluster import Cluster, Event
 from .compute import compute, task_of
 from .store import Store
@@ -147,9 +149,10 @@ def run(plan: Plan, store: Store, cluster: Cluster, *, progress: bool = True) ->
 
 
 def keep(store: Store, name: str, file: bytes) -> None:
-    """Write a record and delete its checkpoint."""
+    """Write a record and delete its checkpoint, and what processes that were killed have left of both."""
     store.write(name, file)
-    (store.checkpoints / f"{name}.checkpoint").unlink(missing_ok=True)
+    remove_parts(store.path(name))
+    remove(store.checkpoints / f"{name}.checkpoint")
 
 
 def limit_of(experiment: Any) -> float:
