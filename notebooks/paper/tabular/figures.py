@@ -240,7 +240,9 @@ def pictured(table: pd.DataFrame, narrow: bool = False) -> Figure:
         if column == "around":
             ax.set_xscale("log")
             _plain_log(ax)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2 if narrow else 3, fontsize=9
+    )
     return figure
 
 
