@@ -168,7 +168,7 @@ torch.testing.assert_close(again(z), g(z))
 # %% [markdown]
 # ## Functions of columns
 #
-# If single columns act in an irregular way, as in many tables, learn a function for each numeric column instead, applied to the scaled input: `where="input"` (or `"both"`). They start as the identity, and the hidden units keep their ReLU.
+# If single columns act in an irregular way, as in many tables, learn a function for each numeric column instead, applied to the scaled input: `where="input"` (or `"both"`). They start as the identity, and the hidden units keep their ReLU. Each knows the name and the scaling of its column, in a file too: `lib.columns.columns_for(g, table)` makes what it takes from another copy of the table.
 
 # %%
 columns = Estimator(
