@@ -91,6 +91,7 @@ if len(deep):
     words.say(
         "answer-deep", better=shown.briefly(shown.sorted_out(deep)[0]), worse=shown.briefly(shown.sorted_out(deep)[1])
     )
+words.say("sure", seeds=seeds)
 say(claims.badges("images", read))
 
 # %% tags=["hide-input"]

@@ -91,6 +91,7 @@ c3 = claims.finding(claims.by_name("C3"), read)
 rho = shown.correlations_in_words(c3.conditions)
 if c3.conditions:
     words.say("answer-complexity", **rho)
+words.say("sure", seeds=seeds)
 say(claims.badges("regression", read))
 
 # %% tags=["hide-input"]

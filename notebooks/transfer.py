@@ -94,6 +94,8 @@ if compared is not None:
     words.say("answer-sines", words=tables.sines_in_words(compared))
 if images_done:
     words.say("answer-images", headline=words.headline(shown.images_headline(changed)), **shown.changes(changed))
+if scores is not None and images_done:
+    words.say("sure", tasks=len(scores.score), seeds=finals.seed.nunique())
 say(claims.badges("transfer", read))
 
 # %% tags=["hide-input"]
