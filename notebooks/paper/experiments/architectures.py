@@ -24,7 +24,7 @@ from ..records.store import Outcome
 from . import scores
 from .learn import algorithm_1
 from .parts import Rows, schedule
-from .race import RACE, auto_settings, units
+from .race import RACE, auto_settings, best_of, units
 
 LOSS = "cross_entropy"
 MOST_HELD = 1000  # validation rows, and training rows that the training accuracy is measured on
@@ -301,8 +301,7 @@ class LearnModule:
         starts = learner.race(task, learner.family(scale, self.seed), **about, seed=self.seed, report=context.report)
         settings = auto_settings(**about, start=starts[0].psi, episodes=self.episodes)
         outcome = algorithm_1([task], settings, self.seed, context, starts[0].psi)
-        by_hand = next(start for start in starts if not start.name.startswith("random"))
-        sine = next(start for start in starts if start.name.startswith("sine"))
+        by_hand, sine = best_of(starts, "by hand"), best_of(starts, "sine")
         names = {"start": starts[0].name, "by_hand": by_hand.name, "sine": sine.name}
         outcome.numbers.update({"low": -bound, "high": bound, "scale": scale} | names)
         found = {"start": starts[0], "by_hand": by_hand, "sine": sine}

@@ -47,6 +47,13 @@ def units(before: Tensor, after: Tensor) -> tuple[float, float]:
     return scale_and_range(after)[0], max(scale_and_range(z)[1] for z in (before, after))
 
 
+def best_of(starts: list[learner.Start], group: str) -> learner.Start:
+    """The best start of a race whose name begins with a word, or "by hand": that is not random."""
+    if group == "by hand":
+        return next(start for start in starts if not start.name.startswith("random"))
+    return next(start for start in starts if start.name.startswith(group))
+
+
 def auto_settings(inner: Optimiser, batch: int, steps: int, start: Psi, episodes: int = 24) -> Settings:
     """Settings of Algorithm 1 from a start, in quantities without units.
 
@@ -127,8 +134,7 @@ class Race:
         numbers |= {"inner_steps": self.steps + float(np.dot(lengths, counts))}
         arrays = {"losses": losses, "psi_hidden": starts[0].psi["hidden"].numpy()}
         for group in GROUPS:
-            best = next(start for start in starts if start.name.startswith("random") == (group == "random"))
-            arrays[group.replace(" ", "_")] = best.psi["hidden"].numpy()
+            arrays[group.replace(" ", "_")] = best_of(starts, group).psi["hidden"].numpy()
         return Outcome(numbers, arrays)
 
 

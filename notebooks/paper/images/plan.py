@@ -58,11 +58,11 @@ PLANS = {
     "smoke": Plan(
         datasets=("digits",),
         optimisers=(Optimiser("sgd", 0.2), Optimiser("adam", 0.003)),
-        steps=200,
-        width=64,
+        steps=80,
+        width=32,
         seeds=(1, 2, 3),
         restarts=((50, 5, 0.02),),
-        learning=Settings(episodes=20, n_tr_start=20, n_tr_step=5),
+        learning=Settings(episodes=10, n_tr_start=20, n_tr_step=5),
         learning_width=32,
         by_hand=HAND_MADE[2:],
         lengths=(0.5, 2.0),
@@ -104,7 +104,7 @@ INITS = {"relu": ARMS[1], "zeros": ARMS[2]}
 LAYERS = "layer-specific"
 
 
-CLASSIFICATION_EPISODES = {"smoke": 20, "paper": 40}  # a scaled-down choice: fewer than for regression, to afford both
+CLASSIFICATION_EPISODES = {"smoke": 10, "paper": 40}  # a scaled-down choice: fewer than for regression, to afford both
 
 
 def images(profile: str, store: Store) -> Stages:
