@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -86,6 +87,13 @@ def family(process):
         return [parent, *parent.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+def is_worker(process):
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.Error:  # it has ended meanwhile
+        return False
 
 
 def all_gone(processes):
@@ -333,14 +341,13 @@ def test_killed_sweeps_end_in_the_store_of_an_undisturbed_one(tmp_path):
             time.sleep(draw.uniform(0.0, 0.8 * whole))
             processes = family(process)
             target = draw.choice(("sweep", "worker", "group"))
-            workers = (
-                [one for one in processes[1:] if "spawn_main" in " ".join(one.cmdline())] if len(processes) > 1 else []
-            )
+            workers = [one for one in processes[1:] if is_worker(one)]
             if process.poll() is not None or target == "worker" and not workers:
                 continue
             counts[target] += 1
             if target == "worker":
-                draw.choice(workers).kill()
+                with suppress(psutil.NoSuchProcess):
+                    draw.choice(workers).kill()
                 continue
             (os.killpg if target == "group" else os.kill)(process.pid, signal.SIGKILL)
             process.wait()
