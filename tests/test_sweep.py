@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+import dask
 import psutil
 import pytest
 from experiments_for_tests import Counting, Failing, Hanging, Numbers, Resuming, Small, Squares, Surroundings
@@ -251,6 +252,16 @@ def test_what_grows_too_large_is_ended(store):
         summary = run([[Hanging("large"), Small(1)]], store, small, progress=False)
     assert "perhaps for lack of memory; given up after 3 tries" in summary.failed[store.key(Hanging("large"))]
     assert store.has(Small(1))
+
+
+def test_a_worker_that_is_given_up_is_replaced(store):
+    """Dask does so with a process that does not come back in time, and starts no other by itself."""
+    with Cluster(1) as one:
+        run([[Small(1)]], store, one, progress=False)
+        with dask.config.set({"distributed.deploy.lost-worker-timeout": "0.1s"}):
+            os.kill(next(iter(one.local.workers.values())).pid, signal.SIGKILL)
+            wait_until(lambda: not one.local.workers)
+        assert run([[Small(2)]], store, one, progress=False).done == (store.key(Small(2)),)
 
 
 def test_processes_must_be_at_least_1():

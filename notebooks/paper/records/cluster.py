@@ -19,6 +19,7 @@ from typing import Any
 from .compute import Task, attempt
 
 AGAIN = 2
+STARTING_S = 60.0  # after which a task counts as begun, though its worker has not said so
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -32,6 +33,7 @@ LOCAL = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,  # a paused worker would wait for ever for memory that is not Dask's
     "distributed.worker.memory.terminate": 0.95,
+    "distributed.deploy.lost-worker-timeout": "60s",  # on a busy machine a process needs long to start again
     "distributed.nanny.pre-spawn-environ": ENVIRONMENT,
     "distributed.admin.large-graph-warning-threshold": "1GB",
 }
@@ -138,6 +140,8 @@ class Cluster:
     def wait(self, seconds: float = 1.0) -> list[Event]:
         """What happened since the last call; waits a while if it is nothing."""
         waiting = [run for run in self.runs.values() if run.future is None]
+        if self.local is not None and len(self.local.workers) < self.processes:
+            self.local.scale(self.processes)  # in place of one that Dask has given up
         threads = sum(self.client.nthreads().values()) if waiting else 0
         for run in waiting[: max(threads - (len(self.runs) - len(waiting)), 0)]:  # none waits behind what may hang
             self._start(run)
@@ -152,22 +156,26 @@ class Cluster:
             found = [event for one in happened if (event := self._understand(one)) is not None]
         for name, run in list(self.runs.items()):
             if run.future is not None and time.monotonic() > run.deadline:
+                worker = run.worker or self._where(run.future.key)
                 run.future.cancel(force=True)
-                self._restart(run.worker)
+                self._restart(worker)
                 found.append(self._again(name, f"it took more than {run.limit:.0f} s"))
         return found
 
     def _start(self, run: _Run) -> None:
-        run.worker, run.deadline = "", float("inf")
+        run.worker, run.deadline = "", time.monotonic() + STARTING_S + run.limit
         key = f"{run.task.name}-{uuid.uuid4().hex[:8]}"
         run.future = self.client.submit(_work, run.function, run.task, self.topic, key, key=key, pure=False)
         run.future.add_done_callback(self.events.put)
 
+    def _where(self, key: str) -> str:
+        """The address of the worker that has a task; empty if none has."""
+        return next((address for address, keys in self.client.processing().items() if key in keys), "")
+
     def _restart(self, address: str) -> None:
-        if self.local is None:
+        if self.local is None and address:
             self.client.restart_workers([address], timeout=60, raise_for_error=False)
-            return
-        for nanny in self.local.workers.values():
+        for nanny in self.local.workers.values() if self.local else ():
             if nanny.worker_address == address:
                 _kill(nanny)  # and the nanny starts another
 
@@ -225,4 +233,5 @@ def _work(function: Callable, task: Task, topic: str, key: str) -> bytes | str:
     torch.set_num_threads(1)
     worker = get_worker()
     worker.log_event(topic, {"key": key, "worker": worker.address})
+    time.sleep(0.05)  # a task that holds the interpreter's lock from its start would keep the message back
     return attempt(function, task, lambda text: worker.log_event(topic, {"key": key, "report": text}))
