@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, NullFormatter, ScalarFormatter
 
 from .figures.explore import pretty
-from .figures.looks import name_of
+from .figures.looks import WEIGHTS, name_of
 from .grokking import by_convention
 from .grokking.conventions import SINE
 from .images import tables as images
@@ -28,9 +28,6 @@ COLUMNS = ["panel", "group", "name", "kind", "value", "low", "high", "improving"
 LEARNED, BY_HAND, TREES = "learned", "by hand", "trees"
 KINDS = {LEARNED: ("C2", "o", 5.5), BY_HAND: ("C1", "^", 5.5), TREES: ("C7", "s", 4.5)}
 ACCURACY, SPEED = "accuracy", "speed"
-
-
-WEIGHTS = {"default": "default", "glorot": "Glorot", "he": "He"}  # initialisations, as they are written
 
 
 def gains(read: Read) -> pd.DataFrame:

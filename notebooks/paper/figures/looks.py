@@ -1,5 +1,7 @@
 """How arms, datasets and optimisers look and are called, the same on every page."""
 
+from collections.abc import Sequence
+
 from lib.activations import OPTIMISERS
 
 # One look per arm, the same on every page: colour of the cycle, marker, line.
@@ -60,6 +62,9 @@ def name_of(data: str) -> str:
     return names.get(data, data)
 
 
+WEIGHTS = {"default": "default", "glorot": "Glorot", "he": "He"}  # initialisations, as they are written
+
+
 def optimiser(name: str) -> str:
     """How an optimiser is written.
 
@@ -68,6 +73,17 @@ def optimiser(name: str) -> str:
         'Adam'
     """
     return OPTIMISERS.get(name, name)
+
+
+def span(values: Sequence[float], digits: int = 0) -> str:
+    """The least and the greatest of values.
+
+    Example:
+        >>> span([70.8, 86.4, 71.0]), span([40.04, 39.98], 1)
+        ('71 to 86', '40.0')
+    """
+    low, high = (f"{end(values):.{digits}f}" for end in (min, max))
+    return low if low == high else f"{low} to {high}"
 
 
 def plus_minus(mean: float, half_width: float, digits: int = 1, scale: float = 100) -> str:

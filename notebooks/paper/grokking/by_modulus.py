@@ -6,6 +6,7 @@ import torch
 
 from lib import splines
 
+from ..figures.looks import span
 from ..figures.similarity import Frequency, dominant_frequency
 from ..figures.words import words
 from ..records.frames import Collected
@@ -51,9 +52,8 @@ def by_task(results: Collected) -> pd.DataFrame:
     for task, of in learns.groupby(learns.data.map(lambda names: names[0]), sort=False).size().items():
         own = found[found.task == task]
         sines = own[own.sine_like].frequency
-        ends = dict.fromkeys(f"{end:.1f}" for end in sorted({sines.min(), sines.max()} if len(sines) else ()))
         of_these = f"{len(sines)} of {len(own)}" if len(own) else "—"
-        rows.append((task, f"{len(own)} of {of}", of_these, " to ".join(ends) or "—"))
+        rows.append((task, f"{len(own)} of {of}", of_these, span(sines, 1) if len(sines) else "—"))
     return pd.DataFrame(
         rows, columns=["task", "restarts that generalise", "of these like a sine", "cycles per unit of z"]
     )

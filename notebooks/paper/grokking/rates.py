@@ -18,7 +18,7 @@ from .tables import bound_in_words, median_in_words
 
 say = words("grokking", "findings").fill
 BOUND = r"$\uparrow$"  # the marker of runs that have not arrived, at their last step
-TITLES = {"default": "PyTorch's default", "glorot": "Glorot", "he": "He"}
+TITLES = looks.WEIGHTS | {"default": "PyTorch's default"}
 LOOKS = {
     RELU: looks.look("ReLU"),
     STARTS["zeros"]: looks.look("learned from zeros"),

@@ -12,7 +12,7 @@ from lib.files import compressed, write_atomically
 
 from ..experiments import collage
 from ..experiments.collage import TILES
-from ..figures.looks import name_of, plus_minus
+from ..figures.looks import name_of, plus_minus, span
 from ..figures.similarity import activation_distance
 from ..records.frames import Collected
 from ..records.intervals import Interval, interval, paired_interval
@@ -160,17 +160,6 @@ def reached(part: pd.DataFrame, upper: pd.DataFrame) -> dict[str, str]:
     above = [bounds(upper, part.pair.iloc[0], spectral).get("second") for spectral in part.spectral.unique()]
     bound = span(pd.Series([100 * one.mean for one in above if one])) if any(above) else "—"
     return {"early": span(mean.by_second_second), "late": span(mean.last_second), "bound": bound}
-
-
-def span(values: pd.Series) -> str:
-    """The least and the greatest of values.
-
-    Example:
-        >>> span(pd.Series([70.8, 86.4, 71.0]))
-        '71 to 86'
-    """
-    low, high = f"{values.min():.0f}", f"{values.max():.0f}"
-    return low if low == high else f"{low} to {high}"
 
 
 def accuracies_in_words(part: pd.DataFrame, number: str, arms: Iterable[str]) -> str:

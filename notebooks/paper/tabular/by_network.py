@@ -42,16 +42,8 @@ def by_arm(results: Collected) -> pd.DataFrame:
         ends = f"{around:.2f} ({low:.2f} to {high:.2f})"
         accuracy = f"{100 * own.validation.mean():.1f}"
         rows.append((data, label(arm), ends, f"{solution:.2f}", f"{start:.2g}", accuracy, len(own)))
-    columns = [
-        "table",
-        "model",
-        "around the solution",
-        "at the solution",
-        "before training",
-        "validation (%)",
-        "networks",
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["table", "model", *(f"{where} the solution" for where in ("around", "at")), "before training"]
+    return pd.DataFrame(rows, columns=[*columns, "validation (%)", "networks"])
 
 
 def ambient_complexity(read: Read) -> Finding:
