@@ -283,6 +283,12 @@ if kept:
     )
     words.table("tab-moduli", by_modulus.by_task(moduli))
 
+# %% tags=["hide-input"] fold="The same from small random functions"
+beside = read("frequencies") if profile == "paper" else None
+if beside and beside.records:
+    words.table("tab-frequencies", by_modulus.by_task(beside))
+    say(by_modulus.spread(by_modulus.restarts(beside)) + ".")
+
 # %% [markdown]
 # ## Against the paper
 

@@ -17,7 +17,8 @@ from notebooks.paper.sections import SECTIONS
 from notebooks.paper.tabular.converged import HIDDEN, INPUTS, RANGE, RANK, TANH
 from notebooks.paper.tabular.converged import PLANS as TABLES
 
-NEW = ("moduli", "shallow", "deep", "full", "tables")
+MODULAR = ("moduli", "frequencies")
+NEW = (*MODULAR, "shallow", "deep", "full", "tables")
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_a_small_plan_runs_to_its_end(section):
     assert found.missing == 0
     runs = found.frame()
     assert set(runs.section) == {section} and "final" in set(runs.role) and len(found.frame("learn"))
-    assert section == "moduli" or runs[runs.patience > 0].stopped.isin(["cap", "patience"]).all()
+    assert section in MODULAR or runs[runs.patience > 0].stopped.isin(["cap", "patience"]).all()
 
 
 @pytest.mark.parametrize("section", NEW)
@@ -68,7 +69,7 @@ def test_restarts_are_judged_on_rows_that_they_did_not_learn_from(store, section
             continue
         assert (run.split, run.scaling, run.arm, run.data) == (learn.split, learn.scaling, learn.arm, learn.data[0])
         assert run.optimiser == learn.settings.inner and run.network.activation == learn.network.activation
-        assert section == "moduli" or run.validation == learn.validation > 0
+        assert section in MODULAR or run.validation == learn.validation > 0
         assert section in ("tables", "full") or run.network.depth == learn.network.depth
 
 
@@ -182,3 +183,13 @@ def test_moduli_have_several_restarts_in_the_narrow_range(store):
         assert {learn.settings.patience for learn in learns[8:]} == {learns[8].settings.episodes}  # none ends early
         assert {(learn.network.activation.low, learn.network.activation.high) for learn in learns} == {(-0.5, 0.5)}
         assert len(of(runs, Train, data=task)) == len(learns) * len(plan.seeds)
+
+
+def test_frequencies_are_learned_at_the_same_reading_of_the_loss_for_each_modulus(store):
+    runs, plan = walk("frequencies", store, profile="paper"), MODULI["paper"]
+    for task, modulus in zip(plan.tasks, (13, 27, 29, 41), strict=True):
+        learns, used = of(runs, Learn, data=(task,)), of(runs, Train, data=task)
+        assert len(learns) == plan.restarts and len(used) == len(learns) * len(plan.seeds)
+        assert {run.settings.inner.lr for run in learns} == {run.optimiser.lr for run in used} == {modulus / 2}
+        assert {run.settings.init for run in learns} == {"random"}
+        assert {run.network.initialisation for run in learns + used} == {"glorot"}

@@ -21,7 +21,7 @@ from .experiments.panels import Panels, Paths
 from .experiments.race import Pick, Race
 from .experiments.train import Train
 from .grokking.conventions import conventions
-from .grokking.moduli import moduli
+from .grokking.moduli import frequencies, moduli
 from .grokking.plan import grokking
 from .images.controls import controls
 from .images.converged import deep, full, shallow
@@ -45,6 +45,7 @@ SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
     "grokking": grokking,
     "conventions": conventions,
     "moduli": moduli,
+    "frequencies": frequencies,
     "shallow": shallow,
     "tables": tables,
     "deep": deep,
@@ -63,6 +64,7 @@ SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
 SHOWN_IN = {
     "conventions": "grokking",
     "moduli": "grokking",
+    "frequencies": "grokking",
     "shallow": "regression",
     "deep": "regression",
     "full": "images",

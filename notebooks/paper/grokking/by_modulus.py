@@ -59,6 +59,27 @@ def by_task(results: Collected) -> pd.DataFrame:
     )
 
 
+def between(found: pd.DataFrame) -> tuple[int, float]:
+    """With how many moduli there are restarts like a sine, and whether their frequencies depend on the modulus.
+
+    The second is the share of shuffles of the moduli with a smaller variance of the logarithm of the frequency between
+    moduli, relative to that within; NaN with too few to say.
+
+    Args:
+        found: from :func:`restarts`.
+    """
+    sines = found[found.sine_like]
+    moduli = sines.task.nunique()
+    enough = LEAST_MODULI <= moduli < len(sines)
+    return moduli, share_of_shuffles(np.log(sines.frequency), sines.task) if enough else NAN
+
+
+def spread(found: pd.DataFrame) -> str:
+    """What :func:`between` says, in words."""
+    moduli, share = between(found)
+    return say("spread", share=100 * share) if np.isfinite(share) else say("no-spread", moduli=moduli)
+
+
 def frequency_depends_on_the_modulus(read: Read) -> Finding:
     """C15."""
     results = read("moduli")
@@ -71,9 +92,7 @@ def frequency_depends_on_the_modulus(read: Read) -> Finding:
         enough = bool(len(own) >= LEAST_RESTARTS and part > 0.5)
         name = f"{task}: {len(own)} restarts generalise"
         conditions.append(Condition("sine-like", name, part, NAN, NAN, 0.5, enough))
-    sines = found[found.sine_like]
-    moduli = sines.task.nunique()
-    share = share_of_shuffles(np.log(sines.frequency), sines.task) if LEAST_MODULI <= moduli < len(sines) else NAN
+    moduli, share = between(found)
     conditions.append(
         Condition("depends on the modulus", f"{moduli} moduli", share, NAN, NAN, SHARE, bool(share > SHARE))
     )
@@ -81,5 +100,4 @@ def frequency_depends_on_the_modulus(read: Read) -> Finding:
     for task, generalise, sines_of, frequencies in by_task(results).itertuples(index=False):
         more = {} if sines_of == "—" else {"sines": sines_of, "frequencies": frequencies}
         each.append(say("modulus" if more else "modulus-none", task=task, generalise=generalise, **more))
-    spread = say("spread", share=100 * share) if np.isfinite(share) else say("no-spread", moduli=moduli)
-    return judge(f"{'; '.join(each)}. {spread}", conditions)
+    return judge(f"{'; '.join(each)}. {spread(found)}", conditions)
