@@ -336,7 +336,7 @@ words.table("tab-sines-known", pd.DataFrame(rows, columns=columns))
 #
 # We should say how this definition came about: there are several ways to carry the measure over to paths (with or without the mirror image, with the straight line or the mean subtracted), and
 # we took the one that agreed with total variation on tanh networks of growing slope. Its agreement with total variation on such networks is therefore no independent evidence. The reasons for not
-# taking the others are in the docstring of `fourier_complexity`, in `lib/metrics/complexity.py`.
+# taking the others are in the docstring of `fourier_complexity`, in `lib/metrics.py`.
 
 # %% tags=["hide-input"]
 slopes = 2.0 ** np.arange(-3, 3.5, 0.5)

@@ -10,7 +10,7 @@ from scipy import special
 from torch import Tensor, nn
 
 from .networks import Network, Params, Psi
-from .training import Optimiser, train
+from .training import Optimiser, take, train
 
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # of Adam; further ones are tried where the best is at an end
 MODULES = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
@@ -60,7 +60,7 @@ class Trainer:
                 score = self.score(network.forward(params, psi, x), y)
             return {"score": score, "rank": score - 1e-4 * min(loss, 100.0)}
 
-        data = self.train if self.rows is None else tuple(part[self.rows] for part in self.train)
+        data = take(self.train, self.rows)
         generator = torch.Generator().manual_seed(self.seed + 1_000_003 * seed)
         done = train(
             network, psi, data, loss=self.loss, optimiser=Optimiser("adam", rate), batch=self.batch,

@@ -116,8 +116,7 @@ class LearnedActivation(BaseEstimator):
         for name, arm in self._arms.items():
             rate, tuned = self.learning_rate, []
             if rate == "tune":
-                said = partial(self._tell_rate, name)
-                rate, run = self._trainer.tune(arm, said, self._late)
+                rate, run = self._trainer.tune(arm, partial(self._tell_rate, name), self._late)
                 tuned = [run]
             self.learning_rate_[name] = rate = float(rate)
             self._runs[name] = tuned + self._repeat(name, arm, rate, SELECTION_SEEDS - len(tuned))
@@ -200,15 +199,9 @@ class LearnedActivation(BaseEstimator):
         check_names("baselines", self.baselines, tuple(MODULES), least=0)
 
     def _network(self, activation: Activation, inputs: Activation | None = None, width: int = 0) -> Network:
-        width, depth = width or int(self.hidden_sizes[0]), len(self.hidden_sizes)
-        return Network(
-            self._trainer.train[0].shape[1],
-            self._outputs,
-            width=width,
-            depth=depth,
-            activation=activation,
-            input_activation=inputs,
-        )
+        sizes = {"width": width or int(self.hidden_sizes[0]), "depth": len(self.hidden_sizes)}
+        columns = self._trainer.train[0].shape[1]
+        return Network(columns, self._outputs, **sizes, activation=activation, input_activation=inputs)
 
     def _spline_network(self, width: int = 0) -> Network:
         spline = Activation("spline", points=int(self.points), low=self._range[0], high=self._range[1])

@@ -16,10 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .episodes import episode_generator, inner_loop, ordinary_torch, watch_loss, watch_split
+from .episodes import Settings, Task, episode_generator, from_scratch, ordinary_torch, watch_split
 from .metalearning import Learned, State, learn
 from .networks import Psi
-from .settings import Settings, Task
 from .splines import smooth_random
 from .training import Optimiser
 
@@ -100,12 +99,10 @@ def race(
         raise ValueError(f"a race needs functions and at least 1 step, got {len(functions)} and {steps}")
     if "hidden" not in task.network.functions:
         raise ValueError("a race needs a network with a learned hidden activation")
-    settings, device = Settings(inner=inner, batch=batch, unroll=0), task.x.device
+    settings, device = Settings(inner=inner, batch=batch), task.x.device
     rows, held = watch_split(len(task.x), 0.2, seed)
-    psis = {
-        name: {k: v.to(device) for k, v in task.network.init_psi(function).items()}
-        for name, function in functions.items()
-    }
+    starts = {name: task.network.init_psi(function) for name, function in functions.items()}
+    psis = {name: {k: values.to(device) for k, values in psi.items()} for name, psi in starts.items()}
     losses: dict[str, tuple[float, ...]] = dict.fromkeys(psis, ())
 
     def order(name):  # who came further first, then by the loss
@@ -116,10 +113,7 @@ def race(
             n = max(1, steps // divisor)
             for name in sorted(psis, key=order)[: max(1, round(share * len(psis)))]:
                 generator = episode_generator(seed, 800_000 + heat)  # of no episode
-                theta = [w.to(device) for w in task.network.init(generator)]
-                theta = inner_loop(task, psis[name], theta, rows, n, settings, generator)
-                loss = watch_loss(task, psis[name], theta, held, 0.0)
-                losses[name] += (loss if loss == loss else float("inf"),)
+                losses[name] += (from_scratch(task, psis[name], rows, held, n, settings, generator)[1],)
             best = min(psis, key=order)
             report(f"race, {n} steps: best is {best}, loss {losses[best][-1]:.4g} on held-out rows")
     return [Start(name, psis[name], losses[name]) for name in sorted(psis, key=order)]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from .episodes import (
+    Settings,
+    Task,
     check_seed,
     draw_episode,
     episode_generator,
@@ -18,7 +20,6 @@ from .episodes import (
     watch_split,
 )
 from .networks import Activation, Network, Psi
-from .settings import Settings, Task
 from .splines import Spline
 from .training import check_precision, take
 
@@ -104,10 +105,11 @@ class Learned:
         """The learned function as a module, with the range and the interpolation that it was learned with.
 
         Args:
-            name: "hidden", or "input" for the input activations: one per column, for inputs (..., d).
+            name: "hidden", or with one per layer "hidden.0", ...; or "input" for the input activations: one per column,
+                for inputs (..., d).
 
         Raises:
-            ValueError: if there is none of that name, or one per layer.
+            ValueError: if there is none of that name.
 
         Example:
             >>> psi = {"hidden": torch.tensor([0.0, 0.0, 1.0])}
@@ -115,11 +117,10 @@ class Learned:
             >>> learned.module()(torch.tensor([-0.5, 0.5]))
             tensor([0.0000, 0.5000])
         """
-        if name not in self.psi:
-            raise ValueError(f"name must be one of {sorted(self.psi)}, got {name!r}")
-        if self.functions[name].layerwise:
-            raise ValueError(f"there are {len(self.psi[name])} hidden activations, one per layer: use psi['hidden']")
-        return self.functions[name].module(self.psi[name], dim=self.dim)
+        found = self.splines()
+        if name not in found:
+            raise ValueError(f"name must be one of {sorted(found)}, got {name!r}")
+        return found[name]
 
 
 @dataclass(frozen=True, eq=False)

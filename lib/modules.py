@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from . import splines
-from .episodes import episode_generator, inner_loop, ordinary_torch, watch_loss, watch_split
+from .episodes import episode_generator, from_scratch, ordinary_torch, watch_loss, watch_split
 from .learner import STARTS, Start, at, check_names, family, learn_from, openings, outer_rate, race
 from .metalearning import Learned, Settings, Task
 from .networks import Activation, Params, Psi
@@ -209,15 +209,11 @@ def tune(task: Task, *, steps: int, batch: int, seed: int, report: Callable[[str
     g, found = task.network.g, {}
     rows, held = watch_split(len(task.x), 0.2, seed)
     for lr in RATES:
-        settings = Settings(inner=Optimiser("adam", lr), unroll=0, batch=batch)
-        generator = episode_generator(seed, 0)
-        g.function = torch.relu
-        theta = [w.to(task.x.device) for w in task.network.init(generator)]
-        theta = inner_loop(task, {}, theta, rows, steps, settings, generator)
-        loss = watch_loss(task, {}, theta, held, 0.0)
+        g.function, settings = torch.relu, Settings(inner=Optimiser("adam", lr), batch=batch)
+        theta, loss = from_scratch(task, {}, rows, held, steps, settings, episode_generator(seed, 0))
         g.seen = []
         watch_loss(task, {}, theta, held, 0.0)
-        found[lr], g.seen, g.function = (loss if loss == loss else float("inf"), torch.cat(g.seen)), None, None
+        found[lr], g.seen, g.function = (loss, torch.cat(g.seen)), None, None
         report(f"ReLU, Adam at {lr:g}: loss {loss:.4g} on held-out rows after {steps} steps")
     lr = min(found, key=lambda rate: found[rate][0])
     return Optimiser("adam", lr), *range_of(found[lr][1])
@@ -303,18 +299,18 @@ def learn_activation(
         candidates = [at(start.psi, network, settings).best for start in raced[:1]]
         for learned in candidates:
             learned.raced = raced[0].name
-            from_scratch(task, learned, rows, held, settings, seed)
+            judge(task, learned, rows, held, settings, seed)
         for i, start in enumerate(openings(starts, restarts, raced)):
             name = start if isinstance(start, str) else start.name
             report(f"restart {i + 1} of {restarts}, from {name}, in [{low:g}, {high:g}]")
             own = default_settings(settings.inner, start) if given is None else settings
             learned = learn_from(start, part, own, seed=seed + i, report=report)
             learned.raced = "" if isinstance(start, str) else start.name
-            from_scratch(task, learned, rows, held, settings, seed)
+            judge(task, learned, rows, held, settings, seed)
             report(f"held-out loss {statistics.fmean(learned.losses['learned']):.4g}")
             candidates.append(learned)
         network.g.function, relu = torch.relu, Learned({})
-        from_scratch(task, relu, rows, held, settings, seed)
+        judge(task, relu, rows, held, settings, seed)
         network.g.function = None
     best = min(candidates, key=lambda learned: statistics.fmean(learned.losses["learned"]))
     best.losses["relu"] = relu.losses["learned"]
@@ -323,13 +319,11 @@ def learn_activation(
     return best
 
 
-def from_scratch(task: Task, learned: Learned, rows: Tensor, held: Tensor, settings: Settings, seed: int) -> None:
+def judge(task: Task, learned: Learned, rows: Tensor, held: Tensor, settings: Settings, seed: int) -> None:
     """Train three fresh models for the steps of the first episode; fill losses and outside, on held-out rows."""
     psi, losses = learned.psi, []
     for i in range(3):
         generator = episode_generator(seed, 900_000 + i)  # of no episode
-        theta = [w.to(task.x.device) for w in task.network.init(generator)]
-        theta = inner_loop(task, psi, theta, rows, settings.n_tr_start, replace(settings, unroll=0), generator)
-        loss = watch_loss(task, psi, theta, held, 0.0)
-        losses.append(loss if loss == loss else float("inf"))
+        theta, loss = from_scratch(task, psi, rows, held, settings.n_tr_start, settings, generator)
+        losses.append(loss)
     learned.losses, learned.outside = {"learned": losses}, task.network.outside(theta, psi, task.x[held])

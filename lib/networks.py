@@ -25,7 +25,8 @@ LOSSES = ("mse", "sse", "cross_entropy", "logistic")
 INITIALISATIONS = ("default", "glorot", "he")
 
 
-def _integer(name: str, value) -> int:
+def integer(name: str, value) -> int:
+    """The value as an int, or a ValueError with the name."""
     try:
         return operator.index(value)
     except TypeError:
@@ -65,7 +66,7 @@ class Activation:
     def __post_init__(self):
         for name in ("alpha", "amplitude", "low", "high"):
             object.__setattr__(self, name, _number(name, getattr(self, name)))
-        object.__setattr__(self, "points", _integer("points", self.points))
+        object.__setattr__(self, "points", integer("points", self.points))
         if self.name not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {ACTIVATIONS}, got {self.name!r}")
         if self.method not in splines.METHODS:
@@ -96,15 +97,11 @@ class Activation:
         """g(z), shaped like z; values: the control values of a spline, None for the others."""
         if self.name == "spline":
             return splines.interpolate(z, values, self.low, self.high, self.method)
-        if self.name == "relu":
-            return torch.relu(z)
-        if self.name == "gelu":
-            return F.gelu(z)
-        if self.name == "silu":
-            return F.silu(z)
         if self.name == "tanh":
             return torch.tanh(self.alpha * z)
-        return self.amplitude * torch.sin(self.alpha * z)
+        if self.name == "sine":
+            return self.amplitude * torch.sin(self.alpha * z)
+        return {"relu": torch.relu, "gelu": F.gelu, "silu": F.silu}[self.name](z)
 
     def slope_product(self, z: Tensor, values: Tensor | None, grad: Tensor, reuse: bool = False) -> Tensor:
         """grad * g'(z), differentiable once more; shaped like z. With ``reuse``, grad may be overwritten with it."""
@@ -112,13 +109,12 @@ class Activation:
             return splines.slope_product(z, values, grad, self.low, self.high, self.method, reuse)
         if self.name == "relu":
             return torch.ops.aten.threshold_backward(grad, z, 0)  # grad * (z > 0) takes seven times as long
-        if self.name == "gelu":
-            return torch.ops.aten.gelu_backward(grad, z)
-        if self.name == "silu":
-            return torch.ops.aten.silu_backward(grad, z)
         if self.name == "tanh":
             return grad * (self.alpha * (1 - torch.tanh(self.alpha * z).square()))
-        return grad * (self.amplitude * self.alpha * torch.cos(self.alpha * z))
+        if self.name == "sine":
+            return grad * (self.amplitude * self.alpha * torch.cos(self.alpha * z))
+        aten = torch.ops.aten
+        return (aten.gelu_backward if self.name == "gelu" else aten.silu_backward)(grad, z)
 
 
 @dataclass(frozen=True)
@@ -149,7 +145,7 @@ class Network:
 
     def __post_init__(self):
         for name in ("inputs", "outputs", "width", "depth"):
-            object.__setattr__(self, name, _integer(name, getattr(self, name)))
+            object.__setattr__(self, name, integer(name, getattr(self, name)))
         for name, g in (("activation", self.activation), ("input_activation", self.input_activation)):
             if not isinstance(g, Activation) and not (g is None and name == "input_activation"):
                 example = f"such as Activation({g!r})" if isinstance(g, str) else "such as Activation('relu')"
@@ -167,9 +163,8 @@ class Network:
     @property
     def functions(self) -> dict[str, Activation]:
         """What can be learned: "hidden" and "input", as in psi."""
-        found = {"hidden": self.activation, "input": self.input_activation}
-        learned = {"hidden": self.depth > 0 and self.activation.name == "spline", "input": bool(self.input_activation)}
-        return {name: found[name] for name in found if learned[name]}
+        hidden = {"hidden": self.activation} if self.depth > 0 and self.activation.name == "spline" else {}
+        return hidden | ({"input": self.input_activation} if self.input_activation else {})
 
     @property
     def sizes(self) -> list[int]:
@@ -209,7 +204,8 @@ class Network:
 
     def forward(self, params: Params, psi: Psi, x: Tensor) -> Tensor:
         """Outputs for inputs x, (n, d_in) or integer pairs (n, 2) of one-hot operands; shape (n, d_out)."""
-        return self.forward_embedded(params, psi, self.embed(psi, x))
+        x = self.embed(psi, x)
+        return self.forward_from_first(params, psi, self.first(params, x), x)
 
     def embed(self, psi: Psi, x: Tensor) -> Tensor:
         """Apply the input activations, if any: they do not depend on the weights. Shape like x."""
@@ -220,10 +216,6 @@ class Network:
         """Share of what each learned function is given that is outside its range; a hidden one in the first layer."""
         z = {"hidden": self.first(params, self.embed(psi, x)), "input": x}
         return {k: float(((z[k] < g.low) | (z[k] > g.high)).double().mean()) for k, g in self.functions.items()}
-
-    def forward_embedded(self, params: Params, psi: Psi, x: Tensor) -> Tensor:
-        """As :meth:`forward`, for inputs that :meth:`embed` returned."""
-        return self.forward_from_first(params, psi, self.first(params, x), x)
 
     def first(self, params: Params, x: Tensor) -> Tensor:
         """Pre-activation of the first layer, affine in x; shape (n, width)."""

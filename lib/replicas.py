@@ -7,7 +7,7 @@ numbers are drawn on the CPU, as for one replica alone, so each is equal to its 
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -54,7 +54,7 @@ def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence
         n_tr = min(settings.n_tr_start + settings.n_tr_step * episode, settings.n_tr_max)
         rows = [draw_episode(task, settings, pools[k][i][0], g) for i, g in enumerate(generators)]
         train_rows, outer_rows = (torch.stack(part) for part in zip(*rows, strict=True))
-        theta = _stack([network.init(g) for g in generators], device)
+        theta = [torch.stack(parts).to(device) for parts in zip(*map(network.init, generators), strict=True)]
         leaves = {name: values.detach().requires_grad_() for name, values in psi.items()}
         theta = _inner_loop(task, leaves, theta, train_rows, n_tr, settings, generators)
         loss_of = vmap(functools.partial(outer_loss, task))
@@ -87,8 +87,12 @@ def _inner_loop(
     """As :func:`lib.episodes.inner_loop`, with a leading dimension of replicas in psi, theta and rows."""
     unroll, n = min(settings.unroll, n_tr), rows.shape[1]
     batches = [Batches(n, settings.batch, g) for g in generators]
-    state, gradients = settings.inner.init(theta), _gradients(task.network, task.loss)
+    state, network = settings.inner.init(theta), task.network
     everything = _rows((task.x, task.y), rows) if n <= settings.batch else None
+
+    @vmap
+    def gradients(theta, psi, x, y):
+        return network.loss_and_gradients(theta, psi, network.embed(psi, x), y, task.loss)
 
     def step(theta, state, psi):
         data = everything
@@ -105,20 +109,7 @@ def _inner_loop(
     return theta
 
 
-def _gradients(network: Network, loss: str) -> Callable:
-    """Loss and its gradient in the weights, batched over weights, psi and data."""
-
-    def one(theta, psi, x, y):
-        return network.loss_and_gradients(theta, psi, network.embed(psi, x), y, loss)
-
-    return vmap(one)
-
-
 def _rows(data: tuple[Tensor, ...], rows: Tensor) -> tuple[Tensor, ...]:
     """Rows (replicas, b) of each tensor: (replicas, b, ...)."""
     rows = rows.to(data[0].device, non_blocking=True)
     return tuple(part.unflatten(0, rows.shape) for part in take(data, rows.flatten()))
-
-
-def _stack(replicas: list[Params], device: torch.device) -> Params:
-    return [torch.stack(parts).to(device) for parts in zip(*replicas, strict=True)]

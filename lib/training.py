@@ -146,7 +146,8 @@ def train(
     if patience < 0 or patience and best is None:
         raise ValueError(f"patience must be at least 0, and 0 if no number is the best, got {patience}")
     evaluate_at = [int(step) for step in evaluate_at]
-    check_evaluations(evaluate_at)
+    if evaluate_at != sorted(set(evaluate_at)) or not evaluate_at or evaluate_at[0] < 0:
+        raise ValueError(f"evaluate_at must be increasing steps from 0, got {evaluate_at[:10]}")
     check_data(network, *data, loss)
     check_psi(network, psi)
     with torch.no_grad():
@@ -154,17 +155,17 @@ def train(
         check_precision(data, params[0].dtype)
         x, y = network.embed(psi, data[0]), data[1]
         steps = Steps(network, psi, params, (x, y), loss, optimiser, Batches(len(x), batch, generator))
-        average = WindowAverage([steps.flat], evaluate_at)
+        average = WindowAverage(steps.flat, evaluate_at)
         history: dict[str, list[float]] = {"step": []}
         kept, best_params, best_value, best_step, diverged = [], params, -float("inf"), 0, False
         waited, stopped = 0, False
         for step in range(evaluate_at[-1] + 1):
             if step > 0:
                 steps.step()
-            window = average.update(step, [steps.flat])
+            window = average.update(step, steps.flat)
             if window is None:
                 continue
-            averaged = steps.unflatten(*window)
+            averaged = steps.unflatten(window)
             if step > 0 and not bool(torch.isfinite(steps.loss())):
                 diverged = True
                 break
@@ -174,12 +175,11 @@ def train(
                 kept.append(torch.cat([p.flatten() for p in steps.unflatten(steps.flat)]))
             if best is not None and best not in history:
                 raise ValueError(f"best must be one of the monitored {sorted(history)}, got {best!r}")
-            current = float("inf") if best is None else history[best][-1]
+            value = float("inf") if best is None else history[best][-1]
             waited += 1
-            if best is None or current > best_value:
-                best_params, best_value, best_step, waited = averaged, current, step, 0
-            if patience and waited >= patience and step < evaluate_at[-1]:
-                stopped = True
+            if best is None or value > best_value:
+                best_params, best_value, best_step, waited = averaged, value, step, 0
+            if stopped := 0 < patience <= waited and step < evaluate_at[-1]:
                 break
     if best_value == -float("inf") and not diverged:  # `best` was never a number
         diverged = not bool(steps.flat.isfinite().all())
@@ -196,12 +196,6 @@ def check_psi(network: Network, psi: Psi) -> None:
     wanted, got = ({name: tuple(values.shape) for name, values in p.items()} for p in (network.init_psi(), psi))
     if wanted != got:
         raise ValueError(f"psi must have the network's names and shapes, {wanted}, got {got}")
-
-
-def check_evaluations(evaluate_at: Sequence[int]) -> None:
-    """Raise a ValueError unless these are increasing steps, from 0 on."""
-    if list(evaluate_at) != sorted(set(evaluate_at)) or not evaluate_at or evaluate_at[0] < 0:
-        raise ValueError(f"evaluate_at must be increasing steps from 0, got {list(evaluate_at)[:10]}")
 
 
 def check_data(network: Network, x: Tensor, y: Tensor, loss: str) -> None:
@@ -295,25 +289,22 @@ class WindowAverage:
     Keeps the running sum in float64; a window is the difference of two sums.
     """
 
-    def __init__(self, params: Params, evaluate_at: Sequence[int]):
+    def __init__(self, weights: Tensor, evaluate_at: Sequence[int]):
         self.ends = set(evaluate_at)
         self.starts = {step - AVERAGED_STEPS for step in evaluate_at if step >= AVERAGED_STEPS}
-        self.total = [torch.zeros_like(p, dtype=torch.float64) for p in params]
-        self.saved: dict[int, Params] = {}
+        self.total = torch.zeros_like(weights, dtype=torch.float64)
+        self.saved: dict[int, Tensor] = {}
 
-    def update(self, step: int, params: Params) -> Params | None:
+    def update(self, step: int, weights: Tensor) -> Tensor | None:
         """Add the weights after ``step``; at an evaluation step, return their average, else None."""
         if step > 0:  # the initial weights are no training step
-            for total, p in zip(self.total, params, strict=True):
-                total.add_(p)
+            self.total.add_(weights)
         if step in self.starts:
-            self.saved[step] = [total.clone() for total in self.total]
+            self.saved[step] = self.total.clone()
         if step not in self.ends:
             return None
         if step == 0:
-            return [p.clone() for p in params]
+            return weights.clone()
         if step < AVERAGED_STEPS:
-            return [(total / step).to(p.dtype) for total, p in zip(self.total, params, strict=True)]
-        first = self.saved.pop(step - AVERAGED_STEPS)
-        pairs = zip(self.total, first, params, strict=True)
-        return [((total - start) / AVERAGED_STEPS).to(p.dtype) for total, start, p in pairs]
+            return (self.total / step).to(weights.dtype)
+        return ((self.total - self.saved.pop(step - AVERAGED_STEPS)) / AVERAGED_STEPS).to(weights.dtype)

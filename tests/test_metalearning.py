@@ -10,10 +10,9 @@ from covering import covering
 
 from lib import datasets, metalearning
 from lib import episodes as lib_episodes
-from lib.episodes import draw_episode, inner_loop, outer_loss, watch_split
+from lib.episodes import OBJECTIVES, draw_episode, inner_loop, outer_loss, watch_split
 from lib.metalearning import Learned, Settings, Task, learn
 from lib.networks import LOSSES, Activation, Network, loss_and_delta
-from lib.settings import OBJECTIVES
 from lib.training import Batches, Optimiser, take
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -594,9 +593,11 @@ def test_a_learned_function_is_a_module_with_its_range():
 
 def test_modules_that_there_are_not():
     with pytest.raises(ValueError, match=r"name must be one of \['hidden'\], got 'input'"):
-        Learned(NETWORKS["shared"].init_psi()).module("input")
-    with pytest.raises(ValueError, match="there are 2 hidden activations, one per layer"):
-        Learned(NETWORKS["layerwise"].init_psi(), functions=NETWORKS["layerwise"].functions).module()
+        Learned(NETWORKS["shared"].init_psi(), functions=NETWORKS["shared"].functions).module("input")
+    layerwise = Learned(NETWORKS["layerwise"].init_psi("relu"), functions=NETWORKS["layerwise"].functions)
+    with pytest.raises(ValueError, match=r"name must be one of \['hidden.0', 'hidden.1'\], got 'hidden'"):
+        layerwise.module()
+    assert torch.equal(layerwise.module("hidden.1").values, layerwise.psi["hidden"][1])
 
 
 def one_row_task(depth=1, rows=1):

@@ -42,11 +42,7 @@ class Dataset:
 
 
 def load(
-    name: str,
-    data_dir: str | os.PathLike | None = None,
-    *,
-    seed: int | None = None,
-    fraction: float | None = None,
+    name: str, data_dir: str | os.PathLike | None = None, *, seed: int | None = None, fraction: float | None = None
 ) -> Dataset:
     """Load a dataset by name.
 
@@ -138,40 +134,21 @@ def split(n: int, held_out: float, seed: int) -> tuple[torch.Tensor, torch.Tenso
     return order[: n - count], order[n - count :]
 
 
-def _flatten(images: np.ndarray, white: int) -> torch.Tensor:
-    """Images as the network's input: (n, height, width[, 3]) integers become (n, d) float32 in [0, 1]."""
-    return torch.from_numpy(images.reshape(len(images), -1).astype(np.float32)).div_(white)
-
-
 def _load_images(name: str, data_dir: str | os.PathLike | None) -> Dataset:
-    (x_train, y_train, x_test, y_test), white = catalogue.image_arrays(name, data_dir)
-    return Dataset(
-        name=name,
-        x_train=_flatten(x_train, white),
-        y_train=torch.from_numpy(y_train.astype(np.int64)),
-        x_test=_flatten(x_test, white),
-        y_test=torch.from_numpy(y_test.astype(np.int64)),
-        classes=10,
-        sha256=fingerprint(name, data_dir),
-        shape=x_train.shape[1:],
-    )
+    arrays, white = catalogue.image_arrays(name, data_dir)
+    # (n, height, width[, 3]) integers become (n, d) float32 in [0, 1]
+    x_train, x_test = (torch.from_numpy(x.reshape(len(x), -1).astype(np.float32)).div_(white) for x in arrays[::2])
+    y_train, y_test = (torch.from_numpy(y.astype(np.int64)) for y in arrays[1::2])
+    return Dataset(name, x_train, y_train, x_test, y_test, 10, fingerprint(name, data_dir), arrays[0].shape[1:])
 
 
 def _load_task(name: str, fraction: float, seed: int) -> Dataset:
     pairs, results, size = algorithmic.examples(name)
-    train, test = (indices.numpy() for indices in split(len(pairs), 1.0 - fraction, seed))
-    return Dataset(
-        name=name,
-        x_train=torch.from_numpy(algorithmic.one_hot(pairs[train], size)),
-        y_train=torch.from_numpy(results[train]),
-        x_test=torch.from_numpy(algorithmic.one_hot(pairs[test], size)),
-        y_test=torch.from_numpy(results[test]),
-        classes=size,
-        sha256=fingerprint(name),
-        shape=(2 * size,),
-        pairs_train=torch.from_numpy(pairs[train]),
-        pairs_test=torch.from_numpy(pairs[test]),
-    )
+    parts = [indices.numpy() for indices in split(len(pairs), 1.0 - fraction, seed)]  # training, test
+    x_train, x_test = (torch.from_numpy(algorithmic.one_hot(pairs[part], size)) for part in parts)
+    y_train, y_test = (torch.from_numpy(results[part]) for part in parts)
+    both = (torch.from_numpy(pairs[part]) for part in parts)
+    return Dataset(name, x_train, y_train, x_test, y_test, size, fingerprint(name), (2 * size,), *both)
 
 
 def table_split(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -195,17 +172,7 @@ def _load_table(name: str, data_dir: str | os.PathLike | None, seed: int) -> Dat
     low, high = columns[train].min(axis=0), columns[train].max(axis=0)  # (d,)
     span = np.where(high > low, high - low, np.inf)  # a constant column becomes 0
 
-    def scale(rows: np.ndarray) -> torch.Tensor:
-        scaled = np.where(high > low, 2.0 * (columns[rows] - low) / span - 1.0, 0.0)
-        return torch.from_numpy(scaled.astype(np.float32))  # (rows, d)
-
-    return Dataset(
-        name=name,
-        x_train=scale(train),
-        y_train=torch.from_numpy(target[train]),
-        x_test=scale(test),
-        y_test=torch.from_numpy(target[test]),
-        classes=2,
-        sha256=fingerprint(name, data_dir),
-        shape=(columns.shape[1],),
-    )
+    scaled = (np.where(high > low, 2.0 * (columns[rows] - low) / span - 1.0, 0.0) for rows in (train, test))
+    x_train, x_test = (torch.from_numpy(x.astype(np.float32)) for x in scaled)  # (rows, d)
+    y_train, y_test = (torch.from_numpy(target[rows]) for rows in (train, test))
+    return Dataset(name, x_train, y_train, x_test, y_test, 2, fingerprint(name, data_dir), columns.shape[1:])

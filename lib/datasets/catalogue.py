@@ -85,20 +85,16 @@ def image_arrays(name: str, data_dir: str | os.PathLike | None = None) -> tuple[
     if name in EMBEDDED_IMAGES:
         return _embedded_images(name), 16
     download_if_missing(name, data_dir)
-    file = path(name, data_dir)
-    copy = IMAGES[name]
+    file, copy = path(name, data_dir), IMAGES[name]
     x_train, y_train, x_test, y_test = prepared.read_images(file, copy.size)
     if copy.whole and len(x_train) != copy.official:
         raise ValueError(
             f"{name!r} must have all {copy.official:,} training images, got {len(x_train):,} in {file}: "
             "delete that file, then load the dataset again to download it"
         )
-    if copy.first:
-        x_train, y_train = x_train[: copy.first], y_train[: copy.first]
-    rows, columns = copy.crop
-    height, width = copy.size[:2]
+    (height, width), (rows, columns), first = copy.size[:2], copy.crop, copy.first or None
     window = (slice(None), slice(rows, height - rows), slice(columns, width - columns))
-    return [x_train[window], y_train, x_test[window], y_test], 255
+    return [x_train[:first][window], y_train[:first], x_test[window], y_test], 255
 
 
 def _embedded_images(name: str) -> list[np.ndarray]:
@@ -110,24 +106,17 @@ def _embedded_images(name: str) -> list[np.ndarray]:
         noise = np.random.default_rng(0).normal(scale=8.0, size=images.shape)
         images = np.clip(np.rint(images + noise), 0, 16).astype(np.uint8)
     labels = bundle.target.astype(np.uint8)
-    return [
-        images[:1437],
-        labels[:1437],
-        images[1437:],
-        labels[1437:],
-    ]  # the last fifth
+    return [images[:1437], labels[:1437], images[1437:], labels[1437:]]  # the last fifth is for the test
 
 
 def _embedded_table(name: str) -> tuple[np.ndarray, np.ndarray]:
     from sklearn import datasets
 
     bundle = getattr(datasets, f"load_{name}")()
-    target = {
-        "breast_cancer": lambda y: y,
-        "wine": lambda y: y == 1,  # the second cultivar against the others
-        "diabetes": lambda y: y > np.median(y),
-    }[name](bundle.target)
-    return bundle.data.astype(np.float64), target.astype(np.int64)
+    y = bundle.target
+    if name != "breast_cancer":  # of wine the second cultivar against the others, of diabetes what is above the median
+        y = y == 1 if name == "wine" else y > np.median(y)
+    return bundle.data.astype(np.float64), y.astype(np.int64)
 
 
 def table_arrays(name: str, data_dir: str | os.PathLike | None = None) -> tuple[np.ndarray, np.ndarray]:

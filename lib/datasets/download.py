@@ -30,6 +30,8 @@ from . import prepared
 
 PATIENCE = 8.0  # seconds until a server that does not answer counts as out of reach
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # what this computer, not the network, refuses
+# Of sockets, addresses, time limits and requests; of torchvision; of truncated archives.
+FAILURES = (OSError, RuntimeError, EOFError, http.client.HTTPException)
 STALL = 30.0  # seconds until a download that does not move is given up
 SLOWEST = 5_000  # bytes per second of waiting: below it a download is given up, for the largest would take half a day
 
@@ -47,32 +49,23 @@ def images(name: str, path: Path) -> None:
     """
     import torchvision.datasets as catalogue  # here, because it takes seconds and most runs need no download
 
-    source = {
-        "mnist": catalogue.MNIST,
-        "fashion_mnist": catalogue.FashionMNIST,
-        "svhn": catalogue.SVHN,
-        "cifar10": catalogue.CIFAR10,
-    }[name]
-    if name == "svhn":
-        addresses = [source.split_list["train"][0]]
-    elif name == "cifar10":
-        addresses = [source.url]
+    source = getattr(catalogue, {"fashion_mnist": "FashionMNIST"}.get(name, name.upper()))
+    if mirrors := getattr(source, "mirrors", []):
+        addresses = [mirror + source.resources[0][0] for mirror in mirrors]
     else:
-        addresses = [mirror + source.resources[0][0] for mirror in source.mirrors]
+        addresses = [source.split_list["train"][0] if name == "svhn" else source.url]
     with _workplace(path, addresses) as (folder, answering):
+        if mirrors:  # the one that answered goes first
+            mirrors = sorted(mirrors, key=lambda mirror: not answering.startswith(mirror))
+            source = type(source.__name__, (source,), {"mirrors": mirrors})
         if name == "svhn":
             parts = [source(folder, split=part, download=True) for part in ("train", "test")]
-            x_train, x_test = (part.data.transpose(0, 2, 3, 1) for part in parts)  # (n, 32, 32, 3)
-            y_train, y_test = (part.labels for part in parts)
+            pairs = [(part.data.transpose(0, 2, 3, 1), part.labels) for part in parts]  # (n, 32, 32, 3)
         else:
-            if name != "cifar10":  # the mirror that answered goes first
-                mirrors = sorted(source.mirrors, key=lambda mirror: not answering.startswith(mirror))
-                source = type(source.__name__, (source,), {"mirrors": mirrors})
             parts = [source(folder, train=part, download=True) for part in (True, False)]
-            x_train, x_test = (np.asarray(part.data) for part in parts)
-            y_train, y_test = (np.asarray(part.targets) for part in parts)
-    arrays = dict(zip(prepared.NAMES, (x_train, y_train, x_test, y_test), strict=True))
-    _write(path, compressed(**{key: array.astype(np.uint8) for key, array in arrays.items()}))
+            pairs = [(part.data, part.targets) for part in parts]
+    arrays = zip(prepared.NAMES, (*pairs[0], *pairs[1]), strict=True)
+    _write(path, compressed(**{key: np.asarray(array).astype(np.uint8) for key, array in arrays}))
 
 
 def table(name: str, task: int, path: Path) -> None:
@@ -125,22 +118,17 @@ def _workplace(path: Path, addresses: list[str]) -> Iterator[tuple[str, str]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise OSError(
-            f"{path} is missing and cannot be downloaded, because its directory cannot be written ({error}). "
-            f"Choose another data directory, by argument or with {prepared.VARIABLE}"
-        ) from error
+        reason = f"its directory cannot be written ({error})"
+        hint = f"Choose another data directory, by argument or with {prepared.VARIABLE}"
+        raise OSError(f"{path} is missing and cannot be downloaded, because {reason}. {hint}") from error
     with folder as name, _impatient():
         try:
             yield name, _reach(addresses)
-        except (
-            OSError,  # sockets, addresses, time limits; also what requests raises
-            RuntimeError,  # torchvision
-            EOFError,  # truncated archives
-            http.client.HTTPException,
-        ) as error:
+        except FAILURES as error:
             if isinstance(error, OSError) and error.errno in FULL:
+                reason = os.strerror(error.errno)
                 raise OSError(
-                    error.errno, f"{path} is missing and its download cannot be written ({os.strerror(error.errno)})"
+                    error.errno, f"{path} is missing and its download cannot be written ({reason})"
                 ) from error
             raise ConnectionError(
                 f"{path} is missing and could not be downloaded from {' or '.join(addresses)}: "
@@ -230,10 +218,8 @@ def _openml_settings(openml, folder: str) -> Iterator[None]:
     except openml.exceptions.PyOpenMLError as error:
         raise RuntimeError(str(error)) from error
     except (LookupError, TypeError, AttributeError, ValueError, xml.parsers.expat.ExpatError) as error:
-        raise RuntimeError(
-            f"the answer is not one of OpenML's ({type(error).__name__}: {error}); perhaps it is the page of a network "
-            "that asks for a login"
-        ) from error
+        hint = "perhaps it is the page of a network that asks for a login"
+        raise RuntimeError(f"the answer is not one of OpenML's ({type(error).__name__}: {error}); {hint}") from error
     finally:
         config.set_root_cache_directory(cache)
         config.set_retry_policy(policy, attempts)

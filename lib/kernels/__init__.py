@@ -12,7 +12,7 @@ They are each other's derivatives, so derivatives of any order, backward and for
 Only the inputs are saved; the pieces are found again where a derivative is taken (saving fractions or slopes instead
 would lose the mixed second derivatives).
 
-kernels.cpp computes them on the CPU, PyTorch (pieces.py) everywhere else and where it cannot be compiled (native.py).
+kernels.cpp computes them on the CPU, PyTorch (reference.py) elsewhere and where it cannot be compiled (native.py).
 """
 
 import functools
@@ -165,35 +165,32 @@ def _run(library, operation, z, psi, r, out, grid, out2=None):
 
 
 def _value(z, psi, grid):
-    if (library := _library(z)) is not None:
-        return _run(library, _VALUE, z, psi, z, reference.new(z), grid)
-    return reference.value(z, psi, grid)
+    library = _library(z)
+    return _run(library, _VALUE, z, psi, z, reference.new(z), grid) if library else reference.value(z, psi, grid)
 
 
 def _slope_product(z, psi, g, grid):
-    if (library := _library(z)) is not None:
+    if library := _library(z):
         return _run(library, _SLOPE, z, psi, g, reference.new(z), grid)
     return reference.slope_product(z, psi, g, grid)
 
 
-def _hat_sum(z, g, grid):
-    if (library := _library(z)) is not None:
-        return _run(library, _HAT_SUM, z, z, g, z.new_empty((*grid.rows, grid.points)), grid)
-    return reference.hat_sum(z, g, grid)
+def _sum_over(operation, otherwise, z, g, grid):
+    if library := _library(z):
+        return _run(library, operation, z, z, g, z.new_empty((*grid.rows, grid.points)), grid)
+    return otherwise(z, g, grid)
+
+
+_hat_sum = functools.partial(_sum_over, _HAT_SUM, reference.hat_sum)
+_slope_sum = functools.partial(_sum_over, _SLOPE_SUM, reference.slope_sum)
 
 
 def _gradients(z, psi, r, grid):
     """Return _slope_product and _hat_sum, the gradients of `value`, in one pass."""
-    if (library := _library(z)) is not None:
+    if library := _library(z):
         dpsi = reference.new(psi)
         return _run(library, _BACKWARD, z, psi, r, reference.new(z), grid, dpsi), dpsi
     return reference.gradients(z, psi, r, grid)
-
-
-def _slope_sum(z, g, grid):
-    if (library := _library(z)) is not None:
-        return _run(library, _SLOPE_SUM, z, z, g, z.new_empty((*grid.rows, grid.points)), grid)
-    return reference.slope_sum(z, g, grid)
 
 
 # Autograd and torch.func around them.

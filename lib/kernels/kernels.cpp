@@ -13,6 +13,7 @@
 #ifdef __AVX512F__
 #include <immintrin.h>
 #endif
+#define EXPORT(name, function) auto name##_float32 = function<float>; auto name##_float64 = function<double>;
 #define KEEP_SCALAR(x) asm("" : "+r"(x))  // gather instructions are slower than loads on most CPUs
 #ifdef __clang__
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
@@ -324,8 +325,6 @@ const char* spline_backend() {
 #endif
 }
 
-auto spline_float32 = spline<float>;
-auto spline_float64 = spline<double>;
-auto paths_float32 = along_paths<float>;
-auto paths_float64 = along_paths<double>;
+EXPORT(spline, spline)
+EXPORT(paths, along_paths)
 }

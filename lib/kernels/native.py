@@ -164,10 +164,10 @@ def _build(command, folder, name):
 
 def _compiler():
     """Return the command of the C++ compiler: $CXX, $CC as one for C++, or the first that is installed."""
-    if os.environ.get("CXX"):
-        return shlex.split(os.environ["CXX"])
-    if os.environ.get("CC"):
-        return [*shlex.split(os.environ["CC"]), "-x", "c++"]
+    if command := os.environ.get("CXX"):
+        return shlex.split(command)
+    if command := os.environ.get("CC"):
+        return [*shlex.split(command), "-x", "c++"]
     for name in ("g++", "clang++", "c++"):
         if shutil.which(name):
             return [name]

@@ -182,16 +182,10 @@ void update(int rule, T* __restrict p, const T* __restrict g, T* __restrict mean
 }  // namespace
 
 extern "C" {
-auto forward_float32 = forward<float>;
-auto forward_float64 = forward<double>;
-auto backward_float32 = backward<float>;
-auto backward_float64 = backward<double>;
-auto scatter_float32 = scatter<float>;
-auto scatter_float64 = scatter<double>;
-auto squared_float32 = squared<float>;
-auto squared_float64 = squared<double>;
-auto head_float32 = head<float>;
-auto head_float64 = head<double>;
-auto update_float32 = update<float>;
-auto update_float64 = update<double>;
+EXPORT(forward, forward)
+EXPORT(backward, backward)
+EXPORT(scatter, scatter)
+EXPORT(squared, squared)
+EXPORT(head, head)
+EXPORT(update, update)
 }

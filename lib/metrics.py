@@ -1,4 +1,4 @@
-"""Complexity of a model along paths (Sections 2.1, 2.2 and Appendix F).
+"""Measures: accuracy, and complexity along paths (Sections 2.1, 2.2 and Appendix F).
 
 A model is any callable ``f`` from points (n, d) to outputs (n, outputs).
 """
@@ -11,8 +11,8 @@ from functools import partial
 import torch
 from torch import Generator, Tensor
 
-from .. import kernels
-from ..networks import Network, Params, Psi
+from . import kernels
+from .networks import Network, Params, Psi
 
 Model = Callable[[Tensor], Tensor]
 Paths = int | Tensor  # how many to draw, or their end points (paths, 2)
@@ -28,7 +28,28 @@ class Complexity:
     per_path: Tensor
 
 
-# ----------------------------------------------------------------------------- complexity
+def accuracy(outputs: Tensor, y: Tensor) -> float:
+    """Fraction of points whose predicted class is the label.
+
+    Args:
+        outputs: scores (n, classes), the largest wins; or one logit (n, 1), positive for class 1.
+        y: class ids (n,), integers.
+
+    Returns:
+        float in [0, 1]; a point with an output that is NaN counts as wrong.
+
+    >>> import torch
+    >>> accuracy(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]))
+    0.5
+    """
+    if outputs.ndim != 2 or y.shape != outputs.shape[:1] or len(y) == 0:
+        shapes = f"{tuple(outputs.shape)} and {tuple(y.shape)}"
+        raise ValueError(f"outputs and y must have shapes (n, outputs) and (n,), n at least 1, got {shapes}")
+    if y.is_floating_point() or y.min() < 0 or y.max() >= max(2, outputs.shape[1]):
+        got = f"{y.dtype} from {y.min().item()} to {y.max().item()}"
+        raise ValueError(f"y must hold class ids from 0 to {max(2, outputs.shape[1]) - 1}, got {got}")
+    predicted = (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(dim=1)
+    return ((predicted == y) & ~outputs.isnan().any(dim=1)).double().mean().item()
 
 
 def sample_paths(x: Tensor, y: Tensor, *, generator: Generator, paths: int = 200) -> Tensor:
@@ -131,19 +152,10 @@ def network_total_variation(
         x: training points (n, d), or integer pairs (n, 2) of one-hot operands.
         y, generator, paths, points: as in ``total_variation``.
     """
-    skips = network.residual and network.inputs == network.width  # the first layer adds its input
-
-    def first(ends):
-        return network.first(params, ends)
-
-    def rest(z, between):
-        return network.forward_from_first(params, psi, z, between() if skips else None)
-
-    def whole(points_):
-        return network.forward(params, psi, points_)
-
     if network.input_activation is not None:
-        return _variation(_along_paths(whole, None, x, y, generator=generator, paths=paths, points=points))
+        f = partial(network.forward, params, psi)
+        return total_variation(f, x, y, generator=generator, paths=paths, points=points)
+    skips = network.residual and network.inputs == network.width  # the first layer adds its input
     g, one = network.activation, network.depth == 1 and not skips
     if one and (g.name, g.method) == ("spline", "linear") and kernels.compiled(params[0]):  # all in one kernel
         pairs = _pairs(x, y, generator=generator, paths=paths, points=points)
@@ -155,7 +167,12 @@ def network_total_variation(
             values = psi["hidden"].reshape(-1)
             outputs = kernels.along_paths(hidden, values, w[chosen], b[chosen], points, g.low, g.high)
         return _variation(outputs.double())
-    return _variation(_along_paths(whole, (first, rest), x, y, generator=generator, paths=paths, points=points))
+
+    def rest(z, between):
+        return network.forward_from_first(params, psi, z, between() if skips else None)
+
+    split = partial(network.first, params), rest
+    return _variation(_along_paths(None, split, x, y, generator=generator, paths=paths, points=points))
 
 
 def fourier_complexity(
@@ -240,14 +257,11 @@ def _between(ends: Tensor, points: int) -> Tensor:
     return torch.lerp(ends[0][:, None], ends[1][:, None], t).flatten(0, 1)
 
 
-def _deviations(values: Tensor) -> Tensor:
-    """Values along paths (paths, points), minus the straight line between the two ends."""
-    t = torch.linspace(0, 1, values.shape[1], dtype=values.dtype, device=values.device)
-    return values - torch.lerp(values[:, :1], values[:, -1:], t)
-
-
 def _variation(values: Tensor) -> Complexity:
-    return _complexity(_deviations(values).diff(dim=1).abs().sum(dim=1))
+    """Of values along paths (paths, points), minus the straight line between the two ends."""
+    t = torch.linspace(0, 1, values.shape[1], dtype=values.dtype, device=values.device)
+    deviations = values - torch.lerp(values[:, :1], values[:, -1:], t)
+    return _complexity(deviations.diff(dim=1).abs().sum(dim=1))
 
 
 def _complexity(per_path: Tensor) -> Complexity:
