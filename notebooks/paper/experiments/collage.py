@@ -26,7 +26,7 @@ TILES = ("first", "second")
 MONITORED = 10_000  # training collages that the training accuracy is measured on
 
 
-@functools.lru_cache(maxsize=2)  # few: experiments that follow each other mostly share their collages
+@functools.lru_cache(maxsize=1)  # in colour they are 2 GB; experiments that follow each other mostly share them
 def load(first: str, second: str, half: bool, split: int, data_dir=None) -> Collages:
     """The collages of an experiment, see :func:`.experiments.tiles.collage`; `split` is its seed."""
     return collage(first, second, seed=split, half=half, data_dir=data_dir)
@@ -48,10 +48,11 @@ def unambiguous(x: Tensor, tile: str, *, generator: torch.Generator) -> Tensor:
         [0.0, 2.0, 4.0, 6.0]
     """
     check_tile(tile)
-    middle = x.shape[1] // 2
-    mixed = x[torch.randperm(len(x), generator=generator)]
-    parts = (x[:, :middle], mixed[:, middle:]) if tile == "first" else (mixed[:, :middle], x[:, middle:])
-    return torch.cat(parts, dim=1)
+    middle, rows = x.shape[1] // 2, torch.randperm(len(x), generator=generator)
+    other = slice(middle, None) if tile == "first" else slice(None, middle)
+    mixed = x.clone()
+    mixed[:, other] = x[rows, other]
+    return mixed
 
 
 def validation_halves(data: Collages, tile: str) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
