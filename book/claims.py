@@ -14,7 +14,7 @@
 # %% [markdown]
 # # Claims
 #
-# This companion tests claims of the paper, from C1 on. Each has a rule that turns our [records](glossary.md#record) into a verdict. This page is computed from the records every time the book is built.
+# Does what the paper says hold here? Each claim has a rule that turns our [records](glossary.md#record) into a verdict; this page is computed from them.
 
 # %% tags=["set-up"] cellView="form" jupyter={"source_hidden": true}
 # @title Set-up: finds the files of this companion or, in Colab, fetches them
@@ -101,8 +101,8 @@ words.figure("fig-claims", lambda narrow=False: claims_figure.conditions(claims.
 # An interval over
 # seeds is for the one learned function that was chosen, not for learning it again, which [changes more](../notebooks/ablations.ipynb#in-short).
 #
-# *The paper's number* is quoted from [Teney et al., 2025](bibliography.md#teney2025simplicity). Where the paper shows a plot without numbers, the figure is named instead of
-# reading values off it. *Ours* is computed from all [seeds](glossary.md#seed) of the runs that the notebook shows: ± is the half width of a 95 % [interval](glossary.md#interval), over seeds unless it
+# *The paper*'s numbers are quoted from [Teney et al., 2025](bibliography.md#teney2025simplicity). Where the paper shows a plot without numbers, the figure is named instead of
+# reading values off it. What was measured is computed from all [seeds](glossary.md#seed) of the runs that the notebook shows: ± is the half width of a 95 % [interval](glossary.md#interval), over seeds unless it
 # speaks of a mean over tables or tasks, or of slices of one network ([C7](#c7)), and differences between activations are paired by seed. Choices (the optimiser, the restart, when to stop) were made on
 # [validation data](glossary.md#validation-data); test data play no part in them.
 #

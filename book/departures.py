@@ -71,6 +71,7 @@ from notebooks.paper import sections
 from notebooks.paper.experiments import committed
 from notebooks.paper.figures import words as page_words
 from notebooks.paper.figures.display import provenance, say
+from notebooks.paper.figures.looks import name_of, optimiser
 from notebooks.paper.grokking.plan import PLANS as GROKKING
 from notebooks.paper.images.plan import CLASSIFICATION_EPISODES, longer_regression
 from notebooks.paper.images.plan import PLANS as IMAGES
@@ -91,7 +92,7 @@ words = page_words.words("figures", "departures")
 names = [*catalogue.IMAGES, *catalogue.TABLES]
 rows = {name: found for name in sorted(names, key=str.lower) if (found := committed.rows(name))}
 kind = {name: "training images" if name in catalogue.IMAGES else "rows" for name in rows}
-reduced = {name: words.fill("one-reduced", name=name, here=here, official=official, of=kind[name])
+reduced = {name: words.fill("one-reduced", name=name_of(name), here=here, official=official, of=kind[name])
            for name, (here, official) in rows.items() if here != official}  # fmt: skip
 lists = {"whole": [name for name in rows if name not in reduced]}
 lists["other-rows"] = [name for name in ("covertype", "Higgs") if name in reduced]
@@ -100,7 +101,7 @@ if reduced:
     words.say("reduced", rows="\n".join(reduced.values()))
 for part, found in lists.items():
     if found:
-        words.say(part, names=", ".join(found))
+        words.say(part, names=", ".join(map(name_of, found)))
 if "cifar10" in reduced:
     words.say("cifar")
 
@@ -181,8 +182,8 @@ say("\n".join(lines))
 
 # %% tags=["remove-input"]
 grid = {}
-for optimiser in IMAGES["paper"].optimisers:
-    grid.setdefault(optimiser.name, []).append(f"{optimiser.lr:g}")
+for one in IMAGES["paper"].optimisers:
+    grid.setdefault(optimiser(one.name), []).append(f"{one.lr:g}")
 words.say("grid", rates="; ".join(f"{name} at {', '.join(rates)}" for name, rates in grid.items()))
 
 
@@ -199,7 +200,9 @@ words.say("grid", rates="; ".join(f"{name} at {', '.join(rates)}" for name, rate
 
 # %% tags=["remove-input"]
 missing = [section for section in sorted(SECTIONS) if sections.results(section, "paper", data_dir).missing]
-links = [f"[{section}](../notebooks/{sections.SHOWN_IN.get(section, section)}.ipynb)" for section in missing]
+links = [
+    f"[{sections.NAMES[section]}](../notebooks/{sections.SHOWN_IN.get(section, section)}.ipynb)" for section in missing
+]
 if links:
     words.say("incomplete", names=", ".join(links))
 else:

@@ -69,6 +69,7 @@ from notebooks.paper import claims
 from notebooks.paper import sections as reading
 from notebooks.paper.experiments import committed
 from notebooks.paper.figures import words as page_words
+from notebooks.paper.figures.claims import TITLES
 from notebooks.paper.figures.display import provenance, say, show
 from notebooks.paper.figures.looks import name_of
 from notebooks.paper.headline import headline
@@ -78,6 +79,17 @@ words = page_words.words("figures", "introduction")
 read = reading.reader("paper", data_dir)
 opening = headline(read)
 more = readme.CONVENTIONS.format(page="../notebooks/grokking.ipynb#under-which-conventions")
+findings = claims.settled(read)
+found = {verdict: number for verdict, number in claims.counts(findings.values()).items() if number}
+few = sum(2 * sum(finding.holds) < len(finding.holds) for finding in findings.values() if finding.held)
+points, times = opening.rows("accuracy"), opening.rows("speed")
+rivals = {"boosted trees on tables": ("accuracy", "trees"), "sines on algorithmic tasks": ("speed", "by hand")}
+both = {name: opening.beside(*where) for name, where in rivals.items()}
+ahead = [name for name, rows in both.items() if 2 * (rows.value_y > rows.value_x).sum() > len(rows)]
+words.say("answer", above=int((points.low > 0).sum()), datasets=len(points), tasks=len(times),
+          ahead=" " + words.fill("ahead", names=" and ".join(ahead)) if ahead else "", claims=len(claims.CLAIMS),
+          verdicts=", ".join(f"**{number} {verdict}**" for verdict, number in found.items()),
+          before=sum(claim.written == "before" for claim in claims.CLAIMS))  # fmt: skip
 show(opening.draw, alt=opening.alt(), caption=opening.sentence(), name="fig-headline", data=opening.table)
 say(f"{opening.scale()} {more}")
 
@@ -124,17 +136,13 @@ say(f"{opening.scale()} {more}")
 # ## The claims at a glance
 
 # %% tags=["remove-input"]
-findings = claims.settled(read)
-found = {verdict: number for verdict, number in claims.counts(findings.values()).items() if number}
-few = sum(2 * sum(finding.holds) < len(finding.holds) for finding in findings.values() if finding.held)
-words.say("tested", claims=len(claims.CLAIMS), few=" " + words.fill("few", few=few) if few else "",
-          verdicts=", ".join(f"**{number} {verdict}**" for verdict, number in found.items()))  # fmt: skip
+words.say("tested", few=" " + words.fill("few", few=few) if few else "")
 rows = []
 for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
     named = {claim.name: findings[claim.name] for claim in claims.for_section(section)}
     held = {name: f"{name} ({finding.held})" if finding.held else name for name, finding in named.items()}
     cells = [", ".join(held[name] for name in named if named[name].verdict == verdict) for verdict in found]
-    rows.append((f"[{section}](../notebooks/{section}.ipynb)", *(cell or "–" for cell in cells)))
+    rows.append((f"[{TITLES[section]}](../notebooks/{section}.ipynb)", *(cell or "–" for cell in cells)))
 words.table("tab-verdicts", pd.DataFrame(rows, columns=["notebook", *found]))
 say(claims.WHEN)
 
@@ -158,13 +166,16 @@ partly = [section for section, results in planned.items() if results.missing and
 every = dict.fromkeys([*(claim.section for claim in claims.CLAIMS), *reading.SECTIONS])
 others = [section for section in every if section not in done and section not in partly]
 names = {
-    name: [f"[{section}](../notebooks/{reading.SHOWN_IN.get(section, section)}.ipynb)" for section in sections]
+    name: [
+        f"[{reading.NAMES[section]}](../notebooks/{reading.SHOWN_IN.get(section, section)}.ipynb)"
+        for section in sections
+    ]
     for name, sections in (("complete", done), ("partly", partly), ("others", others))
 }
 data = [*catalogue.IMAGES, *catalogue.TABLES]
 names["absent"] = [name_of(name) for name in data if committed.sha256(name) is None]
 names["waiting"] = [name for name, finding in findings.items() if finding.verdict == NOT_RUN.verdict]
-say("\n".join(words.fill(name, names=", ".join(found)) for name, found in names.items() if found))
+say("\n".join(words.fill(name, names=", ".join(listed)) for name, listed in names.items() if listed))
 
 # %% tags=["remove-input"]
 records = {record.key: record for results in planned.values() for record in results.records}

@@ -156,7 +156,7 @@ words.say(
 )  # fmt: skip
 
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] fold="The paper's symbols and the names in the library"
 defaults, shape = Settings(), Activation()
 words.say("symbols", validation=defaults.validation, unroll=defaults.unroll, points=shape.points, low=shape.low,
           high=shape.high)  # fmt: skip
@@ -245,6 +245,8 @@ stages = {count: found.psi["hidden"].numpy() for count, found in learned.items()
 words.figure(
     "fig-from-zeros",
     lambda narrow=False: method.growth(stages, -5, 5, narrow),
+    stages=", ".join(map(str, learned)),
+    last=max(learned),
     first=watched[0],
     best=watched[learned[40].best_episode],
 )
@@ -307,7 +309,7 @@ words.figure("fig-paths", lambda narrow=False: method.paths(panels, narrow), sta
 #
 # A sine of $m$ whole periods along a path starts and ends at 0, so nothing is subtracted; each period goes up by 1, down by 2 and up by 1. Its total variation is $4m$.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] fold="The total variation of sines, measured and exact"
 x, y = torch.tensor([[0.0], [1.0]], dtype=torch.float64), torch.tensor([0, 1])
 rows = []
 for m in (1, 3, 10, 25):

@@ -111,7 +111,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, random_
 model = Estimator(restarts=2, episodes=40, episode_steps=100, steps=1500, random_state=seed)
 model.fit(X_train, y_train)
 print("chosen:", model.chosen_)
-print("scores on validation rows:", model.baseline_scores_)
+print("scores on validation rows:", {arm: round(score, 3) for arm, score in model.baseline_scores_.items()})
 print("gain there:", round(model.gain_, 3), *model.problems_, sep="\n")
 
 # %% [markdown]
@@ -119,7 +119,7 @@ print("gain there:", round(model.gain_, 3), *model.problems_, sep="\n")
 
 # %%
 scores = model.compare(X_test, y_test, seeds=5)
-scores.round(3)
+scores.round(3).transpose()
 
 # %% tags=["hide-input"]
 words = page_words.words("figures", "own_data")

@@ -78,6 +78,7 @@ seeds, pairs = len(studies[0].seeds), next((result for result in found.values() 
 # %% tags=["remove-input"]
 if found:
     say(tables.answer(found))
+    words.say("sure", seeds=seeds)
 else:
     words.say("not-yet")
 
@@ -91,6 +92,8 @@ if found:
         data=rows,
         seeds=seeds,
         differences=each,
+        better=[result.verdict("ReLU") for result in found.values()].count("better"),
+        total=len(found),
     )
 
 # %% tags=["remove-input"]

@@ -739,7 +739,8 @@ def test_a_claim_is_shown_with_its_verdict_its_numbers_and_a_link_to_its_rule():
     assert claims.block(claim, verdict.NOT_RUN).endswith("**Ours**: not yet run.")
     long = verdict.Finding("First 0.5 ± 0.1 (a+b mod 27). Then 2.", "in part")
     folded = claims.block(claim, long).partition("<details>")[2]
-    assert "<summary>What was measured</summary>\n\n- First 0.5 ± 0.1 (a+b mod 27).\n- Then 2.\n" in folded
+    assert "<summary>C1, in part: what was measured</summary>\n\n**C1: in part.**" in folded
+    assert "\n\n- First 0.5 ± 0.1 (a+b mod 27).\n- Then 2.\n" in folded
     assert claims.block(claim, verdict.Finding("a " * 200, "in part")).count("<details>") == 1
 
 

@@ -110,11 +110,11 @@ def test_a_rule_that_was_changed_is_counted_as_such():
         assert (claim.history[0].seen == "trials with one seed") == (claim.written == "after trials")
 
 
-def test_history_and_the_rule_to_come_are_folded_away():
+def test_rule_history_and_the_rule_to_come_are_one_click_away():
     claim = claims.CLAIMS[0]
-    shown = claims.past_and_next(claim)
-    assert shown.count("<details>") == shown.count("</details>") == 2
+    shown = claims.rules(claim)
+    assert shown.count("<details>") == shown.count("</details>") == 1
     assert "- 2026-11-24: First text" in shown and all(f"*{asked.name}*" in shown for asked in claim.next.conditions)
-    fixed = claims.past_and_next(replace(claim, next=replace(claim.next, committed="0123abcdef01")))
+    fixed = claims.rules(replace(claim, next=replace(claim.next, committed="0123abcdef01")))
     assert re.search(r"\[0123abcde\]\(https://github\.com/[\w.-]+/[\w.-]+/commit/0123abcdef01\)", fixed)
-    assert claims.past_and_next(replace(claim, next=None)).count("<details>") == 1
+    assert claims.rules(replace(claim, next=None)).count("to come") == 0

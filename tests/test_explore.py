@@ -437,6 +437,33 @@ def test_a_run_is_told_with_its_function(opened):
     assert "Point at a marker" in text(tab)
 
 
+@pytest.mark.parametrize("hand", ["mouse", "finger"])
+def test_a_run_is_told_where_it_is_pointed_at(opened, hand):
+    tab = opened("complexity", 390 if hand == "finger" else 720)
+    mark = ".explore-live svg path.mark:nth-last-of-type(1)"
+    if hand == "mouse":
+        tab.mouse("moved", *tab.place(mark))
+    else:
+        tab.call("Emulation.setTouchEmulationEnabled", enabled=True)
+        tab.tap(*tab.place(mark))
+    tab.settle()
+    assert "learned from zeros seed 2: 80.0 % at total variation 4, step 100." in text(tab)
+
+
+def test_a_run_that_broke_down_does_not_squash_the_others_and_is_counted(tab, folder):
+    data = json.loads(json.dumps(DATA["complexity"]))
+    (runs := data["datasets"][0]["runs"]).extend(dict(runs[0], about=f"seed {seed}") for seed in range(3, 30))
+    runs.append(dict(runs[0], tv=[0.0, 1e-6, 1e-6], test=[10.0, 10.0, 10.0]))
+    page = (folder / "complexity.html").read_text().replace("data/complexity.js", "data/broken.js")
+    (folder / "broken.html").write_text(page)
+    (folder / "explore" / "data" / "broken.js").write_text(f'explore.data("complexity", {json.dumps(data)});')
+    tab.open((folder / "broken.html").as_uri(), 720)
+    tab.settle()
+    assert "At the edge because beyond the axes: 1." in text(tab)
+    places = tab.evaluate("[...document.querySelectorAll('path.mark')].map((mark) => mark.getBoundingClientRect().x)")
+    assert max(places) - sorted(places)[1] > 200  # the others have the width
+
+
 # ------------------------------------------------------------------------------------------ the transfer matrix
 
 
@@ -453,6 +480,9 @@ def test_a_cell_is_told_and_the_matrix_is_sorted(opened):
     choose(tab, "Activations", "page")
     tab.press("ArrowRight")
     assert "ReLU on a·b S4: 10 %" in text(tab)
+    tab.mouse("moved", *tab.place(".explore-live svg", 0.97, 0.2))
+    tab.settle()
+    assert re.search(r" on a(²|·b)", text(tab)) and "ReLU on a·b S4: 10 %" not in text(tab)
     tab = opened("transfer", 390)
     tab.tap(*tab.place(".explore-live svg", 0.97, 0.2))
     assert re.search(r" on a(²|·b)", text(tab))

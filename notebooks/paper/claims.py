@@ -235,7 +235,7 @@ def for_section(section: str) -> list[Claim]:
 def block(claim: Claim, finding: Finding) -> str:
     """A claim as its notebook shows it, markdown: verdict, statement, the paper's number, a link to the rule, and ours.
 
-    A finding of several sentences, or a long one, is folded away.
+    Where the finding has several sentences, or long ones, all but the verdict is folded away.
     """
     ours = NOT_RUN.verdict if finding == NOT_RUN else finding.ours.rstrip(".")
     parts = re.split(r"(?<=[^ ])\. (?=[A-Z])", ours)
@@ -244,7 +244,7 @@ def block(claim: Claim, finding: Finding) -> str:
     if len(parts) == 1 and len(ours) < LONG:
         return f"{text} **Ours**: {ours}."
     measured = "\n".join(f"- {part}." for part in parts)
-    return f"{text}\n\n{_folded('What was measured', measured)}"
+    return _folded(say("claim-folded", name=claim.name, verdict=finding.label), f"{text}\n\n{measured}")
 
 
 def rule_in_words(claim: Claim) -> str:
@@ -264,23 +264,22 @@ def card(claim: Claim, finding: Finding, evidence: str) -> str:
                paper=claim.paper.rstrip("."), evidence=evidence, address=claim.address)  # fmt: skip
     parts = re.split(r"(?<=[^ ])\. (?=[A-Z])", finding.ours.rstrip("."))  # a long finding is a list of sentences
     measured = [] if finding == NOT_RUN else [_folded("What was measured", "\n".join(f"- {part}." for part in parts))]
-    rule = _folded("The rule in force", f"- {rule_in_words(claim)}")
-    return "\n\n".join([head, *measured, rule, past_and_next(claim)])
+    return "\n\n".join([head, *measured, rules(claim)])
 
 
-def past_and_next(claim: Claim) -> str:
-    """The history of the rule and the rule to come, as markdown that is folded away."""
+def rules(claim: Claim) -> str:
+    """The rule in force, its history and the rule to come, as markdown that is folded away."""
     config = yaml.safe_load((Path(__file__).parents[2] / "_config.yml").read_text(encoding="utf-8"))
     commits = f"{config['repository']['url']}/commit"
-    lines = [f"- {row.date}: {row.change} Seen by then: {row.seen}." for row in claim.history]
-    folded = [_folded("History of the rule", "\n".join(lines))]
+    history = "\n".join(f"- {row.date}: {row.change} Seen by then: {row.seen}." for row in claim.history)
+    parts = [f"- {rule_in_words(claim)}", f"**Its history**\n\n{history}"]
     if (after := claim.next) is not None:
         link = f"[{after.committed[:9]}]({commits}/{after.committed})"
         points = "\n".join(f"- *{asked.name}*: {asked.test}." for asked in after.conditions)
-        text = say("rule-to-come", rule=after.rule, points=points, combined=after.combined, runs=after.runs,
-                   seen=after.seen, fixed=link if after.committed else "the commit that brought it here")  # fmt: skip
-        folded.append(_folded("The rule to come", text))
-    return "\n\n".join(folded)
+        fixed = link if after.committed else "the commit that brought it here"
+        parts.append(say("rule-to-come", rule=after.rule, points=points, combined=after.combined, runs=after.runs,
+                         seen=after.seen, fixed=fixed))  # fmt: skip
+    return _folded("The rule, its history" + ", and the rule to come" * (after is not None), "\n\n".join(parts))
 
 
 def _folded(title: str, text: str) -> str:

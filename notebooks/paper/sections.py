@@ -75,6 +75,27 @@ SHOWN_IN = {
     "tables": "tabular",
     "learner": "ablations",
 }
+NAMES = {  # how a section is written where it is listed
+    "images": "image classification",
+    "regression": "image regression",
+    "tabular": "tabular data",
+    "grokking": "grokking",
+    "conventions": "grokking under each convention",
+    "moduli": "more moduli",
+    "shallow": "image regression until nothing improves",
+    "tables": "tables until nothing improves",
+    "deep": "deeper image regression until nothing improves",
+    "full": "image classification with all images",
+    "ambient": "complexity in weight space",
+    "colour": "shortcuts in colour",
+    "budgets": "transfer at equal budgets",
+    "controls": "functions by hand on images",
+    "transfer": "transfer",
+    "shortcuts": "shortcuts",
+    "ablations": "ablations",
+    "learner": "the learner that picks its start",
+    "architectures": "other architectures",
+}
 EXPERIMENTS = (Train, Learn, Draw, Baseline, Panels, Paths, Ranks, TrainCollage, LearnCollage, Race, Pick)
 KINDS = {cls.kind: cls for cls in (*EXPERIMENTS, TrainModule, LearnModule)}
 

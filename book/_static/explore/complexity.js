@@ -37,7 +37,7 @@ explore.define("complexity", (root, data) => {
 
   /* ------------------------------------------------------------------ controls */
 
-  const stepBox = el("span"), answer = explore.readout(), told = explore.readout();
+  const stepBox = el("span"), answer = explore.readout(), edge = el("span"), told = explore.readout();
   function choose(name) {
     dataset = data.datasets.find((one) => one.name === name);
     focus = null;
@@ -64,29 +64,35 @@ explore.define("complexity", (root, data) => {
 
   const side = el("div", { class: "explore-side" });
   let scales;
-  /* What an axis shows: all but the outermost hundredth at each end, whose markers stand at the edge. */
-  function range(of) {
-    const values = dataset.runs.flatMap((run) => of(run).filter((value, i) => i >= first(run) && value > 0)).sort((a, b) => a - b);
-    const [low, high] = [0.01, 0.99].map((share) => values[Math.round(share * (values.length - 1))]);
-    return [low * 0.97, high * 1.03];
+  /* What an axis shows: the values no further from the middle half than three times its width, on the axis's own scale. */
+  function range(of, to = (value) => value, from = to) {
+    const values = dataset.runs.flatMap((run) => of(run).filter((value, i) => i >= first(run) && value > 0)).map(to).sort((a, b) => a - b);
+    const at = (share) => values[Math.round(share * (values.length - 1))], reach = 3 * (at(0.75) - at(0.25));
+    const near = values.filter((value) => value >= at(0.25) - reach && value <= at(0.75) + reach), [low, high] = [near[0], near[near.length - 1]];
+    return [low, high].map((end, i) => from(end + (i ? 0.03 : -0.03) * (high - low || 1)));
   }
   const cloud = explore.chart(root, "Test accuracy against total variation, one marker per run. Arrow keys go from run to run.", 320, (to, width, height) => {
     const frame = { left: 44, top: 26, right: width - 12, bottom: height - 42 };
-    const x = explore.logarithmic(range((run) => run.tv), [frame.left, frame.right]), inside = (value, [a, b]) => Math.min(b, Math.max(a, value));
+    const x = explore.logarithmic(range((run) => run.tv, Math.log10, (value) => 10 ** value), [frame.left, frame.right]);
     const y = explore.linear(range((run) => run.test), [frame.bottom, frame.top]);
-    scales = { x, y };
+    const inside = (place, [a, b]) => Math.min(b, Math.max(a, place));
+    scales = { x: (value) => inside(x(value), [frame.left, frame.right]), y: (value) => inside(y(value), [frame.top, frame.bottom]) };
     explore.axes(to, frame, x, y, { x: "total variation (output units)", y: "test accuracy (%)" });
-    const runs = shown();
+    const runs = shown(), beyond = runs.filter((run) => {
+      const [a, b] = [run.tv[index(run)], run.test[index(run)]];
+      return x(a) !== scales.x(a) || y(b) !== scales.y(b);
+    }).length;
+    edge.textContent = beyond ? ` At the edge because beyond the axes: ${beyond}.` : "";
     if (focus) {
       const points = focus.tv.map((value, i) => [value, focus.test[i]]).filter(([value], i) => value > 0 && i >= first(focus));
       to.append(svg("path", { class: "run", stroke: `var(--c${data.arms[focus.arm].colour})`, "stroke-width": 1.6,
-        d: explore.path(points.map(([a, b]) => [x(a), y(b)])) }));
+        d: explore.path(points.map(([a, b]) => [scales.x(a), scales.y(b)])) }));
     }
     for (const run of [...runs.filter((run) => run !== focus), ...runs.filter((run) => run === focus)]) {
       const i = index(run);
       to.append(svg("path", { class: "mark", d: MARKS[run.arm % MARKS.length], fill: `var(--c${data.arms[run.arm].colour})`,
         "fill-opacity": focus && run !== focus ? 0.45 : 0.85,
-        transform: `translate(${inside(x(run.tv[i]), [frame.left, frame.right])},${inside(y(run.test[i]), [frame.top, frame.bottom])}) scale(${run === focus ? 1.7 : 1})` }));
+        transform: `translate(${scales.x(run.tv[i])},${scales.y(run.test[i])}) scale(${run === focus ? 1.7 : 1})` }));
     }
   });
   const inset = explore.chart(side, "The activation function of the chosen run", 220, (to, width, height) => {
@@ -132,7 +138,7 @@ explore.define("complexity", (root, data) => {
     if (focus && !shown().includes(focus)) focus = null;
     const runs = shown(), rho = correlation(runs);
     answer.replaceChildren(el("strong", {}, Number.isNaN(rho) ? "Too few runs for a correlation" : `Rank correlation ${rho < 0 ? "−" : "+"}${Math.abs(rho).toFixed(2)}`),
-      ` of total variation and test accuracy over the ${runs.length} runs shown, at this moment.`);
+      ` of total variation and test accuracy over the ${runs.length} runs shown, at this moment.`, edge);
     told.replaceChildren(...(focus ? describe(focus) : ["Point at a marker, or use the arrow keys, for one run, its way through training and its activation function."]));
     inset.box.hidden = !focus;
     cloud.redraw();

@@ -63,7 +63,7 @@ def curves(result: Result, narrow: bool = False) -> Figure:
             plots.curves(ax, steps, [record.arrays["test_accuracy"][1:] for record in records], arm, arm)
     ax.axhline(95, color="gray", linewidth=0.8, linestyle=":")
     ax.set(xscale="log", xlabel="step", ylabel="test accuracy (%)", ylim=(0, 101))
-    ax.legend(fontsize=8.5, loc="upper left")
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2 if narrow else 4, fontsize=8.5)
     ax.grid()
     return figure
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from .looks import name_of
+from .looks import name_of, optimiser
 
 COLOURS = {
     "ReLU": 0,
@@ -117,7 +117,7 @@ def complexity(runs: pd.DataFrame, records: Sequence, about: Callable[[pd.Series
 
 def training_run(run: pd.Series) -> str:
     """What tells a run of an arm from the others: how it was trained and what for."""
-    return f"{run['optimiser.name']} {run['optimiser.lr']:g}, {run.role} run, seed {run.seed}"
+    return f"{optimiser(run['optimiser.name'])} {run['optimiser.lr']:g}, {run.role} run, seed {run.seed}"
 
 
 def claims(tested: Sequence, findings: Mapping, titles: Mapping[str, str]) -> dict:

@@ -63,7 +63,9 @@ def steps(record: dict) -> dict[str, float]:
 
 def growth(record: dict) -> pd.DataFrame:
     """How the cost of an episode grows with each size."""
-    found = {name: f"{row['exponent']:.2f}" for name, row in record["episode"]["growth"].items()}
+    names = {"steps": "inner steps", "unroll": "unrolled steps", "points": "control points"}
+    growths = record["episode"]["growth"]
+    found = {names.get(name, name): f"{round(row['exponent'], 2) + 0.0:.2f}" for name, row in growths.items()}
     if "scaling" in record:
         found["tasks"] = f"{record['scaling']['exponent']:.2f}"
     return pd.DataFrame(found.items(), columns=["size", "exponent"])
