@@ -200,9 +200,7 @@ words.say("grid", rates="; ".join(f"{name} at {', '.join(rates)}" for name, rate
 
 # %% tags=["remove-input"]
 missing = [section for section in sorted(SECTIONS) if sections.results(section, "paper", data_dir).missing]
-links = [
-    f"[{sections.NAMES[section]}](../notebooks/{sections.SHOWN_IN.get(section, section)}.ipynb)" for section in missing
-]
+links = [sections.link(section) for section in missing]
 if links:
     words.say("incomplete", names=", ".join(links))
 else:

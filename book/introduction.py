@@ -82,12 +82,8 @@ more = readme.CONVENTIONS.format(page="../notebooks/grokking.ipynb#under-which-c
 findings = claims.settled(read)
 found = {verdict: number for verdict, number in claims.counts(findings.values()).items() if number}
 few = sum(2 * sum(finding.holds) < len(finding.holds) for finding in findings.values() if finding.held)
-points, times = opening.rows("accuracy"), opening.rows("speed")
-rivals = {"boosted trees on tables": ("accuracy", "trees"), "sines on algorithmic tasks": ("speed", "by hand")}
-both = {name: opening.beside(*where) for name, where in rivals.items()}
-ahead = [name for name, rows in both.items() if 2 * (rows.value_y > rows.value_x).sum() > len(rows)]
-words.say("answer", above=int((points.low > 0).sum()), datasets=len(points), tasks=len(times),
-          ahead=" " + words.fill("ahead", names=" and ".join(ahead)) if ahead else "", claims=len(claims.CLAIMS),
+ahead = " " + words.fill("ahead", names=" and ".join(names)) if (names := opening.ahead()) else ""
+words.say("answer", **opening.counts(), ahead=ahead, claims=len(claims.CLAIMS),
           verdicts=", ".join(f"**{number} {verdict}**" for verdict, number in found.items()),
           before=sum(claim.written == "before" for claim in claims.CLAIMS))  # fmt: skip
 show(opening.draw, alt=opening.alt(), caption=opening.sentence(), name="fig-headline", data=opening.table)
@@ -166,10 +162,7 @@ partly = [section for section, results in planned.items() if results.missing and
 every = dict.fromkeys([*(claim.section for claim in claims.CLAIMS), *reading.SECTIONS])
 others = [section for section in every if section not in done and section not in partly]
 names = {
-    name: [
-        f"[{reading.NAMES[section]}](../notebooks/{reading.SHOWN_IN.get(section, section)}.ipynb)"
-        for section in sections
-    ]
+    name: [reading.link(section) for section in sections]
     for name, sections in (("complete", done), ("partly", partly), ("others", others))
 }
 data = [*catalogue.IMAGES, *catalogue.TABLES]

@@ -242,14 +242,8 @@ for count in (5, 15, 40):
     learned[count] = metalearning.learn([task], settings, seed=seed)
 psi, watched = learned[40].psi, learned[40].history["watch"]
 stages = {count: found.psi["hidden"].numpy() for count, found in learned.items()}
-words.figure(
-    "fig-from-zeros",
-    lambda narrow=False: method.growth(stages, -5, 5, narrow),
-    stages=", ".join(map(str, learned)),
-    last=max(learned),
-    first=watched[0],
-    best=watched[learned[40].best_episode],
-)
+words.figure("fig-from-zeros", lambda narrow=False: method.growth(stages, -5, 5, narrow), last=max(learned),
+             stages=", ".join(map(str, learned)), first=watched[0], best=watched[learned[40].best_episode])  # fmt: skip
 
 
 # %% [markdown]

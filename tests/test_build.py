@@ -753,6 +753,7 @@ def test_a_notebook_shows_all_its_claims():
 def test_every_section_of_records_has_a_page_that_shows_it():
     for section in sections.SECTIONS:
         assert (ROOT / "notebooks" / f"{sections.SHOWN_IN.get(section, section)}.py").is_file(), section
+    assert list(sections.NAMES) == list(sections.SECTIONS)  # each is written in words
 
 
 def test_every_page_of_the_real_book_has_its_place_in_the_toc():

@@ -72,6 +72,7 @@ def test_words_count_what_the_dots_show(made):
         "functions made by hand on 1 of 1. In 2 algorithmic cases they generalise 2 to 4 times sooner or more; sines "
         "are sooner still in 0 of 1."
     )
+    assert made.counts() == {"above": 1, "datasets": 2, "tasks": 2} and made.ahead() == []
     assert "Hollow (1)" in made.scale() and "Arrows (1)" in made.scale()
     assert "Largest gains: a 2.0 points, b -1.0 points." in made.alt()
 

@@ -160,6 +160,19 @@ class Headline:
         other = self.table[(self.table.panel == panel) & (self.table.kind == kind)]
         return self.rows(panel).merge(other, on=["group", "name"])
 
+    def counts(self) -> dict[str, int]:
+        """On how many datasets learned activations are above ReLU, of how many, and in how many tasks sooner."""
+        points = self.rows(ACCURACY)
+        return {"above": int((points.low > 0).sum()), "datasets": len(points), "tasks": len(self.rows(SPEED))}
+
+    def ahead(self) -> list[str]:
+        """What is mostly better still than the learned activations."""
+        rivals = {
+            "boosted trees on tables": self.beside(ACCURACY, TREES),
+            "sines on algorithmic tasks": self.beside(SPEED, BY_HAND),
+        }
+        return [name for name, rows in rivals.items() if 2 * (rows.value_y > rows.value_x).sum() > len(rows)]
+
     def sentence(self) -> str:
         """The message of the figure with its numbers."""
         points, times, words = self.rows(ACCURACY), self.rows(SPEED), []

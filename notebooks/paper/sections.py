@@ -82,6 +82,7 @@ NAMES = {  # how a section is written where it is listed
     "grokking": "grokking",
     "conventions": "grokking under each convention",
     "moduli": "more moduli",
+    "frequencies": "frequencies by modulus",
     "shallow": "image regression until nothing improves",
     "tables": "tables until nothing improves",
     "deep": "deeper image regression until nothing improves",
@@ -98,6 +99,16 @@ NAMES = {  # how a section is written where it is listed
 }
 EXPERIMENTS = (Train, Learn, Draw, Baseline, Panels, Paths, Ranks, TrainCollage, LearnCollage, Race, Pick)
 KINDS = {cls.kind: cls for cls in (*EXPERIMENTS, TrainModule, LearnModule)}
+
+
+def link(section: str) -> str:
+    """A section in words, with a link from a page of the book to the notebook that shows it.
+
+    Example:
+        >>> link("moduli")
+        '[more moduli](../notebooks/grokking.ipynb)'
+    """
+    return f"[{NAMES[section]}](../notebooks/{SHOWN_IN.get(section, section)}.ipynb)"
 
 
 NO_DATA = os.devnull  # a data directory that has no files: a store's keys are then those of the committed manifest
