@@ -247,7 +247,7 @@ def test_the_page_of_execution_times_lists_the_pages(copy):
     html, _ = build(copy)
     page = BeautifulSoup((html / "book/executions.html").read_text("utf-8"), "html.parser")
     name, time_, figures = (cell.get_text() for cell in page.select("article td"))
-    assert name == "notebooks/page" and re.fullmatch(r"\d+\.\d s", time_) and figures == "1"
+    assert name == "A notebook" and re.fullmatch(r"\d+\.\d s", time_) and figures == "1"
     assert page.find("a", href="../notebooks/page.html")
 
 

@@ -34,3 +34,10 @@ def test_each_page_of_results_says_its_scale():
     for script in (ROOT / "notebooks").glob("*.py"):
         text = script.read_text("utf-8")
         assert re.search(r'words\.say\("scale', text) and '"scale-smoke"' in text, script.stem
+
+
+def test_each_page_of_results_says_how_sure_it_is():
+    for script in (ROOT / "notebooks").glob("*.py"):
+        words = ROOT / "notebooks" / "paper" / script.stem / "words.md"
+        of = words if words.is_file() else ROOT / "notebooks" / "paper" / "images" / f"{script.stem}.md"
+        assert "**How sure?**" in script.read_text("utf-8") + of.read_text("utf-8"), script.stem

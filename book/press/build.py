@@ -156,7 +156,7 @@ def stage(root: Path, folder: Path, pages: list[str], executed: list[Executed], 
         nbformat.write(made, target)
     times = folder / EXECUTIONS
     if times.is_file():
-        rows = [(f"[{one.name}](../{one.name}.ipynb)", f"{one.seconds:.1f} s", figures[one.name]) for one in executed]
+        rows = [(f"[](../{one.name}.ipynb)", f"{one.seconds:.1f} s", figures[one.name]) for one in executed]
         table = markdown_rows(["Page", "Execution", "Figures"], rows)
         times.write_text(times.read_text("utf-8").replace("{executions}", table), encoding="utf-8")
     return figures
