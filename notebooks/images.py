@@ -261,7 +261,7 @@ wide = runs.pivot_table(index=["data", "seed"], columns="arm", values="test_accu
 gain = 100 * wide.drop(columns="ReLU").sub(wide["ReLU"], axis=0)
 found = gain.groupby("data").agg(lambda part: f"{part.mean():.2f} ± {part.sem():.2f}")
 table(
-    found.reset_index(),
+    found.rename(index=name_of).reset_index(),
     caption="Points of test accuracy over ReLU with one hidden layer, paired by seed: mean and standard error.",
 )
 

@@ -276,7 +276,8 @@ runs = results.frame("train_collage", role="final")
 runs = runs[runs.second == runs.second.iloc[0]].rename(columns={"network.spectral": "normalised"})
 columns = {"last_first": "first, last step", "last_second": "second, last step", "by_second_second": "second, stopped"}
 found = 100 * runs.groupby(["normalised", "arm"])[list(columns)].mean()
-table(found.rename(columns=columns).round(1).reset_index(), caption="Accuracy on each tile in %, mean over seeds.")
+found = found.rename(columns=columns, index={True: "yes", False: "no"}).round(1).reset_index()
+table(found, caption="Accuracy on each tile in %, mean over seeds.")
 
 # %% [markdown]
 # ## What differs from the paper, and why

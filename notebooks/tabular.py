@@ -438,7 +438,8 @@ best = means.groupby(level=[0, 1]).validation_accuracy.idxmax()  # data, arm, an
 reached = means.test_accuracy[best].droplevel("network.depth").unstack("arm")
 reached["boosted trees"] = results.frame("baseline", arm="boosted trees").groupby("data").test_accuracy.mean()
 gain = 100 * reached.sub(reached["ReLU"], axis=0)
-found = gain.agg(["mean", "sem"]).T.round(2).astype(object).fillna("—").rename_axis("model").reset_index()
+found = gain.agg(["mean", "sem"]).T.round(2).astype(object).fillna("—").rename(looks.label)
+found = found.rename(columns={"sem": "standard error"}).rename_axis("model").reset_index()
 table(found, caption="Points of test accuracy over ReLU: mean over tables, and its standard error.")
 
 # %% [markdown]

@@ -24,13 +24,15 @@ def differences(compared: Compared, narrow: bool = False) -> Figure:
         apart = abs(row.gain) > row.gain_half_width
         colour = "C0" if row.arm == "ReLU" else "C3" if apart else "gray"
         ax.errorbar(row.gain, i, xerr=row.gain_half_width, color=colour, marker="o" if apart else ".", capsize=3)
-        above = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "bbox": plots.patch()}
-        ax.annotate(f"{row.gain:+.1f}", (row.gain, i), **above, fontsize=9, color=colour)
+        side = 1 if row.gain >= 0 else -1  # away from the line at zero
+        beside = {"xytext": (7 * side, 0), "textcoords": "offset points", "ha": "left" if side > 0 else "right"}
+        end = row.gain + side * row.gain_half_width
+        ax.annotate(plots.signed(row.gain), (end, i), **beside, va="center", fontsize=9, color=colour)
     ax.axvline(0, linewidth=1.2, color=plt.rcParams["text.color"])
     ax.set_yticks(range(len(table)), table.arm, fontsize=8.5 if narrow else 10.5)
     over = f"points of test accuracy{chr(10) if narrow else ' '}over the {compared.equal}"
     ax.set_xlabel(over, loc="right" if narrow else "center", fontsize=9 if narrow else 10.5)
-    ax.margins(y=0.05)
+    ax.margins(x=0.2 if narrow else 0.1, y=0.05)
     ax.grid(axis="x")
     return figure
 
