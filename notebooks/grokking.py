@@ -307,7 +307,9 @@ from notebooks.paper.figures.display import table
 
 runs = results.frame(role="final")
 steps = pd.to_numeric(runs.test_steps_to_95).fillna(float("inf"))
-found = steps.groupby([runs.data, runs.arm]).agg(median="median", least="min", greatest="max", seeds="size").reset_index()
+found = (
+    steps.groupby([runs.data, runs.arm]).agg(median="median", least="min", greatest="max", seeds="size").reset_index()
+)
 table(found.replace(float("inf"), "not reached"), caption="Steps to 95 % test accuracy, over seeds.")
 
 # %% [markdown]
