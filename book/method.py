@@ -147,12 +147,13 @@ words.figure("fig-splines", lambda narrow=False: method.interpolations(control, 
 # ### The paper's steps beside our lines
 
 # %% tags=["remove-input"]
-loop, inner = method.Source(metalearning._learn), method.Source(episodes.inner_loop)
+functions = (metalearning._learn, episodes.unrolled, episodes.inner_loop)
+loop, once, inner = (method.Source(function) for function in functions)
 words.say(
     "algorithm", start=loop.lines("init_psi"), length=loop.lines("n_tr = min("), split=loop.lines("draw_episode"),
-    weights=loop.lines("network.init(generator)"), loss=loop.lines("loss = outer_loss"),
-    training=loop.lines("inner_loop(", more=inner.between("with torch.no_grad()", "return theta")),
-    step=loop.lines("torch.autograd.grad", "settings.outer.step("), stop=loop.lines("settings.patience * len(tasks)"),
+    weights=once.lines("network.init(generator)"), loss=once.lines("loss = outer_loss"),
+    training=once.lines("inner_loop(", more=inner.between("with torch.no_grad()", "return theta")),
+    step=loop.lines("= gradient(task", "settings.outer.step("), stop=loop.lines("settings.patience * len(tasks)"),
 )  # fmt: skip
 
 
@@ -163,7 +164,9 @@ words.say("symbols", validation=defaults.validation, unroll=defaults.unroll, poi
 
 
 # %% tags=["remove-input"] fold="The loop as it runs, one restart of the algorithm"
-say(f"```python\n{loop.rest('for episode')}\n```")
+say(
+    f"```python\n{loop.rest('for episode')}\n```\n\nThe gradient of an episode:\n\n```python\n{once.rest('leaves')}\n```"
+)
 
 # %% tags=["remove-input"]
 words.say("worsens", watch=defaults.watch)
@@ -196,10 +199,8 @@ def outer_gradient(t, rate, episode):
     settings = Settings(unroll=t, inner=Optimiser("sgd", rate))
     generator = torch.Generator().manual_seed(1000 * seed + episode)
     rows, held_out = episodes.draw_episode(task, settings, torch.arange(len(task.x)), generator)
-    psi = {"hidden": small.init_psi("relu")["hidden"].requires_grad_()}
-    theta = episodes.inner_loop(task, psi, small.init(generator), rows, n_tr, settings, generator)
-    loss = episodes.outer_loss(task, psi, theta, take(episodes.outer_source(task, settings), held_out))
-    return torch.autograd.grad(loss, psi["hidden"])[0]
+    held, psi = take((task.x, task.y), held_out), small.init_psi("relu")
+    return episodes.unrolled(task, psi, rows, held, n_tr, settings, generator)[1]["hidden"]
 
 
 # %% tags=["hide-input"]

@@ -233,6 +233,29 @@ def outer_loss(task: Task, psi: Psi, theta: Params, data: tuple[Tensor, Tensor])
     return task.network.loss(theta, psi, *data, task.loss)
 
 
+def unrolled(
+    task: Task,
+    psi: Psi,
+    rows: Tensor,
+    held: tuple[Tensor, Tensor],
+    n_tr: int,
+    settings: Settings,
+    generator: torch.Generator,
+) -> tuple[float, Psi, Params]:
+    """An episode's outer loss and its gradient in psi, back through the last t inner steps; and the trained weights.
+
+    Args:
+        rows: T'. held: the data (x, y) of the outer loss. n_tr: inner steps. generator: of the weights and batches.
+    """
+    leaves = {name: values.detach().requires_grad_() for name, values in psi.items()}
+    theta = [w.to(task.x.device) for w in task.network.init(generator)]  # fresh theta
+    theta = inner_loop(task, leaves, theta, rows, n_tr, settings, generator)  # n_tr steps on theta
+    loss = outer_loss(task, leaves, theta, held)  # L on V after training
+    names = sorted(leaves)
+    gradient = torch.autograd.grad(loss, [leaves[name] for name in names])
+    return loss.item(), dict(zip(names, gradient, strict=True)), theta
+
+
 @torch.no_grad()
 def watch_loss(task: Task, psi: Psi, theta: Params, watched: Tensor, otherwise: float) -> float:
     """Loss on the rows that no episode sees; the outer loss where none are watched."""

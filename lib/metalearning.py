@@ -12,14 +12,13 @@ from .episodes import (
     check_seed,
     draw_episode,
     episode_generator,
-    inner_loop,
     ordinary_torch,
-    outer_loss,
     outer_source,
+    unrolled,
     watch_loss,
     watch_split,
 )
-from .networks import Activation, Network, Psi
+from .networks import Activation, Network, Params, Psi
 from .splines import Spline
 from .training import check_precision, take
 
@@ -139,6 +138,7 @@ def learn(
     *,
     seed: int,
     state: State | None = None,
+    gradient: Callable[..., tuple[float, Psi, Params]] = unrolled,
     after: Callable[[State], None] = lambda state: None,
     report: Callable[[str], None] = lambda message: None,
 ) -> Learned:
@@ -150,6 +150,7 @@ def learn(
     Args:
         tasks: at least one; all share psi.
         state: where to go on, of a run with the same tasks, settings and seed.
+        gradient: what estimates the outer gradient in an episode, with the signature of :func:`.episodes.unrolled`.
         after: called after each episode with the state, which the next episode changes: copy or write what is kept.
         report: called once per episode with n_tr and the losses on V and on the watched rows, and at the end with each
             of the result's problems.
@@ -161,10 +162,10 @@ def learn(
     check(tasks, settings)
     seed, device = check_seed(seed), tasks[0].x.device
     with ordinary_torch(device):
-        return _learn(tasks, settings, seed, device, state, after, report)
+        return _learn(tasks, settings, seed, device, state, gradient, after, report)
 
 
-def _learn(tasks, settings, seed, device, state, after, report) -> Learned:
+def _learn(tasks, settings, seed, device, state, gradient, after, report) -> Learned:
     network = tasks[0].network
     psi = {name: values.to(device) for name, values in network.init_psi(settings.start(seed)).items()}  # psi := zeros
     names = sorted(psi)
@@ -184,20 +185,16 @@ def _learn(tasks, settings, seed, device, state, after, report) -> Learned:
         task, (pool, watched) = tasks[k], pools[k]
         n_tr = min(settings.n_tr_start + settings.n_tr_step * episode, settings.n_tr_max)  # grow n_tr
         train_rows, outer_rows = draw_episode(task, settings, pool, generator)  # T', V from T
-        theta = [w.to(device) for w in task.network.init(generator)]  # fresh theta
-        leaves = {name: values.detach().requires_grad_() for name, values in psi.items()}
-        theta = inner_loop(task, leaves, theta, train_rows, n_tr, settings, generator)  # n_tr steps on theta
-        loss = outer_loss(task, leaves, theta, take(outer_source(task, settings), outer_rows))  # L on V after training
-        gradient = torch.autograd.grad(loss, [leaves[name] for name in names])
+        held = take(outer_source(task, settings), outer_rows)
+        outer, slopes, theta = gradient(task, psi, train_rows, held, n_tr, settings, generator)
 
-        outer = loss.item()
-        norm = math.sqrt(sum(float(g.square().sum()) for g in gradient))
+        norm = math.sqrt(sum(float(slopes[name].square().sum()) for name in names))
         watch = watch_loss(task, psi, theta, watched, outer)
         note(best, dict(psi), episode, len(tasks), outer=outer, watch=watch, n_tr=n_tr, norm=norm)
         if best.diverged:
             break
         with torch.no_grad():  # one gradient step on psi
-            clipped = [g * min(1.0, settings.clip / (norm + 1e-12)) for g in gradient]
+            clipped = [slopes[name] * min(1.0, settings.clip / (norm + 1e-12)) for name in names]
             values, outer_state = settings.outer.step([psi[name] for name in names], clipped, outer_state)
             psi = dict(zip(names, values, strict=True))
         report(f"episode {episode + 1}/{settings.episodes}, n_tr {n_tr}, V {outer:.4f}, watched {watch:.4f}")

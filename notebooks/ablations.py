@@ -196,6 +196,11 @@ if tasks:
         "fig-learner", lambda narrow=False: figures.searches(tasks, narrow), good=good, total=total, tasks=len(tasks)
     )
 
+# %% tags=["hide-input"] fold="Starts, and ways to the outer gradient, side by side"
+tried = learner_tables.of_variants(sections.results("variants", profile, data_dir), tasks)
+if len(tried):
+    words.table("tab-variants", tried)
+
 # %% [markdown]
 # ## What differs from the paper, and why
 #
@@ -205,11 +210,11 @@ if tasks:
 #   than ours.
 # - Only the default arm has four restarts; the others have two, and are compared with the default's best of two.
 # - First order, other values of $t$, the number of control points and the outer optimiser are not in the paper's tables; readers ask for them.
-# - The learner that picks its start is not in the paper. Its final runs have 5 seeds and the choice of a function one training. Not tried: an outer loss summed along the end of the trajectory, and evolution strategies.
+# - The learner that picks its start is not in the paper. Its final runs have 5 seeds and the choice of a function one training. Not tried: persistent evolution strategies, which change $\psi$ within an inner training.
 #
 # ## Recompute
 #
-# `make results SECTION=ablations` computes what is missing, and `make results SECTION=learner` of the learner that picks its start.
+# `make results SECTION=ablations` computes what is missing, `make results SECTION=learner` of the learner that picks its start, and `make results SECTION=variants` of the ways to the gradient.
 
 # %% tags=["remove-input"]
 provenance(profile, records=results.records + searched.records)

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from test_metalearning import INPUT, QUICK, SPLINE, small_task
 
-from lib import metalearning
+from lib import episodes, metalearning
 from lib.files import write_atomically
 from lib.metalearning import Settings, Task, learn
 from lib.networks import Activation, Network
@@ -115,7 +115,7 @@ def test_stopping_after_any_episode_changes_nothing(tmp_path, outer, network):
 def test_a_finished_run_is_returned_from_its_checkpoint(tmp_path, monkeypatch):
     path, task = tmp_path / "c.safetensors", small_task()
     whole = learn_resumably([task], QUICK, seed=3, checkpoint=InFile(path))
-    monkeypatch.setattr(metalearning, "inner_loop", lambda *arguments: pytest.fail("nothing is left to compute"))
+    monkeypatch.setattr(episodes, "inner_loop", lambda *arguments: pytest.fail("nothing is left to compute"))
     again = learn_resumably([task], QUICK, seed=3, checkpoint=InFile(path))
     assert again.history == whole.history and torch.equal(again.psi["hidden"], whole.psi["hidden"])
 

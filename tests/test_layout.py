@@ -15,6 +15,7 @@ LOWER = {  # within a section: what a module may import has a lower number, or i
     "moduli": 0,
     "converged": 0,
     "learner": 0,
+    "variants": 0,
     "ambient": 0,
     "colour": 0,
     "budgets": 0,

@@ -10,6 +10,7 @@ from typing import Any
 
 from .ablations.learner import learner
 from .ablations.plan import ablations
+from .ablations.variants import variants
 from .architectures.plan import architectures
 from .data import open_store
 from .experiments.architectures import LearnModule, TrainModule
@@ -58,6 +59,7 @@ SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
     "shortcuts": shortcuts,
     "ablations": ablations,
     "learner": learner,
+    "variants": variants,
     "architectures": architectures,
 }
 # The notebook that shows the records of a section, where it is not one of that name.
@@ -74,6 +76,7 @@ SHOWN_IN = {
     "controls": "images",
     "tables": "tabular",
     "learner": "ablations",
+    "variants": "ablations",
 }
 NAMES = {  # how a section is written where it is listed
     "images": "image classification",

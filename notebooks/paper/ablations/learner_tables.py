@@ -12,6 +12,7 @@ from ..records.frames import Collected
 from ..records.intervals import interval, paired_interval
 from .learner import HAND, LEARNED, PLANS, RANDOM, RELU, STARTS, Setting, margins
 from .plan import DEFAULT
+from .variants import ARMS
 
 SEARCHES = (LEARNED, HAND, RANDOM)
 EARLIER = "Algorithm 1, its section's settings"
@@ -207,3 +208,23 @@ def gains_of_learning(tasks: dict[str, TaskResults]) -> pd.DataFrame:
         merit = own.pivot_table(index="restart", columns="learned", values="merit").dropna()
         rows += [(name, restart, bool(row[True] > row[False])) for restart, row in merit.iterrows()]
     return pd.DataFrame(rows, columns=["task", "restart", "better"])
+
+
+def of_variants(results: Collected, tasks: dict[str, TaskResults]) -> pd.DataFrame:
+    """Of each task and arm of :mod:`.variants`: how many restarts are above tuned ReLU, and the median of all.
+
+    Args:
+        tasks: from :func:`collect`, with ReLU's runs and the margins.
+    """
+    runs, rows = results.frame(role="trial"), []
+    for name, task in tasks.items():
+        for arm in ARMS:
+            own = runs[runs.arm == f"{arm}: {name}"] if len(runs) else runs
+            if own.empty:
+                continue
+            found = measure(own, task.steps).groupby(own.learned).agg("median" if task.steps else "mean")
+            good = found <= task.relu * task.margin if task.steps else found >= task.relu - task.margin
+            middle, horizon = task.middle(found), int(own.steps.max())
+            words = f"{middle:.1f} %" if not task.steps else f"{middle:,.0f}" if middle < horizon else "not reached"
+            rows.append((name, arm, f"{int(good.sum())} of {len(found)}", words))
+    return pd.DataFrame(rows, columns=["task", "arm", "restarts above ReLU", "median: steps to 95 %, or accuracy"])

@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
+from lib.episodes import unrolled
 from lib.learner import at
 from lib.metalearning import Learned, Settings, State, Task, learn
 from lib.networks import Psi
@@ -31,17 +32,19 @@ def learn_resumably(
     seed: int,
     checkpoint: Place,
     start: Psi | None = None,
+    gradient: Callable = unrolled,
     report: Callable[[str], None] = lambda message: None,
 ) -> Learned:
     """:func:`lib.metalearning.learn` with a state that is saved after each episode and loaded at the start.
 
     Args:
-        start: psi to begin from, instead of what the settings say.
+        start: psi to begin from, instead of what the settings say. gradient: see :func:`lib.metalearning.learn`.
 
     Raises:
         ValueError: if the state is damaged or of another run.
     """
-    run = {"run": f"{settings}, seed {seed}, {[task.network for task in tasks]}", "data": fingerprint(tasks)}
+    networks = [task.network for task in tasks]
+    run = {"run": f"{settings}, seed {seed}, {networks}, {gradient.__name__}", "data": fingerprint(tasks)}
     saved = checkpoint.load()
     state = None if start is None else at(start, tasks[0].network, settings)
     if saved is not None:
@@ -51,6 +54,7 @@ def learn_resumably(
         settings,
         seed=seed,
         state=state,
+        gradient=gradient,
         after=lambda reached: checkpoint.save(save(run, reached)),
         report=report,
     )

@@ -11,6 +11,7 @@ from lib.networks import Network, Psi
 from ..records.store import Outcome
 from .checkpoints import learn_resumably
 from .parts import LOSS_OF, learned_psi, load_parts
+from .ways import TRAININGS, WAYS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class Learn:
         given: for the objective "given": "test" (Table 3's cheating variant), else "".
         scaling: of the inputs, see :func:`load_parts`; or one for each of several datasets.
         start: key of a record whose activation psi starts from, or "" to start as the settings say.
+        way: how the outer gradient is estimated, one of WAYS; "unrolled" is Algorithm 1.
     """
 
     kind: ClassVar[str] = "learn"
@@ -44,6 +46,7 @@ class Learn:
     given: str = ""
     scaling: str | tuple[str, ...] = field(default="default", metadata={"old": "default"})
     start: str = field(default="", metadata={"old": ""})
+    way: str = field(default="unrolled", metadata={"old": "unrolled"})
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -56,7 +59,7 @@ class Learn:
 
     @property
     def cost(self) -> float:
-        return self.settings.planned_steps
+        return self.settings.planned_steps * TRAININGS.get(self.way, 1)
 
     @property
     def label(self) -> str:
@@ -77,15 +80,19 @@ class Learn:
             given = (parts.test.x, parts.test.y) if self.given == "test" else None
             tasks.append(Task(network, parts.train.x, parts.train.y, self.loss, given))
         start = learned_psi(context.store, self.start) if self.start else None
-        outcome = algorithm_1(tasks, self.settings, self.seed, context, start)
+        outcome = algorithm_1(tasks, self.settings, self.seed, context, start, self.way)
+        outcome.numbers["inner_steps"] *= TRAININGS.get(self.way, 1)
         if len(watch := outcome.arrays["history_watch"]):
             outcome.numbers["watch_loss"] = float(watch[outcome.numbers["best_episode"]])
         return outcome
 
 
-def algorithm_1(tasks: list[Task], settings: Settings, seed: int, context, start: Psi | None = None) -> Outcome:
+def algorithm_1(
+    tasks: list[Task], settings: Settings, seed: int, context, start: Psi | None = None, way: str = "unrolled"
+) -> Outcome:
     """Run Algorithm 1 as an experiment; the outcome has psi and the history, and says how far it went."""
     about = {"seed": seed, "start": start, "checkpoint": context.checkpoint, "report": context.report}
+    about["gradient"] = WAYS[way]
     learned = learn_resumably(tasks, settings, **about)
     arrays = {f"history_{name}": np.array(values) for name, values in learned.history.items()}
     numbers = {
