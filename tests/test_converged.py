@@ -18,7 +18,7 @@ from notebooks.paper.tabular.converged import HIDDEN, INPUTS, RANGE, RANK, TANH
 from notebooks.paper.tabular.converged import PLANS as TABLES
 
 MODULAR = ("moduli", "frequencies")
-NEW = (*MODULAR, "shallow", "deep", "full", "tables")
+NEW = (*MODULAR, "shallow", "deep", "full", "tables", "ranks")
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_restarts_are_judged_on_rows_that_they_did_not_learn_from(store, section
         assert (run.split, run.scaling, run.arm, run.data) == (learn.split, learn.scaling, learn.arm, learn.data[0])
         assert run.optimiser == learn.settings.inner and run.network.activation == learn.network.activation
         assert section in MODULAR or run.validation == learn.validation > 0
-        assert section in ("tables", "full") or run.network.depth == learn.network.depth
+        assert section in ("tables", "ranks", "full") or run.network.depth == learn.network.depth
 
 
 @pytest.mark.parametrize("section", ["shallow", "deep", "tables"])
@@ -111,31 +111,30 @@ def test_a_rate_at_the_edge_widens_the_grid_for_all_arms(store, section):
         assert rates == {max(tried)}
 
 
-def test_the_arms_of_a_table_with_both_scalings_and_their_depth(store):
+@pytest.mark.parametrize(
+    ("section", "scaling", "arms", "models"),
+    [
+        ("tables", RANGE, {RELU, INPUTS, *HIDDEN.values(), TANH}, {"boosted trees", "linear", "k-NN"}),
+        ("ranks", RANK, {RELU, INPUTS}, {"linear", "k-NN"}),
+    ],
+)
+def test_the_arms_of_a_table_and_their_depth(store, section, scaling, arms, models):
     def numbers(run):
         depth = run.network.depth if getattr(run, "role", "") == "depth trial" else 0
         return {"validation_accuracy": 0.5 + depth / 10}
 
-    runs, plan = walk("tables", store, numbers), TABLES["smoke"]
+    runs, plan = walk(section, store, numbers), TABLES["smoke"]
     finals = of(runs, Train, role="final")
-    arms = {
-        (RELU, RANGE),
-        (RELU, RANK),
-        (INPUTS, RANGE),
-        (INPUTS, RANK),
-        (TANH, RANGE),
-        *((arm, RANGE) for arm in HIDDEN.values()),
-    }
-    assert {(run.arm, run.scaling) for run in finals} == arms
-    widths = of(runs, Train, role="width")
-    assert {(run.arm, run.network.width, run.network.depth) for run in widths} == {
-        (arm, width, max(plan.depths)) for arm, scaling in arms - {(TANH, RANGE)} if scaling == RANGE for width in plan.widths
-    }  # fmt: skip
+    assert {run.arm for run in finals} == arms and {run.scaling for run in of(runs, Train)} == {scaling}
     assert {run.network.depth for run in finals} == {max(plan.depths)} and len(finals) == len(arms) * len(plan.seeds)
     assert all(run.complexity == (run.role == "final") and run.patience == plan.patience for run in of(runs, Train))
-    assert {(run.model, run.scaling) for run in of(runs, Baseline)} == {
-        ("boosted trees", RANGE), *((model, scaling) for model in ("linear", "k-NN") for scaling in (RANGE, RANK)),
-    }  # fmt: skip
+    baselines = of(runs, Baseline)
+    assert {run.model for run in baselines} == models
+    assert {run.scaling for run in baselines if run.model != "boosted trees"} == {scaling}
+    widths = of(runs, Train, role="width")
+    assert {(run.arm, run.network.width, run.network.depth) for run in widths} == {
+        (arm, width, max(plan.depths)) for arm in arms - {TANH} for width in plan.widths if section == "tables"
+    }
 
 
 def test_settings_of_the_regression_plans(store):

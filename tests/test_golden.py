@@ -31,7 +31,7 @@ GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).resolve().parent.parent
 # Sections whose records still arrive.
 GROWING = {"conventions", "moduli", "shallow", "tables", "deep", "learner"}
-GROWING |= {"full", "ambient", "colour", "budgets", "controls", "frequencies", "variants"}
+GROWING |= {"full", "ambient", "colour", "budgets", "controls", "frequencies", "variants", "ranks"}
 
 
 @functools.cache

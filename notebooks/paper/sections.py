@@ -34,7 +34,7 @@ from .records.store import Record, Store
 from .shortcuts.colour import colour
 from .shortcuts.plan import shortcuts
 from .tabular.ambient import ambient
-from .tabular.converged import tables
+from .tabular.converged import ranks, tables
 from .tabular.plan import tabular
 from .transfer.budgets import budgets
 from .transfer.plan import transfer
@@ -49,6 +49,7 @@ SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
     "frequencies": frequencies,
     "shallow": shallow,
     "tables": tables,
+    "ranks": ranks,
     "deep": deep,
     "full": full,
     "ambient": ambient,
@@ -75,6 +76,7 @@ SHOWN_IN = {
     "budgets": "transfer",
     "controls": "images",
     "tables": "tabular",
+    "ranks": "tabular",
     "learner": "ablations",
     "variants": "ablations",
 }

@@ -1,10 +1,11 @@
 """Tables until nothing improves (Section 3.3): what is left of input activations where ReLU has converged, over ranks.
 
 Every arm trains until its validation accuracy has stopped to improve, at the depth and rate that do best on validation
-rows, on columns scaled by their range (as the paper) and by rank.
+rows. The plan "tables" has columns scaled by their range, as the paper, which decides; "ranks" the same by rank, with
+what is compared there.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 from lib.datasets.catalogue import TABLES
@@ -19,10 +20,10 @@ from ..experiments.train import Train
 from ..records.store import Store
 from .plan import FOCUS, SPLIT, inputs, slower, spline
 
-SECTION = "tables"
 RELU, TANH, INPUTS = "ReLU", "tanh", "learned inputs"
 HIDDEN = {"zeros": "learned from zeros", "relu": "learned from ReLU"}
 RANGE, RANK = "default", "quantile"  # scalings
+SECTIONS = {RANGE: "tables", RANK: "ranks"}
 
 
 @dataclass(frozen=True)
@@ -113,99 +114,112 @@ PLANS = {
 
 
 def tables(profile: str, store: Store) -> Stages:
-    """Section 3.3 again, table by table."""
+    """Section 3.3 again, table by table; then other widths."""
+    check_profile(profile)
+    plan, chosen = PLANS[profile], {}
+    for data in plan.datasets:
+        chosen[data] = yield from Table(plan, data, RANGE, store).stages(INPUTS, *HIDDEN.values(), TANH)
+    yield [
+        replace(run, role="width", seed=seed, network=replace(run.network, width=width))
+        for data in plan.focus
+        for run in chosen[data]
+        for width in plan.widths
+        for seed in plan.width_seeds
+        if run.arm != TANH
+    ]
+
+
+def ranks(profile: str, store: Store) -> Stages:
+    """ReLU and input activations on columns by rank, table by table: do the latter do more than scale the columns?"""
     check_profile(profile)
     for data in PLANS[profile].datasets:
-        yield from Table(PLANS[profile], data, store).stages()
+        yield from Table(PLANS[profile], data, RANK, store).stages(INPUTS)
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The experiments with one dataset."""
+    """The experiments with one dataset, its columns scaled in one way."""
 
     plan: Plan
     data: str
+    scaling: str
     store: Store
 
-    def stages(self) -> Stages:
+    def stages(self, *arms: str) -> Generator[list, None, list[Train]]:
+        """Baselines, ReLU at its best rate, and each arm at the same; returns a final run of each."""
         plan = self.plan
         yield self.baselines()
-        searches = {scaling: self.rate_trials(scaling) for scaling in (RANGE, RANK)}
-        rates = yield from tuned(self.store, searches, plan.rates, validation_accuracy)
-        optimisers = {scaling: Optimiser("rmsprop", rate) for scaling, rate in rates.items()}
-        relu = {scaling: self.run("final", RELU, self.network(), o, scaling, 0) for scaling, o in optimisers.items()}
-        chosen = yield from self.finals(relu.values())
+        rates = yield from tuned(self.store, {RELU: self.rate_trials}, plan.rates, validation_accuracy)
+        optimiser = Optimiser("rmsprop", rates[RELU])
+        chosen = [(yield from self.final(self.run("final", RELU, self.network(), optimiser, 0)))]
+        for arm in arms:
+            tried = (yield from self.slopes(optimiser)) if arm == TANH else (yield from self.learned(arm, optimiser))
+            if tried:
+                best = best_of(self.store, tried, validation_accuracy)
+                chosen.append((yield from self.final(best)))
+        return chosen
 
-        for arm, scaling in ((INPUTS, RANGE), (INPUTS, RANK), (HIDDEN["zeros"], RANGE), (HIDDEN["relu"], RANGE)):
-            learning = self.restarts(arm, optimisers[scaling], scaling)
-            yield learning
-            used = {learn: self.reuse(learn) for learn in usable(self.store, learning)}
-            trials = {learn: [replace(run, role="trial", seed=s) for s in plan.trials] for learn, run in used.items()}
-            yield [run for runs in trials.values() for run in runs]
-            if trials:
-                chosen += yield from self.finals([used[best_of(self.store, trials, validation_accuracy)]])
+    def learned(self, arm: str, optimiser: Optimiser) -> Generator[list, None, dict[Train, list[Train]]]:
+        """The restarts of an arm, and the trials of a run with each."""
+        learning = self.restarts(arm, optimiser)
+        yield learning
+        used = [self.reuse(learn) for learn in usable(self.store, learning)]
+        trials = {run: [replace(run, role="trial", seed=seed) for seed in self.plan.trials] for run in used}
+        yield [run for runs in trials.values() for run in runs]
+        return trials
 
-        slopes = {}
-        for alpha in plan.alphas:
+    def slopes(self, optimiser: Optimiser) -> Generator[list, None, dict[Train, list[Train]]]:
+        """The trials of tanh with each slope."""
+        trials = {}
+        for alpha in self.plan.alphas:
             network = self.network(activation=Activation("tanh", alpha=alpha))
-            optimiser = slower(optimisers[RANGE], alpha)
-            slopes[alpha] = [self.run("trial", TANH, network, optimiser, RANGE, seed) for seed in plan.rate_trials]
-        yield [run for runs in slopes.values() for run in runs]
-        yield from self.finals([slopes[best_of(self.store, slopes, validation_accuracy)][0]])
-        if self.data in plan.focus:
-            yield [
-                replace(run, role="width", seed=seed, network=replace(run.network, width=width))
-                for run in chosen
-                for width in plan.widths
-                for seed in plan.width_seeds
-                if run.scaling == RANGE
-            ]
+            run = self.run("trial", TANH, network, slower(optimiser, alpha), self.plan.rate_trials[0])
+            trials[run] = [replace(run, seed=seed) for seed in self.plan.rate_trials]
+        yield [run for runs in trials.values() for run in runs]
+        return trials
 
-    def finals(self, runs: Iterable[Train]) -> Generator[list, None, list[Train]]:
-        """Final runs like these, at the depth that does best on validation rows; returns one of each, at that depth."""
-        plan = self.plan
-        tried = [
-            {
-                depth: [
-                    replace(run, role="depth trial", seed=seed, network=replace(run.network, depth=depth))
-                    for seed in plan.rate_trials
-                ]
-                for depth in plan.depths
-            }
-            for run in runs
-        ]
-        yield [run for of in tried for depth_runs in of.values() for run in depth_runs]
-        best = [of[best_of(self.store, of, validation_accuracy)][0] for of in tried]
-        yield [replace(run, role="final", seed=seed, complexity=True) for run in best for seed in plan.seeds]
+    def final(self, run: Train) -> Generator[list, None, Train]:
+        """Final runs like this, at the depth that does best on validation rows; returns one of them."""
+        tried = {
+            depth: [
+                replace(run, role="depth trial", seed=seed, network=replace(run.network, depth=depth))
+                for seed in self.plan.rate_trials
+            ]
+            for depth in self.plan.depths
+        }
+        yield [one for runs in tried.values() for one in runs]
+        best = tried[best_of(self.store, tried, validation_accuracy)][0]
+        yield [replace(best, role="final", seed=seed, complexity=True) for seed in self.plan.seeds]
         return best
 
     def baselines(self) -> list[Baseline]:
-        """Trees with each seed, whatever the scaling; the others, which have no randomness, with both."""
-        about = {"section": SECTION, "role": "final", "data": self.data, "split": SPLIT}
-        trees = {"arm": "boosted trees", "model": "boosted trees", "trials": self.plan.tree_trials}
-        return [Baseline(seed=seed, **trees, **about) for seed in self.plan.seeds] + [
-            Baseline(arm=model, model=model, seed=self.plan.seeds[0], scaling=scaling, **about)
+        """A linear model and k-NN, which have no randomness; with columns by their range trees with each seed."""
+        about = {"section": SECTIONS[self.scaling], "role": "final", "data": self.data, "split": SPLIT}
+        models = [
+            Baseline(arm=model, model=model, seed=self.plan.seeds[0], scaling=self.scaling, **about)
             for model in ("linear", "k-NN")
-            for scaling in (RANGE, RANK)
         ]
+        if self.scaling == RANK:
+            return models
+        trees = {"arm": "boosted trees", "model": "boosted trees", "trials": self.plan.tree_trials}
+        return [Baseline(seed=seed, **trees, **about) for seed in self.plan.seeds] + models
 
-    def rate_trials(self, scaling: str):
+    def rate_trials(self, rate: float) -> list[Train]:
         """What :func:`tuned` asks for: the runs with ReLU at a rate."""
-        return lambda rate: [
-            self.run("rate trial", RELU, self.network(), Optimiser("rmsprop", rate), scaling, seed)
-            for seed in self.plan.rate_trials
-        ]
+        optimiser = Optimiser("rmsprop", rate)
+        return [self.run("rate trial", RELU, self.network(), optimiser, seed) for seed in self.plan.rate_trials]
 
     def network(self, **changes) -> Network:
         return replace(Network(width=self.plan.width, depth=self.plan.middle), **changes)
 
-    def restarts(self, arm: str, optimiser: Optimiser, scaling: str) -> list[Learn]:
+    def restarts(self, arm: str, optimiser: Optimiser) -> list[Learn]:
         """The restarts of Algorithm 1, in a narrow network."""
         plan, points = self.plan, self.plan.restarts[0][0]
         init = next((start for start, name in HIDDEN.items() if name == arm), "zeros")
         learned = {"input_activation": inputs(points)} if arm == INPUTS else {"activation": spline(points)}
         like = Learn(
-            section=SECTION, arm=arm, data=(self.data,), task="binary", seed=0, split=SPLIT, scaling=scaling,
+            section=SECTIONS[self.scaling], arm=arm, data=(self.data,), task="binary", seed=0, split=SPLIT,
+            scaling=self.scaling,
             network=self.network(width=plan.learning_width, **learned),
             settings=replace(plan.learning, init=init, inner=optimiser),
         )  # fmt: skip
@@ -214,14 +228,12 @@ class Table:
     def reuse(self, learn: Learn) -> Train:
         """A wide network with a learned activation fixed."""
         network = replace(learn.network, width=self.plan.width)
-        return self.run("trial", learn.arm, network, learn.settings.inner, learn.scaling, 0, self.store.key(learn))
+        return self.run("trial", learn.arm, network, learn.settings.inner, 0, self.store.key(learn))
 
-    def run(
-        self, role: str, arm: str, network: Network, optimiser: Optimiser, scaling: str, seed: int, learned: str = ""
-    ) -> Train:
+    def run(self, role: str, arm: str, network: Network, optimiser: Optimiser, seed: int, learned: str = "") -> Train:
         plan = self.plan
         return Train(
-            section=SECTION,
+            section=SECTIONS[self.scaling],
             role=role,
             arm=arm,
             data=self.data,
@@ -236,5 +248,5 @@ class Table:
             evaluations=plan.evaluations,
             complexity=False,
             patience=plan.patience,
-            scaling=scaling,
+            scaling=self.scaling,
         )
