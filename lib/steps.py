@@ -95,9 +95,9 @@ class Steps:
 
         # of each layer: pre-activation, output, derivative in the output and then in the pre-activation
         self.z, self.a, self.delta = ([empty(self.rows, size) for size in self.sizes[1:]] for _ in range(3))
-        self.forward = [partial(self._activate, layer) for layer in range(network.depth)] + [self._output]
-        self.backward = [partial(self._differentiate, layer) for layer in range(network.depth)]
-        self.last, self.looks_up, self.update = network.depth, False, self._update
+        # compiled functions, where there are some; none refers to this object, which is freed as soon as it is let go
+        self.forward, self.backward, self.update = [None] * (network.depth + 1), [None] * network.depth, None
+        self.last, self.looks_up = network.depth, False
         if self.flat.is_cpu and (library := native.library()) is not None:
             self._fuse(library)
 
@@ -146,7 +146,12 @@ class Steps:
             elif not self.looks_up:
                 left, right = (self.applied[0].index_select(0, operand) for operand in h.unbind(1))
                 torch.add(left, right, out=self.z[0])
-            self.forward[layer]()
+            if (compiled := self.forward[layer]) is not None:
+                compiled()
+            elif layer < net.depth:
+                self._activate(layer)
+            else:
+                self._output()
             h = self.a[layer].add_(h) if layer < net.depth and net.skips(layer) else self.a[layer]
 
         for layer in range(self.last, -1, -1):
@@ -159,14 +164,17 @@ class Steps:
                 back = torch.mm(delta, self.applied[layer].T, out=self.delta[layer - 1])
                 if net.residual:
                     above = (back.add_(above) if layer < net.depth and net.skips(layer) else back).clone()
-                self.backward[layer - 1]()
+                if (compiled := self.backward[layer - 1]) is not None:
+                    compiled()
+                else:
+                    self._differentiate(layer - 1)
         if net.spectral:  # the derivative of w / sigma(w) has no part along the top singular pair
             for w, g, (sigma, pair) in zip(self.weights, self.weight_gradients, singular, strict=True):
                 g.sub_((g * w).sum() / sigma * pair).div_(sigma)
         self.count += 1
         correct = self.optimiser.name == "adam"
         rate = self.optimiser.lr / (1 - 0.9**self.count if correct else 1)
-        self.update(rate, self.optimiser.momentum, (1 - 0.999**self.count) ** 0.5 if correct else 1.0)
+        (self.update or self._update)(rate, self.optimiser.momentum, (1 - 0.999**self.count) ** 0.5 if correct else 1.0)
 
     # --- between the products, in PyTorch ---------------------------------------------------------------------------
 

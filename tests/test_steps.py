@@ -1,5 +1,7 @@
 """Steps in place against the readable version: losses, activations, optimisers, pairs, batches; with and without a compiler."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -78,6 +80,21 @@ def test_steps_equal_the_readable_version(backend, name, loss, outputs, pairs):
     if pairs:  # there is nothing to add a layer's input to
         network = replace(network, inputs=11)
     check(network, loss, Optimiser("sgd", 0.03), pairs, batch=13)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_it_holds_is_freed_with_it(backend, name):
+    """Not when the garbage collector next comes: of large data, each training would keep a copy until then."""
+    psi, theta, (x, y) = problem(NETWORKS[name], "mse", False, torch.float64)
+    held = weakref.ref(x)
+    fast = Steps(NETWORKS[name], psi, theta, (x, y), "mse", OPTIMISERS[0], Batches(40, 13, torch.Generator()))
+    fast.step()
+    gc.disable()
+    try:
+        del fast, x
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda o: f"{o.name} {o.momentum}")
