@@ -9,6 +9,7 @@ import logging
 import os
 import queue
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -227,10 +228,10 @@ def _kill(nanny: Any) -> None:
 
 def _work(function: Callable, task: Task, topic: str, key: str) -> bytes | str:
     """What runs in a worker."""
-    import torch  # which takes its time, before that of the task begins
     from distributed import get_worker
 
-    torch.set_num_threads(1)
+    if "torch" in sys.modules:  # it came with the experiment, before the time of the task begins
+        sys.modules["torch"].set_num_threads(1)
     worker = get_worker()
     worker.log_event(topic, {"key": key, "worker": worker.address})
     time.sleep(0.05)  # a task that holds the interpreter's lock from its start would keep the message back
