@@ -94,7 +94,7 @@ words.figure("fig-ablations", lambda narrow=False: figures.differences(compared,
 words.say("scale-full" if profile == "paper" else "scale-smoke", data=data, width=run["network.width"], steps=run.steps, batch=run.batch,
           optimiser=looks.optimiser(run["optimiser.name"]), rate=run["optimiser.lr"], restarts=len(restarts), **numbers)  # fmt: skip
 if results.missing:
-    words.say("missing", missing=results.missing)
+    words.say("missing", missing=results.missing_in_words())
 
 # %% tags=["remove-input"]
 if at_limit := limits.of_fixed_steps(results):

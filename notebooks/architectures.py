@@ -104,7 +104,7 @@ if profile == "paper":
 else:
     words.say("scale-smoke", **about)
 if results.missing:
-    words.say("missing", missing=results.missing)
+    words.say("missing", missing=results.missing_in_words())
 
 # %% [markdown]
 # ## What is compared

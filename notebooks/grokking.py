@@ -103,7 +103,7 @@ words.figure(
 words.say("scale-full" if profile == "paper" else "scale-smoke", task=task, last=last, seeds=runs.seed.nunique(),
           width=int(finals["network.width"].iloc[0]), restarts=learning.seed.nunique())  # fmt: skip
 if results.missing:
-    words.say("missing", missing=results.missing)
+    words.say("missing", missing=results.missing_in_words())
 
 # %% [markdown]
 # ## Under which conventions?

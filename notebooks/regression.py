@@ -104,7 +104,7 @@ words.figure("fig-gains-regression", lambda narrow=False: figures.gains(summarie
 words.say("scale-full" if profile == "paper" else "scale-smoke", data=shown.sizes(finals), seeds=seeds,
           width=finals["network.width"].iloc[0], restarts=results.frame("learn").seed.nunique())  # fmt: skip
 if results.missing:
-    words.say("missing", missing=results.missing)
+    words.say("missing", missing=results.missing_in_words())
 lacking = [name_of(data) for data in PLANS[profile].more if data not in set(finals.data)]
 if lacking:
     words.say("not-run", data=", ".join(lacking))

@@ -93,7 +93,7 @@ if complete:
     words.say("answer", headline=words.headline(tables.headline(relu, for_second)), first=first, second=second, easy=easy,
               hard=hard, learned=values["learned"], made=values["by hand"], seeds=seeds)  # fmt: skip
 else:
-    words.say("missing", missing=results.missing)
+    words.say("missing", missing=results.missing_in_words())
 say(claims.badges("shortcuts", read))
 
 # %% tags=["hide-input"]

@@ -111,7 +111,7 @@ if names:
               rows=datasets.TRAINING_ROWS, width=runs["network.width"].iloc[0], steps=int(runs.steps.max()),
               batch=runs.batch.iloc[0], restarts=learning.seed.nunique())  # fmt: skip
 if results.missing:
-    words.say("missing", missing=results.missing)
+    words.say("missing", missing=results.missing_in_words())
 
 # %% [markdown]
 # ## What the paper says

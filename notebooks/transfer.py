@@ -112,7 +112,7 @@ if scores is not None and images_done:
               data=", ".join(map(looks.name_of, plan.images.datasets)), depth=run["network.depth"], seeds=finals.seed.nunique(),
               image_width=run["network.width"], image_steps=run.steps, optimiser=looks.optimiser(run["optimiser.name"]))  # fmt: skip
 if results.missing:
-    words.say("missing", missing=results.missing)
+    words.say("missing", missing=results.missing_in_words())
 
 # %% [markdown]
 # ## What the paper says

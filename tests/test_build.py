@@ -227,6 +227,13 @@ def test_the_page_ends_with_its_provenance_and_says_the_profile_on_top(built, pa
     assert "Profile smoke" in page.find(class_="bd-header-announcement").get_text()
 
 
+def test_a_page_has_its_description_its_card_its_icon_and_its_policy(page):
+    said = {meta.get("name") or meta.get("property"): meta["content"] for meta in page.select("meta[content]")}
+    assert said["description"] == said["og:description"] and len(said["description"].split()) > 1
+    assert said["og:title"] == "A notebook" and said["og:image"].endswith(".png")
+    assert page.select_one("link[rel~=icon]") and page.select_one("meta[http-equiv=Content-Security-Policy]")
+
+
 def test_the_colab_button_opens_the_notebook_at_its_path(built, page):
     url, _ = book.repository(built[0])
     address = page.find("a", href=re.compile("colab"))["href"]

@@ -27,6 +27,18 @@ class Collected:
     kinds: dict[str, type] = field(default_factory=dict, repr=False)
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)  # per kind, made when asked for
 
+    def missing_in_words(self) -> str:
+        """How many records are missing and some of their names, and which are there of other data or another version.
+
+        Example:
+            >>> Collected([], 2, absent=("run-1 (mnist)", "run-2"), stale=("run-0",)).missing_in_words()
+            '2 or more records are missing: run-1 (mnist), run-2; of other data or another version is run-0'
+        """
+        named = {"": self.absent, "; of other data or another version is ": self.stale}
+        some = {words: ", ".join(names[:3]) + ", …" * (len(names) > 3) for words, names in named.items() if names}
+        said = "".join(f"{words}{names}" for words, names in some.items())
+        return f"{self.missing} or more records are missing" + (": " if self.absent else "") + said
+
     @functools.cached_property
     def by_key(self) -> dict[str, Record]:
         """The records by their names."""
