@@ -279,7 +279,8 @@ def rules(claim: Claim) -> str:
         fixed = link if after.committed else "the commit that brought it here"
         parts.append(say("rule-to-come", rule=after.rule, points=points, combined=after.combined, runs=after.runs,
                          seen=after.seen, fixed=fixed))  # fmt: skip
-    return _folded("The rule, its history" + ", and the rule to come" * (after is not None), "\n\n".join(parts))
+    title = "The rule, its history, and the rule to come" if after is not None else "The rule and its history"
+    return _folded(title, "\n\n".join(parts))
 
 
 def _folded(title: str, text: str) -> str:
