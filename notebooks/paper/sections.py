@@ -90,6 +90,7 @@ NAMES = {  # how a section is written where it is listed
     "frequencies": "frequencies by modulus",
     "shallow": "image regression until nothing improves",
     "tables": "tables until nothing improves",
+    "ranks": "tables by rank",
     "deep": "deeper image regression until nothing improves",
     "full": "image classification with all images",
     "ambient": "complexity in weight space",
@@ -100,6 +101,7 @@ NAMES = {  # how a section is written where it is listed
     "shortcuts": "shortcuts",
     "ablations": "ablations",
     "learner": "the learner that picks its start",
+    "variants": "other ways to the outer gradient",
     "architectures": "other architectures",
 }
 EXPERIMENTS = (Train, Learn, Draw, Baseline, Panels, Paths, Ranks, TrainCollage, LearnCollage, Race, Pick)
@@ -113,7 +115,7 @@ def link(section: str) -> str:
         >>> link("moduli")
         '[more moduli](../notebooks/grokking.ipynb)'
     """
-    return f"[{NAMES[section]}](../notebooks/{SHOWN_IN.get(section, section)}.ipynb)"
+    return f"[{NAMES.get(section, section)}](../notebooks/{SHOWN_IN.get(section, section)}.ipynb)"
 
 
 NO_DATA = os.devnull  # a data directory that has no files: a store's keys are then those of the committed manifest
