@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 
@@ -65,6 +64,8 @@ def activation_distance(
     >>> [round(v, 3) + 0.0 for v in (fit.distance, abs(fit.scale), fit.offset, abs(fit.input_scale))]
     [0.0, 3.0, -1.0, 2.0]
     """
+    from scipy.optimize import minimize_scalar  # here, because it takes long and most pages need none
+
     grid, values = grid.double(), values.double()
     weights = torch.ones_like(grid) if density is None else density.double()
     if grid.ndim != 1 or len(grid) < 4 or values.shape != grid.shape or weights.shape != grid.shape:
