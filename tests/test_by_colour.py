@@ -7,7 +7,7 @@ import pytest
 from given import Given
 
 from notebooks.paper import sections
-from notebooks.paper.shortcuts import by_colour
+from notebooks.paper.shortcuts import verdicts
 from notebooks.paper.shortcuts.plan import LEARNED, RELU
 
 FIRST, SECOND = LEARNED["first"], LEARNED["second"]
@@ -39,7 +39,7 @@ def collages(arms, bounds=BOUNDS, top=0.30):
 
 
 def decide(name, rows, missing=0):
-    return getattr(by_colour, name)({"colour": Given(rows, missing)}.__getitem__)
+    return getattr(verdicts, name)({"colour": Given(rows, missing)}.__getitem__)
 
 
 CLAIMS = ("relu_takes_the_shortcut", "activations_steer", "ends_on_the_simple_tile")
@@ -80,8 +80,8 @@ def test_what_diverged_fails(name, lost):
 
 @pytest.mark.parametrize("name", CLAIMS)
 def test_without_all_records_nothing_is_said(name):
-    assert decide(name, collages(PAPER), missing=1) == by_colour.NOT_RUN
-    assert decide(name, []) == by_colour.NOT_RUN
+    assert decide(name, collages(PAPER), missing=1) == verdicts.NOT_RUN
+    assert decide(name, []) == verdicts.NOT_RUN
 
 
 def test_a_small_plan_decides(tmp_path):
@@ -94,4 +94,4 @@ def test_a_small_plan_decides(tmp_path):
     learning = results.frame("learn_collage")
     assert set(trials.split) == set(learning.split) == {0} and set(final.split) == set(final.seed)
     for name in CLAIMS:
-        assert getattr(by_colour, name)(lambda section: results).conditions
+        assert getattr(verdicts, name)(lambda section: results).conditions

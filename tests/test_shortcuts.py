@@ -3,13 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from given import Given
 
 from lib import metrics
 from lib.datasets import catalogue
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
 from lib.training import Optimiser
-from notebooks.paper import claims, sections
+from notebooks.paper import sections
 from notebooks.paper.data import open_store
 from notebooks.paper.experiments import checkpoints
 from notebooks.paper.experiments.collage import LearnCollage, TrainCollage, load, stops, unambiguous, validation_halves
@@ -316,30 +317,16 @@ def test_the_collages_to_look_at_are_those_that_networks_see():
 
 
 def test_names_are_those_of_the_datasets():
+    assert names(("mnist", "cifar10"))["second"] != names(("mnist", "cifar10-full"))["second"] == "CIFAR-10"
     assert names(("mnist", "fashion_mnist")) == {"first": "MNIST", "second": "Fashion-MNIST"}
     assert arm_name("by hand for the first tile", ("mnist", "cifar10")) == "by hand for MNIST"
     assert arm_name(RELU, ("mnist", "cifar10")) == RELU
 
 
-# --- claims -------------------------------------------------------------------------------------------
-
-
-def test_the_claims_are_settled_from_the_records(smoke):
-    findings = {claim.name: claim.decide(lambda section: smoke) for claim in claims.for_section("shortcuts")}
-    assert list(findings) == ["C10", "C11", "C12"]
-    final = runs(smoke, "final")
-    second = 100 * final[final.arm == RELU].last_second
-    near = abs(second.mean() - 10) <= 2
-    assert findings["C10"].verdict == ("reproduced" if near else "not reproduced")
-    assert f"{second.mean():.1f} ±" in findings["C10"].ours
-    assert (
-        findings["C11"].ours.count("points") == 2
-        and "points more on clean digits than on noisy digits" in findings["C12"].ours
-    )
-
-
-def test_the_claims_wait_for_missing_records(smoke):
-    partial = replace(smoke, missing=1)
-    assert {claim.decide(lambda section: partial).verdict for claim in claims.for_section("shortcuts")} == {
-        "not yet run"
-    }
+def test_collages_in_colour_come_first_once_they_are_complete(smoke):
+    """In profile smoke both plans have the same two datasets, so that only one of them is shown."""
+    assert tables.compared(smoke, smoke) == [smoke]
+    other = [dict(run, second="cifar10-full") for run in runs(smoke, "final").to_dict("records")]
+    colour = Given(other)
+    assert tables.compared(colour, smoke) == [colour, smoke] and tables.compared(Given([]), smoke) == [smoke]
+    assert tables.compared(Given(other, 1), smoke) == [smoke]

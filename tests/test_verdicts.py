@@ -12,8 +12,6 @@ from notebooks.paper.data import open_store
 from notebooks.paper.grokking.tables import later_fall
 from notebooks.paper.images import verdicts as images_verdicts
 from notebooks.paper.records import frames
-from notebooks.paper.shortcuts import verdicts as shortcuts_verdicts
-from notebooks.paper.shortcuts.plan import LEARNED, RELU
 from notebooks.paper.verdict import above, at_least, below, judge, lost, verdict
 
 
@@ -48,30 +46,6 @@ def test_conditions_compare_the_end_of_an_interval_or_the_value():
 def test_a_fall_counts_from_the_fit_of_the_training_pairs_on(train, test, fall):
     record = SimpleNamespace(arrays={"train_accuracy": np.array(train), "test_accuracy": np.array(test)})
     assert later_fall(record) == pytest.approx(fall)
-
-
-def collage_runs(arms):
-    rows = [
-        {
-            "pair": ("mnist", "cifar10"), "arm": arm, "seed": seed, "spectral": spectral, "unambiguous": "second", "last_first": 0.9, "last_second": 0.1 + seed / 1000,
-            **{f"by_{a}_{b}": 0.5 + 0.1 * (arm != RELU) + seed / 1000 for a in ("first", "second") for b in ("first", "second")},
-        }
-        for arm in arms
-        for seed in (1, 2, 3)
-        for spectral in (False, True)
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def test_an_activation_whose_learning_diverged_is_a_condition_that_fails(monkeypatch):
-    upper = collage_runs([RELU]).assign(by_second_second=[0.9, 0.91, 0.92] * 2)
-    expected = {2: "reproduced", 1: "in part", 0: "not reproduced"}
-    for count, said in expected.items():
-        runs = collage_runs([RELU, *list(LEARNED.values())[:count]])
-        monkeypatch.setattr(shortcuts_verdicts, "of_collages", lambda read, runs=runs: (runs, upper, runs[:0]))
-        finding = shortcuts_verdicts.activations_steer(None)
-        assert finding.verdict == said and finding.ours.count("every restart diverged") == 2 * (2 - count)
-    assert shortcuts_verdicts.ends_on_the_simple_tile(None).verdict == "not reproduced"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from .tables import CHANCE, SETS, arm_name, bounds, names, normalisation, runs
 
 CIFAR = "airplane automobile bird cat deer dog frog horse ship truck".split()
 # Where a pair, by its second dataset, comes from: the name of the words that say it.
-SOURCES = {"cifar10": "source-paper", "fashion_mnist": "source-added", "noisy_digits": "source-live"}
+SOURCES = {"cifar10-full": "source-paper", "cifar10": "source-paper", "fashion_mnist": "source-added"}
+SOURCES |= {"noisy_digits": "source-live"}
 # Colour, marker and line of each arm.
 ARMS = {
     RELU: ("C0", "o", "-"),

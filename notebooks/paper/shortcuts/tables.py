@@ -51,14 +51,22 @@ def runs(results: Collected, role: str) -> pd.DataFrame:
     return frame
 
 
+def compared(colour: Collected, grey: Collected) -> list[Collected]:
+    """Whose runs the page shows: those in colour first, where they are complete, and those on grey collages."""
+    first, others = runs(colour, "final"), runs(grey, "final")
+    apart = len(first) and len(others) and not set(first.pair) & set(others.pair)
+    return [colour, grey] if apart and not colour.missing else [grey]
+
+
 def names(pair: tuple[str, str]) -> dict[str, str]:
     """What the tiles of a pair are called.
 
     Example:
         >>> names(("mnist", "cifar10"))["second"]
-        'CIFAR-10'
+        'grey CIFAR-10'
     """
     known = {"noisy_digits": "noisy digits", "digits": "clean digits"}
+    known |= {"cifar10": f"grey {name_of('cifar10')}", "cifar10-full": name_of("cifar10")}
     return {tile: known.get(data, name_of(data)) for tile, data in zip(TILES, pair, strict=True)}
 
 
@@ -79,6 +87,16 @@ def normalisation(spectral: bool) -> str:
     return "with spectral normalisation" if spectral else "without normalisation"
 
 
+def scale(part: pd.DataFrame) -> str:
+    """Of the final runs of one pair: tiles, steps and batches, in words."""
+    tiles = "grey tiles of half the resolution" if part.half.all() else "tiles at their full resolution"
+    counts = part.groupby("spectral").steps.first()
+    steps = ", ".join(f"{steps:,} steps {normalisation(spectral)}" for spectral, steps in counts.items())
+    if counts.nunique() == 1:
+        steps = f"{counts.iloc[0]:,} steps"
+    return f"{' above '.join(names(part.pair.iloc[0]).values())}, {tiles}, {steps} on batches of {part.batch.iloc[0]:,}"
+
+
 def bounds(upper: pd.DataFrame, pair: tuple[str, str], spectral: bool) -> dict[str, Interval]:
     """The upper bound of each tile: accuracy after training on collages in which only this one predicts.
 
@@ -87,6 +105,7 @@ def bounds(upper: pd.DataFrame, pair: tuple[str, str], spectral: bool) -> dict[s
     found = {}
     for tile in TILES:
         part = upper[(upper.pair == pair) & (upper.spectral == spectral) & (upper.unambiguous == tile)]
+        part = part[part.learned == ""]
         if len(part):
             found[tile] = interval(part[f"by_{tile}_{tile}"])
     return found

@@ -1,117 +1,85 @@
-"""How the records of shortcut learning decide C10 to C12."""
+"""How collages in colour with one long horizon (plan "colour") decide C10 to C12."""
 
 import pandas as pd
 
-from ..figures import looks
+from ..figures.looks import plus_minus
 from ..figures.words import words
 from ..records.intervals import interval, paired_interval
 from ..verdict import NOT_RUN, Condition, Finding, Read, above, judge, lost
 from . import tables
-from .plan import BY_HAND, LEARNED, RELU
+from .plan import LEARNED, RELU
 from .tables import names, normalisation
 
 say = words("shortcuts", "findings").fill
+OTHER = {"first": "second", "second": "first"}
 
 
-def of_collages(read: Read) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None:
-    """Final and upper-bound runs on collages with CIFAR-10 (without it, on the first pair), and other final runs."""
-    results = read("shortcuts")
-    if results.missing:
-        return None
-    final, upper = tables.runs(results, "final"), tables.runs(results, "upper bound")
-    pair = next((pair for pair in final.pair if pair[1] == "cifar10"), final.pair.iloc[0])
-    return final[final.pair == pair], upper[upper.pair == pair], final[final.pair != pair]
+def settings(read: Read) -> dict[bool, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Without and with spectral normalisation, the final runs and those where only the second tile predicts."""
+    results = read("colour")
+    final, upper = (tables.runs(results, role) for role in ("final", "upper bound"))
+    if results.missing or final.empty:
+        return {}
+    return {spectral: (part, upper[upper.spectral == spectral]) for spectral, part in final.groupby("spectral")}
 
 
 def relu_takes_the_shortcut(read: Read) -> Finding:
     """C10."""
-    if (runs := of_collages(read)) is None:
-        return NOT_RUN
-    ours, near = [], []
-    for spectral, part in runs[0][runs[0].arm == RELU].groupby("spectral"):
-        first, second = names(part.pair.iloc[0]).values()
-        on_second = interval(part.last_second)
-        ours.append(
-            say("relu", normalisation=normalisation(spectral), on_first=looks.plus_minus(*interval(part.last_first)),
-                first=first, on_second=looks.plus_minus(*on_second), second=second)
+    conditions, told = [], []
+    for spectral, (final, _) in settings(read).items():
+        relu, where = final[final.arm == RELU], normalisation(spectral)
+        first, second = names(final.pair.iloc[0]).values()
+        on_first, on_second = interval(relu.last_first), interval(relu.last_second)
+        told.append(
+            say("relu", normalisation=where, on_first=plus_minus(*on_first), first=first,
+                on_second=plus_minus(*on_second), second=second)
         )  # fmt: skip
         mean, half = 100 * on_second.mean, 100 * on_second.half_width
-        at_chance = abs(on_second.mean - 0.1) <= 0.02
-        name, where = f"{second} within 2 points of 10 %", normalisation(spectral)
-        near.append(Condition(name, where, mean, mean - half, mean + half, 10.0, at_chance, "%"))
-    return judge("; ".join(ours), near)
-
-
-def steering(final: pd.DataFrame) -> tuple[list[str], list[Condition], list[bool], list[bool]]:
-    """For each learned activation: what it adds to the accuracy on its tile, in words; the condition that this is above
-    0; whether it is above the activation learned for the other tile, and whether it is above the best hand-made one.
-
-    Args:
-        final: the final runs of one pair of datasets.
-    """
-    changes, better, apart, by_hand = [], [], [], []
-    for spectral, part in final.groupby("spectral"):
-        for tile, arm in LEARNED.items():
-            where = f"{names(part.pair.iloc[0])[tile]} {normalisation(spectral)}"
-            if not (part.arm == arm).any():
-                changes.append(say("diverged", where=where))
-                better.append(lost("above ReLU", where))
-                continue
-            gain = tables.gain(part, arm, f"by_{tile}_{tile}")
-            beside = []
-            if (part.arm == BY_HAND[tile]).any():
-                hand = tables.gain(part, BY_HAND[tile], f"by_{tile}_{tile}")
-                beside.append(say("by-hand", gain=looks.plus_minus(*hand)))
-                over = tables.gain(part, arm, f"by_{tile}_{tile}", BY_HAND[tile])
-                by_hand.append(over.mean - over.half_width > 0)
-            other = next(name for name in LEARNED.values() if name != arm)
-            if (part.arm == other).any():  # does it steer, or raise both?
-                over = tables.gain(part, arm, f"by_{tile}_{tile}", other)
-                beside.append(say("against-other", gain=looks.plus_minus(*over)))
-                apart.append(over.mean - over.half_width > 0)
-            changes.append(f"{where} {looks.plus_minus(*gain)} points" + (f" ({', '.join(beside)})" if beside else ""))
-            better.append(above("above ReLU", where, *gain, unit="points"))
-    return changes, better, apart, by_hand
+        chance = Condition(f"{second} at chance", where, mean, mean - half, mean + half, 10.0, abs(mean - 10) <= 2, "%")
+        mean, half = 100 * on_first.mean, 100 * on_first.half_width
+        used = Condition(f"{first} is used", where, mean, mean - half, mean + half, 80.0, mean > 80, "%")
+        conditions += [chance, used]
+    return judge("; ".join(told), conditions) if conditions else NOT_RUN
 
 
 def activations_steer(read: Read) -> Finding:
     """C11."""
-    if (runs := of_collages(read)) is None:
-        return NOT_RUN
-    changes, better, apart, by_hand = steering(runs[0])
-    ours = [say("changes", changes="; ".join(changes))]
-    if not all(apart):
-        ours.append(say("not-apart", cases=apart.count(False), of=len(apart)))
-    if by_hand:
-        ours.append(say("not-above-by-hand", cases=by_hand.count(False), of=len(by_hand)))
-    for pair, part in runs[2].groupby("pair"):
-        others = steering(part)[1]
-        holds = sum(other.holds for other in others)
-        ours.append(say("other-pair", pair=" / ".join(names(pair).values()), holds=holds, of=len(others)))
-    return judge(". ".join(ours), better)
+    conditions = []
+    for spectral, (final, _) in settings(read).items():
+        for tile, arm in LEARNED.items():
+            where = f"{names(final.pair.iloc[0])[tile]} {normalisation(spectral)}"
+            for name, other in (("above ReLU", RELU), ("above the one for the other tile", LEARNED[OTHER[tile]])):
+                if {arm, other} <= set(final.arm):
+                    gain = tables.gain(final, arm, f"by_{tile}_{tile}", other)
+                    conditions.append(above(name, where, *gain, unit="points"))
+                else:
+                    conditions.append(lost(name, where))
+    told = "; ".join(f"{one.where}, {one.name}: {one.value:+.1f} points" for one in conditions)
+    return judge(told, conditions) if conditions else NOT_RUN
 
 
 def ends_on_the_simple_tile(read: Read) -> Finding:
     """C12."""
-    if (runs := of_collages(read)) is None:
-        return NOT_RUN
-    ours, passed, conditions = [], [], ("below where only its tile predicts", "ends on the simple tile")
-    for spectral, part in runs[0].groupby("spectral"):
-        first, second = names(part.pair.iloc[0]).values()
-        part = part[part.arm == LEARNED["second"]].sort_values("seed")
-        if part.empty:
-            ours.append(say("diverged", where=normalisation(spectral)))
-            passed += [lost(name, normalisation(spectral)) for name in conditions]
+    conditions, told = [], []
+    for spectral, (final, upper) in settings(read).items():
+        where, (first, second) = normalisation(spectral), names(final.pair.iloc[0]).values()
+        titles = (f"below unambiguous {second}", f"ends on {first}", f"leaves {second}")
+        own = final[final.arm == LEARNED["second"]].sort_values("seed")
+        if own.empty:
+            conditions += [lost(title, where) for title in titles]
             continue
-        bound = runs[1][(runs[1].spectral == spectral) & (runs[1].unambiguous == "second")].sort_values("seed")
-        below = paired_interval(bound.by_second_second, part.by_second_second)
-        ahead = paired_interval(part.last_first, part.last_second)
-        ours.append(
-            say("bound", normalisation=normalisation(spectral), below=looks.plus_minus(*below),
-                ahead=looks.plus_minus(*ahead), first=first, second=second)
+        bounds = {arm: part.sort_values("seed").by_second_second for arm, part in upper.groupby("arm")}
+        highest = max(bounds, key=lambda arm: bounds[arm].mean())
+        top = [record.arrays["test_second"].max() for record in own.record]
+        gains = (
+            paired_interval(bounds[highest], own.by_second_second),
+            paired_interval(own.last_first, own.last_second),
+            paired_interval(top, own.last_second),
+        )
+        conditions += [above(title, where, *gain, unit="points") for title, gain in zip(titles, gains, strict=True)]
+        below, ahead, left = (plus_minus(*gain) for gain in gains)
+        told.append(
+            say("course", normalisation=where, below=below, bound=tables.arm_name(highest, final.pair.iloc[0]),
+                first=first, second=second, ahead=ahead, left=left)
         )  # fmt: skip
-        passed += [
-            above(name, normalisation(spectral), *gain, unit="points")
-            for name, gain in zip(conditions, (below, ahead), strict=True)
-        ]
-    return judge("; ".join(ours), passed)
+    return judge("; ".join(told), conditions) if conditions else NOT_RUN
