@@ -57,6 +57,18 @@ def test_a_speed_is_the_ratio_of_medians_or_its_bound(read, table):
     assert np.isinf(row.high)
 
 
+def test_the_learner_that_picks_its_start_is_over_the_relu_of_its_own_runs(read, table):
+    runs = read("learner").frame(role="final")
+    own = runs[runs.arm == "learner: a+b mod 27, default, rate 1"]
+    relu = read("grokking").frame(role="final", data="a+b mod 27", arm="ReLU")
+    assert relu.test_steps_to_95.isna().all()
+    row = table.loc["a+b mod 27, default, rate 1", "learner"]
+    assert row.value == pytest.approx(relu.steps.max() / own.test_steps_to_95.astype(float).median())
+    assert np.isinf(row.high)
+    shown = headline.headline(read).scale()
+    assert f"Diamonds ({(table.index.get_level_values('kind') == 'learner').sum()})" in shown
+
+
 @pytest.mark.parametrize(
     ("relu", "other", "expected"),
     [(100, 50, (2, 2)), (np.inf, 50, (20, np.inf)), (np.inf, np.inf, None), (100, np.inf, None)],

@@ -10,6 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, NullFormatter, ScalarFormatter
 
+from .ablations import learner_tables
 from .figures.explore import pretty
 from .figures.looks import WEIGHTS, name_of
 from .grokking import by_convention
@@ -25,8 +26,14 @@ from .transfer import tables as transfer
 from .verdict import Read
 
 COLUMNS = ["panel", "group", "name", "kind", "value", "low", "high", "improving"]
-LEARNED, BY_HAND, TREES = "learned", "by hand", "trees"
-KINDS = {LEARNED: ("C2", "o", 5.5), BY_HAND: ("C1", "^", 5.5), TREES: ("C7", "s", 4.5)}
+LEARNED, LEARNER, BY_HAND, TREES = "learned", "learner", "by hand", "trees"
+KINDS = {LEARNED: ("C2", "o", 5.5), LEARNER: ("C4", "D", 4.0), BY_HAND: ("C1", "^", 5.5), TREES: ("C7", "s", 4.5)}
+LABELS = {
+    LEARNED: "learned, Algorithm 1 of the paper",
+    LEARNER: "learner that picks its start",
+    BY_HAND: "best function by hand",
+    TREES: "boosted trees",
+}
 ACCURACY, SPEED = "accuracy", "speed"
 
 
@@ -34,12 +41,12 @@ def gains(read: Read) -> pd.DataFrame:
     """What activations add to ReLU, on everything that has records.
 
     Returns:
-        Columns panel ("accuracy" or "speed"), group (kind of data), name (dataset or task), kind ("learned", "by hand",
-        "trees"), value, low, high (accuracy: points with the 95 % interval, NaN for one value; speed: how many times
+        Columns panel ("accuracy" or "speed"), group (kind of data), name (dataset or task), kind ("learned", "learner",
+        "by hand", "trees"), value, low, high (accuracy: points with the 95 % interval, NaN for one value; speed: how many times
         sooner 95 % test accuracy is reached, high is infinite where ReLU never gets there), improving (whether most of
         ReLU's runs are best at their last step, so that it might catch up).
     """
-    rows = [*_images(read), *_tables(read("tabular")), *_collages(read("shortcuts")), *_speeds(read)]
+    rows = [*_images(read), *_tables(read("tabular")), *_collages(read("shortcuts")), *_speeds(read), *_learner(read)]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -127,6 +134,27 @@ def _speeds(read: Read):
         yield from _of_task(data, part, transfer.learned_on(data), best.get(data, ""))
 
 
+def _learner(read: Read):
+    """The learner that picks its start (see the ablations), each over the ReLU of its own runs, which are longer."""
+    for task in learner_tables.collect(read("learner"), "paper")[0].values():
+        data, network = task.setting.data, task.setting.network
+        if task.steps:
+            name = f"{data}, {WEIGHTS[network.initialisation]}, rate {task.setting.optimiser.lr:g}"
+            relu, learned = (_reached(task, arm) for arm in (learner_tables.RELU, learner_tables.LEARNED))
+            yield from _sooner(name, LEARNER, relu, learned, task.horizon)
+        else:
+            name = f"{name_of(data)} regression" if task.setting.task == "regression" else data
+            gain, half = (part / 100 for part in task.over(learner_tables.RELU))
+            if network.depth == 1 or task.setting.task != "regression":
+                yield _points("ablations", name, LEARNER, gain, half, False)
+
+
+def _reached(task: learner_tables.TaskResults, arm: str) -> float:
+    """The median step to 95 % test accuracy; infinite where it is the horizon."""
+    values = task.finals[arm]
+    return by_convention.median_steps(values.where(values < values.attrs["horizon"], np.inf))
+
+
 def _of_task(name: str, runs: pd.DataFrame, learned: str, by_hand: str = ""):
     def median(arm):
         return by_convention.median_steps(runs[runs.arm == arm].test_steps_to_95)
@@ -158,7 +186,7 @@ class Headline:
     def beside(self, panel: str, kind: str) -> pd.DataFrame:
         """The learned activations of a panel that have another kind beside them: columns value_x and value_y."""
         other = self.table[(self.table.panel == panel) & (self.table.kind == kind)]
-        return self.rows(panel).merge(other, on=["group", "name"])
+        return self.rows(panel).merge(other, on="name")
 
     def counts(self) -> dict[str, int]:
         """On how many datasets learned activations are above ReLU, of how many, and in how many tasks sooner."""
@@ -195,6 +223,12 @@ class Headline:
         """How to read the marks: bounds, where ReLU had not converged, and under what setting the tasks were run."""
         many = int(self.rows(ACCURACY).improving.sum())
         words = ["Bars: 95 % intervals over seeds."]
+        learners = pd.concat([self.beside(panel, LEARNER) for panel in (ACCURACY, SPEED)])
+        if len(learners):
+            words.append(
+                f"Diamonds ({len(learners)}): a learner that picks its start by a race of short trainings, over the "
+                f"ReLU of its own runs; above the circle on {(learners.value_y > learners.value_x).sum()}."
+            )
         words += [f"Hollow ({many}): most ReLU runs were still improving when they ended."] * bool(many)
         bounds = int(np.isinf(self.rows(SPEED).high).sum())
         words += [f"Arrows ({bounds}): lower bounds, as ReLU did not get there."] * bool(bounds)
@@ -235,14 +269,13 @@ class Headline:
         learned, speed = self.rows(panel), panel == SPEED
         places = {name: i for i, name in enumerate(learned["name"])}
         ax.axvline(1 if speed else 0, color="C0", linewidth=1.2)
-        labels = {LEARNED: "learned activation", BY_HAND: "best function by hand", TREES: "boosted trees"}
-        for kind in (TREES, BY_HAND, LEARNED):
+        for kind in (TREES, BY_HAND, LEARNER, LEARNED):
             own = self.table[(self.table.panel == panel) & (self.table.kind == kind) & self.table["name"].isin(places)]
             colour, marker, size = KINDS[kind]
             for i, row in enumerate(own.itertuples()):
                 y = places[row.name]
                 filled = colour if not row.improving else "none"
-                label = labels[kind] if i == 0 else None
+                label = LABELS[kind] if i == 0 else None
                 ax.plot(row.value, y, marker, color=colour, markersize=size, markerfacecolor=filled, label=label)
                 if kind == LEARNED and speed and np.isinf(row.high):
                     ax.annotate(
