@@ -57,7 +57,7 @@ def test_a_speed_is_the_ratio_of_medians_or_its_bound(read, table):
     assert np.isinf(row.high)
 
 
-def test_the_learner_that_picks_its_start_is_over_the_relu_of_its_own_runs(read, table):
+def test_the_learner_that_picks_its_start_stands_beside_algorithm_1(read, table):
     runs = read("learner").frame(role="final")
     own = runs[runs.arm == "learner: a+b mod 27, default, rate 1"]
     relu = read("grokking").frame(role="final", data="a+b mod 27", arm="ReLU")

@@ -42,11 +42,13 @@ def gains(read: Read) -> pd.DataFrame:
 
     Returns:
         Columns panel ("accuracy" or "speed"), group (kind of data), name (dataset or task), kind ("learned", "learner",
-        "by hand", "trees"), value, low, high (accuracy: points with the 95 % interval, NaN for one value; speed: how many times
-        sooner 95 % test accuracy is reached, high is infinite where ReLU never gets there), improving (whether most of
-        ReLU's runs are best at their last step, so that it might catch up).
+        "by hand", "trees"), value, low, high (accuracy: points with the 95 % interval, NaN for one value; speed: how
+        many times sooner 95 % test accuracy is reached, high is infinite where ReLU never gets there), improving
+        (whether most of ReLU's runs are best at their last step, so that it might catch up).
     """
-    rows = [*_images(read), *_tables(read("tabular")), *_collages(read("shortcuts")), *_speeds(read), *_learner(read)]
+    learner = learner_tables.collect(read("learner"), "paper")[0]
+    rows = [*_images(read), *_tables(read("tabular")), *_collages(read("shortcuts")), *_learner(learner)]
+    rows += _speeds(read, _learner_steps(learner))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -109,8 +111,12 @@ def _collages(results: Collected):
                 yield _points("collages", name, kind, *shortcuts.gain(part, arm, "by_second_second"), False)
 
 
-def _speeds(read: Read):
-    """Tasks on which an activation reaches 95 %: a+b mod 27 under each convention, and the others."""
+def _speeds(read: Read, learner: dict[str, float]):
+    """Tasks on which an activation reaches 95 %: a+b mod 27 under each convention, and the others.
+
+    Args:
+        learner: from the name of a task to the median step of the learner that picks its start.
+    """
     conventions, task = read("conventions"), by_convention.PLANS["paper"].task
     finals = by_convention.runs_of(conventions, "final")
     table = by_convention.table(conventions)
@@ -120,10 +126,12 @@ def _speeds(read: Read):
         yield from _sooner(name, LEARNED, row.relu, row.learned, row.last)
         sine = by_convention.median_steps(here[here.arm == SINE].steps_to_95)
         yield from _sooner(name, BY_HAND, row.relu, sine, row.last)
+        yield from _sooner(name, LEARNER, row.relu, learner.get(name, np.inf), row.last)
     first = read("grokking").frame(role="final")
     first = first[first.data == task] if len(first) else first
     if len(first) and not ((table.initialisation == "default") & (table.rate == 1.0)).any():
-        yield from _of_task(f"{task}, default, rate 1", first, "learned from zeros")
+        name = f"{task}, default, rate 1"
+        yield from _of_task(name, first, "learned from zeros", learner=learner.get(name, np.inf))
     results = read("transfer")
     runs = results.frame(role="own")
     runs = pd.concat([runs, results.frame(role="matrix")]) if len(runs) else runs
@@ -134,33 +142,32 @@ def _speeds(read: Read):
         yield from _of_task(data, part, transfer.learned_on(data), best.get(data, ""))
 
 
-def _learner(read: Read):
-    """The learner that picks its start (see the ablations), each over the ReLU of its own runs, which are longer."""
-    for task in learner_tables.collect(read("learner"), "paper")[0].values():
-        data, network = task.setting.data, task.setting.network
+def _learner(tasks: dict[str, learner_tables.TaskResults]):
+    """The learner that picks its start (see the ablations), over the ReLU of its own runs."""
+    for task in tasks.values():
+        data, regression = task.setting.data, task.setting.task == "regression"
+        if not task.steps and (task.setting.network.depth == 1 or not regression):
+            name = f"{name_of(data)} regression" if regression else data
+            yield _points("ablations", name, LEARNER, *(part / 100 for part in task.over(learner_tables.RELU)), False)
+
+
+def _learner_steps(tasks: dict[str, learner_tables.TaskResults]) -> dict[str, float]:
+    """Its median step to 95 % test accuracy, by the name of the task; infinite where that is the horizon."""
+    steps = {}
+    for task in tasks.values():
         if task.steps:
-            name = f"{data}, {WEIGHTS[network.initialisation]}, rate {task.setting.optimiser.lr:g}"
-            relu, learned = (_reached(task, arm) for arm in (learner_tables.RELU, learner_tables.LEARNED))
-            yield from _sooner(name, LEARNER, relu, learned, task.horizon)
-        else:
-            name = f"{name_of(data)} regression" if task.setting.task == "regression" else data
-            gain, half = (part / 100 for part in task.over(learner_tables.RELU))
-            if network.depth == 1 or task.setting.task != "regression":
-                yield _points("ablations", name, LEARNER, gain, half, False)
+            values, rate = task.finals[learner_tables.LEARNED], task.setting.optimiser.lr
+            name = f"{task.setting.data}, {WEIGHTS[task.setting.network.initialisation]}, rate {rate:g}"
+            steps[name] = by_convention.median_steps(values.where(values < values.attrs["horizon"], np.inf))
+    return steps
 
 
-def _reached(task: learner_tables.TaskResults, arm: str) -> float:
-    """The median step to 95 % test accuracy; infinite where it is the horizon."""
-    values = task.finals[arm]
-    return by_convention.median_steps(values.where(values < values.attrs["horizon"], np.inf))
-
-
-def _of_task(name: str, runs: pd.DataFrame, learned: str, by_hand: str = ""):
+def _of_task(name: str, runs: pd.DataFrame, learned: str, by_hand: str = "", learner: float = np.inf):
     def median(arm):
         return by_convention.median_steps(runs[runs.arm == arm].test_steps_to_95)
 
-    for kind, arm in ((LEARNED, learned), (BY_HAND, by_hand)):
-        yield from _sooner(name, kind, median("ReLU"), median(arm), int(runs.steps.max()))
+    for kind, steps in ((LEARNED, median(learned)), (BY_HAND, median(by_hand)), (LEARNER, learner)):
+        yield from _sooner(name, kind, median("ReLU"), steps, int(runs.steps.max()))
 
 
 def _sooner(name, kind, relu, other, last):
@@ -226,8 +233,8 @@ class Headline:
         learners = pd.concat([self.beside(panel, LEARNER) for panel in (ACCURACY, SPEED)])
         if len(learners):
             words.append(
-                f"Diamonds ({len(learners)}): a learner that picks its start by a race of short trainings, over the "
-                f"ReLU of its own runs; above the circle on {(learners.value_y > learners.value_x).sum()}."
+                f"Diamonds ({len(learners)}): a learner that picks its start in a race of short runs, its accuracy "
+                "over the ReLU of its own runs."
             )
         words += [f"Hollow ({many}): most ReLU runs were still improving when they ended."] * bool(many)
         bounds = int(np.isinf(self.rows(SPEED).high).sum())
