@@ -101,17 +101,20 @@ def test_when_the_rules_were_written_is_counted():
         "Of the 2 rules in force, 1 were written before the full-scale results that decide them were read (C1); "
         "1 were written after trials with one seed (C2)."
     )
-    assert " 1 of them will be replaced" in claims.when_written([few[0], claims.CLAIMS[1]])
+    assert " 1 of them will be replaced" in claims.when_written(
+        [few[0], next(claim for claim in claims.CLAIMS if claim.next)]
+    )
 
 
 def test_a_rule_that_was_changed_is_counted_as_such():
     for claim in claims.CLAIMS:
         assert len(claim.history) > 1 or claim.written == "before"
-        assert (claim.history[0].seen == "trials with one seed") == (claim.written == "after trials")
+        if claim.written == "after trials":
+            assert claim.history[0].seen == "trials with one seed"
 
 
 def test_rule_history_and_the_rule_to_come_are_one_click_away():
-    claim = claims.CLAIMS[0]
+    claim = next(claim for claim in claims.CLAIMS if claim.next)
     shown = claims.rules(claim)
     assert shown.count("<details>") == shown.count("</details>") == 1
     assert "- 2026-11-24: First text" in shown and all(f"*{asked.name}*" in shown for asked in claim.next.conditions)
