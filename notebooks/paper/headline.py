@@ -47,7 +47,9 @@ def gains(read: Read) -> pd.DataFrame:
         (whether most of ReLU's runs are best at their last step, so that it might catch up).
     """
     learner = learner_tables.collect(read("learner"), "paper")[0]
-    rows = [*_images(read), *_tables(read("tabular")), *_collages(read("shortcuts")), *_learner(learner)]
+    rows = [*_images(read), *_tables(read("tabular")), *_learner(learner)]
+    for collages in shortcuts.compared(read("colour"), read("shortcuts")):
+        rows += _collages(collages)
     rows += _speeds(read, _learner_steps(learner))
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -233,8 +235,8 @@ class Headline:
         learners = pd.concat([self.beside(panel, LEARNER) for panel in (ACCURACY, SPEED)])
         if len(learners):
             words.append(
-                f"Diamonds ({len(learners)}): a learner that picks its start in a race of short runs, its accuracy "
-                "over the ReLU of its own runs."
+                f"Diamonds ({len(learners)}): a learner that picks its start in a race of short runs; accuracies of it "
+                "are over the ReLU of its own runs."
             )
         words += [f"Hollow ({many}): most ReLU runs were still improving when they ended."] * bool(many)
         bounds = int(np.isinf(self.rows(SPEED).high).sum())
@@ -268,8 +270,11 @@ class Headline:
             self._panel(ax, panel, 8.5 if narrow else 8)
             # beside long names a label is wider than its axes, so it ends where they end
             ax.set_xlabel(ax.get_xlabel(), loc="right" if narrow else "center")
-        handles, labels = axes.flat[0].get_legend_handles_labels()
-        figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=1 if narrow else 3)
+        handles = {}
+        for ax in axes.flat:
+            handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+        names = [name for name in LABELS.values() if name in handles]
+        figure.legend([handles[name] for name in names], names, loc="outside lower center", ncols=1 if narrow else 2)
         return figure
 
     def _panel(self, ax, panel: str, fontsize: float) -> None:
