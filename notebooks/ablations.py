@@ -199,7 +199,7 @@ if tasks:
 # %% tags=["hide-input"] fold="Starts, and ways to the outer gradient, side by side"
 tried = learner_tables.of_variants(sections.results("variants", profile, data_dir), tasks)
 if len(tried):
-    words.table("tab-variants", tried)
+    words.table("tab-gradients", tried)
 
 # %% [markdown]
 # ## What differs from the paper, and why

@@ -7,7 +7,6 @@ same outputs by their `MIME` entry and turns them into real figures, text and ta
 from __future__ import annotations
 
 import base64
-import functools
 import inspect
 import io
 import platform
@@ -115,19 +114,16 @@ def show(
     if not caption:
         raise ValueError(f"caption must say what the figure shows, got {caption!r}")
     _finished(alt=alt, caption=caption)
-    first = _render(draw, False, "svg", "png")
-    kind = "svg" if len(first["svg"].encode()) < len(first["png"]) * 3 / 4 else "png"  # which has fewer bytes
-    images = {"light": first, "dark": _render(draw, True, kind)}
-    if "narrow" in inspect.signature(draw).parameters:
-        phone = functools.partial(draw, narrow=True)
-        images |= {f"{theme}-narrow": _render(phone, theme == "dark", kind) for theme in ("light", "dark")}
-    light, width, height = (first[key] for key in ("png", "width", "height"))
+    phones = {"narrow": True} if "narrow" in inspect.signature(draw).parameters else None
+    images = {}
+    for theme, dark in (("light", False), ("dark", True)):
+        images[theme] = _render(draw, dark)
+        if phones:
+            images[f"{theme}-narrow"] = _render(lambda: draw(**phones), dark)
+    light, width, height = (images["light"][key] for key in ("png", "width", "height"))
     marked = {"kind": "figure", "alt": alt, "caption": caption, "name": name, "width": width}
-    marked["images"] = {
-        key: {"format": kind, "content": image[kind], "width": image["width"], "height": image["height"]}
-        for key, image in images.items()
-    }
-    drawn = first["csv"] if data is None else data.to_csv(index=False)
+    marked["images"] = {key: _smaller(image) for key, image in images.items()}
+    drawn = images["light"]["csv"] if data is None else data.to_csv(index=False)
     if drawn:
         marked["csv"] = drawn
     if explore is not None:
@@ -263,8 +259,8 @@ def _finished(**texts: str) -> None:
             raise ValueError(f"{name} must be finished and its numbers finite, got {found!r} in {text!r:.300}")
 
 
-def _render(draw: Callable[[], Figure], dark: bool, *kinds: str) -> dict[str, Any]:
-    """One drawing as svg, png (base64) or both, its width and height in pixels of the page, and its data as csv.
+def _render(draw: Callable[[], Figure], dark: bool) -> dict[str, Any]:
+    """One drawing as png (base64) and svg, its width and height in pixels of the page, and its data as csv.
 
     Only the settings of `style` count, on matplotlib's own: those of the reader's computer would change the book.
     """
@@ -277,23 +273,31 @@ def _render(draw: Callable[[], Figure], dark: bool, *kinds: str) -> dict[str, An
         figure = draw()
         if not isinstance(figure, Figure):
             raise ValueError(f"draw must return a matplotlib figure, got {type(figure).__name__}")
-        width, height = (round(side * PIXELS_PER_INCH) for side in figure.get_size_inches())
-        made = {"width": width, "height": height, "csv": as_drawn(figure)}
-        for kind in kinds:
-            figure.dpi, buffer = PIXELS_PER_INCH * (SHARPNESS if kind == "png" else 1), io.BytesIO()
+        csv, width, height = as_drawn(figure), *(round(side * PIXELS_PER_INCH) for side in figure.get_size_inches())
+        pictures = {}
+        for kind, dpi in (("svg", PIXELS_PER_INCH), ("png", PIXELS_PER_INCH * SHARPNESS)):
+            figure.dpi, buffer = dpi, io.BytesIO()
             metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-            figure.savefig(buffer, format=kind, dpi=figure.dpi, metadata=metadata)
-            picture = buffer.getvalue()
-            made[kind] = picture.decode() if kind == "svg" else base64.b64encode(picture).decode("ascii")
-            matplotlib.rcParams["figure.constrained_layout.use"] = False
-            figure.set_layout_engine()  # which takes as long as drawing: both pictures have the same layout
-        cut, empty = cut_off(figure, 2 * figure.dpi / PIXELS_PER_INCH), empty_axes(figure)
+            figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
+            pictures[kind] = buffer.getvalue()
+        cut, empty = cut_off(figure, 2 * SHARPNESS), empty_axes(figure)
         pyplot.close(figure)
         if cut:
             raise ValueError(f"the edge of the figure must not cut off text, got {', '.join(map(repr, cut))}")
         if empty:
             raise ValueError(f"every axes of a figure must show something, got nothing in {', '.join(empty)}")
-    return made
+    png, svg = _base64(pictures["png"]), pictures["svg"].decode()
+    return {"png": png, "svg": svg, "width": width, "height": height, "csv": csv}
+
+
+def _smaller(image: dict[str, Any]) -> dict[str, Any]:
+    """The form of a drawing that has fewer bytes, as format and content (of a png, base64), and its size."""
+    smaller = "svg" if len(image["svg"].encode()) < len(image["png"]) * 3 / 4 else "png"
+    return {"format": smaller, "content": image[smaller], "width": image["width"], "height": image["height"]}
+
+
+def _base64(image: bytes) -> str:
+    return base64.b64encode(image).decode("ascii")
 
 
 def _markdown(text: str, marked: dict) -> None:
