@@ -157,7 +157,7 @@ words.say(
 )  # fmt: skip
 
 
-# %% tags=["remove-input"] fold="The paper's symbols and the names in the library"
+# %% tags=["remove-input"]
 defaults, shape = Settings(), Activation()
 words.say("symbols", validation=defaults.validation, unroll=defaults.unroll, points=shape.points, low=shape.low,
           high=shape.high)  # fmt: skip

@@ -100,6 +100,8 @@ if complete:
     words.say("sure", seeds=seeds)
 else:
     words.say("missing", missing=results.missing_in_words())
+
+# %% tags=["remove-input"]
 say(claims.badges("shortcuts", read))
 
 # %% tags=["hide-input"]

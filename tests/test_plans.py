@@ -182,7 +182,8 @@ def test_a_frame_can_be_changed_without_the_next_one(tiny, store):
 def test_unknown_sections(store):
     for read in (lambda: collect("imags", "smoke", store), lambda: sections.results("imags", "smoke")):
         with pytest.raises(
-            ValueError, match="section must be one of images, .*, ablations, learner, architectures, got 'imags'"
+            ValueError,
+            match="section must be one of images, .*, ablations, learner, variants, architectures, got 'imags'",
         ):
             read()
 

@@ -75,7 +75,7 @@ def arm_name(arm: str, pair: tuple[str, str]) -> str:
 
     Example:
         >>> arm_name("learned for the second tile", ("mnist", "cifar10"))
-        'learned for CIFAR-10'
+        'learned for grey CIFAR-10'
     """
     for tile, name in names(pair).items():
         arm = arm.replace(f"the {tile} tile", name)
