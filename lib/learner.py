@@ -119,14 +119,17 @@ def race(
     return [Start(name, psis[name], losses[name]) for name in sorted(psis, key=order)]
 
 
-def outer_rate(start: Psi) -> float:
+def outer_rate(start: Psi, otherwise: float = 1.0) -> float:
     """The rate of Adam on psi at which a step moves a control point by at most about 3 % of the deviation of all.
+
+    Args:
+        otherwise: the deviation to go by where psi is a constant.
 
     Example:
         >>> round(outer_rate({"hidden": torch.tensor([-1.0, 0.0, 1.0])}), 3), outer_rate({"hidden": torch.zeros(3)})
         (0.03, 0.03)
     """
-    return 0.03 * (float(start["hidden"].std()) or 1.0)
+    return 0.03 * (float(start["hidden"].std()) or otherwise)
 
 
 def at(start: Psi, network, settings: Settings) -> State:

@@ -123,7 +123,7 @@ def _speeds(read: Read, learner: dict[str, float]):
     finals = by_convention.runs_of(conventions, "final")
     table = by_convention.table(conventions)
     for row in table.itertuples():
-        name = f"{task}, {WEIGHTS[row.initialisation]}, rate {row.rate:g}"
+        name = _under(task, row.initialisation, row.rate)
         here = finals[(finals.initialisation == row.initialisation) & (finals.rate == row.rate)]
         yield from _sooner(name, LEARNED, row.relu, row.learned, row.last)
         sine = by_convention.median_steps(here[here.arm == SINE].steps_to_95)
@@ -132,7 +132,7 @@ def _speeds(read: Read, learner: dict[str, float]):
     first = read("grokking").frame(role="final")
     first = first[first.data == task] if len(first) else first
     if len(first) and not ((table.initialisation == "default") & (table.rate == 1.0)).any():
-        name = f"{task}, default, rate 1"
+        name = _under(task, "default", 1.0)
         yield from _of_task(name, first, "learned from zeros", learner=learner.get(name, np.inf))
     results = read("transfer")
     runs = results.frame(role="own")
@@ -158,10 +158,15 @@ def _learner_steps(tasks: dict[str, learner_tables.TaskResults]) -> dict[str, fl
     steps = {}
     for task in tasks.values():
         if task.steps:
-            values, rate = task.finals[learner_tables.LEARNED], task.setting.optimiser.lr
-            name = f"{task.setting.data}, {WEIGHTS[task.setting.network.initialisation]}, rate {rate:g}"
+            values, setting = task.finals[learner_tables.LEARNED], task.setting
+            name = _under(setting.data, setting.network.initialisation, setting.optimiser.lr)
             steps[name] = by_convention.median_steps(values.where(values < values.attrs["horizon"], np.inf))
     return steps
+
+
+def _under(task: str, initialisation: str, rate: float) -> str:
+    """A task with the convention that it is run under."""
+    return f"{task}, {WEIGHTS[initialisation]}, rate {rate:g}"
 
 
 def _of_task(name: str, runs: pd.DataFrame, learned: str, by_hand: str = "", learner: float = np.inf):

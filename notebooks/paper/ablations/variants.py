@@ -77,7 +77,7 @@ def learn(plan: Plan, task: learner.OneTask, race: Race, arm: str) -> Learn:
     about = {"init": start, "deviation": DEVIATION * scale, "length": LENGTH * scale}
     first = network.init_psi(Settings(**about).start(race.seed))
     settings = replace(auto_settings(s.optimiser, s.batch, s.race, first, plan.episodes // trainings), **about)
-    rate = 0.03 * DEVIATION * scale if start == "zeros" else outer_rate(first)
+    rate = outer_rate(first, otherwise=DEVIATION * scale)
     return Learn(
         arm=task.arm(arm), data=(s.data,), network=network, seed=race.seed, way=way,
         settings=replace(settings, outer=Optimiser("adam", trainings * rate), patience=plan.episodes),

@@ -5,8 +5,8 @@ restarts, each of which is used from several seeds, and no comparison with ReLU.
 
 None of the first 32 restarts learned a function with which networks generalise: at the start the loss on V stays at
 chance for dozens of episodes, so that a patience of 30 ends the learning before it begins. The second 16 have all of
-their episodes, as those of the main task. From small random functions more restarts generalise; these are a plan of
-their own, "frequencies".
+their episodes, as those of the main task. On modulus 27, under other conventions, restarts from small random functions
+generalise; whether on the other moduli too is a plan of its own, "frequencies".
 """
 
 from dataclasses import dataclass, replace
@@ -103,6 +103,7 @@ def frequencies(profile: str, store: Store) -> Stages:
 
 
 def learn_on(section: str, arm: str, task: str, network: Network, settings: Settings) -> Learn:
+    """What the restarts on a task have in common."""
     about = {"section": section, "arm": arm, "data": (task,), "task": "one-hot", "seed": 0, "split": SPLIT}
     return Learn(network=network, settings=settings, **about)
 
