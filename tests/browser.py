@@ -79,6 +79,8 @@ class Browser:
     def theme(self, dark):
         value = "dark" if dark else "light"
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": value}])
+        # a page hears of it with its next frame
+        self.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))")
 
     def evaluate(self, expression):
         """The value of a JavaScript expression on the page; promises are waited for."""
