@@ -237,6 +237,12 @@ def test_failures_are_reported_and_end_only_their_chain(store, cluster, capsys):
     assert not list(store.root.rglob("*.lock"))
 
 
+def test_no_task_is_sent_to_a_worker_that_was_ended(cluster):
+    for address in cluster.client.nthreads():
+        cluster._restart(address)
+        assert address not in cluster.client.nthreads()
+
+
 @pytest.mark.parametrize("how", ["asleep", "lock"])  # the second holds the interpreter's lock
 def test_what_hangs_is_run_again_and_then_given_up(store, log, cluster, how, monkeypatch):
     monkeypatch.setattr(sweep, "SLOWEST_S", 0.0)

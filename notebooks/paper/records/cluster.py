@@ -179,6 +179,9 @@ class Cluster:
         for nanny in self.local.workers.values() if self.local else ():
             if nanny.worker_address == address:
                 _kill(nanny)  # and the nanny starts another
+                end = time.monotonic() + STARTING_S
+                while address in self.client.nthreads() and time.monotonic() < end:
+                    time.sleep(0.05)  # or the scheduler sends the next task to the dead
 
     def _understand(self, happened: Any) -> Event | None:
         """The event that a message of a worker or the end of a future is; None if it is of an earlier attempt."""
