@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
+from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.collections import Collection, PathCollection
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
@@ -30,8 +31,13 @@ def leftover(text: str) -> str | None:
     return found.group().strip("| ") if found else None
 
 
-def cut_off(figure: Figure, margin: float) -> list[str]:
-    """The texts of a drawn figure that reach over its edge by more than `margin` pixels."""
+def cut_off(figure: Figure, kind: str) -> list[str]:
+    """The texts of a figure, just drawn as "svg" or "png", that reach over its edge by more than two pixels of a page.
+
+    The two have different measures of letters, and so different layouts.
+    """
+    width, height = figure.bbox.size
+    renderer, margin = (RendererSVG(width, height, io.StringIO()), 1.5) if kind == "svg" else (None, figure.dpi / 48)
     hidden = set()  # what matplotlib does not draw: axes that are off, and ticks out of view
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
         low, high = sorted(axis.get_view_interval())
@@ -42,7 +48,7 @@ def cut_off(figure: Figure, margin: float) -> list[str]:
     found, (left, bottom, right, top) = [], figure.bbox.padded(margin).extents
     for text in figure.findobj(Text):
         if text.get_visible() and text.get_text().strip() and text not in hidden:
-            box = text.get_tightbbox()
+            box = text.get_tightbbox(renderer)
             if box.x0 < left or box.y0 < bottom or box.x1 > right or box.y1 > top:
                 found.append(text.get_text())
     return found

@@ -20,6 +20,7 @@ from cycler import cycler
 from IPython import get_ipython
 from IPython.display import display
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ..records import provenance as sources
 from .checks import as_drawn, cut_off, empty_axes, leftover
@@ -108,27 +109,27 @@ def show(
     """
     if not callable(draw):
         raise ValueError(f"draw must be a function that returns a figure, got {type(draw).__name__}")
-    alt, caption = " ".join(str(alt).split()), str(caption).strip()
+    alt, caption = " ".join(minus(str(alt)).split()), minus(str(caption).strip())
     if problem := alt_problem(alt):
         raise ValueError(f"alt {problem}, got {alt!r}")
     if not caption:
         raise ValueError(f"caption must say what the figure shows, got {caption!r}")
     _finished(alt=alt, caption=caption)
     phones = {"narrow": True} if "narrow" in inspect.signature(draw).parameters else None
-    images = {}
-    for theme, dark in (("light", False), ("dark", True)):
-        images[theme] = _render(draw, dark)
-        if phones:
-            images[f"{theme}-narrow"] = _render(lambda: draw(**phones), dark)
-    light, width, height = (images["light"][key] for key in ("png", "width", "height"))
-    marked = {"kind": "figure", "alt": alt, "caption": caption, "name": name, "width": width}
-    marked["images"] = {key: _smaller(image) for key, image in images.items()}
-    drawn = images["light"]["csv"] if data is None else data.to_csv(index=False)
+    light, csv = _render(draw, False, "svg", "png")
+    png, width, height = (light["png"][key] for key in ("content", "width", "height"))
+    kind = "svg" if len(light["svg"]["content"].encode()) < len(png) * 3 / 4 else "png"  # the one of fewer bytes
+    images = {"light": light[kind], "dark": _render(draw, True, kind)[0][kind]}
+    if phones:
+        for theme, dark in (("light", False), ("dark", True)):
+            images[f"{theme}-narrow"] = _render(lambda: draw(**phones), dark, kind)[0][kind]
+    marked = {"kind": "figure", "alt": alt, "caption": caption, "name": name, "width": width, "images": images}
+    drawn = csv if data is None else data.to_csv(index=False)
     if drawn:
         marked["csv"] = drawn
     if explore is not None:
         marked["explore"] = explore
-    output = {"image/png": light, "text/plain": f"Figure: {alt}", MIME: marked}
+    output = {"image/png": png, "text/plain": f"Figure: {alt}", MIME: marked}
     _display(output, {"image/png": {"width": width, "height": height}})
     _markdown(f"*{' '.join(caption.split())}*", {"kind": "fallback"})
 
@@ -140,7 +141,7 @@ def say(text: str) -> None:
     The answer is 42.
     """
     _finished(text=str(text))
-    _markdown(str(text), {"kind": "text"})
+    _markdown(minus(str(text)), {"kind": "text"})
 
 
 def table(frame, *, caption: str, name: str | None = None) -> None:
@@ -154,12 +155,12 @@ def table(frame, *, caption: str, name: str | None = None) -> None:
     <BLANKLINE>
     *Accuracy in %.*
     """
-    caption = " ".join(str(caption).split())
+    caption = minus(" ".join(str(caption).split()))
     if not caption:
         raise ValueError(f"caption must say what the table shows, got {caption!r}")
     if frame.empty:
         raise ValueError(f"a table must have rows and columns, got {len(frame)} rows and {frame.shape[1]} columns")
-    rows = markdown_rows([str(column) for column in frame.columns], frame.itertuples(index=False))
+    rows = minus(markdown_rows([str(column) for column in frame.columns], frame.itertuples(index=False)))
     _finished(caption=caption, table=rows)
     _markdown(f"{rows}\n\n*{caption}*", {"kind": "table", "rows": rows, "caption": caption, "name": name})
 
@@ -217,6 +218,16 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>|$#&~])", r"\\\1", " ".join(str(text).split()))
 
 
+def minus(text: str) -> str:
+    """The text with minus signs, not hyphens, before its numbers; code and formulas stay as they are.
+
+    >>> minus("-1.0 ± 0.3 points (-2 to -1), `-1.0`, a-1, 5-10")
+    '−1.0 ± 0.3 points (−2 to −1), `-1.0`, a-1, 5-10'
+    """
+    parts = re.split(r"(`[^`]*`|\$[^$]*\$)", text)
+    return "".join(part if i % 2 else re.sub(r"(?<![^\s(\[±×])-(?=\d)", "−", part) for i, part in enumerate(parts))
+
+
 def commit_text(code: dict[str, Any]) -> str:
     """How a page states `notebooks.paper.records.provenance.code()`.
 
@@ -259,8 +270,8 @@ def _finished(**texts: str) -> None:
             raise ValueError(f"{name} must be finished and its numbers finite, got {found!r} in {text!r:.300}")
 
 
-def _render(draw: Callable[[], Figure], dark: bool) -> dict[str, Any]:
-    """One drawing as png (base64) and svg, its width and height in pixels of the page, and its data as csv.
+def _render(draw: Callable[[], Figure], dark: bool, *kinds: str) -> tuple[dict[str, dict[str, Any]], str]:
+    """A drawing as "svg", "png" (base64) or both, with its width and height in pixels of the page; and its data as csv.
 
     Only the settings of `style` count, on matplotlib's own: those of the reader's computer would change the book.
     """
@@ -273,31 +284,25 @@ def _render(draw: Callable[[], Figure], dark: bool) -> dict[str, Any]:
         figure = draw()
         if not isinstance(figure, Figure):
             raise ValueError(f"draw must return a matplotlib figure, got {type(figure).__name__}")
+        for text in figure.findobj(Text):
+            text.set_text(minus(text.get_text()))
         csv, width, height = as_drawn(figure), *(round(side * PIXELS_PER_INCH) for side in figure.get_size_inches())
-        pictures = {}
-        for kind, dpi in (("svg", PIXELS_PER_INCH), ("png", PIXELS_PER_INCH * SHARPNESS)):
-            figure.dpi, buffer = dpi, io.BytesIO()
+        images = {}
+        for kind in kinds:
+            figure.dpi, buffer = 72 if kind == "svg" else PIXELS_PER_INCH * SHARPNESS, io.BytesIO()
             metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+            dpi = PIXELS_PER_INCH if kind == "svg" else figure.dpi  # in a drawing: of the images in it
             figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
-            pictures[kind] = buffer.getvalue()
-        cut, empty = cut_off(figure, 2 * SHARPNESS), empty_axes(figure)
+            content = buffer.getvalue()
+            text = content.decode() if kind == "svg" else base64.b64encode(content).decode("ascii")
+            images[kind] = {"format": kind, "content": text, "width": width, "height": height}
+        cut, empty = cut_off(figure, kind), empty_axes(figure)
         pyplot.close(figure)
         if cut:
             raise ValueError(f"the edge of the figure must not cut off text, got {', '.join(map(repr, cut))}")
         if empty:
             raise ValueError(f"every axes of a figure must show something, got nothing in {', '.join(empty)}")
-    png, svg = _base64(pictures["png"]), pictures["svg"].decode()
-    return {"png": png, "svg": svg, "width": width, "height": height, "csv": csv}
-
-
-def _smaller(image: dict[str, Any]) -> dict[str, Any]:
-    """The form of a drawing that has fewer bytes, as format and content (of a png, base64), and its size."""
-    smaller = "svg" if len(image["svg"].encode()) < len(image["png"]) * 3 / 4 else "png"
-    return {"format": smaller, "content": image[smaller], "width": image["width"], "height": image["height"]}
-
-
-def _base64(image: bytes) -> str:
-    return base64.b64encode(image).decode("ascii")
+    return images, csv
 
 
 def _markdown(text: str, marked: dict) -> None:

@@ -7,10 +7,12 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from lib import splines
 
 from ..figures.looks import plus_minus
+from ..figures.plots import signed
 from ..records.frames import Collected
 from ..records.intervals import interval
 from .plan import BY_HAND, LEARNED, RELU
@@ -153,31 +155,35 @@ def steering(table: pd.DataFrame, narrow: bool = False) -> Figure:
         table: from :func:`.shortcuts.tables.steering`.
     """
     pairs = list(dict.fromkeys(table.pair))
-    rows, columns = (len(pairs), 1) if narrow else (1, len(pairs))
     count = len(table[["spectral", "tile"]].drop_duplicates())
-    height = 0.62 * count + 0.5
-    size = (3.75, height * rows + 0.6) if narrow else (7, height + 0.6)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharex=True)
+    size = (3.75 if narrow else 6, (0.36 * count + 0.45) * len(pairs) + 0.7)
+    figure, axes = plt.subplots(len(pairs), 1, figsize=size, squeeze=False, sharex=True)
+    kinds = {"learned": ("C1", "s", "full", 0.0), "by hand": ("C4", "v", "none", 0.34)}
     for ax, pair in zip(axes.flat, pairs, strict=True):
-        part = table[table.pair == pair]
-        for i, (_, own) in enumerate(part.groupby(["spectral", "tile"], sort=False)):
+        settings = list(table[table.pair == pair].groupby(["spectral", "tile"], sort=False))
+        for i, (_, own) in enumerate(settings):
             for row in own.itertuples():
-                hand = row.made == "by hand"
-                y, mean, half = -i - (0.3 if hand else 0), 100 * row.mean, 100 * row.half_width
-                style = {"color": "C4", "marker": "v", "fillstyle": "none"} if hand else {"color": "C1", "marker": "s"}
-                label = ("best by hand" if hand else "learned") if i == 0 else None
-                ax.errorbar(mean, y, xerr=half, capsize=3, markersize=6, label=label, **style)
+                color, marker, fill, below = kinds[row.made]
+                y, mean, half = i + below, 100 * row.mean, 100 * row.half_width
+                ax.errorbar(mean, y, xerr=half, capsize=3, markersize=6, color=color, marker=marker, fillstyle=fill)
                 beside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
-                ax.annotate(f"{round(mean, 1) + 0:+.1f}", (mean + half, y), **beside, color=style["color"])
-        settings = list(part.groupby(["spectral", "tile"], sort=False).groups)
-        ticks = [f"{names(pair)[tile]}\n{'normalised' if spectral else 'plain'}" for spectral, tile in settings]
-        ax.set_yticks([-i - 0.15 for i in range(len(ticks))], ticks, fontsize=9)
+                ax.annotate(signed(mean), (mean + half, y), **beside, color=color)
+        between = "\n" if narrow else ", "
+        kind = [between + ("normalised" if spectral else "plain") for (spectral, _), _ in settings]
+        labels = [names(pair)[tile] + own for ((_, tile), _), own in zip(settings, kind, strict=True)]
+        ax.set_yticks([i + 0.17 for i in range(len(labels))], labels, fontsize=9)
         ax.axvline(0, color=plt.rcParams["text.color"], linewidth=1.2)
-        ax.set_title(" above ".join(names(pair).values()), fontsize=10)
+        ax.set_ylim(len(labels) - 0.35, -0.35)
+        ax.set_title(" above ".join(names(pair).values()), fontsize=10, loc="left")
         ax.margins(x=0.14)
         ax.grid(axis="x")
-    _below(list(axes.flat), narrow, "points over ReLU on its tile")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
+    axes[-1, 0].set_xlabel("points over ReLU on its tile", fontsize=9)
+    handles = [
+        Line2D([], [], color=color, marker=marker, fillstyle=fill, label={"by hand": "best by hand"}.get(made, made))
+        for made, (color, marker, fill, _) in kinds.items()
+        if made in set(table.made)
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
     return figure
 
 
