@@ -75,7 +75,7 @@ results = read("regression")
 finals, tuning = tables.finals(results), results.frame(role="tuning")
 summaries = tables.summaries(finals, tuning)
 tuned, plain = summaries["the tuned optimiser"], summaries.get(figures.PLAIN)
-deep, seeds = tables.at_best_depth(results), finals.seed.nunique()
+deep, seeds = tables.at_best_depth(tables.depth_runs(results)), finals.seed.nunique()
 
 # %% [markdown]
 # ## In short

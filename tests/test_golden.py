@@ -72,7 +72,7 @@ def image_tables(section):
     found = {f"accuracy, {title}": frame for title, frame in images_tables.summaries(finals, tuning).items()}
     return found | {
         "depth": images_tables.by_depth(results),
-        "best depth": images_tables.at_best_depth(results),
+        "best depth": images_tables.at_best_depth(images_tables.depth_runs(results)),
         "correlations": pd.DataFrame.from_dict(images_tables.correlations(runs), orient="index"),
         "markers": images_tables.markers(tuned_runs(runs, images_tables.chosen(tuning))),
         "gaps": images_tables.gaps(images_tables.tuned(results)),

@@ -79,7 +79,10 @@ def test_depths_compare_the_same_seeds():
     assert (row["mean"], row.half_width) == pytest.approx(tuple(interval([0.71, 0.72])))
     assert row.validation == pytest.approx(0.715)
     assert images_tables.by_depth(Given(rows + deep, missing=1, lacking=["depth"])).empty
-    assert images_tables.by_depth(Given(rows)).empty and images_tables.at_best_depth(Given(rows)).empty
+    assert (
+        images_tables.by_depth(Given(rows)).empty
+        and images_tables.at_best_depth(images_tables.depth_runs(Given(rows))).empty
+    )
     one = images_tables.by_depth(Given(rows + [r for r in deep if r["seed"] == 1]))
     assert set(one.n) == {1} and one.half_width.isna().all()
 
@@ -98,7 +101,7 @@ def test_each_activation_is_compared_at_the_depth_that_validation_rows_choose():
                 for seed in (1, 2)
             ]
     rows += [run("depth", "mnist", "layer-specific", ADAM, seed, 0.99, 2) for seed in (1, 2)]
-    table = images_tables.at_best_depth(Given(rows)).set_index("arm")
+    table = images_tables.at_best_depth(images_tables.depth_runs(Given(rows))).set_index("arm")
     assert table.depth.to_dict() == {ARMS[0]: 2, ARMS[1]: 3, ARMS[2]: 1}
     assert table.gain[ARMS[1]] == pytest.approx(0.06) and table.gain[ARMS[2]] == pytest.approx(-0.11)
 

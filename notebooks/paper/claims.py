@@ -18,6 +18,7 @@ import yaml
 from .figures.words import Words
 from .grokking import by_modulus
 from .grokking import verdicts as grokking_verdicts
+from .images import by_depth
 from .images import verdicts as images_verdicts
 from .shortcuts import verdicts as shortcuts_verdicts
 from .tabular import by_network
@@ -104,7 +105,7 @@ class Claim:
 
 
 DECIDE: dict[str, Callable[[Read], Finding]] = {
-    "C1": images_verdicts.classification_is_equal,
+    "C1": by_depth.classification_is_equal,
     "C2": images_verdicts.regression_gains,
     "C3": images_verdicts.complexity_goes_with_regression,
     "C4": images_verdicts.different_accuracy_at_equal_complexity,

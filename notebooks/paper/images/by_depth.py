@@ -1,4 +1,4 @@
-"""How classification at the depth that suits each activation decides C1, by the rule to come."""
+"""How classification at the depth that suits each activation decides C1."""
 
 import numpy as np
 import pandas as pd

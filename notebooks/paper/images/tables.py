@@ -168,13 +168,15 @@ def best_depths(deep: pd.DataFrame) -> pd.DataFrame:
     return deep.loc[deep.groupby(["data", "arm"]).validation.idxmax()]
 
 
-def at_best_depth(results: Collected) -> pd.DataFrame:
+def at_best_depth(runs: pd.DataFrame) -> pd.DataFrame:
     """Each activation at the depth that validation rows choose, against ReLU at its own (:func:`.intervals.summary`).
+
+    Args:
+        runs: with several depths, as of :func:`depth_runs`.
 
     Returns:
         Its columns and depth; without the layer-specific activations, which have one depth; empty without two seeds.
     """
-    runs = depth_runs(results)
     if runs.empty or runs[runs.arm == "ReLU"].groupby(["data", "network.depth"]).size().min() < 2:
         return pd.DataFrame()
     chosen = frames.at_best_depth(runs[runs.arm.isin(ARMS)]).rename(columns={"network.depth": "depth"})

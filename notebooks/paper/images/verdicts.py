@@ -8,7 +8,7 @@ from ..figures import looks
 from ..figures.words import words
 from ..records import intervals
 from ..records.frames import Collected
-from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, above, at_least, below, judge, lost
+from ..verdict import NOT_RUN, Condition, Finding, Read, above, at_least, below, judge, lost
 from . import plan, tables
 
 say = words("images", "findings").fill
@@ -24,7 +24,7 @@ def _gains(summary: pd.DataFrame) -> str:
 
 def _at_best_depth(results: Collected) -> list[str]:
     """The differences with the depth that suits each activation, as a sentence; none without other depths."""
-    deep = tables.at_best_depth(results)
+    deep = tables.at_best_depth(tables.depth_runs(results))
     if deep.empty:
         return []
     of_relu = deep[deep.arm == "ReLU"].drop_duplicates("data").set_index("data").depth
@@ -45,33 +45,6 @@ def _incomplete(results: Collected, summary: pd.DataFrame) -> list[Condition]:
 
 def _missing(results: Collected) -> list[Condition]:
     return [lost("complete", "datasets or runs are missing")] * bool(results.lacking & {*tables.MAIN, "learn"})
-
-
-def classification_is_equal(read: Read) -> Finding:
-    """C1."""
-    results = read("images")
-    if tables.finals(results).empty:
-        return NOT_RUN
-    runs = tables.tuned(results)
-    summary = intervals.summary(runs, "test_accuracy", ["data"])
-    equal = [
-        Condition(
-            "within a point of ReLU", f"{looks.name_of(row.data)}, {row.arm}", 100 * row.gain,
-            100 * (row.gain - row.gain_half_width), 100 * (row.gain + row.gain_half_width),
-            1.0, abs(row.gain) <= 0.01, "points",
-        )
-        for row in summary.dropna().itertuples()
-    ]  # fmt: skip
-    near = {}
-    for row in runs[runs.arm == "learned from ReLU"].drop_duplicates("learned").itertuples():
-        near[looks.name_of(row.data)] = tables.distances(results.by_key[row.learned], row.record)
-    distances = (say("distance", data=name, gelu=gelu, relu=relu, own=own) for name, (gelu, relu, own) in near.items())
-    like = [
-        Condition("like GELU", name, gelu, NAN, NAN, min(0.15, relu), gelu <= 0.15 and gelu < relu)
-        for name, (gelu, relu, _) in near.items()
-    ]
-    ours = [_gains(summary), *_at_best_depth(results), say("distances", distances=", ".join(distances))]
-    return judge(". ".join(ours), equal + like + _incomplete(results, summary))
 
 
 def regression_gains(read: Read) -> Finding:
