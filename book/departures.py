@@ -140,7 +140,7 @@ if leads:
 #
 # The paper takes plain gradient steps on $\psi$, with restarts over $\eta$ in $[0.01, 0.2]$, and found no optimiser to be consistently better. Our $\psi$ is moved by
 # Adam, at smaller rates: its steps do not depend on the size of the gradients, which differs by orders of magnitude between tasks and
-# between the first episode and the last. The [ablations](../notebooks/ablations.ipynb) compare: Adam, SGD and RMSprop are not told apart there beyond what restarts differ by.
+# between the first episode and the last. The [ablations](../notebooks/ablations.ipynb) compare: what the choice changes there is of the size of what restarts differ by.
 #
 # ### Watched rows
 #

@@ -82,7 +82,7 @@ words = page_words.words("figures", "method")
 # %% [markdown]
 # ## The activation is the dial
 #
-# A network with random weights already is a function. How complex a function depends on the activation more than on anything else: with ReLU it stays nearly as simple
+# A network with random weights already is a function. How complex it is depends on the activation more than on anything else: with ReLU it stays nearly as simple
 # whatever the size of the weights, with a function that goes up and down it does not. This is what a learned activation changes. Drag a point of the activation, or take another one.
 
 # %% tags=["hide-input"]

@@ -14,8 +14,8 @@
 # %% [markdown]
 # # Your own data
 #
-# Put any table into the first cell of code and run the rest: it learns an activation function for the table, compares it with ReLU on rows that had no part in any choice, draws it, and saves it for PyTorch.
-# It asks one question: does a network do better on *your* task with another activation than ReLU? The answer may well be no, and then the result is "keep ReLU". Below stand the same by hand, any other model, and [what to expect](#what-to-expect).
+# Put any table into the first visible cell of code and run the rest: it learns an activation function for the table, compares it with ReLU on rows that had no part in any choice, draws it, and saves it for PyTorch.
+# It asks one question: does a network do better on *your* task with another activation than ReLU? The answer may well be no, and then the result is "keep ReLU". Below: the same by hand, any other model, and [what to expect](#what-to-expect).
 
 # %% tags=["set-up"] cellView="form" jupyter={"source_hidden": true}
 # @title Set-up: finds the files of this companion or, in Colab, fetches them

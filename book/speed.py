@@ -143,7 +143,9 @@ if record:
     words.figure("fig-speed-episode", lambda narrow=False: speed.dots(ratios, "products", label, narrow), **sizes,
                  ours=ratios["ours"]["ratio"], slowest=max(row["ratio"] for row in ratios.values()),
                  difference=wide["largest_relative_difference"])  # fmt: skip
-    words.table("tab-speed-elsewhere", speed.elsewhere(record))
+    words.table(
+        "tab-speed-elsewhere", speed.elsewhere(record), whole=words.fill("whole-measured") if "whole" in record else ""
+    )
     if "whole" not in record:
         words.say("not-measured", what=words.fill("whole-processes"))
 

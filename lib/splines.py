@@ -220,7 +220,8 @@ class Spline(nn.Module):
             about = about | {"label": label if i == 0 else None}
             ax.plot(z, evaluate(z, row, self.low, self.high, self.method), **about)
         if not any(line.get_label() == "ReLU" for line in ax.lines):
-            ax.plot(z, z.clamp(0, max(float(rows.max()), 0.1)), "--", color="C0", linewidth=1.2, label="ReLU")
+            near = z[z <= max(float(rows.max()), 0.1)]  # beyond, it would make the learned function flat
+            ax.plot(near, near.clamp(min=0), "--", color="C0", linewidth=1.2, label="ReLU")
         ax.set(xlabel="$z$", ylabel="$g(z)$")
         return ax
 

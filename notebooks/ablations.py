@@ -167,7 +167,7 @@ words.figure(
 # %% [markdown]
 # ## A learner that picks its start
 #
-# Many restarts of Algorithm 1 learn nothing, and functions made by hand do as well as learned ones on several tasks. So what of both: `lib.learner` lets functions race, some made by hand (sines, tanh, GELU, SiLU, ReLU) and some random and
+# Many restarts of Algorithm 1 learn nothing, and functions made by hand do as well as learned ones on several tasks. `lib.learner` takes something of both: it lets functions race, some made by hand (sines, tanh, GELU, SiLU, ReLU) and some random and
 # smooth, in short trainings without a gradient in $\psi$. Amplitudes and slopes are in units of the pre-activations, so one family serves all tasks; the better part of the functions trains again, and longer
 # (successive halving [Jamieson and Talwalkar, 2016](../book/bibliography.md#jamieson2016nonstochastic)). Algorithm 1 then begins at the best one, and what is better on validation rows is kept, the start or what was learned from it. The settings have no
 # units either, and are the same for all tasks. `learn_activation` and the estimators begin in this way. Against it: the best function made by hand that about as many inner steps find, all spent on races; the best random function of the learner's own races; and the best of the learner's starts.

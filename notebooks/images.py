@@ -281,7 +281,7 @@ table(
 # - CIFAR-10 is its first 20,000 training images in the figures; C1 and “the depth that validation rows choose” take all 50,000, with a patience in place of a fixed number of steps.
 # - The paper's base is a network with three layers, and its main results take the depth that is best for each activation. Here most figures of this page are about **one
 #   hidden layer**; C1 is about the best depth of each activation, which has a section of its own above.
-# - CIFAR-10 has batches of 1,024 and five of the ten candidates for the optimiser. What is planned but has no record says so above.
+# - CIFAR-10 has batches of 1,024 and five of the ten candidates for the optimiser.
 # - Deeper networks use the activations learned with one hidden layer; the layer-specific ones are learned with two, from a ReLU.
 # - SVHN is not run: the data were not at hand. With `svhn.npz` or a download in the data directory, `make results SECTION=images` runs it.
 # - Only the tuned optimiser is used, and the learning takes fewer episodes than for regression: scaled down to afford both.

@@ -308,8 +308,8 @@ table(
 #   ReLU on Fashion-MNIST, with the tuned optimiser. Plain gradient descent has not converged at the last step, so a part of what a learned activation brings there is speed.
 # - [C3](../book/claims.ipynb) counts all depths and, as the paper's markers, all evaluated steps from a tenth of the training on. Which runs are counted moves the correlations
 #   ([beside the figure](#accuracy-against-complexity)); the paper does not list its hyperparameters.
-# - ReLU itself is elsewhere than in the paper: the numbers, and a likely reason, are in the previous part.
-# - CIFAR-10 has batches of 256 and four times as many steps as the other datasets: with as many steps as there, and batches of 1,024, ReLU and both learned activations stayed at chance with one hidden layer. What is planned but has no record says so above.
+# - ReLU's own accuracies differ from the paper's: the numbers, and a likely reason, are in the previous part.
+# - CIFAR-10 has batches of 256 and four times as many steps as the other datasets: with as many steps as there, and batches of 1,024, ReLU and both learned activations stayed at chance with one hidden layer.
 # - Deeper networks use the activations learned with one hidden layer; the layer-specific ones are learned with two, from a ReLU. Others, learned and used with four hidden layers, are in
 #   [transfer](transfer.ipynb#across-image-datasets).
 # - SVHN is not run: the data were not at hand. With `svhn.npz` or a download in the data directory, `make results SECTION=regression` runs it.

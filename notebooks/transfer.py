@@ -201,7 +201,7 @@ if scores is not None:
             words=tables.means_in_words(scores),
         )
 
-# %% tags=["hide-input"] fold="The mean scores, also of easy and of hard tasks"
+# %% tags=["hide-input"] fold="The mean scores"
 if scores is not None:
     words.table("tab-matrix", tables.score_table(scores))
 

@@ -25,7 +25,8 @@ def test_classification(points, said):
 @pytest.mark.parametrize(
     ("points", "deep", "said"),
     [
-        ((3, 2, -1), (0.1, -1), ["helps", "deeper-less"]),
+        ((3, 2, -1), (0.5, 0.2), ["helps", "deeper-less"]),
+        ((3, 2, -1), (0.5, -1, -1), ["helps", "deeper-worse"]),
         ((3, 2, -1), (3, 3), ["helps", "deeper-too"]),
         ((3, -2, -1), (), ["helps-few"]),
     ],

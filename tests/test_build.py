@@ -739,7 +739,7 @@ def test_a_claim_is_shown_with_its_verdict_its_numbers_and_a_link_to_its_rule():
     finding = verdict.Finding("1 ± 2.", "in part")
     claim = replace(claims.CLAIMS[0], decide=lambda read: finding)
     shown = claims.block(claim, finding)
-    assert shown.startswith(f"**C1: in part.** *{claim.statement}* The paper's number: {claim.paper}. ")
+    assert shown.startswith(f"**C1: in part.** *{claim.statement}* In the paper: {claim.paper}. ")
     assert shown.endswith("[The rule](../book/claims.ipynb#c1). **Ours**: 1 ± 2.")
     assert claims.block(claim, verdict.NOT_RUN).endswith("**Ours**: not yet run.")
     long = verdict.Finding("First 0.5 ± 0.1 (a+b mod 27). Then 2.", "in part")

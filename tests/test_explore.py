@@ -58,7 +58,8 @@ def complexity_data():
     for data in ("mnist", "svhn"):
         for i, arm in enumerate(["ReLU", "ReLU", "learned from zeros"]):
             arrays = record(step=step, tv=[0, 1 + i, 2 + i], test_accuracy=[0.1, 0.5 - 0.1 * i, 0.6 + 0.1 * i])
-            rows.append({"data": data, "arm": arm, "learned": "learn-1" if i == 2 else "", "seed": i, "record": arrays})
+            rows.append({"data": data, "arm": arm, "learned": "learn-1" if i == 2 else "", "seed": i, "best_step": 100,
+                         "record": arrays})  # fmt: skip
     return explore.complexity(pd.DataFrame(rows), [learned], lambda row: f"seed {row.seed}")
 
 
@@ -411,6 +412,7 @@ def test_a_control_point_is_dragged_by_a_finger(opened):
 
 def test_the_correlation_is_of_the_moment_and_of_the_arms_shown(opened):
     tab = opened("complexity")
+    assert "each run’s best step" in text(tab)
     assert "Rank correlation +1.00" in text(tab) and "over the 3 runs shown" in text(tab)
     choose(tab, "Moment", "1")
     assert "Rank correlation −1.00" in text(tab)

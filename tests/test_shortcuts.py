@@ -310,8 +310,8 @@ def test_the_collages_to_look_at_are_those_that_networks_see():
     assert images.shape == (3, 4, 16, 8) and labels.shape == shown["labels"].shape == (3, 4)
     axes = figures.collages(images, labels, ("digits", "noisy_digits")).axes
     np.testing.assert_array_equal([ax.images[0].get_array() for ax in axes], images.reshape(12, 16, 8))
-    if all(map(catalogue.available, ("mnist", "cifar10"))):
-        images, labels = tables.samples("mnist", "cifar10", half=True)
+    if all(map(catalogue.available, ("mnist", "cifar10-full"))):
+        images, labels = tables.samples("mnist", "cifar10-full", half=False)
         np.testing.assert_array_equal(shown["images"], np.rint(255 * images))
         np.testing.assert_array_equal(shown["labels"], labels)
 

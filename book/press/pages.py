@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode, v4
 
-from notebooks.paper.figures.display import MIME, markdown_rows
+from notebooks.paper.figures.display import MIME, markdown_rows, typeset
 
 HIDDEN = {"parameters", "injected-parameters", "set-up"}  # tags of cells that are not on the page
 HIDDEN_INPUT = {"remove-input", "remove-cell"}
@@ -34,7 +34,7 @@ def page(executed: NotebookNode, name: str, stage: Path, seconds: float, commit:
         if HIDDEN & set(cell.metadata.get("tags", [])):
             continue
         if cell.cell_type != "code":
-            cells.append(v4.new_markdown_cell(cell.source))
+            cells.append(v4.new_markdown_cell(typeset(cell.source)))
             continue
         marked = [output for output in cell.outputs if MIME in output.get("data", {})]
         kept = [output for output in cell.outputs if output not in marked and output.get("name") != "stderr"]

@@ -239,10 +239,8 @@ class Headline:
         words = ["Bars: 95 % intervals over seeds."]
         learners = pd.concat([self.beside(panel, LEARNER) for panel in (ACCURACY, SPEED)])
         if len(learners):
-            words.append(
-                f"Diamonds ({len(learners)}): a learner that picks its start in a race of short runs; accuracies of it "
-                "are over the ReLU of its own runs."
-            )
+            own = "; accuracies of it are over the ReLU of its own runs" * bool(len(self.beside(ACCURACY, LEARNER)))
+            words.append(f"Diamonds ({len(learners)}): a learner that picks its start in a race of short runs{own}.")
         words += [f"Hollow ({many}): most ReLU runs were still improving when they ended."] * bool(many)
         bounds = int(np.isinf(self.rows(SPEED).high).sum())
         words += [f"Arrows ({bounds}): lower bounds, as ReLU did not get there."] * bool(bounds)

@@ -12,11 +12,12 @@ explore.define("claims", (root, data) => {
 
   /* ------------------------------------------------------------------ conditions */
 
-  /* Where a value stands on its condition's axis, from -1 to 1 with the threshold at 0. */
+  /* Where a value stands on its condition's axis, from -1 to 1 with the threshold at 0; what holds is above 0. */
   function position(claim, condition) {
     const far = Math.max(...claim.conditions.filter((other) => other.name === condition.name)
       .flatMap((other) => [other.value, other.low, other.high].filter((value) => value !== null).map((value) => Math.abs(value - other.threshold))), 1e-12);
-    return (value) => Math.max(-1, Math.min(1, (value - condition.threshold) / far));
+    const side = condition.value >= condition.threshold === condition.holds ? 1 : -1;
+    return (value) => Math.max(-1, Math.min(1, (side * (value - condition.threshold)) / far));
   }
 
   /* The conditions of a claim, each group of one name behind a line with that name. */
@@ -31,12 +32,17 @@ explore.define("claims", (root, data) => {
       "aria-label": `${held} of ${claim.conditions.length} conditions of ${claim.name} hold` });
     if (claim.conditions.length) picture.append(svg("line", { x1: middle, x2: middle, y1: 0, y2: height, class: "threshold" }));
     lines.forEach((condition, i) => {
-      if (typeof condition === "string" || condition.value === null) return;
+      if (typeof condition === "string") return;
+      if (condition.value === null) {
+        picture.append(svg("path", { d: `M5,${(i + 0.5) * line - 3}l6,6m0,-6l-6,6`, stroke: "var(--c7)", "stroke-width": 1.8 }));
+        return;
+      }
       const at = position(claim, condition), y = (i + 0.5) * line, x = (value) => middle + half * at(value);
       const ink = condition.holds ? "var(--c2)" : "var(--c7)";
       if (condition.low !== null && condition.high !== null)
         picture.append(svg("line", { x1: x(condition.low), x2: x(condition.high), y1: y, y2: y, stroke: ink, "stroke-width": 2 }));
-      if (condition.bound) picture.append(svg("path", { d: `M${x(condition.value)},${y}H${STRIP - 3}m-4,-3l4,3l-4,3`, stroke: ink, fill: "none", "stroke-width": 1.5 }));
+      const ahead = x(Infinity) > middle;
+      if (condition.bound) picture.append(svg("path", { d: ahead ? `M${x(condition.value)},${y}H${STRIP - 3}m-4,-3l4,3l-4,3` : `M${x(condition.value)},${y}H3m4,-3l-4,3l4,3`, stroke: ink, fill: "none", "stroke-width": 1.5 }));
       picture.append(svg("circle", { cx: x(condition.value), cy: y, r: Math.min(4.5, line / 2 - 1), stroke: ink, "stroke-width": 1.8, fill: condition.holds ? ink : "var(--explore-page)" }));
     });
     return picture;

@@ -1,18 +1,18 @@
 /* Accuracy against complexity: a marker per run at the step of the reader's choice, its way there, and its function.
 
-   data: {arms: [{name, colour}], datasets: [{name, functions: {key: {low, high, values}}, runs: [{arm, about, key, step, tv,
-   test}]}]}; accuracies in %, key null where the activation was not learned. */
+   data: {arms: [{name, colour}], datasets: [{name, functions: {key: {low, high, values}}, runs: [{arm, about, key, step, best, tv,
+   test}]}]}; accuracies in %, best: the index of the best step, key null where the activation was not learned. */
 "use strict";
 explore.define("complexity", (root, data) => {
   const { el, svg } = explore;
-  let dataset = data.datasets[0], moment = Infinity, focus = null;
+  let dataset = data.datasets[0], moment = Infinity, most = 0, focus = null; // beyond most: at the best step of each run
   const hidden = new Set();
   const MARKS = ["M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0", "M-4.5,-4.5h9v9h-9z", "M0,-5.5L5.5,4.5H-5.5z", "M0,-6L6,0L0,6L-6,0z"];
 
   /* ------------------------------------------------------------------ numbers */
 
   const first = (run) => run.step.findIndex((step) => step >= 0.1 * run.step[run.step.length - 1]); // of the plain figure too
-  const index = (run) => Math.min(moment, run.step.length - 1);
+  const index = (run) => (moment > most ? run.best : Math.min(moment, run.step.length - 1));
   const inArms = () => dataset.runs.filter((run) => !hidden.has(run.arm));
   const shown = () => inArms().filter((run) => run.tv[index(run)] > 0);
 
@@ -41,12 +41,12 @@ explore.define("complexity", (root, data) => {
   function choose(name) {
     dataset = data.datasets.find((one) => one.name === name);
     focus = null;
-    const most = Math.max(...dataset.runs.map((run) => run.step.length)) - 1;
-    moment = most;
+    most = Math.max(...dataset.runs.map((run) => run.step.length)) - 1;
+    moment = most + 1;
     const longest = dataset.runs.find((run) => run.step.length === most + 1);
     stepBox.replaceChildren(explore.slider("Moment", {
-      min: first(longest), max: most, step: 1, value: most,
-      format: (i) => `${Math.round((100 * longest.step[i]) / longest.step[most])} % of the steps`,
+      min: first(longest), max: most + 1, step: 1, value: moment,
+      format: (i) => i > most ? "each run’s best step" : `${Math.round((100 * longest.step[i]) / longest.step[most])} % of the steps`,
     }, (value) => { moment = value; update(); }));
   }
   choose(dataset.name);

@@ -109,7 +109,7 @@ def show(
     """
     if not callable(draw):
         raise ValueError(f"draw must be a function that returns a figure, got {type(draw).__name__}")
-    alt, caption = " ".join(minus(str(alt)).split()), minus(str(caption).strip())
+    alt, caption = " ".join(typeset(str(alt)).split()), typeset(str(caption).strip())
     if problem := alt_problem(alt):
         raise ValueError(f"alt {problem}, got {alt!r}")
     if not caption:
@@ -141,7 +141,7 @@ def say(text: str) -> None:
     The answer is 42.
     """
     _finished(text=str(text))
-    _markdown(minus(str(text)), {"kind": "text"})
+    _markdown(typeset(str(text)), {"kind": "text"})
 
 
 def table(frame, *, caption: str, name: str | None = None) -> None:
@@ -155,12 +155,12 @@ def table(frame, *, caption: str, name: str | None = None) -> None:
     <BLANKLINE>
     *Accuracy in %.*
     """
-    caption = minus(" ".join(str(caption).split()))
+    caption = typeset(" ".join(str(caption).split()))
     if not caption:
         raise ValueError(f"caption must say what the table shows, got {caption!r}")
     if frame.empty:
         raise ValueError(f"a table must have rows and columns, got {len(frame)} rows and {frame.shape[1]} columns")
-    rows = minus(markdown_rows([str(column) for column in frame.columns], frame.itertuples(index=False)))
+    rows = typeset(markdown_rows([str(column) for column in frame.columns], frame.itertuples(index=False)))
     _finished(caption=caption, table=rows)
     _markdown(f"{rows}\n\n*{caption}*", {"kind": "table", "rows": rows, "caption": caption, "name": name})
 
@@ -218,14 +218,24 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>|$#&~])", r"\\\1", " ".join(str(text).split()))
 
 
-def minus(text: str) -> str:
-    """The text with minus signs, not hyphens, before its numbers; code and formulas stay as they are.
+KEPT = (
+    r"^#[^\n]*|(`+).+?\1|\$[^$]+\$|\]\([^)]*\)|<[^>]*>"  # headings, code, formulas, addresses and tags stay as they are
+)
+SIGN = r"(?P<minus>(?<![^\s(\[±×])-(?=\d))|(?<=\d)(?P<gap> )(?=%)| (?P<pm>±) (?=\d)"
 
-    >>> minus("-1.0 ± 0.3 points (-2 to -1), `-1.0`, a-1, 5-10")
-    '−1.0 ± 0.3 points (−2 to −1), `-1.0`, a-1, 5-10'
+
+def typeset(text: str) -> str:
+    """The text with minus signs, not hyphens, before its numbers, and no break before % and around ±.
+
+    >>> typeset("-1.0 ± 0.3 points (-2 to -1), `-1.0`, a-1, 5-10, 95 %").replace("\\xa0", "_")
+    '−1.0_±_0.3 points (−2 to −1), `-1.0`, a-1, 5-10, 95_%'
     """
-    parts = re.split(r"(`[^`]*`|\$[^$]*\$)", text)
-    return "".join(part if i % 2 else re.sub(r"(?<![^\s(\[±×])-(?=\d)", "−", part) for i, part in enumerate(parts))
+
+    def written(found: re.Match) -> str:
+        signs = {"minus": "−", "gap": "\xa0", "pm": "\xa0±\xa0"}
+        return next((signs[name] for name in signs if found[name]), found[0])
+
+    return re.sub(f"{KEPT}|{SIGN}", written, text, flags=re.DOTALL | re.MULTILINE)
 
 
 def commit_text(code: dict[str, Any]) -> str:
@@ -285,7 +295,7 @@ def _render(draw: Callable[[], Figure], dark: bool, *kinds: str) -> tuple[dict[s
         if not isinstance(figure, Figure):
             raise ValueError(f"draw must return a matplotlib figure, got {type(figure).__name__}")
         for text in figure.findobj(Text):
-            text.set_text(minus(text.get_text()))
+            text.set_text(typeset(text.get_text()))
         csv, width, height = as_drawn(figure), *(round(side * PIXELS_PER_INCH) for side in figure.get_size_inches())
         images = {}
         for kind in kinds:

@@ -106,6 +106,7 @@ def complexity(runs: pd.DataFrame, records: Sequence, about: Callable[[pd.Series
                     "about": about(run),
                     "key": key,
                     "step": arrays["step"].tolist(),
+                    "best": int(np.searchsorted(arrays["step"], run.best_step)),
                     "tv": [float(f"{value:.3g}") for value in arrays["tv"]],
                     "test": percent(arrays["test_accuracy"]),
                 }
@@ -189,9 +190,9 @@ def transfer(runs: pd.DataFrame, score: pd.DataFrame, easy: pd.Series, most: int
 def pretty(task: str) -> str:
     """An algorithmic task as it is written by hand.
 
-    >>> pretty("a^2+ab+b^2 mod 27"), pretty("a.b.a^-1 S4"), pretty("all")
-    ('a²+ab+b² mod 27', 'a·b·a⁻¹ S4', 'all')
+    >>> pretty("a^2+ab+b^2 mod 27"), pretty("a.b.a^-1 S4"), pretty("a-b mod 7"), pretty("all")
+    ('a²+ab+b² mod 27', 'a·b·a⁻¹ S4', 'a−b mod 7', 'all')
     """
-    for plain, written in (("^-1", "⁻¹"), ("^2", "²"), ("^3", "³"), (".", "·")):
+    for plain, written in (("^-1", "⁻¹"), ("^2", "²"), ("^3", "³"), (".", "·"), ("a-b", "a−b")):
         task = task.replace(plain, written)
     return task

@@ -12,6 +12,7 @@ from lib import splines
 from lib.datasets import algorithmic
 
 from ..figures import looks, plots
+from ..figures.explore import pretty
 from ..records.store import Record
 from .plan import LEARNED
 from .tables import median_steps
@@ -31,7 +32,7 @@ def targets(tasks: Sequence[str], narrow: bool = False) -> Figure:
         operation, _, _ = algorithmic.check(task)
         _, results, size = algorithmic.examples(task)
         ax.imshow(results.reshape(size, size).T, origin="lower", cmap="viridis", interpolation="nearest")
-        title = operation.replace(" else", "\nelse") + "\n" + task.removeprefix(operation).strip()
+        title = pretty(operation).replace(" else", "\nelse") + "\n" + task.removeprefix(operation).strip()
         ax.set_title(title, fontsize=8.5)
         ax.set(xticks=[], yticks=[])
     axes[0, 0].set_ylabel("$b$", rotation=0)

@@ -109,7 +109,7 @@ def depth_table(deep: pd.DataFrame) -> pd.DataFrame:
     """A row per dataset, a column per activation at its best depth, which is named."""
     rows = []
     for data, part in deep.groupby("data", sort=False):
-        layers = {row.arm: f"{row.depth} layers: {cell(row)}" for row in part.itertuples()}
+        layers = {row.arm: f"{row.depth} layer{'s' * (row.depth != 1)}: {cell(row)}" for row in part.itertuples()}
         rows.append([looks.name_of(data), *(layers.get(arm, "diverged") for arm in ARMS)])
     return pd.DataFrame(rows, columns=["dataset", *ARMS])
 
@@ -240,10 +240,15 @@ def headline(tuned: pd.DataFrame) -> list[str]:
 
 
 def regression_headline(summaries: Mapping[str, pd.DataFrame], deep: pd.DataFrame) -> list[str]:
-    """The words that head regression: whether most activations are above ReLU, and if depth leaves half their gain."""
+    """The words that head regression: whether most activations are above ReLU, and if depth leaves half their gain.
+
+    Where it does not, and more are below ReLU than above it, ReLU is better there.
+    """
     shallow = pd.concat(summaries.values())
     above, _ = sorted_out(shallow)
     said = ["helps" if 2 * len(above) > shallow.gain.count() else "helps-few"]
     if len(deep):
-        said.append("deeper-less" if deep.gain.mean() < shallow.gain.mean() / 2 else "deeper-too")
+        better, worse = sorted_out(deep)
+        less = "deeper-worse" if len(worse) > len(better) else "deeper-less"
+        said.append(less if deep.gain.mean() < shallow.gain.mean() / 2 else "deeper-too")
     return said

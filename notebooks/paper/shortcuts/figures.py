@@ -241,7 +241,7 @@ def collages(images: np.ndarray, labels: np.ndarray, pair: tuple[str, str], narr
         ax.set(xticks=[], yticks=[])
         if i % each == each // 2:
             ax.set_title(heads[SETS[i // each]], fontsize=8.5 if narrow else 9.5)
-    if pair[1] == "cifar10":
+    if pair[1].startswith("cifar10"):
         shown = ", ".join(f"{label} {CIFAR[label]}" for label in sorted(set(labels.flat)))
         figure.supxlabel(shown, fontsize=8.5, wrap=True)
     return figure

@@ -24,7 +24,7 @@ SETS = ("train", "test_first", "test_second")
 
 
 def samples(first: str, second: str, count: int = 4, **load) -> tuple[np.ndarray, np.ndarray]:
-    """A few collages of each of SETS: images (3, count, height, width) in [0, 1], labels (3, count).
+    """A few collages of each of SETS: images (3, count, height, width[, 3]) in [0, 1], labels (3, count).
 
     Args:
         load: `half`, and where the data are; see :func:`.experiments.collage.load`.
@@ -37,7 +37,7 @@ def samples(first: str, second: str, count: int = 4, **load) -> tuple[np.ndarray
 
 def write_samples() -> None:
     """Write the committed collages anew, from the datasets."""
-    images, labels = samples("mnist", "cifar10", half=True)
+    images, labels = samples("mnist", "cifar10-full", half=False)
     images = np.rint(255 * images).astype(np.uint8)
     write_atomically(SAMPLES, compressed(images=images, labels=labels.astype(np.uint8)))
 
@@ -193,8 +193,8 @@ def accuracies_in_words(part: pd.DataFrame, number: str, arms: Iterable[str]) ->
 
 def in_words(part: pd.DataFrame) -> str:
     """The gains of activations for one tile, from :func:`steering`, for each kind of weights."""
-    return ", ".join(
-        f"{plus_minus(row.mean, row.half_width)} {normalisation(row.spectral)}" for row in part.itertuples()
+    return " and ".join(
+        f"{plus_minus(row.mean, row.half_width)} points {normalisation(row.spectral)}" for row in part.itertuples()
     )
 
 
@@ -234,12 +234,12 @@ def starts(found: pd.DataFrame) -> str:
         found: from :func:`distances`.
 
     Example:
-        >>> starts(pd.DataFrame({"setting": ["a", "b"], "arm": ["x", "y"], "init": ["relu", "zeros"]}))
-        'They started from it, but for y on b, which started from zeros.'
+        >>> starts(pd.DataFrame({"setting": ["a", "b"], "arm": ["learned for x"] * 2, "init": ["relu", "zeros"]}))
+        'They started from it, except that learned for x on b, which started from zeros.'
     """
     others = found[found.init != "relu"]
-    listed = "; ".join(f"{row.arm} on {row.setting}" for row in others.itertuples())
-    return f"They started from it{f', but for {listed}, which started from zeros' if len(others) else ''}."
+    listed = " and ".join(f"that {row.arm} on {row.setting}" for row in others.itertuples())
+    return f"They started from it{f', except {listed}, which started from zeros' if len(others) else ''}."
 
 
 def headline(relu: pd.DataFrame, gains: pd.DataFrame) -> list[str]:
