@@ -69,7 +69,7 @@ print(g, g.info)  # a torch.nn.Module, and what it was learned on
 
 # %%
 found = activations.find(task="regression", min_gain=0.02)
-found[["picture", "gain", "half_width", "optimiser", "rate"]]
+found[["picture", "gain", "half_width", "optimiser", "rate"]].round(3)
 
 # %% [markdown]
 # `find` lists what there is by words, kind and gain, with the shape, and the depth, width, optimiser and rate of the networks that it was learned in. A hidden activation takes tensors of any shape. Input activations are one function per column of the table they were learned on, for inputs (..., columns); `g.info` has the columns' names in their order and

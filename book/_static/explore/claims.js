@@ -104,7 +104,7 @@ explore.define("claims", (root, data) => {
       count += shown;
     }
     told.replaceChildren(el("strong", {}, `${count} of ${data.claims.length} claims`),
-      ". Each dot is a condition of the claim's rule, filled where it holds; the line in the middle is its threshold, the bar a 95 % interval. Open a claim for its numbers and its rule.");
+      ". Each dot is a condition of the claim's rule, filled and right of the line where it holds; the line is its threshold, the bar a 95 % interval. Open a claim for its numbers and its rule.");
   }
   update();
 });

@@ -24,15 +24,19 @@ SETS = ("train", "test_first", "test_second")
 
 
 def samples(first: str, second: str, count: int = 4, **load) -> tuple[np.ndarray, np.ndarray]:
-    """A few collages of each of SETS: images (3, count, height, width[, 3]) in [0, 1], labels (3, count).
+    """A few collages of each of SETS, the first of different classes.
 
     Args:
         load: `half`, and where the data are; see :func:`.experiments.collage.load`.
+
+    Returns:
+        images (3, count, height, width[, 3]) in [0, 1], labels (3, count).
     """
     data = collage.load(first, second, split=1, **load)
     parts = [(data.x_train, data.y_train), data.test_first, data.test_second]
-    images = np.stack([x[:count].reshape(count, *data.shape).numpy() for x, _ in parts])
-    return images, np.stack([y[:count].numpy() for _, y in parts])
+    chosen = [np.sort(np.unique(y.numpy(), return_index=True)[1])[:count] for _, y in parts]
+    images = [x[rows].reshape(count, *data.shape).numpy() for (x, _), rows in zip(parts, chosen, strict=True)]
+    return np.stack(images), np.stack([y[rows].numpy() for (_, y), rows in zip(parts, chosen, strict=True)])
 
 
 def write_samples() -> None:
