@@ -297,16 +297,21 @@ def _render(draw: Callable[[], Figure], dark: bool, *kinds: str) -> tuple[dict[s
         for text in figure.findobj(Text):
             text.set_text(typeset(text.get_text()))
         csv, width, height = as_drawn(figure), *(round(side * PIXELS_PER_INCH) for side in figure.get_size_inches())
-        images = {}
+        images, cut = {}, []
         for kind in kinds:
-            figure.dpi, buffer = 72 if kind == "svg" else PIXELS_PER_INCH * SHARPNESS, io.BytesIO()
+            figure.dpi = 72 if kind == "svg" else PIXELS_PER_INCH * SHARPNESS
             metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
             dpi = PIXELS_PER_INCH if kind == "svg" else figure.dpi  # in a drawing: of the images in it
-            figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
+            for _ in range(3):  # a layout may only fit once it has seen where the one before has put its titles
+                figure.savefig(buffer := io.BytesIO(), format=kind, dpi=dpi, metadata=metadata)
+                if not (cut := cut_off(figure, kind)):
+                    break
+            if cut:
+                break
             content = buffer.getvalue()
             text = content.decode() if kind == "svg" else base64.b64encode(content).decode("ascii")
             images[kind] = {"format": kind, "content": text, "width": width, "height": height}
-        cut, empty = cut_off(figure, kind), empty_axes(figure)
+        empty = empty_axes(figure)
         pyplot.close(figure)
         if cut:
             raise ValueError(f"the edge of the figure must not cut off text, got {', '.join(map(repr, cut))}")
