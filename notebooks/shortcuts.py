@@ -219,7 +219,7 @@ def courses(pair):
     """The paths of training on one pair of datasets."""
     tile, part, of = tables.names(pair), final[final.pair == pair], pair[1].replace("_", "-")
     ends = tables.accuracies_in_words(part, "last_second", [RELU, *LEARNED.values()])
-    words.figure("fig-trajectories", lambda narrow=False, pair=pair: figures.trajectories(final, pair, narrow), label=f"fig-trajectories-{of}",
+    words.figure("fig-trajectories", lambda narrow=False: figures.trajectories(final, pair, narrow), label=f"fig-trajectories-{of}",
                  data=tables.courses(part), ends=ends, source=words.fill(figures.SOURCES[pair[1]]), **tile, **tables.ends(part))  # fmt: skip
 
 
@@ -246,7 +246,7 @@ def reliance(pair):
     """The accuracy on the second tile, and in how many cases an activation steers."""
     part, of = final[final.pair == pair], pair[1].replace("_", "-")
     stopped = tables.accuracies_in_words(part, "by_second_second", figures.ARMS)
-    words.figure("fig-reliance", lambda narrow=False, pair=pair: figures.reliance(final, upper, pair, narrow), label=f"fig-reliance-{of}", data=compared,
+    words.figure("fig-reliance", lambda narrow=False: figures.reliance(final, upper, pair, narrow), label=f"fig-reliance-{of}", data=compared,
                  second=tables.names(pair)["second"], stopped=stopped, seeds=seeds, **tables.reached(part, upper))  # fmt: skip
     own = steering[(steering.pair == pair) & steering.other.notna()]
     last = tables.sides(own["last"], own.last_half_width)

@@ -41,8 +41,8 @@ explore.define("claims", (root, data) => {
       const ink = condition.holds ? "var(--c2)" : "var(--c7)";
       if (condition.low !== null && condition.high !== null)
         picture.append(svg("line", { x1: x(condition.low), x2: x(condition.high), y1: y, y2: y, stroke: ink, "stroke-width": 2 }));
-      const ahead = x(Infinity) > middle;
-      if (condition.bound) picture.append(svg("path", { d: ahead ? `M${x(condition.value)},${y}H${STRIP - 3}m-4,-3l4,3l-4,3` : `M${x(condition.value)},${y}H3m4,-3l-4,3l4,3`, stroke: ink, fill: "none", "stroke-width": 1.5 }));
+      const tip = x(Infinity) > middle ? 4 : -4; // towards larger values
+      if (condition.bound) picture.append(svg("path", { d: `M${x(condition.value)},${y}H${tip > 0 ? STRIP - 3 : 3}m${-tip},-3l${tip},3l${-tip},3`, stroke: ink, fill: "none", "stroke-width": 1.5 }));
       picture.append(svg("circle", { cx: x(condition.value), cy: y, r: Math.min(4.5, line / 2 - 1), stroke: ink, "stroke-width": 1.8, fill: condition.holds ? ink : "var(--explore-page)" }));
     });
     return picture;

@@ -7,6 +7,7 @@ same outputs by their `MIME` entry and turns them into real figures, text and ta
 from __future__ import annotations
 
 import base64
+import functools
 import inspect
 import io
 import platform
@@ -115,14 +116,13 @@ def show(
     if not caption:
         raise ValueError(f"caption must say what the figure shows, got {caption!r}")
     _finished(alt=alt, caption=caption)
-    phones = {"narrow": True} if "narrow" in inspect.signature(draw).parameters else None
     light, csv = _render(draw, False, "svg", "png")
     png, width, height = (light["png"][key] for key in ("content", "width", "height"))
     kind = "svg" if len(light["svg"]["content"].encode()) < len(png) * 3 / 4 else "png"  # the one of fewer bytes
     images = {"light": light[kind], "dark": _render(draw, True, kind)[0][kind]}
-    if phones:
-        for theme, dark in (("light", False), ("dark", True)):
-            images[f"{theme}-narrow"] = _render(lambda: draw(**phones), dark, kind)[0][kind]
+    if "narrow" in inspect.signature(draw).parameters:
+        phone = functools.partial(draw, narrow=True)
+        images |= {f"{theme}-narrow": _render(phone, theme == "dark", kind)[0][kind] for theme in ("light", "dark")}
     marked = {"kind": "figure", "alt": alt, "caption": caption, "name": name, "width": width, "images": images}
     drawn = csv if data is None else data.to_csv(index=False)
     if drawn:
@@ -218,9 +218,8 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>|$#&~])", r"\\\1", " ".join(str(text).split()))
 
 
-KEPT = (
-    r"^#[^\n]*|(`+).+?\1|\$[^$]+\$|\]\([^)]*\)|<[^>]*>"  # headings, code, formulas, addresses and tags stay as they are
-)
+# Headings, code, formulas, addresses and tags stay as they are; minus signs, gaps before % and those around ± do not.
+KEPT = r"^#[^\n]*|(`+).+?\1|\$[^$]+\$|\]\([^)]*\)|<[^>]*>"
 SIGN = r"(?P<minus>(?<![^\s(\[±×])-(?=\d))|(?<=\d)(?P<gap> )(?=%)| (?P<pm>±) (?=\d)"
 
 
