@@ -140,6 +140,7 @@ class Conventions:
             learned |= yield from self.learned("random", [convention])
         yield from self.by_hand(half_sum)
         yield self.longer(RELU, of_relu)
+        yield from self.figure_13({convention: learned.get(convention) for convention in half_sum[:2]})
         rates = yield from self.rates({(RELU, init): relu for init in INITIALISATIONS})
         best = [(init, rate) for (_, init), rate in rates.items()]
         for group in (mean, [convention for convention in best if convention not in half_sum + mean]):
@@ -148,11 +149,18 @@ class Conventions:
             learned |= yield from self.learned("random", group)
             yield from self.by_hand(group)
             yield self.longer(RELU, of_relu)
-        yield from self.at_best_rates({init: learned[init, rate] for init, rate in best if (init, rate) in learned})
+        name = STARTS["random"] + TUNED
+        own = {(name, init): learned[init, rate] for init, rate in best if (init, rate) in learned}
+        yield from self.at_best_rates(own)
+        late = {}
         for start in ("zeros", "relu"):
-            yield from self.learned(start, half_sum + mean)
+            late[STARTS[start]] = yield from self.learned(start, half_sum + mean, longer=False)
+        sines = {(f"{SINE}, slope {slope:g}", init): (self.sine(slope), "")
+                 for init in INITIALISATIONS for slope in self.plan.slopes}  # fmt: skip
+        yield from self.at_best_rates(sines)
         yield from self.not_learned(half_sum)
-        yield from self.figure_13({convention: learned.get(convention) for convention in half_sum[:2]})
+        for arm, functions in late.items():
+            yield self.longer(arm, functions)
 
     # --- what is compared ---------------------------------------------------------------------------------------------
 
@@ -166,10 +174,12 @@ class Conventions:
         late = [group for group in groups if None in [self.store.get(run).numbers["test_steps_to_95"] for run in group]]
         return [replace(run, steps=self.plan.steps) for group in late for run in group]
 
-    def chosen(self, arm: str, candidates: dict[Convention, list[Function]]) -> Generator[list, None, Functions]:
+    def chosen(
+        self, arm: str, candidates: dict[Convention, list[Function]], longer: bool = True
+    ) -> Generator[list, None, Functions]:
         """Trials of functions, and the final runs of the one that learns earliest under each convention.
 
-        Returns these functions. A convention under which none learned has none.
+        Returns these functions. A convention under which none learned has none. longer: up to the horizon at once.
         """
         trials = {(c, f): [self.run("trial", arm, c, f, seed) for seed in self.plan.trials]
                   for c, functions in candidates.items() for f in functions}  # fmt: skip
@@ -182,10 +192,13 @@ class Conventions:
             if reached >= HARDLY:
                 best[convention] = function
         yield self.finals(arm, best)
-        yield self.longer(arm, best)
+        if longer:
+            yield self.longer(arm, best)
         return best
 
-    def learned(self, start: str, conventions: list[Convention]) -> Generator[list, None, Functions]:
+    def learned(
+        self, start: str, conventions: list[Convention], longer: bool = True
+    ) -> Generator[list, None, Functions]:
         """Activations learned under each convention; returns those that were chosen among the restarts."""
         restarts = {c: [self.learn(start, c, seed) for seed in range(self.plan.restarts)] for c in conventions}
         yield [run for runs in restarts.values() for run in runs]
@@ -193,7 +206,7 @@ class Conventions:
             c: [(run.network.activation, self.store.key(run)) for run in usable(self.store, runs)]
             for c, runs in restarts.items()
         }
-        return (yield from self.chosen(STARTS[start], {c: found for c, found in candidates.items() if found}))
+        return (yield from self.chosen(STARTS[start], {c: found for c, found in candidates.items() if found}, longer))
 
     def by_hand(self, conventions: list[Convention]) -> Stages:
         """A sine of the best slope."""
@@ -220,20 +233,16 @@ class Conventions:
         functions = [(self.spline, self.store.key(draw)) for draw in draws]
         yield from self.chosen(NOT_LEARNED, dict.fromkeys(conventions, functions))
 
-    def at_best_rates(self, learned: dict[str, Function]) -> Stages:
-        """Functions learned at ReLU's best rate, and sines, each at its own best rate. learned: by initialisation."""
-        functions = {(STARTS["random"] + TUNED, init): function for init, function in learned.items()}
-        sines = {(f"{SINE}, slope {slope:g}", init): (self.sine(slope), "")
-                 for init in INITIALISATIONS for slope in self.plan.slopes}  # fmt: skip
-        for arms in (functions, sines):
-            rates = yield from self.rates(arms)
-            for init in INITIALISATIONS:
-                mine = [(arm, (init, rates[arm, init]), f) for (arm, where), f in arms.items() if where == init]
-                if mine:
-                    arm, convention, function = best_of(self.store, {m: self.rate_trials(*m) for m in mine}, speed)
-                    name = arm.split(", slope")[0].removesuffix(TUNED) + TUNED
-                    yield self.finals(name, {convention: function})
-                    yield self.longer(name, {convention: function})
+    def at_best_rates(self, arms: dict[tuple[str, str], Function]) -> Stages:
+        """Functions, by arm and initialisation, each at its own best rate; the earliest of them has final runs."""
+        rates = yield from self.rates(arms)
+        for init in INITIALISATIONS:
+            mine = [(arm, (init, rates[arm, init]), f) for (arm, where), f in arms.items() if where == init]
+            if mine:
+                arm, convention, function = best_of(self.store, {m: self.rate_trials(*m) for m in mine}, speed)
+                name = arm.split(", slope")[0].removesuffix(TUNED) + TUNED
+                yield self.finals(name, {convention: function})
+                yield self.longer(name, {convention: function})
 
     def figure_13(self, learned: dict[Convention, Function | None]) -> Stages:
         """Figure 13: other widths, and fewer training pairs."""
