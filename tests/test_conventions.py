@@ -36,9 +36,9 @@ def put(store, experiment, **numbers):
     store.put(experiment, Outcome(numbers, arrays), datetime.now(UTC), 1.0)
 
 
-def walk(store, numbers=lambda experiment: {}, profile="smoke"):
+def walk(store, numbers=lambda experiment: {}, sections=("conventions", "sines")):
     runs = []
-    for stage in SECTIONS["conventions"](profile, store):
+    for stage in (stage for section in sections for stage in SECTIONS[section]("smoke", store)):
         runs += stage
         for experiment in stage:
             put(store, experiment, **numbers(experiment))

@@ -14,7 +14,7 @@ from .ablations import learner_tables
 from .figures.explore import pretty
 from .figures.looks import WEIGHTS, name_of
 from .grokking import by_convention
-from .grokking.conventions import SINE
+from .grokking.conventions import SINE, TUNED
 from .images import tables as images
 from .images.by_convergence import over
 from .images.plan import BY_HAND as BEST
@@ -120,13 +120,17 @@ def _speeds(read: Read, learner: dict[str, float]):
         learner: from the name of a task to the median step of the learner that picks its start.
     """
     conventions, task = read("conventions"), by_convention.PLANS["paper"].task
-    finals = by_convention.runs_of(conventions, "final")
+    finals, at_own_rates = (by_convention.runs_of(found, "final") for found in (conventions, read("sines")))
     table = by_convention.table(conventions)
     for row in table.itertuples():
         name = _under(task, row.initialisation, row.rate)
-        here = finals[(finals.initialisation == row.initialisation) & (finals.rate == row.rate)]
+        here = finals[(finals.initialisation == row.initialisation) & (finals.rate == row.rate) & (finals.arm == SINE)]
+        if row.convention == by_convention.BEST and len(at_own_rates):
+            here = at_own_rates[
+                (at_own_rates.initialisation == row.initialisation) & (at_own_rates.arm == SINE + TUNED)
+            ]
         yield from _sooner(name, LEARNED, row.relu, row.learned, row.last)
-        sine = by_convention.median_steps(here[here.arm == SINE].steps_to_95)
+        sine = by_convention.median_steps(here.steps_to_95)
         yield from _sooner(name, BY_HAND, row.relu, sine, row.last)
         yield from _sooner(name, LEARNER, row.relu, learner.get(name, np.inf), row.last)
     first = read("grokking").frame(role="final")

@@ -21,7 +21,7 @@ from .experiments.learn import Learn
 from .experiments.panels import Panels, Paths
 from .experiments.race import Pick, Race
 from .experiments.train import Train
-from .grokking.conventions import conventions
+from .grokking.conventions import conventions, sines
 from .grokking.moduli import frequencies, moduli
 from .grokking.plan import grokking
 from .images.controls import controls
@@ -45,6 +45,7 @@ SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
     "tabular": tabular,
     "grokking": grokking,
     "conventions": conventions,
+    "sines": sines,
     "moduli": moduli,
     "frequencies": frequencies,
     "shallow": shallow,
@@ -66,6 +67,7 @@ SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
 # The notebook that shows the records of a section, where it is not one of that name.
 SHOWN_IN = {
     "conventions": "grokking",
+    "sines": "grokking",
     "moduli": "grokking",
     "frequencies": "grokking",
     "shallow": "regression",
@@ -86,6 +88,7 @@ NAMES = {  # how a section is written where it is listed
     "tabular": "tabular data",
     "grokking": "grokking",
     "conventions": "grokking under each convention",
+    "sines": "sines and random functions under each convention",
     "moduli": "more moduli",
     "frequencies": "frequencies by modulus",
     "shallow": "image regression until nothing improves",

@@ -117,23 +117,34 @@ PLANS = {
 }
 
 
+def everywhere(rate: float) -> list[Convention]:
+    """A rate with each initialisation."""
+    return [(init, rate) for init in ("glorot", "default", "he")]
+
+
 def conventions(profile: str, store: Store) -> Stages:
     """Section 3.5 under each convention; what decides most comes first."""
     check_profile(profile)
     yield from Conventions(PLANS[profile], store).stages()
 
 
+def sines(profile: str, store: Store) -> Stages:
+    """What is compared with it, and decides nothing: sines at their own best rates, random functions."""
+    check_profile(profile)
+    yield from Conventions(PLANS[profile], store, section="sines").controls()
+
+
 @dataclass(frozen=True, eq=False)
 class Conventions:
-    """The experiments of the section."""
+    """The experiments; section: that of their records."""
 
     plan: Plan
     store: Store
+    section: str = "conventions"
 
     def stages(self) -> Stages:
-        plan, relu = self.plan, (Activation(), "")
-        half_sum, mean = ([(init, rate) for init in ("glorot", "default", "he")] for rate in (plan.half_sum, plan.mean))
-        learned = {}
+        plan, relu, learned = self.plan, (Activation(), ""), {}
+        half_sum, mean = everywhere(plan.half_sum), everywhere(plan.mean)
         of_relu = dict.fromkeys(half_sum, relu)
         yield self.finals(RELU, of_relu)
         for convention in half_sum:
@@ -147,20 +158,29 @@ class Conventions:
             of_relu = dict.fromkeys(group, relu)
             yield self.finals(RELU, of_relu)
             learned |= yield from self.learned("random", group)
-            yield from self.by_hand(group)
+            if group is mean:  # at ReLU's best rate sines have their own, see `controls`
+                yield from self.by_hand(group)
             yield self.longer(RELU, of_relu)
         name = STARTS["random"] + TUNED
         own = {(name, init): learned[init, rate] for init, rate in best if (init, rate) in learned}
         yield from self.at_best_rates(own)
-        late = {}
+        starts = {convention: {STARTS["random"]: function} for convention, function in learned.items()}
         for start in ("zeros", "relu"):
-            late[STARTS[start]] = yield from self.learned(start, half_sum + mean, longer=False)
-        sines = {(f"{SINE}, slope {slope:g}", init): (self.sine(slope), "")
-                 for init in INITIALISATIONS for slope in self.plan.slopes}  # fmt: skip
-        yield from self.at_best_rates(sines)
-        yield from self.not_learned(half_sum)
-        for arm, functions in late.items():
-            yield self.longer(arm, functions)
+            for convention, function in (yield from self.learned(start, half_sum + mean, longer=False)).items():
+                starts.setdefault(convention, {})[STARTS[start]] = function
+        late = []
+        for convention, functions in starts.items():
+            trials = {arm: self.trials(arm, convention, function) for arm, function in functions.items()}
+            if (arm := best_of(self.store, trials, speed)) != STARTS["random"]:
+                late += self.longer(arm, {convention: functions[arm]})
+        yield late
+
+    def controls(self) -> Stages:
+        yield from self.at_best_rates(
+            {(f"{SINE}, slope {slope:g}", init): (self.sine(slope), "")
+             for init in INITIALISATIONS for slope in self.plan.slopes}
+        )  # fmt: skip
+        yield from self.not_learned(everywhere(self.plan.half_sum))
 
     # --- what is compared ---------------------------------------------------------------------------------------------
 
@@ -179,10 +199,10 @@ class Conventions:
     ) -> Generator[list, None, Functions]:
         """Trials of functions, and the final runs of the one that learns earliest under each convention.
 
-        Returns these functions. A convention under which none learned has none. longer: up to the horizon at once.
+        Returns these functions. A convention under which none learned has none. longer: the final runs go up to the
+        horizon where one has not arrived.
         """
-        trials = {(c, f): [self.run("trial", arm, c, f, seed) for seed in self.plan.trials]
-                  for c, functions in candidates.items() for f in functions}  # fmt: skip
+        trials = {(c, f): self.trials(arm, c, f) for c, functions in candidates.items() for f in functions}
         yield [run for runs in trials.values() for run in runs]
 
         best = {}
@@ -218,7 +238,7 @@ class Conventions:
         plan, settings = self.plan, self.plan.learning
         draws = [
             Draw(
-                section="conventions",
+                section=self.section,
                 arm=NOT_LEARNED,
                 points=plan.points,
                 low=-1.0,
@@ -274,7 +294,7 @@ class Conventions:
         network = Network(width=plan.learning_width, depth=1, activation=self.spline, initialisation=initialisation)
         settings = replace(plan.learning, init=start, inner=Optimiser("sgd", rate))
         return Learn(
-            section="conventions",
+            section=self.section,
             arm=STARTS[start],
             data=(plan.task,),
             task="one-hot",
@@ -289,7 +309,7 @@ class Conventions:
         (initialisation, rate), (activation, learned), plan = convention, function, self.plan
         network = Network(width=plan.width, depth=1, activation=activation, initialisation=initialisation)
         return Train(
-            section="conventions",
+            section=self.section,
             role=role,
             arm=arm,
             data=plan.task,
@@ -305,6 +325,9 @@ class Conventions:
             log_spaced=True,
             complexity=False,
         )
+
+    def trials(self, arm: str, convention: Convention, function: Function) -> list[Train]:
+        return [self.run("trial", arm, convention, function, seed) for seed in self.plan.trials]
 
     def rate_trials(self, arm: str, convention: Convention, function: Function) -> list[Train]:
         plan = self.plan
