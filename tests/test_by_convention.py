@@ -152,6 +152,9 @@ def test_later_falls_count_only_after_95_percent():
     finding = verdicts.learned_overfits_relu_stays(read(rows))
     assert finding.verdict == "reproduced" and finding.conditions[0].value == pytest.approx(17)
 
+    again = [rows[0] | {"steps": 50_000}]  # the same run in the first plan, shorter: it counts once
+    assert "of the 5 ReLU runs" in verdicts.learned_overfits_relu_stays(read(rows, again)).ours
+
     rows[0] = run("final", "ReLU", "default", 13.5, 100, seed=0, curve=(0.1, 0.99, 0.96))  # falls by 3
     assert [c.holds for c in verdicts.learned_overfits_relu_stays(read(rows)).conditions] == [True, False, True]
     rows[0] = run("final", "ReLU", "default", 13.5, 40_000, seed=0, curve=high)  # too late to be tested: four are left
@@ -161,9 +164,44 @@ def test_later_falls_count_only_after_95_percent():
     assert [(c.where, c.holds) for c in conditions[2:]] == [("default, rate 13.5", True), ("glorot, rate 1", False)]
 
 
-def test_how_sure_the_page_is_says_what_the_records_say_once_there_are_some():
-    assert "in a trial" in rates.how_sure(Given([], 3)).lower()
-    rows = convention("he", 13.5, [None, None], [6000, 6000])
-    words = rates.how_sure(Given(rows, 3))
-    assert "this many times sooner: He at least 10.0." in words and "trial" not in words
-    assert "It is being measured under each convention" in words
+def test_how_sure_the_page_is_says_where_relu_gets_there_too():
+    bounds = convention("he", 13.5, [None, None], [6000, 6000]) + convention("he", 1.0, [None], [None])
+    words = rates.how_sure(verdicts.table(Given(bounds)))
+    assert "Of the 1 [readings]" in words and "under 1. ReLU gets there under none" in words
+    words = rates.how_sure(verdicts.table(Given(bounds + convention("default", 13.5, [2000], [1000]))))
+    assert "under 1. Where ReLU gets there too, the ratio is 2.0 (PyTorch's default, rate 13.5)." in words
+
+
+def test_the_figure_of_conventions_has_a_row_for_each_and_arrows_at_the_last_step():
+    rows = convention("default", 13.5, [2000], [1000]) + convention("he", 1.0, [None], [600])
+    (ax,) = rates.ratios(verdicts.table(Given(rows))).axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["PyTorch's, rate 13.5", "He, rate 1"]
+    assert [text.get_text() for text in ax.texts if "×" in text.get_text()] == ["2.0 ×", "≥ 100.0 ×"]
+    arrows = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == rates.NEVER]
+    assert arrows == [60_000] and [text.get_fontweight() for text in ax.texts if "×" in text.get_text()] == [
+        "normal",
+        "bold",
+    ]
+
+
+def test_the_figure_of_settings_has_ratios_and_bounds_and_leaves_out_what_nobody_reaches():
+    rows = settings("default", [2500, None])
+    rows += [run("figure 13", arm, "default", 13.5, steps, width=256, validation=0.5, steps=10_000)
+             for arm, steps in (("ReLU", None), (RANDOM, 2000))]  # fmt: skip
+    rows += [run("figure 13", arm, "default", 13.5, None, width=512, steps=10_000) for arm in ("ReLU", RANDOM)]
+    table = verdicts.settings(Given(rows), Given([]))
+    figure = rates.settings(table)
+    shown = {(x, y, line.get_marker()) for ax in figure.axes for line in ax.lines if line.get_linestyle() == "None"
+             for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True) if np.isfinite(y)}  # fmt: skip
+    assert shown == {(64, 2.0, "o"), (128, 0.5, r"$\downarrow$"), (40, 5.0, rates.BOUND)}
+    words = rates.settings_table(table).set_index(["width", "pairs (%)"])
+    assert words.learned[128, 80] == "not within 10,000 steps" and words.ReLU[64, 80] == "5,000 steps"
+
+
+def test_what_becomes_of_the_runs_is_told_by_convention_and_arm():
+    rows = [run("final", "ReLU", "he", 1.0, 100, seed=i, curve=(0.1, 0.96, end)) for i, end in enumerate((0.96, 0.9))]
+    rows += [run("final", ZEROS, "he", 1.0, None, learned="learn-1", curve=(0.1, 0.5, 0.4))]
+    found = rates.falls_table(verdicts.falls(Given(rows), Given([])))
+    assert found.iloc[:, 1:].to_numpy().tolist() == [
+        ["ReLU", "2 of 2", "6.0 points", "90 to 96 %"], [ZEROS, "0 of 1", "—", "40 %"]
+    ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""How the records under each convention decide C13, C14 and C16, by the rules to come of claims.toml."""
+"""How the records under each convention decide C13, C14 and C16."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from ..records.frames import Collected
 from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, at_least, judge
 from . import plan as first_plan
 from .conventions import PLANS, RELU, STARTS, TUNED
-from .tables import LEVEL, median_steps, settings_table
+from .tables import LEVEL, bound_in_words, median_steps, settings_table
 
 say = words("grokking", "findings").fill
 SOONER = 5.0  # times, C13
@@ -32,6 +32,11 @@ def runs_of(results: Collected, *roles: str) -> pd.DataFrame:
         initialisation=initialisation, rate=runs["optimiser.lr"], width=runs["network.width"],
         pairs=0.8 * (1 - runs.validation), steps_to_95=pd.to_numeric(runs.test_steps_to_95).fillna(np.inf),
     )  # fmt: skip
+    return _longest(runs)
+
+
+def _longest(runs: pd.DataFrame) -> pd.DataFrame:
+    """Of runs that differ in their steps and their section only, the longest."""
     same = ["role", "arm", "initialisation", "rate", "width", "pairs", "seed", "learned", "network.activation.alpha"]
     return runs.sort_values("steps").drop_duplicates(same, keep="last").reset_index(drop=True)
 
@@ -101,6 +106,11 @@ def _chosen(here: pd.DataFrame, trials: pd.DataFrame) -> str:
     return max(merit, key=merit.get)
 
 
+def ratio_in_words(row) -> str:
+    """The ratio of a row of :func:`table`, "at least" one that is a bound; "never" where only ReLU gets there."""
+    return bound_in_words(row.ratio, row.bound) if row.ratio else "never"
+
+
 def sooner_under_conventions(read: Read) -> Finding:
     """C13."""
     results = read("conventions")
@@ -117,8 +127,9 @@ def sooner_under_conventions(read: Read) -> Finding:
     of_paper = holds & tested.arm.isin(PAPER_STARTS).to_numpy()
     most = 2 * holds.sum() > len(holds) and 2 * of_paper.sum() > len(holds)
     verdict = "reproduced" if most else "in part" if holds.any() else "not reproduced"
+    ratios = "; ".join(f"{row.initialisation}, {row.convention} {ratio_in_words(row)}" for row in tested.itertuples())
     ours = say("conventions", times=SOONER, holds=holds.sum(), of=len(holds), of_paper=of_paper.sum(),
-               untested=len(found) - len(tested))  # fmt: skip
+               untested=len(found) - len(tested), ratios=ratios)  # fmt: skip
     return Finding(ours, verdict, tuple(conditions))
 
 
@@ -129,7 +140,7 @@ def settings(results: Collected, first: Collected) -> pd.DataFrame:
         results: of the section "conventions". first: of "grokking": default initialisation, mean over outputs.
 
     Returns:
-        Columns convention, width, pairs, relu, learned (infinite if not within the last step).
+        Columns convention, width, pairs, relu, learned (infinite if not within the last step), last (that step).
     """
     runs, parts = runs_of(results, "figure 13", "final"), []
     for (init, rate), both in runs.groupby(["initialisation", "rate"], sort=False) if len(runs) else ():
@@ -144,12 +155,12 @@ def settings(results: Collected, first: Collected) -> pd.DataFrame:
         ).reset_index()
         if arm in medians and RELU in medians:
             medians = medians.rename(columns={RELU: "relu", arm: "learned"})
-            parts.append(medians.assign(convention=f"{init}, rate {rate:g}"))
+            parts.append(medians.assign(convention=f"{init}, rate {rate:g}", last=last))
     old = settings_table(first)
     if len(old):
         old = old.rename(columns={first_plan.RELU: "relu", first_plan.LEARNED: "learned"})
         parts.append(old.assign(convention=f"default, rate {first_plan.PLANS['paper'].lr:g}"))
-    columns = ["convention", "width", "pairs", "relu", "learned"]
+    columns = ["convention", "width", "pairs", "relu", "learned", "last"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
@@ -186,8 +197,7 @@ def falls(results: Collected, first: Collected) -> pd.DataFrame:
     runs = pd.concat([runs_of(results, "final", "figure 13"), runs_of(first, "final", "sweep")])
     if runs.empty:
         return pd.DataFrame()
-    task = runs.data.iloc[0]
-    runs = runs[runs.data == task]
+    runs = _longest(runs[runs.data == runs.data.iloc[0]])
     ends, down = [], []
     for record in runs.record:
         test = record.arrays["test_accuracy"]
@@ -221,6 +231,7 @@ def learned_overfits_relu_stays(read: Read) -> Finding:
         conditions.append(
             Condition("ReLU groks or never generalises", convention, neither, NAN, NAN, 0.0, neither == 0, "runs")
         )
-    ours = say("convention-falls", arrived=learned.fall.count(), fallen=(learned.fall > 5).sum(), top=f"{top:.0f}",
-               stays=len(stays), worst=f"{worst:.1f}")  # fmt: skip
+    fallen = say("some-fall", fallen=(learned.fall > 5).sum(), top=top) if np.isfinite(top) else say("none-can-fall")
+    stay = say("relu-stays", stays=len(stays), worst=worst) if np.isfinite(worst) else say("relu-untested")
+    ours = say("convention-falls", arrived=learned.fall.count(), fallen=fallen, stay=stay)
     return judge(ours, conditions)

@@ -92,44 +92,6 @@ def each_seed(finals: pd.DataFrame, narrow: bool = False) -> Figure:
     return figure
 
 
-def settings(table: pd.DataFrame, width: int, pairs: float, narrow: bool = False) -> Figure:
-    """Figure 13: steps to 95 % test accuracy against the width, and against the part of the pairs that is trained on.
-
-    Args:
-        table: from :func:`.grokking.tables.settings_table`.
-        width, pairs: of the main runs, fixed in one panel each.
-    """
-    shape, size = ((2, 1), (3.6, 6.2)) if narrow else ((1, 2), (7, 3.2))
-    figure, axes = plt.subplots(*shape, figsize=size, sharey=True)
-    last = table["last"].max()
-    shown = {
-        "width": (table[np.isclose(table.pairs, pairs)].sort_values("width"), 1, "width of the network"),
-        "pairs": (table[table.width == width].sort_values("pairs"), 100, "pairs for training (% of all)"),
-    }
-    for ax, (column, (part, scale, label)) in zip(axes, shown.items(), strict=True):
-        for arm in ("ReLU", LEARNED):
-            x, y = scale * part[column].to_numpy(), part[arm].to_numpy()
-            reached, look = np.isfinite(y), looks.look(arm)
-            ax.plot(x[reached], y[reached], **look, label=arm)
-            never = {**look, "linestyle": "none", "fillstyle": "none", "markersize": 9}
-            beside = (0.96 if arm == "ReLU" else 1.04) if column == "width" else 1.0
-            ahead = 0.0 if column == "width" else (-0.6 if arm == "ReLU" else 0.6)  # so that neither hides the other
-            height = np.full((~reached).sum(), 1.3 * last)
-            ax.plot(beside * x[~reached] + ahead, height, **never, label=f"{arm}: not reached")
-        ax.axhline(last, linestyle=":", linewidth=1.2, color="C7")
-        ax.set(xlabel=label, yscale="log")
-        ax.grid()
-    for ax in axes if narrow else axes[:1]:
-        ax.set_ylabel("steps to 95 % test accuracy")
-    axes[0].set_xscale("log")
-    axes[0].set_xticks(table.width.unique(), [f"{int(w)}" for w in table.width.unique()])
-    axes[0].minorticks_off()
-    axes[0].annotate("last step", (0.02, last), xycoords=("axes fraction", "data"), fontsize=8.5, va="top")
-    columns = 1 if narrow else 2
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=8.5)
-    return figure
-
-
 def functions(panels: Sequence[tuple[str, np.ndarray, bool]], low: float, high: float, narrow: bool = False) -> Figure:
     """Learned functions, one row each: the whole range at the left, the middle enlarged at the right.
 

@@ -1,4 +1,4 @@
-"""Steps to 95 % test accuracy against the learning rate, per initialisation: what decides whether ReLU groks."""
+"""Grokking under each convention: steps to 95 % test accuracy, how many times sooner, what becomes of the runs."""
 
 import numpy as np
 import pandas as pd
@@ -9,15 +9,16 @@ from matplotlib.ticker import NullFormatter
 from lib.networks import INITIALISATIONS
 
 from ..figures import looks
+from ..figures.looks import span
 from ..figures.words import words
 from ..records.frames import Collected
 from . import by_convention
-from .by_convention import runs_of
-from .conventions import NOT_LEARNED, PLANS, RELU, SINE, STARTS, TUNED
-from .tables import bound_in_words, median_in_words
+from .by_convention import SOONER, runs_of
+from .conventions import NOT_LEARNED, RELU, SINE, STARTS, TUNED
+from .tables import median_in_words
 
 say = words("grokking", "findings").fill
-BOUND = r"$\uparrow$"  # the marker of runs that have not arrived, at their last step
+BOUND, NEVER = r"$\uparrow$", r"$\rightarrow$"  # the markers of runs that have not arrived, at their last step
 TITLES = looks.WEIGHTS | {"default": "PyTorch's default"}
 LOOKS = {
     RELU: looks.look("ReLU"),
@@ -29,18 +30,18 @@ LOOKS = {
 }
 
 
-def rate_table(results: Collected) -> pd.DataFrame:
+def rate_table(*results: Collected) -> pd.DataFrame:
     """What the final runs, and ReLU's trials of rates, reach under each convention that has some.
 
     Args:
-        results: of the section "conventions".
+        results: of the section "conventions", and of "sines".
 
     Returns:
         Columns initialisation, rate, arm, trials (whether these are trials, which go without a tenth of the training
         pairs), runs, arrived (how many reach 95 %), median (of their steps to it; infinite where it is a run that does
         not), first, latest (of those that arrive; NaN if none), last (the last step), end (median test accuracy there).
     """
-    runs = runs_of(results, "final", "rate trial")
+    runs = pd.concat([runs_of(found, "final", "rate trial") for found in results], ignore_index=True)
     rows = []
     if len(runs):
         runs = runs.assign(arm=runs.arm.str.removesuffix(TUNED))
@@ -94,12 +95,6 @@ def steps_against_rate(table: pd.DataFrame, narrow: bool = False) -> Figure:
     return figure
 
 
-def soon(table: pd.DataFrame) -> dict[str, int]:
-    """Under how many conventions the median seed with ReLU reaches 95 %, of those with final runs."""
-    relu = table[(table.arm == RELU) & ~table.trials.astype(bool)]
-    return {"soon": int(np.isfinite(relu["median"]).sum()), "conventions": len(relu)}
-
-
 def in_words(table: pd.DataFrame) -> list[str]:
     """A sentence per convention about the final runs with ReLU, and each other arm that has some there.
 
@@ -122,35 +117,155 @@ def in_words(table: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def how_sure(results: Collected) -> str:
-    """Under which convention the page's first figure holds, and what is known of the other reading of the loss.
+def how_sure(table: pd.DataFrame) -> str:
+    """Under how many conventions the learned activation is much sooner, and by how much where ReLU arrives too.
 
     Args:
-        results: of the section "conventions".
+        table: from :func:`.by_convention.table`.
     """
-    rate = PLANS["paper"].half_sum
-    known = [
-        f"{TITLES[row.initialisation]} {bound_in_words(row.ratio, row.bound)}"
-        for row in by_convention.table(results).itertuples()
-        if row.rate == rate and np.isfinite(row.ratio)
-    ]
-    soon = say("sure-known", known=", ".join(known)) if known else say("sure-trial")
-    ends = say("sure-open") if results.missing or not results.records else say("sure-measured")
-    return say("sure", rate=rate, soon=soon, ends=ends)
+    tested = table[table.tested.astype(bool)]
+    known = [f"{by_convention.ratio_in_words(row)} ({called(row)})" for row in tested.itertuples() if not row.bound]
+    relu = say("sure-relu", known=", ".join(known)) if known else say("sure-never")
+    return say("sure", times=SOONER, of=len(tested), holds=int((tested.ratio >= SOONER).sum()), relu=relu)
 
 
-def ratio_table(results: Collected) -> pd.DataFrame:
+def called(row) -> str:
+    """A convention as it is written beside a number, from a row of :func:`.by_convention.table`."""
+    return f"{TITLES[row.initialisation]}, rate {row.rate:g}"
+
+
+def ratios(table: pd.DataFrame, narrow: bool = False) -> Figure:
+    """A row per convention: the median steps of ReLU and of the learned activation, and how many times sooner it is.
+
+    The greatest ratio is at the top. An arrow stands at the last step of runs that do not arrive.
+
+    Args:
+        table: from :func:`.by_convention.table`, where at least one of the two gets there.
+    """
+    figure, ax = plt.subplots(figsize=(3.7 if narrow else 7, 0.42 * len(table) + (1.5 if narrow else 1.1)))
+    rows = list(table.sort_values("ratio", ascending=False).itertuples())
+    neutral = plt.rcParams["text.color"]
+    styles = {"ReLU": LOOKS[RELU], "learned": LOOKS[STARTS["random"]]}
+    for y, row in enumerate(reversed(rows)):
+        ends = {"ReLU": row.relu, "learned": row.learned}
+        ax.plot([min(end, row.last) for end in ends.values()], [y, y], color=neutral, linewidth=1.2, zorder=1)
+        for arm, steps in ends.items():
+            there = np.isfinite(steps)
+            mark = styles[arm] | {"linestyle": "none"} | ({} if there else {"marker": NEVER, "markersize": 11})
+            ax.plot(steps if there else row.last, y, **mark)
+        words = by_convention.ratio_in_words(row).replace("at least ", "≥ ")
+        bold = "bold" if row.ratio >= SOONER else "normal"
+        ax.annotate(f"{words} ×" if row.ratio else words, (1.02, y), xycoords=("axes fraction", "data"), va="center",
+                    fontsize=9, fontweight=bold)  # fmt: skip
+    names = [called(row).replace("PyTorch's default", "PyTorch's") for row in rows]
+    ax.set_yticks(range(len(rows)), [name.replace(", ", ",\n") if narrow else name for name in reversed(names)])
+    ax.set(xscale="log", xlabel="steps to 95 % test accuracy", ylim=(-0.6, len(rows) - 0.4))
+    ax.grid(axis="x")
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.annotate("times sooner", (1.02, 1), xycoords="axes fraction", fontsize=9, va="bottom")
+    handles = [plt.Line2D([], [], **style | {"linestyle": "none"}, label=arm) for arm, style in styles.items()]
+    handles.append(
+        plt.Line2D([], [], color=neutral, marker=NEVER, markersize=11, linestyle="none", label="not within the runs")
+    )
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8.5)
+    return figure
+
+
+def settings(table: pd.DataFrame, narrow: bool = False) -> Figure:
+    """Figure 13 under each convention: how many times sooner, against the width and the part of the pairs.
+
+    An arrow is a bound: one of the two does not arrive. Where neither does, there is nothing to show.
+
+    Args:
+        table: from :func:`.by_convention.settings`.
+    """
+    shape, size = ((2, 1), (3.6, 5.8)) if narrow else ((1, 2), (7, 3.3))
+    figure, axes = plt.subplots(*shape, figsize=size, sharey=True)
+    up, down = np.isinf(table.relu) & np.isfinite(table.learned), np.isfinite(table.relu) & np.isinf(table.learned)
+    ratio = table[["relu", "last"]].min(axis=1) / table[["learned", "last"]].min(axis=1)
+    table = table.assign(ratio=ratio.where(np.isfinite(table[["relu", "learned"]]).any(axis=1)), up=up, down=down)
+    main_width, all_pairs = table.width[table.pairs < table.pairs.max()].iloc[0], table.pairs.max()
+    panels = {
+        "width": (table[np.isclose(table.pairs, all_pairs)], 1, "width of the network"),
+        "pairs": (table[table.width == main_width], 100, "pairs for training (% of all)"),
+    }
+    for ax, (column, (shown, scale, label)) in zip(axes, panels.items(), strict=True):
+        for i, (convention, part) in enumerate(shown.groupby("convention", sort=False)):
+            part = part.sort_values(column)
+            style = {"color": f"C{(0, 1, 3)[i % 3]}", "markersize": 6}
+            ax.plot(scale * part[column], part.ratio, linestyle=("-", "--", ":")[i % 3], linewidth=1.2, **style)
+            for kind, marker in (("up", BOUND), ("down", r"$\downarrow$"), ("", "osD"[i % 3])):
+                here = part[part[kind]] if kind else part[~part.up & ~part.down]
+                more = {"markersize": 11} if kind else {"label": pretty(convention)}
+                ax.plot(scale * here[column], here.ratio, **style | {"marker": marker, "linestyle": "none"} | more)
+        ax.axhline(1, color=plt.rcParams["text.color"], linewidth=1.2)
+        ax.set(xlabel=label, yscale="log")
+        ax.grid()
+    for ax in axes if narrow else axes[:1]:
+        ax.set_ylabel("times sooner than ReLU")
+    widths = sorted(table.width.unique())
+    axes[0].set(xscale="log")
+    axes[0].set_xticks(widths, [f"{width:g}" for width in widths])
+    axes[0].minorticks_off()
+    axes[1].set_xticks(sorted(100 * panels["pairs"][0].pairs.unique().round(3)))
+    for ax in axes:
+        ax.set_yticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.annotate(
+            "as soon as ReLU", (0.98, 1), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8.5
+        )
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=1 if narrow else 3, fontsize=8.5
+    )
+    return figure
+
+
+def pretty(convention: str) -> str:
+    """A convention of :func:`.by_convention.settings` as it is written in figures and tables.
+
+    Example:
+        >>> pretty("default, rate 13.5")
+        "PyTorch's default, rate 13.5"
+    """
+    initialisation, rate = convention.split(", ")
+    return f"{TITLES[initialisation]}, {rate}"
+
+
+def settings_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The medians behind :func:`settings`, in words."""
+    cells = {
+        arm: [median_in_words(pd.Series([value]), last) for value, last in zip(table[arm], table["last"], strict=True)]
+        for arm in ("relu", "learned")
+    }
+    return pd.DataFrame({
+        "convention": table.convention.map(pretty), "width": table.width.astype(int),
+        "pairs (%)": (100 * table.pairs).round().astype(int), "ReLU": cells["relu"], "learned": cells["learned"],
+    })  # fmt: skip
+
+
+def ratio_table(table: pd.DataFrame) -> pd.DataFrame:
     """Median steps of ReLU and of the learned activation under each convention that has both, and their ratio."""
     rows = []
-    for row in by_convention.table(results).itertuples():
-        ratio = bound_in_words(row.ratio, row.bound) if np.isfinite(row.ratio) else "—"
-        relu, learned = (median_in_words(pd.Series(value), row.last) for value in (row.relu, row.learned))
-        rows.append(
-            [
-                f"{TITLES[row.initialisation]}, {row.convention} (rate {row.rate:g})",
-                relu,
-                f"{learned}, {row.arm}",
-                ratio,
-            ]
-        )
-    return pd.DataFrame(rows, columns=["convention", "ReLU", "learned", "times sooner"])
+    for row in table.itertuples():
+        relu, learned = (median_in_words(pd.Series([value]), row.last) for value in (row.relu, row.learned))
+        ratio = by_convention.ratio_in_words(row) if row.tested else "—"
+        rows.append([called(row), row.convention, relu, f"{learned}, {row.arm}", ratio])
+    return pd.DataFrame(rows, columns=["convention", "where the rate is from", "ReLU", "learned", "times sooner"])
+
+
+def falls_table(falls: pd.DataFrame) -> pd.DataFrame:
+    """What becomes of the runs under each convention: how many arrive, the largest fall, where they end.
+
+    Args:
+        falls: from :func:`.by_convention.falls`.
+    """
+    falls = falls[falls.main & ~falls.arm.isin([SINE, SINE + TUNED, NOT_LEARNED])]
+    rows = []
+    for (convention, arm), part in falls.groupby(["convention", "arm"]):
+        there, fall = np.isfinite(part.arrived), part.fall.max()
+        largest = f"{fall:.1f} points" if there.any() else "—"
+        ends = span(100 * part.end, 0) + " %"
+        rows.append([pretty(convention), arm, f"{there.sum()} of {len(part)}", largest, ends])
+    return pd.DataFrame(
+        rows, columns=["convention", "arm", "runs that reach 95 %", "largest fall since", "accuracy at the end"]
+    )
