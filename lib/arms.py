@@ -9,13 +9,12 @@ import torch
 from scipy import special
 from torch import Tensor, nn
 
-from .networks import Network, Params, Psi
+from .networks import Data, Network, Params, Psi
 from .training import Optimiser, take, train
 
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # of Adam; further ones are tried where the best is at an end
 MODULES = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
 Arm = tuple[Network, Psi]
-Rows = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class Trainer:
         rows: rows to train on, repeated where they count more; None for each once.
     """
 
-    train: Rows
-    validation: Rows
+    train: Data
+    validation: Data
     loss: str
     score: Callable[[Tensor, Tensor], float]
     steps: int

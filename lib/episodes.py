@@ -13,13 +13,18 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from .networks import Network, Params, Psi, integer
+from .networks import Data, Network, Params, Psi, integer
 from .splines import smooth_random
 from .steps import PRODUCTS, Steps, products
 from .training import Batches, Optimiser, check_data, take
 
+Report = Callable[[str], None]  # is given a line of progress
 OBJECTIVES = ("validation", "training", "given")
 LARGEST_SEED = 2**43  # times the 1,000,003 of an episode's randomness it is still a seed of torch
+
+
+def silent(message: str) -> None:
+    """Report nothing."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ class Task:
     x: Tensor
     y: Tensor
     loss: str | Callable[[Tensor, Tensor], Tensor]
-    given: tuple[Tensor, Tensor] | None = None
+    given: Data | None = None
 
     def __post_init__(self):
         if not hasattr(self.network, "loss_and_gradients"):
@@ -187,7 +192,7 @@ def draw_episode(task: Task, settings: Settings, pool: Tensor, generator: torch.
     return train_rows, rows[: settings.batch]
 
 
-def outer_source(task: Task, settings: Settings) -> tuple[Tensor, Tensor]:
+def outer_source(task: Task, settings: Settings) -> Data:
     """The data (x, y) that the outer loss is measured on rows of."""
     return task.given if settings.objective == "given" else (task.x, task.y)
 
@@ -228,19 +233,13 @@ def inner_loop(
     return theta
 
 
-def outer_loss(task: Task, psi: Psi, theta: Params, data: tuple[Tensor, Tensor]) -> Tensor:
+def outer_loss(task: Task, psi: Psi, theta: Params, data: Data) -> Tensor:
     """The loss on V after training, a scalar that depends on psi directly and through theta."""
     return task.network.loss(theta, psi, *data, task.loss)
 
 
 def unrolled(
-    task: Task,
-    psi: Psi,
-    rows: Tensor,
-    held: tuple[Tensor, Tensor],
-    n_tr: int,
-    settings: Settings,
-    generator: torch.Generator,
+    task: Task, psi: Psi, rows: Tensor, held: Data, n_tr: int, settings: Settings, generator: torch.Generator
 ) -> tuple[float, Psi, Params]:
     """An episode's outer loss and its gradient in psi, back through the last t inner steps; and the trained weights.
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .episodes import Settings, Task, episode_generator, from_scratch, ordinary_torch, watch_split
+from .episodes import Report, Settings, Task, episode_generator, from_scratch, ordinary_torch, silent, watch_split
 from .metalearning import Learned, State, learn
 from .networks import Psi
 from .splines import smooth_random
@@ -85,7 +85,7 @@ def race(
     batch: int,
     steps: int,
     seed: int,
-    report: Callable[[str], None] = lambda message: None,
+    report: Report = silent,
 ) -> list[Start]:
     """Train fresh networks with each function; the better ones again and longer. The best come first.
 
@@ -157,14 +157,7 @@ def openings(starts: tuple[str, ...], restarts: int, raced: list[Start]) -> list
     return [next(best, "zeros") if name == "best" else name for name in names]
 
 
-def learn_from(
-    start: str | Start,
-    task: Task,
-    settings: Settings,
-    *,
-    seed: int,
-    report: Callable[[str], None] = lambda message: None,
-) -> Learned:
+def learn_from(start: str | Start, task: Task, settings: Settings, *, seed: int, report: Report = silent) -> Learned:
     """Algorithm 1 from a start by its name in the settings, or from one of a race."""
     if isinstance(start, str):
         return learn([task], replace(settings, init=start), seed=seed, report=report)

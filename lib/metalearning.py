@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from .episodes import (
+    Report,
     Settings,
     Task,
     check_seed,
@@ -14,6 +15,7 @@ from .episodes import (
     episode_generator,
     ordinary_torch,
     outer_source,
+    silent,
     unrolled,
     watch_loss,
     watch_split,
@@ -140,7 +142,7 @@ def learn(
     state: State | None = None,
     gradient: Callable[..., tuple[float, Psi, Params]] = unrolled,
     after: Callable[[State], None] = lambda state: None,
-    report: Callable[[str], None] = lambda message: None,
+    report: Report = silent,
 ) -> Learned:
     """Run Algorithm 1 once (one restart).
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from . import splines
-from .episodes import episode_generator, from_scratch, ordinary_torch, watch_loss, watch_split
+from .episodes import Report, episode_generator, from_scratch, ordinary_torch, silent, watch_loss, watch_split
 from .learner import STARTS, Start, at, check_names, family, learn_from, openings, outer_rate, race
 from .metalearning import Learned, Settings, Task
 from .networks import Activation, Params, Psi
@@ -38,7 +38,7 @@ def default_settings(inner: Optimiser, start: str | Start = "relu", **changes) -
     return Settings(inner=inner, **{**about, "patience": 30, "length": 0.5} | changes)
 
 
-def race_of(task: Task, settings: Settings, seed: int, report: Callable[[str], None]) -> list[Start]:
+def race_of(task: Task, settings: Settings, seed: int, report: Report) -> list[Start]:
     """A race for starts, the last heat as long as an episode; none where no hidden function is learned.
 
     The unit of the family is an eighth of the range: about a standard deviation, as :func:`range_of` makes it.
@@ -200,7 +200,7 @@ class ModuleNetwork:
         return value.reshape(())
 
 
-def tune(task: Task, *, steps: int, batch: int, seed: int, report: Callable[[str], None] = lambda message: None):
+def tune(task: Task, *, steps: int, batch: int, seed: int, report: Report = silent):
     """Train the task's model with ReLU at several rates of Adam; which is best on held-out rows, and what g then sees.
 
     Returns:
@@ -244,7 +244,7 @@ def learn_activation(
     starts: tuple[str, ...] = ("best",),
     restarts: int = 2,
     seed: int = 0,
-    report: Callable[[str], None] = lambda message: None,
+    report: Report = silent,
 ) -> Learned:
     """Learn an activation function for any torch module, and compare it with ReLU on rows that learning never sees.
 

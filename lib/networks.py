@@ -19,6 +19,7 @@ from . import splines
 
 Params = list[Tensor]
 Psi = dict[str, Tensor]
+Data = tuple[Tensor, Tensor]  # inputs and targets
 
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sine", "spline")
 LOSSES = ("mse", "sse", "cross_entropy", "logistic")

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .kernels import native
-from .networks import Network, Params, Psi, largest_singular_value, loss_and_delta
+from .networks import Data, Network, Params, Psi, largest_singular_value, loss_and_delta
 
 if TYPE_CHECKING:
     from .training import Batches, Optimiser
@@ -62,14 +62,7 @@ class Steps:
     """
 
     def __init__(
-        self,
-        network: Network,
-        psi: Psi,
-        theta: Params,
-        data: tuple[Tensor, Tensor],
-        loss: str,
-        optimiser: Optimiser,
-        batches: Batches,
+        self, network: Network, psi: Psi, theta: Params, data: Data, loss: str, optimiser: Optimiser, batches: Batches
     ):
         self.network, self.psi, self.loss_name = network, psi, loss
         self.optimiser, self.batches, self.count = optimiser, batches, 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .networks import LOSSES, Network, Params, Psi
+from .networks import LOSSES, Data, Network, Params, Psi
 from .steps import Steps
 
 AVERAGED_STEPS = 50  # Appendix E.1: evaluation uses the mean of the weights over the last 50 steps
@@ -115,7 +115,7 @@ class Trained:
 def train(
     network: Network,
     psi: Psi,
-    data: tuple[Tensor, Tensor],
+    data: Data,
     *,
     loss: str,
     optimiser: Optimiser,
@@ -271,7 +271,7 @@ def _check_labels(network: Network, y: Tensor) -> None:
         raise ValueError(f"{rule}, got labels from {int(y.min())} to {int(y.max())}")
 
 
-def check_precision(data: tuple[Tensor, Tensor], dtype: torch.dtype) -> None:
+def check_precision(data: Data, dtype: torch.dtype) -> None:
     """Raise a ValueError unless floating-point data have the dtype of the weights."""
     for name, values in zip("xy", data, strict=True):
         if values.is_floating_point() and values.dtype != dtype:
