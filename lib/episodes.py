@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from .networks import Data, Network, Params, Psi, integer
+from .networks import Data, Network, Params, Psi
 from .splines import smooth_random
 from .steps import PRODUCTS, Steps, products
 from .training import Batches, Optimiser, check_data, take
@@ -149,14 +149,6 @@ class Task:
 
 
 # --- an episode -------------------------------------------------------------------------------------------------------
-
-
-def check_seed(seed: int) -> int:
-    """The seed as an int, or a ValueError."""
-    value = integer("seed", seed)
-    if abs(value) > LARGEST_SEED:
-        raise ValueError(f"seed must be at most {LARGEST_SEED} in size, got {value}")
-    return value
 
 
 @contextmanager

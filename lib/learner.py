@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .episodes import Report, Settings, Task, episode_generator, from_scratch, ordinary_torch, silent, watch_split
-from .metalearning import Learned, State, learn
+from .metalearning import Learned, at, learn
 from .networks import Psi
 from .splines import smooth_random
 from .training import Optimiser
@@ -130,13 +130,6 @@ def outer_rate(start: Psi, otherwise: float = 1.0) -> float:
         (0.03, 0.03)
     """
     return 0.03 * (float(start["hidden"].std()) or otherwise)
-
-
-def at(start: Psi, network, settings: Settings) -> State:
-    """The state of Algorithm 1 before its first episode, with psi at a start; see :func:`lib.metalearning.learn`."""
-    psi = dict(start)
-    best = Learned(dict(psi), functions=network.functions, settings=settings, dim=getattr(network, "dim", -1))
-    return State(0, psi, settings.outer.init([psi[name] for name in sorted(psi)]), best)
 
 
 def check_names(name: str, value, known: tuple[str, ...], least: int = 1) -> None:

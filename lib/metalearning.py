@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from .episodes import (
+    LARGEST_SEED,
     Report,
     Settings,
     Task,
-    check_seed,
     draw_episode,
     episode_generator,
     ordinary_torch,
@@ -20,7 +20,7 @@ from .episodes import (
     watch_loss,
     watch_split,
 )
-from .networks import Activation, Network, Params, Psi
+from .networks import Activation, Network, Params, Psi, integer
 from .splines import Spline
 from .training import check_precision, take
 
@@ -134,6 +134,12 @@ class State:
     best: Learned
 
 
+def at(start: Psi, network, settings: Settings) -> State:
+    """The state before the first episode, with psi at a start."""
+    best = Learned(dict(start), functions=network.functions, settings=settings, dim=getattr(network, "dim", -1))
+    return State(0, dict(start), settings.outer.init([start[name] for name in sorted(start)]), best)
+
+
 def learn(
     tasks: Sequence[Task],
     settings: Settings,
@@ -162,7 +168,9 @@ def learn(
             objective "given", or for data that are not float32.
     """
     check(tasks, settings)
-    seed, device = check_seed(seed), tasks[0].x.device
+    seed, device = integer("seed", seed), tasks[0].x.device
+    if abs(seed) > LARGEST_SEED:
+        raise ValueError(f"seed must be at most {LARGEST_SEED} in size, got {seed}")
     with ordinary_torch(device):
         return _learn(tasks, settings, seed, device, state, gradient, after, report)
 
@@ -170,12 +178,10 @@ def learn(
 def _learn(tasks, settings, seed, device, state, gradient, after, report) -> Learned:
     network = tasks[0].network
     psi = {name: values.to(device) for name, values in network.init_psi(settings.start(seed)).items()}  # psi := zeros
-    names = sorted(psi)
-    best = Learned(dict(psi), functions=network.functions, settings=settings, dim=getattr(network, "dim", -1))
-    outer_state, first = settings.outer.init([psi[k] for k in names]), 0
-    if state is not None:
-        first, psi, outer_state = state.episode, state.psi, state.outer
-        best = replace(best, psi=state.best.psi, best_episode=state.best.best_episode, history=state.best.history)
+    start, names = at(psi, network, settings), sorted(psi)
+    state = state or start
+    first, psi, outer_state, best = state.episode, state.psi, state.outer, state.best
+    best = replace(start.best, psi=best.psi, best_episode=best.best_episode, history=best.history)
     pools = [watch_split(len(task.x), settings.watch, seed) for task in tasks]
 
     theta = None
