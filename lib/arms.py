@@ -9,6 +9,7 @@ import torch
 from scipy import special
 from torch import Tensor, nn
 
+from .episodes import Report
 from .networks import Data, Network, Params, Psi
 from .training import Optimiser, take, train
 
@@ -69,18 +70,18 @@ class Trainer:
         score, rank = max(zip(done.history["score"], done.history["rank"], strict=True), key=lambda pair: pair[1])
         return Run(done.params, score, rank, done.stopped)
 
-    def tune(self, arm: Arm, report: Callable[[float, float], None], late: Callable[[], bool]) -> tuple[float, Run]:
+    def tune(self, arm: Arm, report: Report, late: Callable[[], bool]) -> tuple[float, Run]:
         """The rate that is best on validation rows and its run; at an end of the rates further ones are tried.
 
         Args:
-            report: called with each rate and score. late: whether to stop with the rates that have been tried.
+            report: called with a line per rate. late: whether to stop with the rates that have been tried.
         """
         found: dict[float, Run] = {}
         rates = list(RATES)
         while rates and not (found and late()):
             rate = rates.pop(0)
             found[rate] = self.run(arm, rate, 0)
-            report(rate, found[rate].score)
+            report(f"rate {rate:g}: {found[rate].score:.4f} on validation rows")
             best = max(found, key=lambda rate: found[rate].rank)
             if not rates and best in (min(found), max(found)) and 1e-5 < best < 1:
                 rates = [best / 3 if best == min(found) else best * 3]

@@ -116,7 +116,7 @@ class LearnedActivation(BaseEstimator):
         for name, arm in self._arms.items():
             rate, tuned = self.learning_rate, []
             if rate == "tune":
-                rate, run = self._trainer.tune(arm, partial(self._tell_rate, name), self._late)
+                rate, run = self._trainer.tune(arm, lambda tried, name=name: self._tell(f"{name}, {tried}"), self._late)
                 tuned = [run]
             self.learning_rate_[name] = rate = float(rate)
             self._runs[name] = tuned + self._repeat(name, arm, rate, SELECTION_SEEDS - len(tuned))
@@ -235,9 +235,7 @@ class LearnedActivation(BaseEstimator):
         def one(i):
             return learn_from(starts[i], task, settings(starts[i]), seed=int(seeds[i]))
 
-        parallel = Parallel(n_jobs=self.n_jobs, return_as="generator")
-        sequential = self.n_jobs in (None, 1)
-        made = map(one, range(self.restarts)) if sequential else parallel(delayed(one)(i) for i in range(self.restarts))
+        made = Parallel(n_jobs=self.n_jobs, return_as="generator")(delayed(one)(i) for i in range(self.restarts))
         for i, learned in enumerate(made):
             self._tell(f"restart {i + 1} of {self.restarts}: best episode {learned.best_episode}")
             yield getattr(starts[i], "name", starts[i]), learned
@@ -248,9 +246,6 @@ class LearnedActivation(BaseEstimator):
         runs = [self._trainer.run(arm, rate, SELECTION_SEEDS - 1 - i) for i in range(count)]
         self._tell(f"{name}, rate {rate:g}, {count} seeds: {_mean(runs):.4f} on validation rows", count)
         return runs
-
-    def _tell_rate(self, name: str, rate: float, score: float):
-        self._tell(f"{name}, rate {rate:g}: {score:.4f} on validation rows")
 
     def _late(self) -> bool:
         return self.time_limit is not None and time.monotonic() - self._started > self.time_limit
