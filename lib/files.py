@@ -50,12 +50,6 @@ def write_atomically(path: str | Path, content: bytes) -> None:
             os.close(folder)
 
 
-def remove(path: Path) -> None:
-    """Delete a file if there is one, and what is left of it by writers that were killed; nobody may be writing it."""
-    path.unlink(missing_ok=True)
-    remove_parts(path)
-
-
 def remove_parts(path: Path) -> None:
     """Delete what writers that were killed have left of a file; nobody may be writing it."""
     for part in path.parent.glob(f".{path.name}.*.tmp"):

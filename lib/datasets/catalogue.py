@@ -211,10 +211,3 @@ def arrays(name: str, data_dir: str | os.PathLike | None = None) -> tuple[np.nda
     if name in IMAGES or name in EMBEDDED_IMAGES:
         return tuple(image_arrays(name, data_dir)[0])
     return table_arrays(name, data_dir)
-
-
-def official_rows(name: str) -> int | None:
-    """The number of rows (training images) of the official dataset; None for embedded ones and tasks."""
-    if name in IMAGES:
-        return IMAGES[name].official
-    return TABLES[name][1] if name in TABLES else None

@@ -40,8 +40,15 @@ def rows(name: str) -> tuple[int, int] | None:
     >>> rows("digits") is None
     True
     """
-    entry, official = _manifest().get(name), catalogue.official_rows(name)
+    entry, official = _manifest().get(name), official_rows(name)
     return (entry["rows"], official) if entry and official else None
+
+
+def official_rows(name: str) -> int | None:
+    """The number of rows (training images) of the official dataset; None for embedded ones and tasks."""
+    if name in catalogue.IMAGES:
+        return catalogue.IMAGES[name].official
+    return catalogue.TABLES[name][1] if name in catalogue.TABLES else None
 
 
 def enter(names: list[str], data_dir: str | os.PathLike | None = None) -> None:
@@ -88,5 +95,5 @@ def _note(name, first, others) -> str:
         whole = "; the official training set has {:,}"
     else:
         note, whole = f"{len(first):,} rows x {first.shape[1]} columns", "; the official table has {:,} rows"
-    official = catalogue.official_rows(name)
+    official = official_rows(name)
     return note + (whole.format(official) if official not in (None, len(first)) else "")

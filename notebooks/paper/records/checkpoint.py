@@ -7,7 +7,7 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lib.files import remove, write_atomically
+from lib.files import remove_parts, write_atomically
 
 from .record import parse, read_file
 
@@ -55,7 +55,8 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Delete the file if there is one."""
-        remove(self.path)
+        self.path.unlink(missing_ok=True)
+        remove_parts(self.path)
 
 
 def _checksum(about: dict, state: bytes) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lib.files import remove, remove_parts
+from lib.files import remove_parts
 
 from .cluster import Cluster, Event
 from .compute import compute, task_of
@@ -151,8 +151,10 @@ def run(plan: Plan, store: Store, cluster: Cluster, *, progress: bool = True) ->
 def keep(store: Store, name: str, file: bytes) -> None:
     """Write a record and delete its checkpoint, and what processes that were killed have left of both."""
     store.write(name, file)
-    remove_parts(store.path(name))
-    remove(store.checkpoints / f"{name}.checkpoint")
+    checkpoint = store.checkpoints / f"{name}.checkpoint"
+    checkpoint.unlink(missing_ok=True)
+    for path in (store.path(name), checkpoint):
+        remove_parts(path)
 
 
 def limit_of(experiment: Any) -> float:
