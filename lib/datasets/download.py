@@ -126,10 +126,8 @@ def _workplace(path: Path, addresses: list[str]) -> Iterator[tuple[str, str]]:
             yield name, _reach(addresses)
         except FAILURES as error:
             if isinstance(error, OSError) and error.errno in FULL:
-                reason = os.strerror(error.errno)
-                raise OSError(
-                    error.errno, f"{path} is missing and its download cannot be written ({reason})"
-                ) from error
+                message = f"{path} is missing and its download cannot be written ({os.strerror(error.errno)})"
+                raise OSError(error.errno, message) from error
             raise ConnectionError(
                 f"{path} is missing and could not be downloaded from {' or '.join(addresses)}: "
                 f"{error or type(error).__name__}. Without a network, put the prepared file there "
@@ -148,20 +146,19 @@ def _reach(addresses: list[str]) -> str:
     answers: SimpleQueue[tuple[str, Exception | None]] = SimpleQueue()
 
     def ask(address: str) -> None:
+        failure = None
         try:
             request = urllib.request.Request(address, method="HEAD")
             urllib.request.urlopen(request, timeout=2 * PATIENCE).close()  # the deadline below comes first
         except urllib.error.HTTPError as error:  # an answer, if not a friendly one
             error.close()
         except Exception as error:  # whatever it is, it is for the thread that waits
-            answers.put((address, error))
-            return
-        answers.put((address, None))
+            failure = error
+        answers.put((address, failure))
 
     for address in addresses:  # in threads, because looking up a name knows no time limit
         threading.Thread(target=ask, args=(address,), daemon=True).start()
-    deadline = monotonic() + PATIENCE
-    failures = []
+    deadline, failures = monotonic() + PATIENCE, []
     for _ in addresses:
         try:
             address, error = answers.get(timeout=max(0.0, deadline - monotonic()))
@@ -209,7 +206,7 @@ def _openml_settings(openml, folder: str) -> Iterator[None]:
     """Have openml keep its files in `folder`, give up early, and take tables from its own server only."""
     config, variable = openml.config, "OPENML_SKIP_PARQUET"
     cache, attempts, policy = config._root_cache_directory, config.connection_n_retries, config.retry_policy
-    skip = os.environ.get(variable)
+    skip = {variable: os.environ[variable]} if variable in os.environ else {}
     config.set_root_cache_directory(folder)
     config.set_retry_policy("human", 2)
     os.environ[variable] = "true"  # its parquet store is another server, with time limits of its own
@@ -223,10 +220,8 @@ def _openml_settings(openml, folder: str) -> Iterator[None]:
     finally:
         config.set_root_cache_directory(cache)
         config.set_retry_policy(policy, attempts)
-        if skip is None:
-            del os.environ[variable]
-        else:
-            os.environ[variable] = skip
+        del os.environ[variable]
+        os.environ.update(skip)
 
 
 def _write(path: Path, content: bytes) -> None:

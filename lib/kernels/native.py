@@ -90,7 +90,7 @@ def compiled(flag_sets: tuple[list[str], ...] = FLAG_SETS) -> ctypes.CDLL:
 
 def _first_that_works(compiler, flag_sets, folder):
     version = _output([*compiler, "--version"], VERSION_SECONDS)
-    for last, flags in enumerate(flag_sets, 1 - len(flag_sets)):
+    for flags in flag_sets:
         command = [*compiler, *BASE_FLAGS, *flags]
         name = "kernels-" + _digest(*(source.read_text() for source in SOURCES), version, shlex.join(command), _cpu())
         with suppress(FileNotFoundError):
@@ -100,11 +100,10 @@ def _first_that_works(compiler, flag_sets, folder):
                 return _cached(folder, name)
             try:
                 _build(command, folder, name)
-            except subprocess.CalledProcessError:
-                if last == 0:
-                    raise
-            else:
                 return _cached(folder, name)
+            except subprocess.CalledProcessError:
+                if flags is flag_sets[-1]:
+                    raise
 
 
 def _cached(folder, name):
@@ -154,7 +153,8 @@ def _build(command, folder, name):
     os.close(handle)
     temporary = Path(temporary)
     try:
-        _output([*command, str(SOURCES[0]), "-o", str(temporary), *_libraries()], BUILD_SECONDS)
+        for_c = ["-lstdc++"] if os.environ.get("CC") and not os.environ.get("CXX") else []  # which it does not add
+        _output([*command, str(SOURCES[0]), "-o", str(temporary), *for_c], BUILD_SECONDS)
         temporary.chmod(0o700)
         if content := temporary.read_bytes():
             os.replace(temporary, folder / f"{name}-{_digest(content)}.so")
@@ -172,11 +172,6 @@ def _compiler():
         if shutil.which(name):
             return [name]
     raise FileNotFoundError("no C++ compiler found")
-
-
-def _libraries():
-    """A compiler for C does not add the standard library of C++."""
-    return ["-lstdc++"] if os.environ.get("CC") and not os.environ.get("CXX") else []
 
 
 def _cpu():
