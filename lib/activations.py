@@ -182,9 +182,7 @@ def load(name: str, folder: Path = FOLDER) -> Spline:
     return only(read(folder / known[name]["file"]), name)
 
 
-def find(
-    task: str | None = None, kind: str | None = None, min_gain: float | None = None, folder: Path = FOLDER
-) -> "pd.DataFrame":
+def find(task: str | None = None, kind: str | None = None, min_gain: float | None = None) -> "pd.DataFrame":
     """The activations that there are, as a table: best gain first, one row per name.
 
     Args:
@@ -205,7 +203,7 @@ def find(
     if kind not in (None, "hidden", "input"):
         raise ValueError(f"kind must be 'hidden' or 'input', got {kind!r}")
     rows = {}
-    for name, entry in index(folder).items():
+    for name, entry in index().items():
         lower = -math.inf if entry["half_width"] is None else entry["gain"] - entry["half_width"]
         text = f"{entry['section']} {words(name, entry)}".lower()
         if (task and task.lower() not in text) or kind not in (None, entry["kind"]):

@@ -32,13 +32,12 @@ class Columns:
     """
 
     def __init__(self, frame: pd.DataFrame, scaling: str | None = "quantile"):
-        self.scaling, self.kinds, self.scales, self.categories = scaling, [], {}, {}
+        self.scaling, self.scales, self.categories = scaling, {}, {}
         self.gaps, self.names, self.problems = [], [], []
         for i, name in enumerate(frame.columns):
             column = frame.iloc[:, i]
-            self.kinds.append(kind(name, column))
             missing = bool(column.isna().any())
-            if self.kinds[i] == "numbers":
+            if kind(name, column) == "numbers":
                 values = numbers(name, column)
                 known = values[~np.isnan(values)]
                 if len(np.unique(known)) > 1:

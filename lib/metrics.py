@@ -81,7 +81,8 @@ def sample_paths(x: Tensor, y: Tensor, *, generator: Generator, paths: int = 200
         raise ValueError(f"y must have shape {tuple(x.shape[:1])}, one label per point, got {tuple(y.shape)}")
     if y.is_floating_point():
         raise ValueError(f"y must hold class ids (integers), got {y.dtype}")
-    _at_least("paths", paths, 2)
+    if paths < 2:
+        raise ValueError(f"paths must be at least 2, got {paths}")
     device = generator.device
     order = torch.argsort(y.to(device), stable=True)  # points of one class lie side by side
     counts = torch.unique(y.to(device), return_counts=True)[1]  # (classes,), in the same order
@@ -212,7 +213,8 @@ def fourier_complexity(
 
 def _pairs(x, y, *, generator, paths, points) -> Tensor:
     """End points of the paths (paths, 2), drawn or as given."""
-    _at_least("points", points, 3)
+    if points < 3:
+        raise ValueError(f"points must be at least 3, got {points}")
     if not isinstance(paths, torch.Tensor):
         return sample_paths(x, y, generator=generator, paths=paths)
     if paths.ndim != 2 or paths.shape[1] != 2 or len(paths) < 2:
@@ -238,9 +240,8 @@ def _along_paths(f, split, x, y, *, generator, paths, points) -> Tensor:
         for part in (slice(start, start + size) for start in range(0, len(pairs), size)):
             between = partial(_between, ends[:, part], points)
             outputs = f(between()) if split is None else split[1](_between(hidden[:, part], points), between)
-            expected = len(pairs[part]) * points
-            if outputs.ndim != 2 or len(outputs) != expected:
-                rule = f"f must return ({expected}, outputs) for as many points"
+            if outputs.ndim != 2 or len(outputs) != len(pairs[part]) * points:
+                rule = f"f must return ({len(pairs[part]) * points}, outputs) for as many points"
                 raise ValueError(f"{rule}, got shape {tuple(outputs.shape)}")
             if chosen is None:  # one random output per path
                 shape = (len(pairs), 1, 1)
@@ -267,8 +268,3 @@ def _variation(values: Tensor) -> Complexity:
 def _complexity(per_path: Tensor) -> Complexity:
     standard_error = per_path.std() / math.sqrt(len(per_path))
     return Complexity(per_path.mean().item(), standard_error.item(), per_path.cpu())
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")

@@ -6,6 +6,7 @@ Between two points g is interpolated; outside [low, high] it keeps its end value
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -41,11 +42,7 @@ def interpolate(x: Tensor, values: Tensor, low: float, high: float, method: str 
         if method == "linear" and not (torch.compiler.is_compiling() or torch.jit.is_tracing()):
             return kernels.value(x, values, low, high, tail=x.ndim - 1 - dim % x.ndim)
         return interpolate(x.movedim(dim, -1), values, low, high, method).movedim(-1, dim)
-    if method == "linear":
-        return _linear(x, values, low, high)
-    if method == "nearest":
-        return _nearest(x, values, low, high)
-    return _cubic(x, values, low, high)
+    return {"linear": _linear, "nearest": _nearest, "cubic": _cubic}[method](x, values, low, high)
 
 
 def slope_product(
@@ -262,13 +259,14 @@ def coverage(model: nn.Module, *inputs: Tensor) -> dict[str, Tensor]:
     """
     found: dict[str, list[Tensor]] = {}
 
-    def watch(name, g, z):
+    def watch(name, g, given):
+        z = given[0]
         outside = ((z < g.low) | (z > g.high)).double()
         rows = outside.movedim(g.dim, -1).reshape(-1, len(g.values)) if g.values.ndim == 2 else outside.flatten()
         found.setdefault(name, []).append(rows)
 
     parts = [(name, part) for name, part in model.named_modules() if isinstance(part, Spline)]
-    hooks = [g.register_forward_pre_hook(lambda g, given, name=name: watch(name, g, given[0])) for name, g in parts]
+    hooks = [g.register_forward_pre_hook(partial(watch, name)) for name, g in parts]
     try:
         model(*inputs)
     finally:
