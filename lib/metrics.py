@@ -29,14 +29,11 @@ class Complexity:
 
 
 def accuracy(outputs: Tensor, y: Tensor) -> float:
-    """Fraction of points whose predicted class is the label.
+    """Fraction in [0, 1] of points whose predicted class is the label; an output that is NaN counts as wrong.
 
     Args:
         outputs: scores (n, classes), the largest wins; or one logit (n, 1), positive for class 1.
         y: class ids (n,), integers.
-
-    Returns:
-        float in [0, 1]; a point with an output that is NaN counts as wrong.
 
     >>> import torch
     >>> accuracy(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]))
@@ -61,8 +58,6 @@ def sample_paths(x: Tensor, y: Tensor, *, generator: Generator, paths: int = 200
     Args:
         x: training points (n, d).
         y: class ids (n,), integers; for a regression on class ids, these ids.
-        generator: source of randomness, a ``torch.Generator``.
-        paths: number of paths.
 
     Returns:
         int64 indices into ``x`` (paths, 2).
@@ -223,11 +218,9 @@ def _pairs(x, y, *, generator, paths, points) -> Tensor:
 
 
 def _along_paths(f, split, x, y, *, generator, paths, points) -> Tensor:
-    """One output of a model along each path, (paths, points) float64.
-
-    ``f`` maps points to outputs. Or ``split`` is (first, rest): ``first`` is affine and maps the ends,
-    ``rest`` maps what lies between their images (and a function that gives the points themselves) to outputs.
-    """
+    """One output of a model along each path, (paths, points) float64. ``f`` maps points to outputs; or ``split`` is
+    (first, rest): ``first`` is affine and maps the ends, ``rest`` what lies between their images to outputs, and is
+    also given a function that makes the points."""
     pairs = _pairs(x, y, generator=generator, paths=paths, points=points)
     if split is None and not x.is_floating_point():
         raise ValueError(f"x must hold floating-point coordinates, to be interpolated, got {x.dtype}")

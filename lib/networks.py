@@ -85,11 +85,8 @@ class Activation:
 
     @classmethod
     def of(cls, g: splines.Spline, **options) -> "Activation":
-        """The description of a spline module, whose psi is ``g.values``; the inverse of :meth:`module`.
-
-        Raises:
-            ValueError: for functions of channels, of which it would say nothing.
-        """
+        """The description of a spline module, whose psi is ``g.values``; the inverse of :meth:`module`. ValueError for
+        functions of channels, of which it would say nothing."""
         if g.values.ndim == 2 and g.dim != -1:
             raise ValueError(f"an Activation has columns in the last dimension, these are in dimension {g.dim}")
         return cls("spline", points=g.values.shape[-1], low=g.low, high=g.high, method=g.method, **options)

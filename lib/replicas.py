@@ -23,10 +23,8 @@ def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence
     """Run Algorithm 1 once per seed, all at once, on the device of the tasks' data; see :func:`lib.metalearning.learn`.
 
     Returns:
-        one Learned per seed, in order. A replica that stops early or diverges leaves the others alone.
-
-    Raises:
-        ValueError: as `learn`, or without a seed.
+        one Learned per seed, in order. A replica that stops early or diverges leaves the others alone. ValueError as
+        in `learn`, or without a seed.
     """
     check(tasks, settings)
     if modules := [task.network for task in tasks if not isinstance(task.network, Network)]:

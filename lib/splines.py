@@ -50,11 +50,8 @@ def slope_product(
 ) -> Tensor:
     """grad * g'(x): the spline's part of a hand-written backward pass, itself differentiable.
 
-    Shape: x, grad and the result alike; values as in :func:`interpolate`. At a knot the slope is that of the piece on
-    the right; outside [low, high] it is 0. With ``reuse``, grad may be overwritten with the result.
-
-    Raises:
-        ValueError: as :func:`interpolate`.
+    Shape: x, grad and the result alike; values and ValueError as in :func:`interpolate`. At a knot the slope is that of
+    the piece on the right; outside [low, high] it is 0. With ``reuse``, grad may be overwritten with the result.
     """
     check(x, values, low, high, method)
     if method == "cubic":
@@ -138,8 +135,7 @@ class Spline(nn.Module):
     traced, exported and compiled.
 
     It keeps its range and interpolation wherever it goes: in a pickle, a deepcopy, a ``state_dict`` (whose range
-    replaces that of the module it is loaded into), a file of
-    :func:`lib.activations.save`.
+    replaces that of the module it is loaded into), a file of :func:`lib.activations.save`.
 
     Args:
         values: psi, (n_c,) or (d, n_c) for one function per column of the input.

@@ -55,8 +55,7 @@ def load(
             20,000 of them, which the first records are of); a table of `sources.TABLES`; an algorithmic task, see
             `algorithmic.TASKS`; embedded: "digits", "noisy_digits", "breast_cancer", "wine", "diabetes".
         data_dir: see `prepared.directory`. A file missing there is downloaded.
-        seed: of the split into training and test; needed by tables and algorithmic tasks, without effect on
-            images.
+        seed: of the split into training and test; needed by tables and algorithmic tasks, without effect on images.
         fraction: part of the pairs of an algorithmic task to train on, 0.8 unless given.
 
     Raises:
@@ -85,8 +84,7 @@ def targets(y: torch.Tensor, classes: int, task: str) -> torch.Tensor:
     """What a model of this task is trained to output.
 
     Args:
-        y: (n,) int64 class ids.
-        classes: number of classes, at least 2.
+        y: (n,) int64 class ids. classes: how many there are, at least 2.
         task: "classification": (n,) int64 ids; "regression": (n, 1) float32, ids spread over [-1, 1]
             (Appendix E.2); "one-hot": (n, classes) float32 (Appendix E.6).
 
@@ -110,15 +108,11 @@ def targets(y: torch.Tensor, classes: int, task: str) -> torch.Tensor:
 
 
 def split(n: int, held_out: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Random split of n examples in two.
+    """Random split of n examples in two: (kept, held out), int64 indices in random order, each example in one of them.
 
     Args:
-        n: number of examples.
-        held_out: part of them to hold out (for validation or test), between 0 and 1; rounded to whole ones.
+        held_out: part to hold out (for validation or test), between 0 and 1; rounded to whole examples.
         seed: of the permutation.
-
-    Returns:
-        (kept, held out): int64 indices, in random order, each example in exactly one.
 
     Raises:
         ValueError: if a side of the split would be empty.
@@ -157,11 +151,8 @@ def table_split(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _load_table(name: str, data_dir: str | os.PathLike | None, seed: int) -> Dataset:
-    """Split a table and scale its columns.
-
-    As in the benchmark of Grinsztajn et al., 70 % of the rows and at most 10,000 are for training, and at
-    most 50,000 for the test.
-    """
+    """Split a table and scale its columns. As in the benchmark of Grinsztajn et al., 70 % of the rows, at most 10,000,
+    are for training, and at most 50,000 for the test."""
     # NOTE[DIFF]: the paper does not give its split of the tables. The benchmark takes validation rows from
     # those that are not for training; here the caller splits them off the training rows, as for images, and
     # the test set is all the rest.

@@ -39,13 +39,7 @@ def is_task(name: str) -> bool:
 
 
 def check(name: str) -> tuple[str, str, int]:
-    """Take a task's name apart.
-
-    Returns:
-        operation, "mod" or "S", and the modulus or degree.
-
-    Raises:
-        ValueError: if the operation, the modulus or the group is not one of those known.
+    """Take a task's name apart: operation, "mod" or "S", and the modulus or degree; ValueError if one is unknown.
 
     >>> check("a.b.a S4")
     ('a.b.a', 'S', 4)
@@ -66,19 +60,12 @@ def check(name: str) -> tuple[str, str, int]:
 
 @functools.cache
 def composition(degree: int) -> np.ndarray:
-    """Composition table of the symmetric group S_n.
+    """Composition table of the symmetric group S_n for degree n, 1 to 6: entry [a, b] is the number of a.b.
 
-    Elements are numbered in the lexicographic order of their permutations, so 0 is the identity. The product
-    ``a.b`` applies b first: ``(a.b)(i) = a(b(i))``.
+    Elements are numbered in the lexicographic order of their permutations, so 0 is the identity. The product ``a.b``
+    applies b first: ``(a.b)(i) = a(b(i))``.
 
-    Args:
-        degree: n, the number of permuted objects, 1 to 6.
-
-    Returns:
-        int64 array (n!, n!): entry [a, b] is the number of a.b. Read-only, since it is shared.
-
-    Raises:
-        ValueError: if the degree is out of range.
+    Shape: (n!, n!) int64; read-only, since it is shared. ValueError if the degree is out of range.
 
     >>> composition(2).tolist()
     [[0, 1], [1, 0]]
@@ -135,12 +122,7 @@ def examples(name: str) -> tuple[np.ndarray, np.ndarray, int]:
 def one_hot(pairs: np.ndarray, size: int) -> np.ndarray:
     """The network's input: the two operands as one-hot vectors, one after the other (Appendix E.6).
 
-    Args:
-        pairs: (n, 2) int64 operands in 0 ... size - 1.
-        size: K, the number of values of an operand.
-
-    Returns:
-        float32 array (n, 2K).
+    Shape: pairs (n, 2) int64 in 0 ... K - 1, for operands of K = size values, to (n, 2K) float32.
 
     >>> one_hot(np.array([[1, 0]]), 2).tolist()
     [[0.0, 1.0, 1.0, 0.0]]

@@ -137,12 +137,8 @@ def _workplace(path: Path, addresses: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _reach(addresses: list[str]) -> str:
-    """The first address whose server answers anything.
-
-    Raises:
-        TimeoutError: if none does within `PATIENCE` seconds.
-        OSError: if all fail sooner.
-    """
+    """The first address whose server answers anything. TimeoutError if none does in `PATIENCE` seconds, OSError if all
+    fail sooner."""
     answers: SimpleQueue[tuple[str, Exception | None]] = SimpleQueue()
 
     def ask(address: str) -> None:

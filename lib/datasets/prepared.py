@@ -65,12 +65,9 @@ def stamp(path: Path) -> tuple[str, int, int]:
 def read_images(path: Path, size: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     """Read and check a prepared image file.
 
-    Args:
-        path: the ``.npz`` file.
-        size: height, width and, for colour, 3.
-
     Returns:
-        x_train (n, *size), y_train (n,), x_test, y_test: uint8, read-only. Two files stay in memory.
+        x_train (n, *size), y_train (n,), x_test, y_test: uint8, read-only; size is height, width and, for colour, 3.
+        Two files stay in memory.
 
     Raises:
         ValueError: if the file is damaged or is not as described above; it names the file and what to do.
@@ -79,14 +76,8 @@ def read_images(path: Path, size: tuple[int, ...]) -> tuple[np.ndarray, ...]:
 
 
 def read_table(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read and check a prepared table.
-
-    Returns:
-        columns (n, d) float64 and target (n,) int64, read-only; the latest four stay in memory.
-
-    Raises:
-        ValueError: if the file is damaged or is not as described above; it names the file and what to do.
-    """
+    """Read and check a prepared table: columns (n, d) float64 and target (n,) int64, read-only; the latest four stay in
+    memory. ValueError as for images."""
     return _read_table(stamp(path))
 
 

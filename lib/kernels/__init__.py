@@ -97,11 +97,7 @@ def along_paths(
         weights, bias: of the output that is wanted on each path, (paths, width) and (paths,).
         points: evenly spaced points per path, ends included, at least 2.
 
-    Returns:
-        (paths, points).
-
-    Raises:
-        ValueError: if the shapes do not fit, or where there are no kernels; see `compiled`.
+    Shape: (paths, points). ValueError if shapes do not fit, or where there are no kernels; see `compiled`.
     """
     _check(ends, psi, low, high)
     if not compiled(ends):

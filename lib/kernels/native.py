@@ -66,11 +66,8 @@ def library() -> ctypes.CDLL | None:
 
 
 def compiled(flag_sets: tuple[list[str], ...] = FLAG_SETS) -> ctypes.CDLL:
-    """Return the kernels from the cache, or compile them with the first set of flags that works.
-
-    Raises:
-        OSError, RuntimeError, subprocess.SubprocessError: if there is no compiler or cache, or no set of flags works.
-    """
+    """Return the kernels from the cache, or compile them with the first set of flags that works. OSError, RuntimeError
+    or subprocess.SubprocessError if there is no compiler or cache, or no set of flags works."""
     compiler, folder = _compiler(), cache_folder()
     _make_ours(folder)
     stuck = folder / f"{_digest(shlex.join(compiler))}.stuck"
