@@ -132,8 +132,7 @@ def _splines(path: Path, tensors: dict[str, Tensor], about: dict) -> dict[str, S
                 raise ValueError(f"{name!r} must say {sorted(kinds)}, each of its type, got {str(entry)[:200]}")
             if not values.is_floating_point() or not bool(values.isfinite().all()):
                 raise ValueError(f"the values of {name!r} must be finite floating-point numbers")
-            options = {"dim": entry["dim"], "info": entry["info"]}
-            found[name] = Spline(values, entry["low"], entry["high"], entry["method"], **options)
+            found[name] = Spline(values, **entry)
         return found
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{path.name}: {error}") from None

@@ -244,24 +244,18 @@ def check(tasks: Sequence[Task], settings: Settings) -> None:
 
 
 def note(best: Learned, psi: Psi, episode: int, n_tasks: int, **numbers: float) -> None:
-    """Add an episode's numbers to the history and keep its psi if it is the best; or mark the run as diverged."""
+    """Add an episode's numbers to the history, or mark the run as diverged; keep the best psi so far: that with the
+    lowest mean watched loss over the last 5 rounds. A round has one episode of each task."""
     if not all(math.isfinite(number) for number in numbers.values()):
         best.diverged = True
         return
     for name, number in numbers.items():
         best.history[name].append(number)
-    if is_best(best, episode, n_tasks):
-        best.psi, best.best_episode = psi, episode
-
-
-def is_best(learned: Learned, episode: int, n_tasks: int) -> bool:
-    """Whether the mean watched loss of the last 5 rounds is the lowest so far. A round has one episode of each task."""
-    if episode < n_tasks:  # no whole round but the first: nothing to compare with
-        return True
-    watch = learned.history["watch"]
 
     def smooth(end):
         window = n_tasks * min(5, end // n_tasks)
-        return sum(watch[end - window : end]) / window
+        return sum(best.history["watch"][end - window : end]) / window
 
-    return smooth(episode + 1) < smooth(learned.best_episode + 1)
+    # before the end of the first round, there is nothing to compare with
+    if episode < n_tasks or smooth(episode + 1) < smooth(best.best_episode + 1):
+        best.psi, best.best_episode = psi, episode

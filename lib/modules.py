@@ -21,7 +21,7 @@ from .episodes import Report, episode_generator, from_scratch, ordinary_torch, s
 from .learner import STARTS, Start, at, check_names, family, learn_from, openings, outer_rate, race
 from .metalearning import Learned, Settings, Task
 from .networks import Activation, Params, Psi
-from .training import Optimiser
+from .training import Optimiser, take
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # of Adam, that the baseline is tried with
 LOSSES = {"mse": F.mse_loss, "cross_entropy": F.cross_entropy, "logistic": F.binary_cross_entropy_with_logits}
@@ -286,14 +286,13 @@ def learn_activation(
         network = ModuleNetwork(make_model, Activation("spline", points=points), channels)
         task = Task(network, x, y, loss)
         rows, held = watch_split(len(x), 0.2, seed)
-        inner = default_settings(Optimiser()) if settings is None else settings
-        given = settings
+        given, inner = settings, settings or default_settings(Optimiser())
         if settings is None or "auto" in (low, high):
             tuned, *found = tune(task, steps=inner.n_tr_start, batch=inner.batch, seed=seed, report=report)
-            settings = default_settings(tuned) if settings is None else settings
+            settings = settings or default_settings(tuned)
             low, high = (f if end == "auto" else end for f, end in zip(found, (low, high), strict=True))
         network = ModuleNetwork(make_model, Activation("spline", points=points, low=low, high=high), channels)
-        part = Task(network, x[rows.to(x.device)], y[rows.to(x.device)], loss)
+        part = Task(network, *take((x, y), rows), loss)
         task = replace(part, x=x, y=y)
         raced = race_of(part, settings, seed, report) if "best" in starts else []
         candidates = [at(start.psi, network, settings).best for start in raced[:1]]
@@ -301,11 +300,11 @@ def learn_activation(
             learned.raced = raced[0].name
             judge(task, learned, rows, held, settings, seed)
         for i, start in enumerate(openings(starts, restarts, raced)):
-            name = start if isinstance(start, str) else start.name
-            report(f"restart {i + 1} of {restarts}, from {name}, in [{low:g}, {high:g}]")
+            raced_as = getattr(start, "name", "")
+            report(f"restart {i + 1} of {restarts}, from {raced_as or start}, in [{low:g}, {high:g}]")
             own = default_settings(settings.inner, start) if given is None else settings
             learned = learn_from(start, part, own, seed=seed + i, report=report)
-            learned.raced = "" if isinstance(start, str) else start.name
+            learned.raced = raced_as
             judge(task, learned, rows, held, settings, seed)
             report(f"held-out loss {statistics.fmean(learned.losses['learned']):.4g}")
             candidates.append(learned)

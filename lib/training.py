@@ -233,7 +233,11 @@ def check_data(network: Network, x: Tensor, y: Tensor, loss: str) -> None:
     if y.shape[:1] != x.shape[:1]:
         raise ValueError(f"x and y must have one row per example, got {tuple(x.shape)} and {tuple(y.shape)}")
     if loss == "cross_entropy":
-        _check_labels(network, y)
+        rule = f"y must be int64 labels, (n,), from 0 to outputs - 1, here {network.outputs - 1}, for cross_entropy"
+        if y.dtype != torch.int64 or y.ndim != 1:
+            raise ValueError(f"{rule}, got {_named(y)}")
+        if bool(((y < 0) | (y >= network.outputs)).any()):
+            raise ValueError(f"{rule}, got labels from {int(y.min())} to {int(y.max())}")
     else:
         hint = ": reshape with y[:, None]" if y.ndim == 1 else ""
         if y.shape != (len(x), network.outputs):
@@ -261,14 +265,6 @@ def _check_pairs(network: Network, x: Tensor) -> None:
         raise ValueError(f"{rule}; got values from {int(x.min())} to {int(x.max())}: {hint}")
     if network.input_activation is not None:
         raise ValueError(f"input activations need floating-point x, got {x.dtype}: {hint}")
-
-
-def _check_labels(network: Network, y: Tensor) -> None:
-    rule = f"y must be int64 labels, (n,), from 0 to outputs - 1, here {network.outputs - 1}, for cross_entropy"
-    if y.dtype != torch.int64 or y.ndim != 1:
-        raise ValueError(f"{rule}, got {_named(y)}")
-    if bool(((y < 0) | (y >= network.outputs)).any()):
-        raise ValueError(f"{rule}, got labels from {int(y.min())} to {int(y.max())}")
 
 
 def check_precision(data: Data, dtype: torch.dtype) -> None:

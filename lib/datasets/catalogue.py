@@ -109,7 +109,11 @@ def _embedded_images(name: str) -> list[np.ndarray]:
     return [images[:1437], labels[:1437], images[1437:], labels[1437:]]  # the last fifth is for the test
 
 
-def _embedded_table(name: str) -> tuple[np.ndarray, np.ndarray]:
+def table_arrays(name: str, data_dir: str | os.PathLike | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """All rows of a table: columns (n, d) float64 and target (n,) int64 in 0 and 1."""
+    if name not in EMBEDDED_TABLES:
+        download_if_missing(name, data_dir)
+        return prepared.read_table(path(name, data_dir))
     from sklearn import datasets
 
     bundle = getattr(datasets, f"load_{name}")()
@@ -117,14 +121,6 @@ def _embedded_table(name: str) -> tuple[np.ndarray, np.ndarray]:
     if name != "breast_cancer":  # of wine the second cultivar against the others, of diabetes what is above the median
         y = y == 1 if name == "wine" else y > np.median(y)
     return bundle.data.astype(np.float64), y.astype(np.int64)
-
-
-def table_arrays(name: str, data_dir: str | os.PathLike | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """All rows of a table: columns (n, d) float64 and target (n,) int64 in 0 and 1."""
-    if name in EMBEDDED_TABLES:
-        return _embedded_table(name)
-    download_if_missing(name, data_dir)
-    return prepared.read_table(path(name, data_dir))
 
 
 def check_name(name: str) -> None:
