@@ -97,12 +97,6 @@ class Settings:
         if not self.deviation > 0 or not self.length > 0:
             raise ValueError(f"deviation and length must be positive, got {self.deviation} and {self.length}")
 
-    @property
-    def planned_steps(self) -> float:
-        """About how many inner steps all episodes take together, if none stops early."""
-        last = min(self.n_tr_start + self.n_tr_step * self.episodes, self.n_tr_max)
-        return self.episodes * (self.n_tr_start + last) / 2
-
     def start(self, seed: int) -> str | Callable[[Tensor], Tensor]:
         """What :meth:`lib.networks.Network.init_psi` starts from in the restart with this seed."""
         if self.init != "random":

@@ -19,7 +19,7 @@ from lib.training import Optimiser, train
 
 from ..records.store import Outcome
 from .learn import algorithm_1
-from .parts import learned_psi, schedule
+from .parts import learned_psi, planned_steps, schedule
 from .tiles import Collages, collage
 
 TILES = ("first", "second")
@@ -219,7 +219,7 @@ class LearnCollage:
 
     @property
     def cost(self) -> float:
-        return self.settings.planned_steps
+        return planned_steps(self.settings)
 
     def run(self, context) -> Outcome:
         data = load(self.first, self.second, self.half, self.split, context.data_dir)

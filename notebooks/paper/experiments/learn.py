@@ -10,7 +10,7 @@ from lib.networks import Network, Psi
 
 from ..records.store import Outcome
 from .checkpoints import learn_resumably
-from .parts import LOSS_OF, learned_psi, load_parts
+from .parts import LOSS_OF, learned_psi, load_parts, planned_steps
 from .ways import TRAININGS, WAYS
 
 
@@ -59,7 +59,7 @@ class Learn:
 
     @property
     def cost(self) -> float:
-        return self.settings.planned_steps * TRAININGS.get(self.way, 1)
+        return planned_steps(self.settings) * TRAININGS.get(self.way, 1)
 
     @property
     def label(self) -> str:

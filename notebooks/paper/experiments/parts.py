@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lib import datasets, metrics
+from lib.metalearning import Settings
 from lib.networks import Network, Params, Psi
 from lib.training import Optimiser, Trained, train
 
@@ -16,6 +17,12 @@ from . import scores
 MONITORED_ROWS = 10_000  # training rows that the training accuracy is measured on
 SCALINGS = ("default", "standard", "quantile")
 LOSS_OF = {"classification": "cross_entropy", "binary": "logistic", "regression": "mse", "one-hot": "mse"}
+
+
+def planned_steps(settings: Settings) -> float:
+    """About how many inner steps all episodes of Algorithm 1 take together, if none stops early."""
+    last = min(settings.n_tr_start + settings.n_tr_step * settings.episodes, settings.n_tr_max)
+    return settings.episodes * (settings.n_tr_start + last) / 2
 
 
 @dataclass(frozen=True, eq=False)
