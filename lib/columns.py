@@ -135,8 +135,7 @@ def columns_for(g: Spline, frame: pd.DataFrame) -> torch.Tensor:
     if lacking := [name for name in names if name not in labels]:
         raise ValueError(f"the table must have the columns of the function, it lacks {lacking[:5]}")
     found = [numbers(name, frame[labels[name]]) for name in names]
-    scaling = g.info["scaling"]
-    x = [scaled(own, np.array(scales[name]), scaling) for name, own in zip(names, found, strict=True)]
+    x = [scaled(own, np.array(scales[name]), g.info["scaling"]) for name, own in zip(names, found, strict=True)]
     return torch.as_tensor(x[0] if "column" in g.info else np.stack(x, axis=1), dtype=torch.float32)
 
 

@@ -115,7 +115,7 @@ class LearnedActivationClassifier(ClassifierMixin, LearnedActivation):
 
     def predict(self, X) -> np.ndarray:
         """The most probable class of each row, (n,)."""
-        chosen = self._predict(X).argmax(1).numpy()
+        chosen = self._predict(X).argmax(1).numpy()  # before classes_, which is missing if there was no fit
         return self.classes_[chosen]
 
 

@@ -156,8 +156,7 @@ def network_total_variation(
     if one and (g.name, g.method) == ("spline", "linear") and kernels.compiled(params[0]):  # all in one kernel
         pairs = _pairs(x, y, generator=generator, paths=paths, points=points)
         with torch.no_grad():
-            ends = x[pairs.T]
-            hidden = network.first(params, ends.flatten(0, 1)).unflatten(0, (2, -1))
+            hidden = network.first(params, x[pairs.T].flatten(0, 1)).unflatten(0, (2, -1))
             w, b = network.last(params)
             chosen = torch.randint(network.outputs, (len(pairs),), generator=generator)
             values = psi["hidden"].reshape(-1)

@@ -157,8 +157,7 @@ def _load_table(name: str, data_dir: str | os.PathLike | None, seed: int) -> Dat
     # those that are not for training; here the caller splits them off the training rows, as for images, and
     # the test set is all the rest.
     columns, target = catalogue.table_arrays(name, data_dir)
-    n = len(target)
-    train, test = (part.numpy() for part in table_split(n, seed))
+    train, test = (part.numpy() for part in table_split(len(target), seed))
     test = test[:TEST_ROWS]
     low, high = columns[train].min(axis=0), columns[train].max(axis=0)  # (d,)
     span = np.where(high > low, high - low, np.inf)  # a constant column becomes 0
