@@ -107,10 +107,7 @@ class Learned:
 
         Args:
             name: "hidden", or with one per layer "hidden.0", ...; or "input" for the input activations: one per column,
-                for inputs (..., d).
-
-        Raises:
-            ValueError: if there is none of that name.
+                for inputs (..., d). ValueError if there is none of that name.
 
         Example:
             >>> psi = {"hidden": torch.tensor([0.0, 0.0, 1.0])}

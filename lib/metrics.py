@@ -123,7 +123,7 @@ def total_variation(
     >>> round(tv.mean, 2)  # up 1, down 2, up 1
     4.0
     """
-    return _variation(_along_paths(f, None, x, y, generator=generator, paths=paths, points=points))
+    return _variation(_along_paths(f, x, y, generator=generator, paths=paths, points=points))
 
 
 def network_total_variation(
@@ -166,8 +166,8 @@ def network_total_variation(
     def rest(z, between):
         return network.forward_from_first(params, psi, z, between() if skips else None)
 
-    split = partial(network.first, params), rest
-    return _variation(_along_paths(None, split, x, y, generator=generator, paths=paths, points=points))
+    first = partial(network.first, params)
+    return _variation(_along_paths(rest, x, y, generator=generator, paths=paths, points=points, first=first))
 
 
 def fourier_complexity(
@@ -192,7 +192,7 @@ def fourier_complexity(
     # the jump between the outputs of two classes dominates each spectrum. (Subtracting the line between the
     # ends, as TV does, leaves the shape of the remainder whatever its size: on tanh networks of growing
     # slope, the mean frequency of that falls while their TV rises.)
-    values = _along_paths(f, None, x, y, generator=generator, paths=paths, points=points)
+    values = _along_paths(f, x, y, generator=generator, paths=paths, points=points)
     level = values.abs().amax(dim=1)
     mirrored = torch.cat([values, values.flip(1)[:, 1:-1]], dim=1)  # (paths, 2 * points - 2)
     mirrored = mirrored - mirrored.mean(dim=1, keepdim=True)
@@ -216,22 +216,20 @@ def _pairs(x, y, *, generator, paths, points) -> Tensor:
     return paths
 
 
-def _along_paths(f, split, x, y, *, generator, paths, points) -> Tensor:
-    """One output of a model along each path, (paths, points) float64. ``f`` maps points to outputs; or ``split`` is
-    (first, rest): ``first`` is affine and maps the ends, ``rest`` what lies between their images to outputs, and is
-    also given a function that makes the points."""
+def _along_paths(f, x, y, *, generator, paths, points, first=None) -> Tensor:
+    """One output of a model along each path, (paths, points) float64. ``f`` maps points to outputs; or with ``first``,
+    an affine map of the ends, what lies between their images, and is also given a function that makes the points."""
     pairs = _pairs(x, y, generator=generator, paths=paths, points=points)
-    if split is None and not x.is_floating_point():
+    if first is None and not x.is_floating_point():
         raise ValueError(f"x must hold floating-point coordinates, to be interpolated, got {x.dtype}")
     values, chosen = [], None
     with torch.no_grad():
         ends = x[pairs.T.to(x.device)]  # (2, paths, d)
-        if split is not None:
-            hidden = split[0](ends.flatten(0, 1)).unflatten(0, (2, -1))  # (2, paths, width)
+        images = ends if first is None else first(ends.flatten(0, 1)).unflatten(0, (2, -1))  # (2, paths, d or width)
         size = max(1, CHUNK // points)  # paths per chunk
         for part in (slice(start, start + size) for start in range(0, len(pairs), size)):
-            between = partial(_between, ends[:, part], points)
-            outputs = f(between()) if split is None else split[1](_between(hidden[:, part], points), between)
+            z = _between(images[:, part], points)
+            outputs = f(z) if first is None else f(z, partial(_between, ends[:, part], points))
             if outputs.ndim != 2 or len(outputs) != len(pairs[part]) * points:
                 rule = f"f must return ({len(pairs[part]) * points}, outputs) for as many points"
                 raise ValueError(f"{rule}, got shape {tuple(outputs.shape)}")

@@ -42,8 +42,7 @@ def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence
     running = set(range(count))
 
     for episode in range(settings.episodes):
-        waited = {i: episode - 1 - learned[i].best_episode for i in running}
-        running = {i for i in running if waited[i] < settings.patience * len(tasks)}
+        running = {i for i in running if episode - 1 - learned[i].best_episode < settings.patience * len(tasks)}
         if not running:
             break
         generators = [episode_generator(seed, episode) for seed in seeds]

@@ -98,9 +98,7 @@ def examples(name: str) -> tuple[np.ndarray, np.ndarray, int]:
 
     Returns:
         pairs (K^2, 2) int64 in the order (0, 0), (0, 1), ...; results (K^2,) int64 in 0 ... K - 1; and K.
-
-    Raises:
-        ValueError: if the operation, the modulus or the group is not one of those known.
+        ValueError if the operation, the modulus or the group is not one of those known.
 
     >>> pairs, results, size = examples("a+b mod 13")
     >>> pairs[14].tolist(), int(results[14]), size

@@ -183,10 +183,7 @@ def download_if_missing(name: str, data_dir: str | os.PathLike | None = None) ->
 def fingerprint(name: str, data_dir: str | os.PathLike | None = None) -> str:
     """SHA-256 of the data of a dataset as the runs see them, before any split (images cropped, tables whole).
 
-    Never downloads; repeated calls are quick.
-
-    Raises:
-        ValueError: if the name is unknown, or the local file is missing or damaged.
+    Never downloads; repeated calls are quick. ValueError if the name is unknown, or the file is missing or damaged.
 
     >>> len(fingerprint("a+b mod 13"))
     64

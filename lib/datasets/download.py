@@ -77,9 +77,8 @@ def table(name: str, task: int, path: Path) -> None:
         path: the prepared ``.parquet`` file to write. Nothing is left behind if the download fails.
 
     Raises:
-        ConnectionError: if the server does not answer, the download fails, or its checksum is wrong.
+        ConnectionError, OSError: as :func:`images`.
         ValueError: if the table is not numeric and complete with two classes.
-        OSError: if the directory cannot be written.
     """
     import openml  # here, because it takes seconds and most runs need no download
 
