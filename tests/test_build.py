@@ -707,6 +707,28 @@ def test_a_bad_page_is_found(site, old):
     assert any(message in problem for problem in found)
 
 
+# what a page loads besides 2 MB of images -> on which screens that is too much; each file is of 2 MB
+EVERYWHERE = {f"{width} {theme}" for width in ("wide", "narrow") for theme in ("light", "dark")}
+HEAVY = {
+    '<img src="b.png" alt="">': EVERYWHERE,
+    '<script src="b.png?v=1"></script>': EVERYWHERE,
+    '<link rel="stylesheet" href="b.png"><link rel="next" href="c.png">': EVERYWHERE,
+    '<a class="on-dark"><img src="b.png" alt=""></a>': {"wide dark", "narrow dark"},
+    '<a class="on-light"><img src="b.png" alt=""></a>': {"wide light", "narrow light"},
+    '<picture><source srcset="b.png"><img src="a.png" alt=""></picture>': {"narrow light", "narrow dark"},
+    '<img src="a.png" alt=""><script src="a.png"></script><a href="b.png">b</a>': set(),
+}
+
+
+@pytest.mark.parametrize("more", HEAVY)
+def test_a_page_that_loads_too_much_in_a_theme_is_found(site, more):
+    for name in ("a.png", "b.png", "c.png"):
+        (site / name).write_bytes(bytes(2_000_000))
+    (site / "a.html").write_text(GOOD.replace("</article>", "</article>" + more))
+    found = {problem for problem in check.problems(site, {"a": 1, "b": 0}) if " loads " in problem}
+    assert found == {f"a: loads 4.00 MB on a {one} screen, the limit is 3.0 MB" for one in HEAVY[more]}
+
+
 def test_missing_and_additional_pages_and_colab_buttons_are_found(site):
     found = check.problems(site, {"a": 1, "c": 0}, {"a": "https://colab.example.org/a.ipynb"})
     assert found[:2] == ["c: page is missing", "b: page is not in _toc.yml"]

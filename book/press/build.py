@@ -251,12 +251,12 @@ def build_book(root: Path, parameters: dict, build: Path, jobs: int = 2, say: Ca
         started = time.monotonic()
         figures = stage(root, folder / "stage", pages, executed, profile)
         html = render(folder / "stage", folder / "jupyter-book")
+        icons.slim(html)
         colab = {result.name: colab_address(root, result.name) for result in executed}
         if problems := check.problems(html, figures, colab):
             raise BookError("\n".join(problems))
         (html / ".built-from").write_text(key, encoding="utf-8")
         (html / ".nojekyll").touch()
-        icons.slim(html)
         policy.secure(html)
         publish(html, target)
         seconds = time.monotonic() - started

@@ -19,6 +19,7 @@ STYLE = re.compile(r"url\(|@import|expression\(", re.IGNORECASE)
 REMOTE = re.compile(r"^(https?:)?//", re.IGNORECASE)
 REMOTE_CODE = re.compile(r"""(?:\bsrc\s*=|\bimport\s*\(?|\bfrom|\bfetch\(|Url\s*[:=])\s*["'](?:https?:)?//""")
 LOADING_LINKS = {"stylesheet", "preload", "modulepreload", "prefetch", "icon", "shortcut", "manifest"}
+HEAVIEST = 3.0  # MB (millions of bytes) that a page may load in one theme
 
 
 def problems(site: Path, figures: dict[str, int], colab: dict[str, str] | None = None) -> list[str]:
@@ -45,6 +46,7 @@ def problems(site: Path, figures: dict[str, int], colab: dict[str, str] | None =
             drawn = len(soup.select("figure a.on-light"))
             if drawn != figures[name] or drawn != len(soup.select("figure a.on-dark")):
                 page.append(f"shows {drawn} figures, its notebook has {figures[name]}")
+            page += _heavy(site, name, soup)
         if colab and name in colab and not soup.find("a", href=colab[name]):
             page.append(f"has no Colab button to {colab[name]}")
         if "Traceback (most recent call last)" in soup.get_text():
@@ -103,6 +105,31 @@ def _unfinished(soup: BeautifulSoup) -> list[str]:
             found.append(f"has a table without rows: {table.get_text(' ', strip=True)[:100]}")
         found += [f"shows {cell!r} in a table" for cell in cells if cell == "None"]
     return found + [f"alt text shows {what!r}" for tag in content.find_all(alt=True) if (what := leftover(tag["alt"]))]
+
+
+def _heavy(site: Path, name: str, soup: BeautifulSoup) -> list[str]:
+    """Whether a page loads more than a phone's connection should, in either theme, on a wide or a narrow screen.
+
+    Counted are the page and the scripts, styles and images of the book that it names, each once. A figure's images for
+    the other theme and the other width are not loaded. Left out is what only a style names, such as fonts, and what
+    scripts fetch.
+    """
+    page, found = site / f"{name}.html", []
+    shared = [tag["src"] for tag in soup.select("script[src]")]
+    shared += [tag["href"] for tag in soup.select("link[href]") if LOADING_LINKS.intersection(tag.get("rel", []))]
+    for theme, other in (("light", "dark"), ("dark", "light")):
+        seen = [image for image in soup.select("img[src]") if not image.find_parent("a", class_=f"on-{other}")]
+        for width in ("wide", "narrow"):
+            sources = [width == "narrow" and image.find_previous_sibling("source") for image in seen]
+            images = [source["srcset"] if source else image["src"] for image, source in zip(seen, sources, strict=True)]
+            files = {
+                page,
+                *((page.parent / unquote(urlsplit(address).path)).resolve() for address in [*shared, *images]),
+            }
+            size = sum(file.stat().st_size for file in files if file.is_file()) / 1e6
+            if size > HEAVIEST:
+                found.append(f"loads {size:.2f} MB on a {width} {theme} screen, the limit is {HEAVIEST} MB")
+    return found
 
 
 def _network(soup: BeautifulSoup) -> list[str]:
