@@ -185,6 +185,19 @@ def test_the_settings_of_the_readers_computer_do_not_change_a_figure(monkeypatch
         assert plt.rcParams["font.family"] == ["monospace"]  # and the figure does not change theirs
 
 
+def test_the_pixels_of_an_image_are_kept_as_they_are(monkeypatch):
+    """A drawing has the image itself, which a screen enlarges without smoothing."""
+
+    def image():
+        figure, axes = plt.subplots(figsize=(2, 2))
+        axes.imshow([[(37 * i * i + j) % 101 for j in range(28)] for i in range(28)])
+        return figure
+
+    for drawn in shown(monkeypatch, image)["images"].values():
+        found = re.findall(r"<image [^>]*>", drawn["content"])
+        assert len(found) == 1 and 'width="28" height="28"' in found[0] and "image-rendering:pixelated" in found[0]
+
+
 def test_a_figure_is_a_drawing_where_that_is_smaller_and_a_picture_where_it_is_not(monkeypatch):
     def noise():
         figure, axes = plt.subplots(figsize=(2, 2))

@@ -1,5 +1,6 @@
 """The figures of the page on ablations (Appendix D)."""
 
+import textwrap
 from collections.abc import Mapping
 
 import pandas as pd
@@ -29,11 +30,13 @@ def differences(compared: Compared, narrow: bool = False) -> Figure:
         end = row.gain + side * row.gain_half_width
         ax.annotate(plots.signed(row.gain), (end, i), **beside, va="center", fontsize=9, color=colour)
     ax.axvline(0, linewidth=1.2, color=plt.rcParams["text.color"])
-    ax.set_yticks(range(len(table)), table.arm, fontsize=8.5 if narrow else 10.5)
+    names = [textwrap.fill(name, 20) if narrow else name for name in table.arm]
+    ax.set_yticks(range(len(table)), names, fontsize=8.5 if narrow else 10.5)
     over = f"points of test accuracy{chr(10) if narrow else ' '}over the {compared.equal}"
     ax.set_xlabel(over, loc="right" if narrow else "center", fontsize=9 if narrow else 10.5)
-    ax.margins(x=0.2 if narrow else 0.1, y=0.05)
+    ax.margins(y=0.05)
     ax.grid(axis="x")
+    plots.make_room([ax])
     return figure
 
 

@@ -21,6 +21,7 @@ from cycler import cycler
 from IPython import get_ipython
 from IPython.display import display
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.text import Text
 
 from ..records import provenance as sources
@@ -118,7 +119,8 @@ def show(
     _finished(alt=alt, caption=caption)
     light, csv = _render(draw, False, "svg", "png")
     png, width, height = (light["png"][key] for key in ("content", "width", "height"))
-    kind = "svg" if len(light["svg"]["content"].encode()) < len(png) * 3 / 4 else "png"  # the one of fewer bytes
+    # a drawing, which is sharp at any size, may have a third more bytes than the picture, as base64 has
+    kind = "svg" if len(light["svg"]["content"].encode()) < len(png) else "png"
     images = {"light": light[kind], "dark": _render(draw, True, kind)[0][kind]}
     if "narrow" in inspect.signature(draw).parameters:
         phone = functools.partial(draw, narrow=True)
@@ -297,10 +299,12 @@ def _render(draw: Callable[[], Figure], dark: bool, *kinds: str) -> tuple[dict[s
             text.set_text(typeset(text.get_text()))
         csv, width, height = as_drawn(figure), *(round(side * PIXELS_PER_INCH) for side in figure.get_size_inches())
         images, cut = {}, []
+        for image in figure.findobj(AxesImage):
+            image.set_interpolation("none")  # its pixels stay what they are, and are squares at any size
         for kind in kinds:
             figure.dpi = 72 if kind == "svg" else PIXELS_PER_INCH * SHARPNESS
             metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-            dpi = PIXELS_PER_INCH if kind == "svg" else figure.dpi  # in a drawing: of the images in it
+            dpi = PIXELS_PER_INCH * SHARPNESS  # in a drawing: of the images in it
             for _ in range(3):  # a layout may only fit once it has seen where the one before has put its titles
                 figure.savefig(buffer := io.BytesIO(), format=kind, dpi=dpi, metadata=metadata)
                 if not (cut := cut_off(figure, kind)):

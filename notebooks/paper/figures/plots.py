@@ -40,10 +40,27 @@ def forest(
         ax.set_yticks(range(len(rows)), labels, fontsize=9 if narrow else 10)
         ax.set_title(title, loc="left", fontsize=9 if narrow else 10, fontweight="bold")
         ax.set(ylim=(len(rows) - 0.4, -0.6))
-        ax.margins(x=0.36 if narrow else 0.12)
         ax.grid(axis="x")
     axes[-1, 0].set_xlabel(xlabel, fontsize=9 if narrow else 10.5)
+    make_room(axes[:, 0])
     return figure
+
+
+def make_room(axes: Sequence[Axes]) -> None:
+    """Widen the horizontal axis, which the axes share, until the labels beside their marks are inside."""
+    figure = axes[0].figure
+    figure.draw_without_rendering()
+    beside = []  # a mark's place, and the pixels that its label needs to the left and to the right of it
+    for ax in axes:
+        for text in ax.texts:
+            at, box = ax.transData.transform((text.xy[0], 0))[0], text.get_window_extent()
+            beside.append((text.xy[0], at - box.x0 + 8, box.x1 + 8 - at))
+    low, high = axes[0].get_xlim()
+    for _ in range(30):  # each adds less than the one before
+        unit = (high - low) / axes[0].bbox.width
+        low = min(low, *(place - left * unit for place, left, _ in beside))
+        high = max(high, *(place + right * unit for place, _, right in beside))
+    axes[0].set_xlim(low, high)
 
 
 def patch() -> dict:
