@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from lib import splines
 
 from ..figures.looks import plus_minus
-from ..figures.plots import signed
+from ..figures.plots import make_room, signed
 from ..records.frames import Collected
 from ..records.intervals import interval
 from .plan import BY_HAND, LEARNED, RELU
@@ -89,10 +89,11 @@ def trajectories(final: pd.DataFrame, pair: tuple[str, str], narrow: bool = Fals
             records = part[part.arm == arm].record
             paths = 100 * np.array([[r.arrays["test_first"], r.arrays["test_second"]] for r in records])
             for x, y in paths:
-                ax.plot(x, y, color=colour, linewidth=0.6, alpha=0.35)
+                ax.plot(x, y, color=colour, linewidth=1.5, alpha=0.7, zorder=1.5)
             x, y = paths.mean(axis=0)
             end = {"marker": marker, "markevery": [-1], "markersize": 7, "fillstyle": "none", "markeredgewidth": 2}
-            ax.plot(x, y, color=colour, linestyle=line, label=arm_name(arm, pair), **end)
+            ax.plot(x, y, color=plt.rcParams["figure.facecolor"], linewidth=5, zorder=1.8)  # sets the mean off
+            ax.plot(x, y, color=colour, linewidth=3, linestyle=line, label=arm_name(arm, pair), **end)
             ax.plot(x[0], y[0], "o", color=colour, markersize=4)
         ax.axhline(100 * CHANCE, color="gray", linewidth=1, linestyle=":", label="chance", zorder=0)
         ax.set_title(normalisation(spectral), fontsize=9.5)
@@ -175,7 +176,6 @@ def steering(table: pd.DataFrame, narrow: bool = False) -> Figure:
         ax.axvline(0, color=plt.rcParams["text.color"], linewidth=1.2)
         ax.set_ylim(len(labels) - 0.35, -0.35)
         ax.set_title(" above ".join(names(pair).values()), fontsize=10, loc="left")
-        ax.margins(x=0.14)
         ax.grid(axis="x")
     axes[-1, 0].set_xlabel("points over ReLU on its tile", fontsize=9)
     handles = [
@@ -184,6 +184,7 @@ def steering(table: pd.DataFrame, narrow: bool = False) -> Figure:
         if made in set(table.made)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
+    make_room(axes[:, 0])
     return figure
 
 
@@ -236,7 +237,7 @@ def collages(images: np.ndarray, labels: np.ndarray, pair: tuple[str, str], narr
     figure, axes = plt.subplots(1, images.shape[0] * images.shape[1], figsize=(3.75, 1.7) if narrow else (7, 2.1))
     each = images.shape[1]
     for i, (ax, image, label) in enumerate(zip(axes, images.reshape(-1, *images.shape[2:]), labels.flat, strict=True)):
-        ax.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        ax.imshow(image, cmap="gray", vmin=0, vmax=1)
         ax.set_xlabel(str(label), fontsize=9)
         ax.set(xticks=[], yticks=[])
         if i % each == each // 2:
