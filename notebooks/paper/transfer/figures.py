@@ -61,16 +61,16 @@ def own_gains(gains: pd.DataFrame, narrow: bool = False) -> Figure:
 def heat_map(scores: Scores, narrow: bool = False) -> Figure:
     """Figure 14: tasks as rows, activations as columns, brightness by score; ReLU and "all tasks" at the right.
 
-    On a phone the columns have no names: they are in the order of the rows.
+    On a phone the columns have no names: they are in the order of the rows. Long names of rows are shortened there.
     """
     specific = list(scores.specific)
     extra = [arm for arm in (RELU, ALL) if arm in scores.score]
     n, k = len(scores.score), len(specific)
-    widths = [max(k, 1), *[max(1, k / (4 if narrow else 12))] * len(extra)]
+    widths = [max(k, 1), *[max(1, k / (7 if narrow else 12))] * len(extra)]
     size = (3.6, 1.8 + 0.2 * n) if narrow else (7, 2.4 + 0.22 * n)
     figure, axes = plt.subplots(1, 1 + len(extra), figsize=size, width_ratios=widths, sharey=True, squeeze=False)
     for ax, columns in zip(axes[0], [specific, *[[arm] for arm in extra]], strict=True):
-        look = {"vmin": 0, "vmax": 100, "cmap": "viridis", "aspect": "auto", "interpolation": "nearest"}
+        look = {"vmin": 0, "vmax": 100, "cmap": "viridis", "aspect": "auto"}
         image = ax.imshow(100 * scores.score[columns], **look)
         ax.tick_params(length=0)
         ax.set_xticks([])
@@ -82,7 +82,9 @@ def heat_map(scores: Scores, narrow: bool = False) -> Figure:
     labels = [pretty(arm.removeprefix("learned on ")) for arm in specific]
     if not narrow:
         axes[0, 0].set_xticks(range(k), labels, rotation=90, fontsize=8.5)
-    axes[0, 0].set_yticks(range(n), [pretty(task) for task in scores.score.index], fontsize=8.5)
+    rows = [pretty(task) for task in scores.score.index]
+    rows = [row.replace(" if b odd else ", " or ") for row in rows] if narrow else rows
+    axes[0, 0].set_yticks(range(n), rows, fontsize=8.5)
     axes[0, 0].set_xlabel("learned on,\nsame order" if narrow else "activation learned on this task")
     axes[0, 0].set_ylabel("" if narrow else "evaluated on this task")
     for ax, arm in zip(axes[0, 1:], extra, strict=True):

@@ -127,7 +127,7 @@ def paper_table() -> pd.DataFrame:
     """The paper's Table 4."""
     names = [name_of(data) for data in tables.PAPER_DATASETS]
     rows = [[tables.arm_name(arm), *row[:4], f"{row[4]:+.1f} ± {row[5]}"] for arm, row in tables.PAPER_TABLE.items()]
-    return pd.DataFrame(rows, columns=["activation", *names, "mean change"])
+    return pd.DataFrame(rows, columns=["activation", *names, tables.CHANGE])
 
 
 def headline(scores: Scores) -> list[str]:

@@ -265,6 +265,7 @@ PAPER_TABLE = {  # Table 4: accuracy in % on mnist, fashion_mnist, svhn, cifar10
     "learned on cifar10": (57.6, 74.5, 41.0, 22.6, -3.5, 11.0),
     ALL: (76.2, 72.8, 45.0, 17.4, 0.4, 1.5),
 }
+CHANGE = "mean change ± standard deviation over datasets"  # a deviation, as in the paper's table
 PAPER_DATASETS = ("mnist", "fashion_mnist", "svhn", "cifar10")
 
 
@@ -292,7 +293,7 @@ def image_table(table: pd.DataFrame) -> pd.DataFrame:
         mean, deviation = average.loc[arm] if arm in average.index else (0.0, 0.0)
         of_paper = f" ({paper[4]:+.1f} ± {paper[5]})" if paper and set(datasets) & set(PAPER_DATASETS) else ""
         rows.append([*cells, f"{100 * mean:+.1f} ± {100 * deviation:.1f}{of_paper}"])
-    return pd.DataFrame(rows, columns=["activation", *map(name_of, datasets), "mean change"])
+    return pd.DataFrame(rows, columns=["activation", *map(name_of, datasets), CHANGE])
 
 
 def architectures(finals: pd.DataFrame, deep: pd.DataFrame) -> pd.DataFrame:
