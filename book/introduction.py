@@ -83,7 +83,8 @@ findings = claims.settled(read)
 found = {verdict: number for verdict, number in claims.counts(findings.values()).items() if number}
 few = sum(2 * sum(finding.holds) < len(finding.holds) for finding in findings.values() if finding.held)
 ahead = " " + words.fill("ahead", names=" and ".join(names)) if (names := opening.ahead()) else ""
-words.say("answer", **opening.counts(), ahead=ahead, claims=len(claims.CLAIMS),
+layers = " " + words.fill("layers", layers=opening.layers) if opening.layers else ""
+words.say("answer", **opening.counts(), layers=layers, ahead=ahead, claims=len(claims.CLAIMS),
           verdicts=", ".join(f"**{number} {verdict}**" for verdict, number in found.items()),
           before=sum(claim.written == "before" for claim in claims.CLAIMS))  # fmt: skip
 show(opening.draw, alt=opening.alt(), caption=opening.sentence(), name="fig-headline", data=opening.table)

@@ -118,6 +118,19 @@ def test_the_caption_says_how_the_other_tasks_were_run(read, table):
     assert headline._other_tasks(Collected([], 3), shown.table) == ""
 
 
+def test_the_words_say_with_how_many_layers_the_networks_on_images_were(read):
+    """That of the runs that are compared, of both sections, not of those at other depths."""
+    depths = {
+        depth
+        for section in ("images", "regression")
+        for depth in read(section).frame(role="final")["network.depth"].unique()
+    }
+    assert depths == {1} and len(read("regression").frame(role="depth"))
+    shown = headline.headline(read)
+    assert shown.layers == "1 hidden layer" and "Images: networks with 1 hidden layer." in shown.scale()
+    assert headline.layers(lambda section: Collected([], 3)) == ""
+
+
 def test_without_records_there_is_no_headline():
     with pytest.raises(ValueError, match="needs final runs"):
         headline.headline(lambda section: Collected([], 3))

@@ -12,7 +12,7 @@ from matplotlib.ticker import MultipleLocator, NullFormatter, ScalarFormatter
 
 from .ablations import learner_tables
 from .figures.explore import pretty
-from .figures.looks import WEIGHTS, name_of
+from .figures.looks import WEIGHTS, name_of, span
 from .grokking import by_convention
 from .grokking.conventions import SINE, TUNED
 from .images import tables as images
@@ -72,7 +72,7 @@ def _images(read: Read):
     """One hidden layer, the tuned optimiser; the better start by validation; the best function by hand."""
     for section, group in (("images", "classification"), ("regression", "regression")):
         results = read(section)
-        runs = images.tuned(results) if len(results.frame(role="final")) else results.frame(role="final")
+        runs = _image_runs(results)
         both = (results, read("controls"))
         controls = pd.concat([found.frame(role="control", section=section, arm=BEST) for found in both])
         for data, part in runs.groupby("data", sort=False) if len(runs) else ():
@@ -84,6 +84,18 @@ def _images(read: Read):
             own = controls[controls.data == data] if len(controls) else controls
             if len(own) == len(relu):
                 yield _points("images", name, BY_HAND, *over(own, relu), improving)
+
+
+def _image_runs(results: Collected) -> pd.DataFrame:
+    """The runs on images that are compared."""
+    return images.tuned(results) if len(results.frame(role="final")) else results.frame(role="final")
+
+
+def layers(read: Read) -> str:
+    """How many hidden layers the networks on images have that are compared, by their configurations; "" without any."""
+    runs = [_image_runs(read(section)) for section in ("images", "regression")]
+    depths = [int(depth) for part in runs if len(part) for depth in part["network.depth"]]
+    return f"{span(depths)} hidden layer{'s' * (max(depths) > 1)}" if depths else ""
 
 
 def _tables(results: Collected):
@@ -191,10 +203,14 @@ def _sooner(name, kind, relu, other, last):
 
 @dataclass(frozen=True, eq=False)
 class Headline:
-    """The figure with its words. table: from :func:`gains`. others: how the tasks were run that do not say it."""
+    """The figure with its words.
+
+    table: from :func:`gains`. others: how the tasks were run that do not say it. layers: from :func:`layers`.
+    """
 
     table: pd.DataFrame
     others: str = ""
+    layers: str = ""
 
     def rows(self, panel: str) -> pd.DataFrame:
         """The learned activations of a panel, the largest last."""
@@ -238,9 +254,10 @@ class Headline:
         return " ".join(words)
 
     def scale(self) -> str:
-        """How to read the marks: bounds, where ReLU had not converged, and under what setting the tasks were run."""
+        """How to read the marks: bounds, where ReLU had not converged, and under what setting all was run."""
         many = int(self.rows(ACCURACY).improving.sum())
         words = ["Bars: 95 % intervals over seeds."]
+        words += [f"Images: networks with {self.layers}."] * bool(self.layers)
         learners = pd.concat([self.beside(panel, LEARNER) for panel in (ACCURACY, SPEED)])
         if len(learners):
             own = "; accuracies of it are over the ReLU of its own runs" * bool(len(self.beside(ACCURACY, LEARNER)))
@@ -326,7 +343,7 @@ def headline(read: Read) -> Headline:
     table = gains(read)
     if not (table.kind == LEARNED).any():
         raise ValueError("the headline needs final runs with a learned activation, and no section has some")
-    return Headline(table, _other_tasks(read("transfer"), table))
+    return Headline(table, _other_tasks(read("transfer"), table), layers(read))
 
 
 def _other_tasks(results: Collected, table: pd.DataFrame) -> str:
