@@ -166,9 +166,9 @@ torch.testing.assert_close(plain(z), g(z), rtol=0, atol=1e-4)  # rounding, times
 torch.testing.assert_close(again(z), g(z))
 
 # %% [markdown]
-# ## Functions of columns
+# ## Input activations
 #
-# If single columns act in an irregular way, as in many tables, learn a function for each numeric column instead, applied to the scaled input: `where="input"` (or `"both"`). They start as the identity, and the hidden units keep their ReLU. Each knows the name and the scaling of its column, in a file too: `lib.columns.columns_for(g, table)` makes what it takes from another copy of the table.
+# If single columns act in an irregular way, as in many tables, learn an [input activation](glossary.md#input-activation-function) for each numeric column instead, a function that is applied to the scaled input: `where="input"` (or `"both"`). They start as the identity, and the hidden units keep their ReLU. Each knows the name and the scaling of its column, in a file too: `lib.columns.columns_for(g, table)` makes what it takes from another copy of the table.
 
 # %%
 columns = Estimator(
@@ -267,7 +267,7 @@ print(learned.module(), *learned.problems, sep="\n")
 #
 # ## What to expect
 #
-# Small budgets on the tables of this companion and those that come with scikit-learn: what learned functions, hidden or of the columns, are worth beside ReLU and tanh, and what boosted trees or a linear model do instead. Test scores (accuracy in %; $R^2$ for diabetes), 3 seeds. Intervals are over these seeds alone: where test rows are few, as for wine, a single row can make a gain. `python -m benchmarks.tables` measures all of it anew.
+# Small budgets on the tables of this companion and those that come with scikit-learn: what learned activations, hidden or input, are worth beside ReLU and tanh, and what boosted trees or a linear model do instead. Test scores (accuracy in %; $R^2$ for diabetes), 3 seeds. Intervals are over these seeds alone: where test rows are few, as for wine, a single row can make a gain. `python -m benchmarks.tables` measures all of it anew.
 
 # %% tags=["remove-input"]
 if measured := own_data.measured():

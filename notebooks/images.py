@@ -245,7 +245,7 @@ if len(deeper):
 # %% [markdown]
 # ## Against the paper
 #
-# The paper shows Figure 2a as a plot without numbers. Its text says (Section 3.1): “Differences are small. The learned activations only improve slightly on svhn and cifar.”
+# The paper's Figure 2a is a plot without numbers. The text says (Section 3.1): “Differences are small. The learned activations only improve slightly on svhn and cifar.”
 
 # %% tags=["remove-input"]
 say(claims.section("images", read))

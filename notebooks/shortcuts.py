@@ -209,9 +209,9 @@ words.figure("fig-live-shortcuts", lambda narrow=False: figures.live(curves, liv
 #
 # ## Results in detail
 #
-# ### Training in the plane of the two accuracies (Figures 9, 25 and 26)
+# ### Training in the plane of the two accuracies
 #
-# Each path starts near chance on both tiles. A path that goes right learns the first tile, one that goes up the second.
+# The paper's Figures 9, 25 and 26 have the same axes. Each path starts near chance on both tiles. A path that goes right learns the first tile, one that goes up the second.
 
 
 # %% tags=["hide-input"]

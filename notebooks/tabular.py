@@ -120,7 +120,7 @@ if results.missing:
 # compares model types on 16 binary tables and finds that
 #
 # - ReLU networks are usually below trees; tanh with a tuned slope and learned activations close the gap, and
-#   [input activation functions](../book/glossary.md#input-activation-function) (IAFs, one learned function for each column, applied to the raw input) do best, sometimes
+#   [input activation functions](../book/glossary.md#input-activation-function) (one learned function for each column, applied to the raw input) do best, sometimes
 #   better than trees ([C5](../book/claims.ipynb#c5));
 # - the best accuracy sits at another [total variation](../book/glossary.md#total-variation) for each dataset ([C6](../book/claims.ipynb#c6));
 # - learned functions give sharp boundaries along the axes, as trees do ([C7](../book/claims.ipynb#c7));
@@ -140,7 +140,7 @@ words.table(
 )
 
 # %% [markdown]
-# ## Live: a function for each column
+# ## Live: input activations
 #
 # We learn input activations for a small table that comes with scikit-learn, in a narrow network: [Algorithm 1](../book/glossary.md#algorithm-1) with half of each [episode](../book/glossary.md#episode)'s rows as
 # validation rows $\mathcal{V}$. Some rows are kept out of all episodes ([watched rows](../book/glossary.md#watched-rows)).
@@ -216,7 +216,7 @@ words.figure("fig-live-outputs", lambda narrow=False: panels.outputs(shown, at, 
 # %% [markdown]
 # ### Meta-overfitting, seen at once
 #
-# A learned function per column has many free values, and every row is a training row in some episode. So the loss on an episode's own $\mathcal{V}$ can fall
+# Input activations have many free values, and every row is a training row in some episode. So the loss on an episode's own $\mathcal{V}$ can fall
 # while nothing improves on rows that no episode has seen: [meta-overfitting](../book/glossary.md#meta-overfitting). That is why stopping goes by watched rows here.
 
 # %% tags=["hide-input"] fold="The loss on both kinds of rows, on an easy and on a hard table"
@@ -347,19 +347,19 @@ pictured = {data: found for data in focus if "ReLU" in (found := tables.panels(r
 if pictured:
     numbers = tables.pictured(pictured)
     share = numbers.groupby("arm", sort=False).share.mean()
-    shares = ", ".join(f"{looks.label(arm)} {value:.2f}" for arm, value in share.items())
+    shares = {arm: f"{looks.label(arm)} {value:.2f}" for arm, value in share.items()}
     words.figure(
         "fig-tabular-slices",
         lambda narrow=False: panels.input_space(pictured, narrow),
         tables=", ".join(pictured),
-        shares=shares,
+        shares=", ".join(shares[arm] for arm in panels.shown(pictured)),
     )
 
 # %% tags=["hide-input"] fold="The same in numbers, and the complexity around the solution"
 if pictured:
     first = int((numbers.loc[numbers.groupby("data").around.idxmax()].arm == INPUTS).sum())
     words.figure("fig-tabular-pictured", lambda narrow=False: figures.pictured(numbers, narrow), data=numbers, tables=len(pictured),
-                 first=first, shares=shares)  # fmt: skip
+                 first=first, shares=", ".join(shares.values()))  # fmt: skip
 
 # %% tags=["hide-input"] fold="Complexity around all networks of four models"
 ambient = read("ambient")

@@ -248,7 +248,10 @@ if at_limit := limits.of_fixed_steps(results):
 if images_done:
     words.figure("fig-images-transfer", lambda narrow=False: figures.image_changes(changed, narrow), data=changed,
                  seeds=int(changed.n.max()), **{k: v for k, v in shown.changes(changed).items() if k != "own"})  # fmt: skip
-    folded("Test accuracy (%), in brackets the paper's Table 4; bold: its own dataset", tables.image_table(changed))
+    folded(
+        "Test accuracy (%) ± 95 % interval over seeds, in brackets the paper's Table 4; bold: its own dataset",
+        tables.image_table(changed),
+    )
 else:
     words.table("tab-paper", shown.paper_table())
 
@@ -302,7 +305,7 @@ if len(cells):
 # - **Added.** Sines made by hand on every algorithmic task, as a control for what was learned.
 # - Two restarts for the activations of image datasets. CIFAR-10 is its first 20,000 training images, and all its accuracies are near chance (10 %). ReLU on MNIST is far above the paper's number; the paper does not list its optimiser.
 # - SVHN is not among the image datasets. The inner optimiser is the same for all datasets.
-# - In Figure 19 the activations are those of the table, learned with four hidden layers, and used with one to four. See [departures](../book/departures.ipynb).
+# - For the paper's Figure 19 the activations are those of the table above, learned with four hidden layers, and used with one to four. See [departures](../book/departures.ipynb).
 #
 # ## Recompute
 #

@@ -43,7 +43,7 @@ def test_as_in_the_paper_all_conditions_hold():
     finding = decide(networks("electricity", PAPER))
     assert finding.verdict == "reproduced" and finding.holds == (True,) * 8
     assert finding.conditions[0].value == pytest.approx(2.0, rel=0.05)
-    assert "learned IAFs 4.0" in finding.ours
+    assert "input activations 4.0" in finding.ours
 
 
 @pytest.mark.parametrize(

@@ -540,7 +540,7 @@ def test_every_figure_draws(smoke, narrow):
             figure.canvas.draw()
             assert len(figure.axes) == axes and figure.get_figwidth() == (3.75 if narrow else 7)
             matplotlib.pyplot.close(figure)
-    assert looks.label(INPUTS) == "learned IAFs" and looks.label("ReLU") == "ReLU"
+    assert looks.label(INPUTS) == "input activations" and looks.label("ReLU") == "ReLU"
 
 
 def test_a_slice_is_shown_as_probabilities():

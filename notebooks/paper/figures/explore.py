@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from .looks import name_of, optimiser
+from .looks import name_of, name_of_arm, optimiser
 
 COLOURS = {
     "ReLU": 0,
@@ -113,7 +113,11 @@ def complexity(runs: pd.DataFrame, records: Sequence, about: Callable[[pd.Series
             )
         datasets.append({"name": name(data), "functions": functions, "runs": shown})
     relu = {"low": -5, "high": 5, "values": [0, 0, 5]}
-    return {"arms": [{"name": arm, "colour": COLOURS[arm]} for arm in arms], "relu": relu, "datasets": datasets}
+    return {
+        "arms": [{"name": name_of_arm(arm), "colour": COLOURS[arm]} for arm in arms],
+        "relu": relu,
+        "datasets": datasets,
+    }
 
 
 def training_run(run: pd.Series) -> str:

@@ -7,7 +7,7 @@ finished; a rate that is best at the edge of those tried may not be the best.
 import pandas as pd
 
 from ..records.frames import Collected
-from .looks import name_of, optimiser
+from .looks import name_of, name_of_arm, optimiser
 
 GROUP = ["data", "arm", "network.depth", "network.initialisation", "optimiser.name", "scaling"]
 
@@ -60,12 +60,13 @@ def in_words(results: Collected) -> str:
         part = found[found.kind == kind]
         if part.capped.sum():
             where = ", ".join(
-                f"{row.arm} on {name_of(row.data)} {row.capped}" for row in part[part.capped > 0].itertuples()
+                f"{name_of_arm(row.arm)} on {name_of(row.data)} {row.capped}"
+                for row in part[part.capped > 0].itertuples()
             )
             words.append(f"{part.capped.sum()} of {part.n.sum()} {name} ended at their cap ({where})")
     edge = at_edge(results)
     if len(edge):
-        where = ", ".join(f"{row.arm} on {name_of(row.data)} {row.best:g}" for row in edge.itertuples())
+        where = ", ".join(f"{name_of_arm(row.arm)} on {name_of(row.data)} {row.best:g}" for row in edge.itertuples())
         words.append(f"{len(edge)} rates are the least or greatest that was tried ({where})")
     return f"At a limit: {'; '.join(words)}." if words else ""
 
@@ -98,7 +99,7 @@ def of_fixed_steps(results: Collected) -> str:
         words.append(f"{where} ({', '.join(edges)})")
     if len(finals) and "best_step" in finals and (last := finals.best_step >= finals.steps).any():
         arms = last.groupby(finals.arm, sort=False).agg(["sum", "size"])
-        arms.index = [" ".join(map(name_of, arm.split())) for arm in arms.index]  # "learned on mnist"
+        arms.index = [" ".join(map(name_of, name_of_arm(arm).split())) for arm in arms.index]  # "learned on mnist"
         each = ", ".join(f"{arm} {row['sum']} of {row['size']}" for arm, row in arms.iterrows() if row["sum"])
         many = f"{last.sum()} of {len(finals)} final runs are best at their last step"
         words.append(f"{many}, so they may not have converged ({each})")

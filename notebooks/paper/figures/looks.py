@@ -23,7 +23,7 @@ LABELS = {
     "tanh": "tanh, tuned slope",
     "learned from zeros": "learned AF (zeros)",
     "learned from ReLU": "learned AF (ReLU)",
-    "learned inputs": "learned IAFs",
+    "learned inputs": "input activations",
 }
 
 
@@ -34,13 +34,23 @@ def look(arm: str) -> dict:
 
 
 def label(arm: str) -> str:
-    """How an arm is written where hidden (AF) and input activations (IAF) are compared.
+    """How an arm is written where hidden (AF) and input activations are compared.
 
     Example:
         >>> label("learned inputs")
-        'learned IAFs'
+        'input activations'
     """
     return LABELS.get(arm, arm)
+
+
+def name_of_arm(arm: str) -> str:
+    """How an arm is written elsewhere: by its name in the records, but for input activations.
+
+    Example:
+        >>> name_of_arm("learned from zeros"), name_of_arm("learned inputs")
+        ('learned from zeros', 'input activations')
+    """
+    return label(arm) if arm == "learned inputs" else arm
 
 
 def name_of(data: str) -> str:

@@ -17,7 +17,7 @@ from .plan import ARMS, INPUTS, RANKED
 from .tables import ORDER
 
 SHORT = {"tanh": "tanh", "learned from ReLU": "AF (ReLU)", "learned from zeros": "AF (zeros)"}
-SHORT |= {"learned inputs": "IAFs", "boosted trees": "trees"}
+SHORT |= {"learned inputs": "input activations", "boosted trees": "trees"}
 SIZES = {"*": 11, "P": 8}
 FULL = 10  # points of accuracy at which a cell of the map has its full colour
 SMALL = 8.5  # points; below this a phone's text is too small to read
@@ -76,7 +76,7 @@ def per_table(table: pd.DataFrame, narrow: bool = False) -> Figure:
             ax.text(j + 1, i, text, ha="center", va="center", fontsize=SMALL, weight="bold" if value == best else None)
     ax.set_yticks(range(len(gain)), [_short(name, narrow) for name in order], fontsize=SMALL)
     heads = ["ReLU (%)", *(SHORT.get(arm, arm) for arm in others)]
-    heads = heads if narrow else [head.replace(" (", "\n(") for head in heads]
+    heads = heads if narrow else [head.replace(" ", "\n") for head in heads]
     ax.set_xticks(range(len(heads)), heads, fontsize=SMALL, rotation=90 if narrow else 0)
     ax.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
     ax.spines[:].set_visible(False)
@@ -168,12 +168,17 @@ def average_by_depth(table: pd.DataFrame, narrow: bool = False) -> Figure:
         ax.plot(relu.depth, 100 * relu["mean"], ":", color=looks.ARMS["ReLU"][0], linewidth=1.2)
         ax.errorbar(own.depth, 100 * own["mean"], 100 * own.half_width, **looks.look(arm), capsize=3, markersize=5)
         ax.axhline(0, color=plt.rcParams["text.color"], linewidth=0.8)
-        ax.set_title(label(arm).replace(", ", ",\n").replace(" AF ", " AF\n"), fontsize=9)
+        ax.set_title(_two_lines(label(arm)), fontsize=9)
         ax.set_xticks(sorted(table.depth.unique()))
         ax.grid()
     figure.supxlabel("hidden layers", fontsize=10)
     figure.supylabel("points over ReLU with one layer", fontsize=10)
     return figure
+
+
+def _two_lines(name: str) -> str:
+    """A label for a place without the width for it."""
+    return name.replace(", ", ",\n").replace(" AF ", " AF\n").replace("input ", "input\n")
 
 
 def widths(tables: Mapping[str, pd.DataFrame], narrow: bool = False) -> Figure:
@@ -201,7 +206,7 @@ def widths(tables: Mapping[str, pd.DataFrame], narrow: bool = False) -> Figure:
 
 
 def control(table: pd.DataFrame, narrow: bool = False) -> Figure:
-    """Each table's accuracy with ReLU, with ReLU on columns by rank, and with learned inputs, as differences to ReLU.
+    """Each table's accuracy with ReLU, ReLU on columns by rank, and input activations, as differences.
 
     Args:
         table: from :func:`.tabular.tables.ranked`.

@@ -44,8 +44,13 @@ def weight_space(found: Mapping[str, Record], narrow: bool = False) -> Figure:
 
 
 def _title(arm: str, narrow: bool) -> str:
-    text = label(arm).replace(" (", "\n(").replace(", ", ",\n")
+    text = label(arm).replace(" (", "\n(").replace(", ", ",\n").replace("input ", "input\n")
     return text.replace("learned ", "").replace("boosted ", "") if narrow else text
+
+
+def shown(pictured: Mapping[str, Mapping[str, Record]]) -> list[str]:
+    """The models with slices in :func:`input_space`: those that all tables have."""
+    return [arm for arm in SHOWN if all(arm in found for found in pictured.values())]
 
 
 def input_space(pictured: Mapping[str, Mapping[str, Record]], narrow: bool = False) -> Figure:
@@ -54,7 +59,7 @@ def input_space(pictured: Mapping[str, Mapping[str, Record]], narrow: bool = Fal
     Args:
         pictured: by table, from :func:`.tabular.tables.panels`. Shown is the slice that trees vary most on.
     """
-    arms = [arm for arm in SHOWN if all(arm in found for found in pictured.values())]
+    arms = shown(pictured)
     height = (1.0 if narrow else 1.65) * len(pictured) + 0.9
     size = (3.75 if narrow else 7, height)
     figure, grid = plt.subplots(len(pictured), len(arms), figsize=size, squeeze=False)
@@ -62,9 +67,7 @@ def input_space(pictured: Mapping[str, Mapping[str, Record]], narrow: bool = Fal
         place = int(np.argmax([np.ptp(probabilities(found[arms[-1]], i)) for i in range(_count(found))]))
         for ax, arm in zip(row, arms, strict=True):
             values = probabilities(found[arm], place)
-            image = ax.imshow(
-                values, cmap="RdBu_r", vmin=0, vmax=1, origin="lower", extent=(-1, 1, -1, 1), interpolation="nearest"
-            )
+            image = ax.imshow(values, cmap="RdBu_r", vmin=0, vmax=1, origin="lower", extent=(-1, 1, -1, 1))
             ax.set(xticks=[], yticks=[])
         across, up = (columns_of(data)[c] for c in found[arms[0]].arrays["slice_columns"][place])
         row[0].set_ylabel(f"{data}\n{up} →" if not narrow else f"{up} →", fontsize=8.5)

@@ -164,8 +164,8 @@ def table_4(plan: Images, store: Store) -> Generator[list, None, list[Train]]:
 def other_depths(plan: Images, finals: list[Train]) -> Stages:
     """Figure 19: the activations of Table 4, but for the one learned on all datasets, in networks of other depths.
 
-    NOTE[DIFF]: the activations were learned with the depth of Table 4. With one hidden layer there is no residual
-    connection, which the sizes do not allow.
+    NOTE[DIFF]: the activations were learned with the depth of the paper's Table 4. With one hidden layer there is no
+    residual connection, which the sizes do not allow.
     """
     for seed in plan.depth_seeds:
         yield [
