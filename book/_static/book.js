@@ -36,6 +36,9 @@
   /* Each cell says its column, in a copy of the column's head. */
   const stack = (table) => {
     const heads = [...table.querySelectorAll("thead th")];
+    const longest = (cells) => Math.max(...[...cells].map((cell) => cell.textContent.trim().length));
+    const values = table.querySelectorAll("tbody tr > :not(:first-child)");
+    const short = heads.length > 4 && longest(heads.slice(1)) + longest(values) <= 22;
     table.querySelectorAll("tbody tr").forEach((row) => {
       [...row.children].forEach((cell, i) => {
         const name = document.createElement("span");
@@ -46,11 +49,12 @@
       });
     });
     table.classList.add("stacked");
+    table.classList.toggle("short", short);
   };
 
   const arrange = (table) => {
     const box = table.parentElement;
-    table.classList.remove("fit", "stacked");
+    table.classList.remove("fit", "stacked", "short");
     table.querySelectorAll(".column").forEach((name) => name.remove());
     const wide = () => box.scrollWidth > box.clientWidth + 1;
     if (!wide()) return;
