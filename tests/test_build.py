@@ -25,8 +25,9 @@ from book.press import build as book
 from book.press import check, execute, pairs
 from book.press.build import BookError, build_book
 from notebooks.paper import claims, sections, verdict
-from notebooks.paper.figures import display
+from notebooks.paper.figures import display, looks
 from notebooks.paper.records.frames import Collected
+from notebooks.paper.tabular.plan import INPUTS
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = """# ---
@@ -733,6 +734,28 @@ def test_missing_and_additional_pages_and_colab_buttons_are_found(site):
     found = check.problems(site, {"a": 1, "c": 0}, {"a": "https://colab.example.org/a.ipynb"})
     assert found[:2] == ["c: page is missing", "b: page is not in _toc.yml"]
     assert found[2:] == ["a: has no Colab button to https://colab.example.org/a.ipynb"]
+
+
+def words_of_pages():
+    """The sources of what pages say: their own text, captions and findings; but for the list of the paper's figures."""
+    paths = [*ROOT.glob("notebooks/*.py"), *ROOT.glob("book/*.py"), *ROOT.glob("book/*.md")]
+    paths += ROOT.glob("notebooks/paper/**/*.md")
+    return {path: path.read_text("utf-8") for path in paths if path != ROOT / "book" / "figures.md"}
+
+
+def test_a_figure_or_table_of_the_paper_is_called_the_papers():
+    """The book numbers its own."""
+    named = re.compile(r"(?<!paper's )(?<!\bits )\b(?:Figures?|Tables?)[ \u00a0]\d+", re.IGNORECASE)
+    found = {
+        path.name: named.findall(" ".join(text.replace("\n#", "\n").split())) for path, text in words_of_pages().items()
+    }
+    assert not {name: some for name, some in found.items() if some}
+
+
+def test_input_activations_have_one_name():
+    """Only the glossary says what the paper's abbreviation means."""
+    assert [path.name for path, text in words_of_pages().items() if re.search(r"\bIAFs?\b", text)] == ["glossary.md"]
+    assert looks.label(INPUTS) == looks.name_of_arm(INPUTS) == "input activations"
 
 
 def test_each_figure_and_table_of_the_paper_has_its_line_and_each_line_leads_to_a_section():

@@ -533,3 +533,27 @@ def test_a_claim_opens_with_its_numbers_rule_history_and_evidence(opened, hand):
     )
     links = tab.evaluate("[...document.querySelectorAll('.explore-claim-body a')].map((a) => a.getAttribute('href'))")
     assert links == ["../a.html#b", "#claim-c2"]
+
+
+@pytest.mark.parametrize(("cell", "lines"), [("+0.128&nbsp;±&nbsp;0.833", 4), ("as far as it was measured", 7)])
+def test_a_table_of_numbers_has_two_of_them_in_a_line_on_a_phone(tab, folder, cell, lines):
+    """Below each row's name; words have a line for each cell. No number is broken."""
+    heads = ["table", "ReLU", "hidden", "input", "tanh", "trees", "linear"]
+    rows = "".join(f"<tr><td><p>{name}</p></td>" + f"<td><p>{cell}</p></td>" * 6 + "</tr>" for name in "abc")
+    table = "<thead><tr>" + "".join(f"<th><p>{head}</p></th>" for head in heads) + f"</tr></thead><tbody>{rows}</tbody>"
+    page = (folder / "grokking.html").read_text()
+    page = re.sub(r"<script defer src=\"explore.*?</script>|<figure>.*</figure>", "", page)
+    box = f'<div class="pst-scrollable-table-container"><table class="table">{table}</table></div>'
+    (folder / "table.html").write_text(page.replace("</article>", f"{box}</article>"))
+    tab.open((folder / "table.html").as_uri(), 390)
+    tab.settle()
+    tops = (
+        "[...document.querySelectorAll('tbody tr')].map((row) => new Set([...row.children].map((cell) => "
+        "Math.round(cell.getBoundingClientRect().top))).size)"
+    )
+    assert tab.evaluate(tops) == [lines] * 3
+    heights = "[...document.querySelectorAll('tbody td:not(:first-child) p')].map((p) => p.getClientRects()[0].height)"
+    assert lines == 7 or len(set(tab.evaluate(heights))) == 1
+    tab.resize(1280)
+    tab.settle()
+    assert tab.evaluate(tops) == [1] * 3 and tab.evaluate("document.querySelectorAll('.column').length") == 0

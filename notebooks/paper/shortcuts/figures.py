@@ -224,7 +224,7 @@ def activations(panels: Sequence[tuple], narrow: bool = False) -> Figure:
 
 
 def collages(images: np.ndarray, labels: np.ndarray, pair: tuple[str, str], narrow: bool = False) -> Figure:
-    """A few collages of each set, with the class that their label says.
+    """A few collages of each set, with the class that their label says; on a phone a row for each set.
 
     Args:
         images: (sets, n, height, width[, 3]) in [0, 1]; labels: (sets, n); the sets are those of `tables.SETS`.
@@ -234,14 +234,18 @@ def collages(images: np.ndarray, labels: np.ndarray, pair: tuple[str, str], narr
         "train": "training:\nboth show it",
         **{f"test_{t}": f"only {name}\nshows it" for t, name in names(pair).items()},
     }
-    figure, axes = plt.subplots(1, images.shape[0] * images.shape[1], figsize=(3.75, 1.7) if narrow else (7, 2.1))
-    each = images.shape[1]
-    for i, (ax, image, label) in enumerate(zip(axes, images.reshape(-1, *images.shape[2:]), labels.flat, strict=True)):
+    sets, each = images.shape[:2]
+    shape, size = ((sets, each), (3.75, 1.75 * sets + 0.3)) if narrow else ((1, sets * each), (7, 2.1))
+    figure, axes = plt.subplots(*shape, figsize=size)
+    for i, (ax, image, label) in enumerate(
+        zip(axes.flat, images.reshape(-1, *images.shape[2:]), labels.flat, strict=True)
+    ):
         ax.imshow(image, cmap="gray", vmin=0, vmax=1)
         ax.set_xlabel(str(label), fontsize=9)
         ax.set(xticks=[], yticks=[])
         if i % each == each // 2:
-            ax.set_title(heads[SETS[i // each]], fontsize=8.5 if narrow else 9.5)
+            head = heads[SETS[i // each]]
+            ax.set_title(head.replace("\n", " ") if narrow else head, fontsize=9.5)
     if pair[1].startswith("cifar10"):
         shown = ", ".join(f"{label} {CIFAR[label]}" for label in sorted(set(labels.flat)))
         figure.supxlabel(shown, fontsize=8.5, wrap=True)
