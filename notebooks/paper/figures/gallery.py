@@ -124,7 +124,7 @@ def plots(entries: Sequence[tuple[str, nn.Module, str]], columns: int) -> Figure
     figure, axes = plt.subplots(rows, columns, figsize=(1.86 * columns, 1.45 * rows + 0.1), squeeze=False)
     for ax, (title, g, colour) in zip(axes.flat, entries, strict=False):
         z = np.linspace(g.low, g.high, g.values.shape[-1])
-        look = {"linewidth": 0.6, "alpha": 0.5} if g.values.ndim == 2 else {"linewidth": 0.8}
+        look = {"linewidth": 0.8, "alpha": 0.7} if g.values.ndim == 2 else {"linewidth": 1.2}
         ax.axhline(0, color=plt.rcParams["axes.edgecolor"], linewidth=0.6)
         ax.plot(z, g.values.reshape(-1, len(z)).T.numpy(), color=colour, **look)
         ax.set_title(title, fontsize=8.5)

@@ -123,8 +123,8 @@ def truncation(steps: Sequence[int], cosines: dict[float, np.ndarray], narrow: b
     places = range(len(steps))
     for ax, (rate, values) in zip(axes.flat, cosines.items(), strict=True):
         for episode in values:
-            ax.plot(places, episode, color="C0", linewidth=1, alpha=0.5)
-        ax.plot(places, values.mean(axis=0), "o-", color="C0", linewidth=2.4)
+            ax.plot(places, episode, color="C0", linewidth=1.5, alpha=0.7)
+        ax.plot(places, values.mean(axis=0), "o-", color="C1", linewidth=3)
         ax.set_xticks(places, [str(t) for t in steps])
         ax.set(title=f"inner learning rate {rate:g}", xlabel="$t$, unrolled inner steps")
         ax.grid()

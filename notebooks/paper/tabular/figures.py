@@ -37,7 +37,7 @@ def gains(table: pd.DataFrame, ranked: pd.DataFrame, narrow: bool = False) -> Fi
     for y, (arm, values) in enumerate(rows.items()):
         colour, marker, _ = looks.ARMS["ReLU" if arm == RANKED else arm]
         mean, half = mean_of(100 * values)
-        ax.plot(100 * values, np.full(len(values), y), "|", color=colour, alpha=0.6, markersize=8)
+        ax.plot(100 * values, np.full(len(values), y), "|", color=colour, alpha=0.8, markersize=8)
         look = {"color": colour, "marker": marker, "capsize": 4, "markersize": SIZES.get(marker, 7)}
         ax.errorbar(mean, y, xerr=0 if np.isnan(half) else half, **look)
         ax.text(1.02, y, f"{mean:+.1f}", transform=ax.get_yaxis_transform(), va="center", color=colour)
@@ -128,7 +128,7 @@ def courses(tables: Mapping[str, pd.DataFrame], narrow: bool = False) -> Figure:
     for ax, (data, table) in zip(axes, tables.items(), strict=True):
         for arm, own in table.groupby("arm", sort=False):
             colour, marker, line = looks.ARMS[arm]
-            ax.plot(own.tv, 100 * own.test_accuracy, line, color=colour, linewidth=1.3, label=label(arm))
+            ax.plot(own.tv, 100 * own.test_accuracy, line, color=colour, linewidth=1.6, label=label(arm))
             best = own.loc[own.validation_accuracy.idxmax()]
             ax.plot(best.tv, 100 * best.test_accuracy, marker, color=colour, markersize=8)
         ax.set(title=data, xscale="log", xlabel="total variation (logits)")
@@ -191,7 +191,7 @@ def widths(tables: Mapping[str, pd.DataFrame], narrow: bool = False) -> Figure:
     for ax, (data, table) in zip(axes, tables.items(), strict=True):
         for arm, own in table.groupby("arm"):
             colour, marker, line = looks.ARMS[arm]
-            ax.plot(own.width, 100 * own.gain, ".", color=colour, alpha=0.4)
+            ax.plot(own.width, 100 * own.gain, ".", color=colour, alpha=0.7)
             mean = own.groupby("width").gain.mean()
             ax.plot(mean.index, 100 * mean, color=colour, marker=marker, linestyle=line, markersize=5, label=label(arm))
         ax.axhline(0, color=plt.rcParams["text.color"], linewidth=1.2)
