@@ -100,6 +100,7 @@ def test_the_best_rate_of_relu_is_a_convention_and_the_longest_runs_count():
     rows += convention("default", 4.0, [], [2000])
     (row,) = verdicts.table(Given(rows)).itertuples()
     assert (row.convention, row.rate, row.relu, row.last) == (verdicts.BEST, 4.0, 20_000, 60_000)
+    assert rates.called(row) == "PyTorch's default, best rates"
 
 
 def test_a_best_rate_that_is_one_of_the_two_is_no_further_convention():

@@ -71,7 +71,7 @@ def test_an_estimate_knows_what_is_there_and_goes_on_to_the_last_stage(store, ca
     lines = capsys.readouterr().out.splitlines()
     left = len(stages[0]) - 1
     assert lines[0] == f"stage 1: {left} of {len(stages[0])} missing (final), about {left * 0.01:.2f} core-hours"
-    assert len(lines) == len(stages) + 1 and "(figure 13)" in lines[-2]
+    assert len(lines) == len(stages) + 1 and "(final)" in lines[-2]
     assert lines[-1].startswith(f"{sum(map(len, stages)) - 1} runs are missing, about nan")  # no record of a Learn
 
 

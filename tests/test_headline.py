@@ -71,6 +71,15 @@ def test_the_learner_that_picks_its_start_stands_beside_algorithm_1(read, table)
     assert f"Diamonds ({(table.index.get_level_values('kind') == 'learner').sum()})" in shown
 
 
+def test_each_row_has_its_own_name_and_a_sine_its_own_convention(read, table):
+    names = table.index[table.index.get_level_values(0).str.startswith("a+b mod 27")]
+    assert names.is_unique and len(names) > 5
+    finals = by_convention.runs_of(read("conventions"), "final")
+    sine = finals[(finals.arm == "by hand: a sine") & (finals.initialisation == "glorot") & (finals.rate == 13.5)]
+    row = table.loc["a+b mod 27, Glorot, rate 13.5", "by hand"]
+    assert row.value == pytest.approx(60_000 / sine.steps_to_95.median())
+
+
 @pytest.mark.parametrize(
     ("relu", "other", "expected"),
     [(100, 50, (2, 2)), (np.inf, 50, (20, np.inf)), (np.inf, np.inf, None), (100, np.inf, None)],

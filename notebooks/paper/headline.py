@@ -135,20 +135,17 @@ def _speeds(read: Read, learner: dict[str, float]):
     finals, at_own_rates = (by_convention.runs_of(found, "final") for found in (conventions, read("sines")))
     table = by_convention.table(conventions)
     for row in table.itertuples():
-        name = _under(task, row.initialisation, row.rate)
-        here = finals[(finals.initialisation == row.initialisation) & (finals.rate == row.rate) & (finals.arm == SINE)]
-        if row.convention == by_convention.BEST and len(at_own_rates):
-            here = at_own_rates[
-                (at_own_rates.initialisation == row.initialisation) & (at_own_rates.arm == SINE + TUNED)
-            ]
+        name = _under(task, row.initialisation, by_convention.at_rate(row))
         yield from _sooner(name, LEARNED, row.relu, row.learned, row.last)
-        sine = by_convention.median_steps(here.steps_to_95)
+        own = {"arm": SINE + TUNED} if row.convention == by_convention.BEST else {"arm": SINE, "rate": row.rate}
+        runs = at_own_rates if row.convention == by_convention.BEST else finals
+        sine = _median(runs, initialisation=row.initialisation, **own)
         yield from _sooner(name, BY_HAND, row.relu, sine, row.last)
         yield from _sooner(name, LEARNER, row.relu, learner.get(name, np.inf), row.last)
     first = read("grokking").frame(role="final")
     first = first[first.data == task] if len(first) else first
     if len(first) and not ((table.initialisation == "default") & (table.rate == 1.0)).any():
-        name = _under(task, "default", 1.0)
+        name = _under(task, "default", "rate 1")
         yield from _of_task(name, first, "learned from zeros", learner=learner.get(name, np.inf))
     results = read("transfer")
     runs = results.frame(role="own")
@@ -175,14 +172,21 @@ def _learner_steps(tasks: dict[str, learner_tables.TaskResults]) -> dict[str, fl
     for task in tasks.values():
         if task.steps:
             values, setting = task.finals[learner_tables.LEARNED], task.setting
-            name = _under(setting.data, setting.network.initialisation, setting.optimiser.lr)
+            name = _under(setting.data, setting.network.initialisation, f"rate {setting.optimiser.lr:g}")
             steps[name] = by_convention.median_steps(values.where(values < values.attrs["horizon"], np.inf))
     return steps
 
 
-def _under(task: str, initialisation: str, rate: float) -> str:
+def _under(task: str, initialisation: str, rate: str) -> str:
     """A task with the convention that it is run under."""
-    return f"{task}, {WEIGHTS[initialisation]}, rate {rate:g}"
+    return f"{task}, {WEIGHTS[initialisation]}, {rate}"
+
+
+def _median(runs: pd.DataFrame, **where) -> float:
+    """The median step to 95 % of the runs with these values; infinite if there are none."""
+    for column, value in where.items() if len(runs) else ():
+        runs = runs[runs[column] == value]
+    return by_convention.median_steps(runs.steps_to_95) if len(runs) else np.inf
 
 
 def _of_task(name: str, runs: pd.DataFrame, learned: str, by_hand: str = "", learner: float = np.inf):

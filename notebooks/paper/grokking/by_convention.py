@@ -92,6 +92,11 @@ def table(results: Collected) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def at_rate(row) -> str:
+    """The rate of a row of :func:`table`, as it is written beside the initialisation."""
+    return "best rates" if row.convention == BEST else f"rate {row.rate:g}"
+
+
 def _chosen(here: pd.DataFrame, trials: pd.DataFrame) -> str:
     """Of the starts with final runs under a convention, the one whose chosen restart is best in its trials."""
     starts = here[here.arm.isin(STARTS.values())].drop_duplicates("arm")

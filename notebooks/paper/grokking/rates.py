@@ -131,7 +131,7 @@ def how_sure(table: pd.DataFrame) -> str:
 
 def called(row) -> str:
     """A convention as it is written beside a number, from a row of :func:`.by_convention.table`."""
-    return f"{TITLES[row.initialisation]}, rate {row.rate:g}"
+    return f"{TITLES[row.initialisation]}, {by_convention.at_rate(row)}"
 
 
 def ratios(table: pd.DataFrame, narrow: bool = False) -> Figure:
