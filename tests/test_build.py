@@ -305,15 +305,34 @@ def test_all_links_and_citations_that_lead_nowhere_are_named_and_stop_the_build(
     assert published(copy) == before
 
 
-def test_a_kernel_that_cannot_start_says_why(copy, tmp_path, monkeypatch):
-    kernel = {"argv": [sys.executable, "-c", "raise SystemExit('there is no ipykernel here')"], "display_name": "x"}
+def kernel(tmp_path, monkeypatch, *argv):
+    """Takes the place of the kernel of pages."""
     folder = tmp_path / "jupyter" / "kernels" / "python3"
     folder.mkdir(parents=True)
-    (folder / "kernel.json").write_text(json.dumps(kernel))
+    (folder / "kernel.json").write_text(json.dumps({"argv": [sys.executable, "-c", *argv], "display_name": "x"}))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+
+
+def test_a_kernel_that_cannot_start_says_why(copy, tmp_path, monkeypatch):
+    kernel(tmp_path, monkeypatch, "raise SystemExit('there is no ipykernel here')")
     (copy / "_build/smoke/executed/notebooks/page.json").unlink()
     with pytest.raises(BookError, match="(?s)the kernel could not start.*exit status 1.*there is no ipykernel here"):
         build(copy)
+
+
+def test_a_kernel_that_finds_its_port_taken_is_started_once_more(copy, tmp_path, monkeypatch):
+    start = """
+import os, sys
+tried = sys.argv[1]
+if not os.path.exists(tried):
+    open(tried, "w").close()
+    sys.exit("Address already in use")
+os.execv(sys.executable, [sys.executable, "-m", "ipykernel_launcher", *sys.argv[2:]])
+"""
+    kernel(tmp_path, monkeypatch, start, str(tmp_path / "tried"), "-f", "{connection_file}")
+    (copy / "_build/smoke/executed/notebooks/page.json").unlink()
+    html, _ = build(copy)
+    assert (tmp_path / "tried").exists() and (html / "notebooks/page.html").is_file()
 
 
 def test_two_profiles_are_built_at_once_and_each_says_what_it_is(copy):

@@ -2,6 +2,7 @@
 
 Does what papermill's own command does and, when the kernel dies, says which way and at which cell: `FOLDER` is the
 kernel's working directory, `SECONDS` the limit of a cell, `PARAMETERS` a JSON object. The exit status is 1 on failure.
+A kernel that does not start is started once more: another process can take a port between its choice and its use.
 """
 
 import json
@@ -43,7 +44,7 @@ def reason(status: int | None) -> str:
     return f"signal {name} ended it{hints.get(name, '')}"
 
 
-def main(source: str, target: str, folder: str, seconds: str, parameters: str) -> int:
+def main(source: str, target: str, folder: str, seconds: str, parameters: str, again: bool = True) -> int:
     try:
         papermill.execute_notebook(
             source, target, json.loads(parameters), cwd=folder, progress_bar=False, log_output=False,
@@ -60,6 +61,8 @@ def main(source: str, target: str, folder: str, seconds: str, parameters: str) -
     except RuntimeError as error:
         if Manager.ended is None:
             raise
+        if again:
+            return main(source, target, folder, seconds, parameters, again=False)
         print(f"the kernel could not start ({error}): {reason(Manager.ended)}", file=sys.stderr)
         return 1
     return 0
