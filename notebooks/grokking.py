@@ -121,7 +121,7 @@ if len(tested):
     never = [rates.called(row) for row in compared[~compared.tested.astype(bool)].itertuples()]
     words.figure("fig-conventions", lambda narrow=False: rates.ratios(tested, narrow), data=tested, times=by_convention.SOONER,
                  holds=int((tested.ratio >= by_convention.SOONER).sum()), of=len(tested), seeds=len(finals[finals.data == task].seed.unique()),
-                 never="; ".join(never) or "none")  # fmt: skip
+                 starts=rates.starts(tested), never="; ".join(never) or "none")  # fmt: skip
 
 # %% tags=["hide-input"] fold="The numbers"
 if len(compared):

@@ -134,6 +134,17 @@ def called(row) -> str:
     return f"{TITLES[row.initialisation]}, {by_convention.at_rate(row)}"
 
 
+def starts(table: pd.DataFrame) -> str:
+    """The starts of the learned activations in rows of :func:`.by_convention.table`.
+
+    Example:
+        >>> starts(pd.DataFrame({"arm": ["learned from zeros", "learned from random, at its best rate"]}))
+        'zeros or random functions'
+    """
+    names = table.arm.str.removesuffix(TUNED).str.removeprefix("learned from ").replace("random", "random functions")
+    return " or ".join(names.unique())
+
+
 def ratios(table: pd.DataFrame, narrow: bool = False) -> Figure:
     """A row per convention: the median steps of ReLU and of the learned activation, and how many times sooner it is.
 
