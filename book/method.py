@@ -159,7 +159,7 @@ words.say(
 
 # %% tags=["remove-input"]
 defaults, shape = Settings(), Activation()
-words.say("symbols", validation=defaults.validation, unroll=defaults.unroll, points=shape.points, low=shape.low,
+words.say("symbols", validation=100 * defaults.validation, unroll=defaults.unroll, points=shape.points, low=shape.low,
           high=shape.high)  # fmt: skip
 
 
@@ -169,7 +169,7 @@ say(
 )
 
 # %% tags=["remove-input"]
-words.say("worsens", watch=defaults.watch)
+words.say("worsens", watch=100 * defaults.watch)
 
 
 # %% [markdown]

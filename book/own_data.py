@@ -124,7 +124,7 @@ scores.round(3).transpose()
 # %% tags=["hide-input"]
 words = page_words.words("figures", "own_data")
 gain, half_width = scores.loc["learned", ["gain", "gain_half_width"]]
-words.figure("fig-own-data", lambda narrow=False: own_data.learned(model, narrow), seeds=5, low=model.activation_.low, high=model.activation_.high, outside=model.coverage_["hidden"],
+words.figure("fig-own-data", lambda narrow=False: own_data.learned(model, narrow), seeds=5, low=model.activation_.low, high=model.activation_.high, outside=100 * model.coverage_["hidden"],
              side=own_data.side(gain, half_width), gain=own_data.gain_in_words(gain, half_width),
              score="accuracy" if classes else "$R^2$")  # fmt: skip
 

@@ -108,7 +108,7 @@ class Grokking:
             return
         yield [self.reuse(best, "final", seed) for seed in plan.seeds]
 
-        # NOTE[DIFF]: Figure 13 with the one activation, learned at one width with all training pairs.
+        # NOTE[DIFF]: the paper's Figure 13 with the one activation, learned at one width with all training pairs.
         relu, learned = Activation(), (best.network.activation, self.store.key(best))
         sweep = [(width, 0.0) for width in plan.widths] + [(plan.width, part) for part in plan.held_out]
         yield [
