@@ -206,7 +206,7 @@ if len(tried):
 #
 # - Nearest-neighbour interpolation has no slope: its backward pass uses the slope of the linear spline.
 # - Batches have 1,024 rows, not 4,096, for all arms alike.
-# - Our restarts of an arm are equal but for their seed. The paper's also differ in hyperparameters, and the paper's Table 1 is over “restarts / hyperparameters”; so its average and its best say more of the search
+# - Our restarts of an arm are equal but for their seed. The paper's also differ in hyperparameters, and its Table 1 is over “restarts / hyperparameters”; so its average and its best say more of the search
 #   than ours.
 # - Only the default arm has four restarts; the others have two, and are compared with the default's best of two.
 # - First order, other values of $t$, the number of control points and the outer optimiser are not in the paper's tables; readers ask for them.

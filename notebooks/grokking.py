@@ -85,7 +85,7 @@ conventions = read("conventions")
 compared = by_convention.table(conventions)
 tested = compared[compared.tested.astype(bool)] if len(compared) else compared
 if len(tested) and profile == "paper":
-    say(f"**How sure?** {rates.how_sure(tested)}")
+    say(f"**How sure?** {rates.how_sure(compared)}")
 say(claims.badges("grokking", read))
 
 # %% tags=["hide-input"]

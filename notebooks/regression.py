@@ -228,7 +228,7 @@ words.figure(
 
 # %% [markdown]
 # At the best steps what differs is activation, optimiser, rate, restart and seed. Over all steps the course of training counts too, in which complexity and accuracy rise together at first. The paper's markers differ in
-# hyperparameters or in steps (the paper's Figure 18), so the claim counts all steps, and all depths. Which runs are counted moves the correlations.
+# hyperparameters or in steps (its Figure 18), so the claim counts all steps, and all depths. Which runs are counted moves the correlations.
 
 # %% tags=["hide-input"] fold="The correlations, by which runs are counted"
 if c3.conditions:
@@ -269,7 +269,7 @@ for row in over.itertuples() if len(both) else ():
 # %% [markdown]
 # ## Against the paper
 #
-# The paper's Figure 2b has no numbers; the paper's Tables 1 and 4 do: ReLU reaches 53.1 ± 0.4 % on Fashion-MNIST with one hidden layer, a learned
+# The paper's Figure 2b has no numbers; its Tables 1 and 4 do: ReLU reaches 53.1 ± 0.4 % on Fashion-MNIST with one hidden layer, a learned
 # activation 57.2 ± 0.5 % (and 76.7 and 79.7 % on MNIST with four layers). The optimiser of those runs is not stated.
 
 # %% tags=["remove-input"]

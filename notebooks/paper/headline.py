@@ -137,8 +137,8 @@ def _speeds(read: Read, learner: dict[str, float]):
     for row in table.itertuples():
         name = _under(task, row.initialisation, by_convention.at_rate(row))
         yield from _sooner(name, LEARNED, row.relu, row.learned, row.last)
-        own = {"arm": SINE + TUNED} if row.convention == by_convention.BEST else {"arm": SINE, "rate": row.rate}
-        runs = at_own_rates if row.convention == by_convention.BEST else finals
+        best = row.convention == by_convention.BEST
+        runs, own = (at_own_rates, {"arm": SINE + TUNED}) if best else (finals, {"arm": SINE, "rate": row.rate})
         sine = _median(runs, initialisation=row.initialisation, **own)
         yield from _sooner(name, BY_HAND, row.relu, sine, row.last)
         yield from _sooner(name, LEARNER, row.relu, learner.get(name, np.inf), row.last)

@@ -55,8 +55,13 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Delete the file if there is one."""
-        self.path.unlink(missing_ok=True)
-        remove_parts(self.path)
+        remove(self.path)
+
+
+def remove(path: Path) -> None:
+    """Delete a checkpoint if there is one, and what is left of it by writers that were killed."""
+    path.unlink(missing_ok=True)
+    remove_parts(path)
 
 
 def _checksum(about: dict, state: bytes) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 from lib.files import remove_parts
 
+from . import checkpoint
 from .cluster import Cluster, Event
 from .compute import compute, task_of
 from .store import Store
@@ -151,10 +152,8 @@ def run(plan: Plan, store: Store, cluster: Cluster, *, progress: bool = True) ->
 def keep(store: Store, name: str, file: bytes) -> None:
     """Write a record and delete its checkpoint, and what processes that were killed have left of both."""
     store.write(name, file)
-    checkpoint = store.checkpoints / f"{name}.checkpoint"
-    checkpoint.unlink(missing_ok=True)
-    for path in (store.path(name), checkpoint):
-        remove_parts(path)
+    remove_parts(store.path(name))
+    checkpoint.remove(store.checkpoints / f"{name}.checkpoint")
 
 
 def limit_of(experiment: Any) -> float:
