@@ -60,8 +60,8 @@ DOMAINS = {
     ),
     "images": Domain(
         "fashion_mnist", "regression", Network(width=32, depth=1, activation=SPLINE),
-        Settings("relu", episodes=30, n_tr_step=5, inner=Optimiser("sgd", 0.2)),
-        128, Optimiser("sgd", 0.2), 600, 4096,
+        Settings("relu", episodes=40, n_tr_start=30, n_tr_step=5, batch=1024, inner=Optimiser("adam", 0.003)),
+        128, Optimiser("adam", 0.003), 1000, 1024,
     ),
 }  # fmt: skip
 

@@ -92,9 +92,9 @@ template <int OP, int R> void in_registers(const Call<float>& c) {
     }
     const __m512 low = _mm512_set1_ps(c.low), high = _mm512_set1_ps(c.high), scale = _mm512_set1_ps(c.scale);
     const __m512 zero = _mm512_setzero_ps(), top = _mm512_set1_ps(c.points - 1);
-    const __m512i order = _mm512_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15);  // that unpack makes
+    const __m512i order = _mm512_setr_epi32(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);  // that unpack makes
     alignas(64) int at[BLOCK];
-    alignas(64) Sum element[BLOCK];
+    alignas(64) float element[2 * BLOCK];  // r and fraction r
     for (int64_t start = 0; start < c.n; start += BLOCK) {
         const int m = c.n - start < BLOCK ? c.n - start : BLOCK;
         for (int j = 0; j < m; j += 16) {
@@ -118,16 +118,13 @@ template <int OP, int R> void in_registers(const Call<float>& c) {
             if (sums(OP)) {
                 const __m512 all = OP == SLOPE_SUM ? _mm512_maskz_mov_ps(inside, r) : r, right = _mm512_mul_ps(fraction, r);
                 _mm512_store_si512(at + j, _mm512_permutexvar_epi32(order, k));
-                for (int half = 0; half < 2; half++) {
-                    const __m512d x = _mm512_cvtps_pd(half ? _mm512_extractf32x8_ps(all, 1) : _mm512_castps512_ps256(all));
-                    const __m512d y = _mm512_cvtps_pd(half ? _mm512_extractf32x8_ps(right, 1) : _mm512_castps512_ps256(right));
-                    _mm512_store_pd((double*)(element + j + 8 * half), _mm512_unpacklo_pd(x, y));
-                    _mm512_store_pd((double*)(element + j + 8 * half + 4), _mm512_unpackhi_pd(x, y));
-                }
+                _mm512_store_ps(element + 2 * j, _mm512_unpacklo_ps(all, right));
+                _mm512_store_ps(element + 2 * j + 16, _mm512_unpackhi_ps(all, right));
             }
         }
         if (sums(OP))  // beyond m, the elements are 0
-            accumulate(at, [&](int j) { return element[j]; }, (m + 15) / 16 * 16, c.sum, c.stride);
+            accumulate(at, [&](int j) { return Sum(_mm_cvtps_pd(_mm_castpd_ps(_mm_load_sd((double*)element + j)))); },
+                       (m + 15) / 16 * 16, c.sum, c.stride);
     }
 }
 
