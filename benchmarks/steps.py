@@ -2,7 +2,8 @@
 
 Run from the repository's root: ``python -m benchmarks.steps [repeats]``. The rows:
 
-- products: each product of the step in the fastest of its layouts (rows or columns in memory, outputs padded or not);
+- products: each product of the step in the fastest of its layouts (rows or columns in memory, outputs padded or not),
+  the fastest way of float32 that lib.steps knows;
 - ours: lib.steps; ours, torch: the same without compiled kernels;
 - readable: Network.loss_and_gradients and Optimiser.step, without autograd;
 - autograd: modules and torch.optim, the spline by indexing, one-hot inputs as dense vectors.
@@ -20,6 +21,7 @@ from benchmarks.timing import interleaved, milliseconds, one_thread, ratio, usin
 from lib.kernels import native
 from lib.networks import Activation, Network
 from lib.steps import Steps
+from lib.steps import products as kind_of_products
 from lib.training import Batches, Optimiser, take
 
 SPLINE = Activation("spline", points=50)
@@ -179,21 +181,20 @@ def several(run, times):
 
 def measure(repeats: int = 15, times: int = 20, cases=tuple(CASES)) -> dict:
     """Per case: milliseconds of a step, and its ratio to the products with quartiles over the turns."""
-    result = {}
+    result, fastest = {}, kind_of_products("float32")
     with one_thread():
         for name in cases:
             network, _, batch, *_, pairs = CASES[name]
             rows = min(CASES[name][1], batch)
             library = native.library()
-            jobs = {
-                "products": (library, products(network, rows, pairs)),
-                "ours": (library, ours(name)),
-                "readable": (library, readable(name)),
-                "autograd": (None, autograd(name)),
-            }
+            with kind_of_products("float32"):  # whose layouts are compared, too
+                jobs = {"products": (library, products(network, rows, pairs))}
+            jobs |= {"ours": (library, ours(name)), "readable": (library, readable(name))}
             with using(None):
                 jobs["ours, torch"] = (None, ours(name))
-            seconds = interleaved({key: (lib, several(run, times)) for key, (lib, run) in jobs.items()}, repeats)
+            jobs = {key: (used, fastest(several(run, times))) for key, (used, run) in jobs.items()}
+            jobs["autograd"] = (None, several(autograd(name), times))
+            seconds = interleaved(jobs, repeats)
             result[name] = {
                 key: {"ms": milliseconds(values) / times, **ratio(values, seconds["products"])}
                 for key, values in seconds.items()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,6 +21,7 @@ from benchmarks.metastep import IndexedSpline
 from lib.episodes import draw_episode, episode_generator, inner_loop
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network, loss_and_delta
+from lib.steps import has_bfloat16, products
 from lib.training import Batches, Optimiser, take
 from notebooks.paper.experiments.parts import LOSS_OF, load_parts
 
@@ -139,6 +141,7 @@ def measure(repeats: int = 1) -> dict:
     for goal in GOALS:
         target = 1.001 * process(goal, "ours", None)["loss"]  # as much for rounding
         tools = [tool for tool in TOOLS if tool not in UNROLLED or importlib.util.find_spec(tool)]
+        tools = [tool for tool in tools if has_bfloat16() or "bfloat16" not in tool]
         runs = {tool: [process(goal, tool, target) for _ in range(1 if repeats < 10 else 2)] for tool in tools}
         found[goal] = {"target": target, "tools": {k: min(v, key=lambda run: run["seconds"]) for k, v in runs.items()}}
     return found
@@ -148,7 +151,8 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         warnings.simplefilter("ignore")
         torch.set_num_threads(1)
-        episodes, reached = learned(GOALS[sys.argv[1]], sys.argv[2], json.loads(sys.argv[3]))
+        with nullcontext() if sys.argv[2] in UNROLLED else products("float32"):
+            episodes, reached = learned(GOALS[sys.argv[1]], sys.argv[2], json.loads(sys.argv[3]))
         print(json.dumps({"episodes": episodes, "loss": reached}))
     else:
         print(json.dumps(measure(), indent=1))

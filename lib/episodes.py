@@ -150,7 +150,7 @@ def ordinary_torch(device: torch.device):
     """Gradients on, no autocast, the CPU as default device: whatever the caller's modes, the numbers are the same."""
     elsewhere = torch.get_default_device().type != "cpu"  # the mode below costs time at each operation
     with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu") if elsewhere else nullcontext():
-        with torch.autocast(device.type, enabled=False):
+        with torch.autocast(device.type, enabled=False), products("float32"):
             yield
 
 

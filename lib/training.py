@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .networks import LOSSES, Data, Network, Params, Psi
-from .steps import Steps
+from .steps import Steps, products
 
 AVERAGED_STEPS = 50  # Appendix E.1: evaluation uses the mean of the weights over the last 50 steps
 
@@ -150,7 +150,7 @@ def train(
         raise ValueError(f"evaluate_at must be increasing steps from 0, got {evaluate_at[:10]}")
     check_data(network, *data, loss)
     check_psi(network, psi)
-    with torch.no_grad():
+    with torch.no_grad(), products("float32"):
         params = network.init(generator)
         check_precision(data, params[0].dtype)
         x, y = network.embed(psi, data[0]), data[1]

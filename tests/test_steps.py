@@ -11,10 +11,10 @@ from covering import covering
 from lib import steps
 from lib.episodes import inner_loop
 from lib.kernels import native
-from lib.metalearning import Settings, Task
+from lib.metalearning import Settings, Task, learn
 from lib.networks import LOSSES, Activation, Network
 from lib.steps import Steps
-from lib.training import Batches, Optimiser, take
+from lib.training import Batches, Optimiser, take, train
 
 SPLINE = Activation("spline", points=9, low=-2, high=2)
 NETWORKS = {
@@ -146,6 +146,49 @@ def test_products_of_bfloat16_round_by_their_precision_and_no_more():
 def test_products_of_bfloat16_are_float32_where_the_processor_has_no_instructions(monkeypatch):
     monkeypatch.setattr(steps, "has_bfloat16", lambda: False)
     torch.testing.assert_close(episode("bfloat16"), episode("float32"), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("rows, inputs, width", [(4096, 324, 128), (583, 54, 128), (1024, 64, 64), (512, 784, 32)])
+def test_products_of_float32_are_exact_to_float32_whatever_computes_them(rows, inputs, width):
+    g = torch.Generator().manual_seed(0)
+    x, w = torch.randn(rows, inputs, generator=g), torch.randn(inputs, width, generator=g)
+    exact = x.double() @ w.double()
+    with steps.products("float32"):
+        for left, right in ((x, w), (x, w.T.contiguous().T), (x.T.contiguous().T, w)):
+            assert (left @ right - exact).abs().max() < 3e-6 * exact.abs().max()
+
+
+@pytest.mark.parametrize("when_asked", ["float32", "bfloat16", None])
+def test_what_a_product_is_asked_for_depends_on_the_processor_and_ends_with_the_block(monkeypatch, when_asked):
+    monkeypatch.setattr(steps, "_when_asked", lambda: when_asked)
+    setting = torch.backends.mkldnn.matmul
+    before = setting.fp32_precision
+    with steps.products("float32"):
+        assert setting.fp32_precision == ("bf16" if when_asked == "float32" else "ieee")
+        with steps.products("bfloat16"):
+            assert setting.fp32_precision == ("ieee" if when_asked is None else "bf16")
+    assert setting.fp32_precision == before
+
+
+def test_a_caller_that_lets_pytorch_round_products_changes_nothing():
+    def learned():
+        network = Network(64, 1, width=32, depth=2, activation=SPLINE)
+        _, _, (x, y) = problem(network, "mse", False, torch.float32, n=200)
+        settings = Settings(episodes=1, n_tr_start=5, unroll=2, inner=Optimiser("sgd", 0.05))
+        psi = learn([Task(network, x, y, "mse")], settings, seed=0).psi
+        done = train(
+            network, psi, (x, y), loss="mse", optimiser=Optimiser("sgd", 0.05), evaluate_at=[5], best=None,
+            monitor=lambda params: {}, generator=torch.Generator().manual_seed(0),
+        )  # fmt: skip
+        return psi["hidden"], torch.cat([w.flatten() for w in done.params])
+
+    expected = learned()
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        torch.testing.assert_close(learned(), expected, rtol=0, atol=0)
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def test_products_end_with_an_error():

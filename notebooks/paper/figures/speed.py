@@ -22,6 +22,7 @@ LABELS = {
     "cpp-avx2": "this library, AVX2",
     "cpp-avx512": "this library, AVX-512",
     "products": "matrix products alone",
+    "products, default": "the same, PyTorch's default",
     "ours": "this library",
     "ours, bfloat16": "this library, bfloat16 products",
     "ours, torch": "this library, no compiler",
