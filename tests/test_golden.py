@@ -30,8 +30,7 @@ from notebooks.paper.transfer import tables as transfer_tables
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).resolve().parent.parent
 # Sections whose records still arrive.
-GROWING = {"conventions", "sines", "moduli", "shallow", "tables", "deep", "learner"}
-GROWING |= {"full", "ambient", "colour", "budgets", "controls", "frequencies", "variants", "ranks"}
+GROWING = {"sines", "shallow", "tables", "deep", "learner", "budgets", "controls", "variants", "ranks"}
 
 
 @functools.cache

@@ -1,7 +1,5 @@
 """How verdicts come about, on records made up by hand."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +7,6 @@ from prepared_files import write_images
 
 from notebooks.paper import sections
 from notebooks.paper.data import open_store
-from notebooks.paper.grokking.tables import later_fall
 from notebooks.paper.images import verdicts as images_verdicts
 from notebooks.paper.records import frames
 from notebooks.paper.verdict import above, at_least, below, judge, lost, verdict
@@ -32,20 +29,6 @@ def test_conditions_compare_the_end_of_an_interval_or_the_value():
     assert not missing.holds and np.isnan(missing.value)
     finding = judge("", [sure, unsure, missing])
     assert (finding.holds, finding.label) == ((True, False, False), "in part (1 of 3 conditions)")
-
-
-@pytest.mark.parametrize(
-    ("train", "test", "fall"),
-    [
-        ([0.1, 0.5, 1.0, 1.0], [0.3, 0.2, 0.0, 0.1], 0.0),  # the untrained network had luck
-        ([0.1, 1.0, 1.0, 1.0], [0.3, 0.2, 0.9, 0.6], 0.3),
-        ([0.1, 0.5, 0.6, 0.7], [0.3, 0.9, 0.2, 0.1], 0.0),  # the training pairs are never fitted
-        ([0.1, 0.95, 1.0, 1.0], [0.1, 0.8, 0.5, 0.5], 0.3),
-    ],
-)
-def test_a_fall_counts_from_the_fit_of_the_training_pairs_on(train, test, fall):
-    record = SimpleNamespace(arrays={"train_accuracy": np.array(train), "test_accuracy": np.array(test)})
-    assert later_fall(record) == pytest.approx(fall)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ from typing import Any
 import yaml
 
 from .figures.words import Words
-from .grokking import by_modulus
-from .grokking import verdicts as grokking_verdicts
+from .grokking import by_convention, by_modulus
 from .images import by_depth
 from .images import verdicts as images_verdicts
 from .shortcuts import verdicts as shortcuts_verdicts
@@ -117,10 +116,10 @@ DECIDE: dict[str, Callable[[Read], Finding]] = {
     "C10": shortcuts_verdicts.relu_takes_the_shortcut,
     "C11": shortcuts_verdicts.activations_steer,
     "C12": shortcuts_verdicts.ends_on_the_simple_tile,
-    "C13": grokking_verdicts.faster_on_addition,
-    "C14": grokking_verdicts.sooner_in_every_setting,
+    "C13": by_convention.sooner_under_conventions,
+    "C14": by_convention.sooner_in_settings,
     "C15": by_modulus.frequency_depends_on_the_modulus,
-    "C16": grokking_verdicts.learned_overfits_later,
+    "C16": by_convention.learned_overfits_relu_stays,
     "C17": transfer_verdicts.transfer_across_tasks,
     "C18": transfer_verdicts.transfer_across_images,
 }

@@ -1,4 +1,4 @@
-"""How the records under each convention decide C13, C14 and C16, by the rules to come of claims.toml."""
+"""How the records under each convention decide C13, C14 and C16."""
 
 import numpy as np
 import pandas as pd

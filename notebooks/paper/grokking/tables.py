@@ -15,7 +15,7 @@ from ..experiments import scores
 from ..figures.similarity import Frequency, dominant_frequency
 from ..records.frames import Collected
 from ..records.store import Record
-from .plan import LEARNED, RELU
+from .plan import LEARNED
 
 LEVEL = 0.95  # test accuracy at which a task counts as solved (Section 3.5)
 
@@ -94,21 +94,6 @@ def frequency_of(values: np.ndarray, low: float, high: float) -> Frequency:
     return dominant_frequency(splines.grid(len(values), low, high), torch.from_numpy(np.asarray(values)))
 
 
-def with_steps(results: Collected) -> pd.DataFrame:
-    """The final runs, with a column steps_to_95: the first step with 95 % test accuracy, NaN if never."""
-    finals = results.frame(role="final")
-    return finals.assign(steps_to_95=pd.to_numeric(finals.test_steps_to_95))
-
-
-def unfinished(results: Collected) -> bool:
-    """Whether records are missing and the final runs of the two arms are not all there."""
-    finals = results.frame(role="final")
-    if not results.missing:
-        return False
-    seeds = [sorted(finals[finals.arm == arm].seed) if len(finals) else [] for arm in (RELU, LEARNED)]
-    return not seeds[0] or seeds[0] != seeds[1]
-
-
 def settings_table(results: Collected) -> pd.DataFrame:
     """Median step to 95 % test accuracy of each arm, for each width and part of the pairs (Figure 13).
 
@@ -143,16 +128,6 @@ def learned_frequency(record) -> Frequency:
     """Dominant frequency of a learned activation, from its Learn record."""
     activation = record.config["network"]["activation"]
     return frequency_of(record.arrays["psi_hidden"], activation["low"], activation["high"])
-
-
-def later_fall(record: Record) -> float:
-    """How far a run's test accuracy is, at the last step, below its highest since 95 % training accuracy; 0 if never.
-
-    Before that a network has not generalised: with few test pairs, chance alone gives an untrained one up to 26 %.
-    """
-    fitted = record.arrays["train_accuracy"] >= 0.95
-    test = record.arrays["test_accuracy"]
-    return float(test[np.argmax(fitted) :].max() - test[-1]) if fitted.any() else 0.0
 
 
 def bound_in_words(value: float, bounded: bool, digits: int = 1) -> str:
