@@ -32,6 +32,11 @@ def has_bfloat16() -> bool:
     return _when_asked() == "bfloat16"
 
 
+def multiplies() -> str:
+    """What multiplies float32 matrices on the CPU under `products`: "oneDNN", or "default", PyTorch's own choice."""
+    return "oneDNN" if _when_asked() == "float32" else "default"
+
+
 @functools.cache
 def _when_asked() -> str | None:
     """What products of float32 matrices are on this processor when PyTorch may round their factors to bfloat16.

@@ -32,7 +32,7 @@ def git(folder, *arguments):
 def test_provenance_says_where_a_record_comes_from():
     found = provenance.provenance(STARTED, 1.5)
     assert set(found) == {
-        "commit", "dirty", "python", "packages", "hardware", "threads", "backend", "arithmetic", "start", "duration_s",
+        "commit", "dirty", "python", "packages", "hardware", "threads", "backend", "products", "arithmetic", "start", "duration_s",
         "peak_memory_mb",
     }  # fmt: skip
     assert set(found["packages"]) == {"torch", "numpy", "scikit-learn"}

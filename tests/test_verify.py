@@ -156,7 +156,8 @@ def test_what_cannot_be_rebuilt_does_not_agree(store):
     assert not check.agrees and "unknown keys" in check.problem
 
 
-def test_how_results_round_depends_on_the_version_of_the_arithmetic_which_old_records_do_not_name():
-    old = {"hardware": {"cpu": "A"}, "packages": {"torch": "2"}}
-    assert provenance.rounding(old) == provenance.rounding(old | {"arithmetic": 1})
-    assert provenance.rounding(old) != provenance.rounding(old | {"arithmetic": 2})
+def test_how_results_round_depends_on_what_computed_them_which_old_records_do_not_all_name():
+    old = {"hardware": {"cpu": "A"}, "packages": {"torch": "2"}, "backend": "cpp-avx2"}
+    assert provenance.rounding(old) == provenance.rounding(old | {"arithmetic": 1, "products": "default"})
+    for other in ({"arithmetic": 2}, {"products": "oneDNN"}, {"backend": "cpp-avx512"}):
+        assert provenance.rounding(old) != provenance.rounding(old | other)

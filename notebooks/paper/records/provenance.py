@@ -33,7 +33,7 @@ def provenance(started: datetime, duration: float) -> dict[str, Any]:
         "packages": packages(),
         "hardware": hardware(),
         "threads": sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None,
-        "backend": _backend(),
+        **_implementations(),
         "arithmetic": ARITHMETIC,
         "start": started.astimezone(UTC).isoformat(timespec="seconds"),
         "duration_s": round(float(duration), 3),
@@ -92,17 +92,19 @@ def hardware() -> dict[str, Any]:
 
 
 def rounding(provenance: dict[str, Any]) -> tuple:
-    """What tells, of a provenance, how results are rounded: the processor, the version of our arithmetic, packages.
+    """What tells, of a provenance, how results are rounded: processor, kernels, products, our arithmetic, packages.
 
-    Records from before the arithmetic was noted are of version 1.
+    Records from before the arithmetic was noted are of version 1; of those from before what multiplies was, it was
+    PyTorch's own choice.
     """
-    return provenance["hardware"]["cpu"], provenance.get("arithmetic", 1), *sorted(provenance["packages"].items())
+    made_by = provenance["backend"], provenance.get("products", "default"), provenance.get("arithmetic", 1)
+    return provenance["hardware"]["cpu"], *made_by, *sorted(provenance["packages"].items())
 
 
-def _backend() -> str | None:
-    """The spline kernels in use; None if they were not."""
-    kernels = sys.modules.get("lib.kernels")
-    return str(kernels.backend()) if hasattr(kernels, "backend") else None
+def _implementations() -> dict[str, str | None]:
+    """The spline kernels, and what multiplies matrices; None where they were not in use."""
+    kernels, steps = sys.modules.get("lib.kernels"), sys.modules.get("lib.steps")
+    return {"backend": kernels and kernels.backend(), "products": steps and steps.multiplies()}
 
 
 def peak_memory_mb() -> float | None:

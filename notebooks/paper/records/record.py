@@ -28,7 +28,7 @@ KEY = re.compile(r"([a-z][a-z0-9_-]*)-[0-9a-f]{12}")
 LARGEST = 256 * 2**20  # bytes of a file that is read: hundreds of times the largest record so far
 DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
 NONE = type(None)
-OPTIONAL = {"arithmetic"}  # came later
+OPTIONAL = {"arithmetic", "products"}  # came later
 # What each part of a record is: its types; or of a dictionary the parts it must have, `...` for those of any name.
 FORM = {
     "key": (str,),
@@ -46,6 +46,7 @@ FORM = {
         "hardware": {"cpu": (str,), "cores": (int,)},
         "threads": (int, NONE),
         "backend": (str, NONE),
+        "products": (str, NONE),
         "arithmetic": (int,),
         "start": (str,),
         "duration_s": (int, float),

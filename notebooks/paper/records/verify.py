@@ -11,6 +11,7 @@ import random
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from .cluster import Cluster
 from .compute import compute_again, task_of
 from .configuration import rebuild
 from .past import Past
-from .provenance import REPOSITORY, hardware, packages, rounding
+from .provenance import REPOSITORY, hardware, packages, provenance, rounding
 from .record import KEY, Record, decode
 from .store import Store
 from .sweep import limit_of
@@ -67,7 +68,7 @@ def choose(
     if not minutes > 0:
         raise ValueError(f"minutes must be positive, got {minutes}")
     records = [record for record in store.records() if everything or is_present(record, kinds)]
-    here = rounding({"hardware": hardware(), "packages": packages(), "arithmetic": ARITHMETIC})
+    here = rounding(provenance(datetime.now(UTC), 0))
     like_here = [record for record in records if rounding(record.provenance) == here]
     known = ", ".join(f"{name} {version}" for name, version in packages().items())
     print(f"{len(like_here)} of {len(records)} records were computed as here, with {hardware()['cpu']}, {known}")
