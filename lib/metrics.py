@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from . import kernels
 from .networks import Network, Params, Psi
+from .steps import products
 
 Model = Callable[[Tensor], Tensor]
 Paths = int | Tensor  # how many to draw, or their end points (paths, 2)
@@ -155,7 +156,7 @@ def network_total_variation(
     g, one = network.activation, network.depth == 1 and not skips
     if one and (g.name, g.method) == ("spline", "linear") and kernels.compiled(params[0]):  # all in one kernel
         pairs = _pairs(x, y, generator=generator, paths=paths, points=points)
-        with torch.no_grad():
+        with torch.no_grad(), products("float32"):
             hidden = network.first(params, x[pairs.T].flatten(0, 1)).unflatten(0, (2, -1))
             w, b = network.last(params)
             chosen = torch.randint(network.outputs, (len(pairs),), generator=generator)
@@ -223,7 +224,7 @@ def _along_paths(f, x, y, *, generator, paths, points, first=None) -> Tensor:
     if first is None and not x.is_floating_point():
         raise ValueError(f"x must hold floating-point coordinates, to be interpolated, got {x.dtype}")
     values, chosen = [], None
-    with torch.no_grad():
+    with torch.no_grad(), products("float32"):
         ends = x[pairs.T.to(x.device)]  # (2, paths, d)
         images = ends if first is None else first(ends.flatten(0, 1)).unflatten(0, (2, -1))  # (2, paths, d or width)
         size = max(1, CHUNK // points)  # paths per chunk
