@@ -93,7 +93,8 @@ if record:
 # %% [markdown]
 # ## Where the time goes
 #
-# An inner step needs no autograd. What no implementation avoids are its matrix products; between them, the steps here work in place, on buffers that are made once,
+# An inner step needs no autograd. What no implementation avoids are its matrix products; on processors of AMD with AVX-512, where PyTorch's default keeps to AVX2, oneDNN is asked for
+# those of float32. Between them, the steps here work in place, on buffers that are made once,
 # and what can be one pass is one: from the last hidden layer's pre-activation through a single output, the loss and back; the one-hot layer as a
 # look-up and a sum; all weights as one vector for the optimiser. The readable version of the same
 # ([method](../book/method.ipynb)) is what autograd records for the last $t$ steps, and what the tests compare with.
@@ -103,6 +104,8 @@ if record and "steps" in record:
     words.figure(
         "fig-speed-steps", lambda narrow=False: speed.step_dots(record["steps"], narrow), **speed.steps(record)
     )
+    if (default := record["episode"]["tables"][0]["rows"].get("products, default")) and default["ratio"] > 1.1:
+        words.say("products", ratio=default["ratio"], inputs=record["episode"]["tables"][0]["size"]["inputs"])
 elif record:
     words.say("not-measured", what=words.fill("steps"))
 
@@ -119,8 +122,9 @@ if record and gpu:
 # %% [markdown]
 # ### Products of bfloat16
 #
-# Processors with instructions for bfloat16 multiply such matrices several times faster. `Settings(products="bfloat16")` rounds the factors of the products of those inner steps that
-# are not unrolled; weights, sums, activations and the unrolled steps stay float32. Whether the functions are as good is a matter of measurement, by domain.
+# Processors with AMX multiply matrices of bfloat16 several times faster. `Settings(products="bfloat16")` rounds the factors of the products of those inner steps that
+# are not unrolled; weights, sums, activations and the unrolled steps stay float32. Whether PyTorch does so is tried out on each processor (on those with instructions for bfloat16 but
+# without AMX it does not); elsewhere the products are of float32. Whether the functions are as good is a matter of measurement, by domain.
 
 # %% tags=["remove-input"]
 differences, complete = speed.of_products(paired) if paired else ("", True)
@@ -141,7 +145,7 @@ if record:
     ratios, label = wide["rows"], "time of one episode,\nas a multiple of its float32 matrix products"
     sizes = {name: wide["size"][name] for name in ("steps", "unroll", "inputs", "width", "batch")}
     words.figure("fig-speed-episode", lambda narrow=False: speed.dots(ratios, "products", label, narrow), **sizes,
-                 ours=ratios["ours"]["ratio"], slowest=max(row["ratio"] for row in ratios.values()),
+                 ours=ratios["ours"]["ratio"], of_default=ratios["ours"]["ratio"] / ratios["products, default"]["ratio"], slowest=max(row["ratio"] for row in ratios.values()),
                  difference=wide["largest_relative_difference"])  # fmt: skip
     words.table(
         "tab-speed-elsewhere", speed.elsewhere(record), whole=words.fill("whole-measured") if "whole" in record else ""
