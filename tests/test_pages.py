@@ -116,8 +116,11 @@ def seen(site, tmp_path_factory):
             )  # what a desktop adds to a phone is the same on all pages
             tab.theme(dark=True)
             tab.settle()
+            tab.evaluate(FOLDS % "false")
+            height = tab.evaluate("document.querySelector('article').scrollHeight")
+            tab.evaluate(FOLDS % "true")
             tab.evaluate(LOOK)
-            measures[name, DESKTOP] = tab.evaluate(MEASURE) | {"violations": light + violations(tab)}
+            measures[name, DESKTOP] = tab.evaluate(MEASURE) | {"violations": light + violations(tab), "height": height}
             if name in PRINTED:
                 tab.evaluate(FOLDS % "false")
                 pdfs[name] = tab.pdf()
@@ -170,6 +173,12 @@ def test_nothing_keeps_anybody_from_reading_the_page(seen, name):
     """On a phone and a desktop, light and dark: nothing serious but what the theme brings, for the reason said there."""
     found = [tuple(one) for width in (PHONE, DESKTOP) for one in seen[0][name, width]["violations"]]
     assert [(rule, target) for rule, target in found if not re.search(THEMES_OWN.get(rule, "$^"), target)] == []
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("notebooks/")])
+def test_a_page_of_results_is_not_too_high(seen, name):
+    """About 10,000 pixels on a desktop, with everything folded that can be."""
+    assert 2000 < seen[0][name, DESKTOP]["height"] < 10_500
 
 
 @pytest.mark.parametrize("name", PRINTED)
