@@ -130,6 +130,8 @@ if record and gpu:
 differences, complete = speed.of_products(paired) if paired else ("", True)
 if differences:
     words.say("bfloat16", differences=differences)
+    if paired.get("rounded"):
+        words.say("bfloat16-rounded")
 if not complete:
     words.say("bfloat16-incomplete")
 if not paired:
