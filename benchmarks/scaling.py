@@ -1,7 +1,8 @@
 """How episodes grow with tasks and processes: ``python -m benchmarks.scaling [repeats]``, from the repository's root.
 
 Tasks: a round of episodes, one of each of 1, 2 or 4 tasks. Processes: episodes per second of 1 and 2 processes with one
-thread each, by the clock.
+thread each, by the clock. Sweep: what it spends itself on each run, with empty runs on 64 threads of one worker behind
+a real scheduler.
 """
 
 import math
@@ -10,12 +11,16 @@ import statistics
 import sys
 import time
 
+import distributed
+
 from benchmarks.metastep import DEFAULT, ours
 from benchmarks.timing import one_thread
 from lib import episodes
 from lib.metalearning import Settings, Task, learn
 from lib.networks import Activation, Network
 from lib.training import Optimiser
+from notebooks.paper.records.cluster import Cluster
+from notebooks.paper.records.compute import Task as Run
 
 SIZE = {**DEFAULT, "inputs": 32}
 
@@ -60,13 +65,34 @@ def throughput(processes: int, seconds: float = 3.0) -> float:
     return sum(rates)
 
 
+def nothing(run: Run, report=None) -> bytes:
+    return b""
+
+
+def per_run(threads: int = 64, runs: int = 1000) -> float:
+    """Seconds of the clock of a sweep per empty run, all threads busy."""
+    options = {"threads_per_worker": threads, "processes": False, "protocol": "tcp", "dashboard_address": None}
+    with (
+        distributed.LocalCluster(n_workers=1, **options, silence_logs=50) as local,
+        Cluster(address=local.scheduler_address) as cluster,
+    ):
+        waiting, start = [Run(f"run{i}", None, {}, {}, None, None) for i in range(runs)], time.perf_counter()
+        while waiting or cluster.runs:
+            for _ in range(min(cluster.free(), len(waiting))):
+                cluster.submit(nothing, waiting.pop(), 60)
+            cluster.wait()
+        return (time.perf_counter() - start) / runs
+
+
 def measure(repeats: int = 5) -> dict:
-    """Seconds by number of tasks with the exponent of their growth, and how much faster 2 processes are than 1."""
+    """Seconds by number of tasks with the exponent of their growth; how much faster 2 processes are than 1; and what a
+    sweep spends on a run, in milliseconds, with 64 of them at a time."""
     with one_thread():
         rounds(1)
         tasks = {str(n): statistics.median(rounds(n) for _ in range(repeats)) for n in (1, 2, 4)}
     faster = [throughput(2) / throughput(1) for _ in range(min(repeats, 2))]
-    return {"tasks": tasks, "exponent": math.log2(tasks["4"] / tasks["1"]) / 2, "processes": statistics.median(faster)}
+    exponent, processes = math.log2(tasks["4"] / tasks["1"]) / 2, statistics.median(faster)
+    return {"tasks": tasks, "exponent": exponent, "processes": processes, "run_ms": 1e3 * per_run()}
 
 
 if __name__ == "__main__":

@@ -114,6 +114,8 @@ if record:
     words.table("tab-speed-growth", speed.growth(record))
     if "scaling" in record:
         words.say("processes", ratio=record["scaling"]["processes"])
+        if "run_ms" in record["scaling"]:
+            words.say("sweep", ms=record["scaling"]["run_ms"])
     words.say("batches", **speed.batches(record))
 if record and gpu:
     words.say("gpu", **speed.on_gpu(gpu))
