@@ -1,13 +1,14 @@
 /* The claims: filtered by part of the paper and by verdict, each condition of a rule as a dot against its threshold.
 
    data: {claims: [{name, section, verdict, label, statement, paper, rule, asked: [text], history: [text], evidence, anchor, conditions:
-   [{name, where, value, low, high, bound, threshold, holds, unit}]}]}; numbers are null where there is none; bound: value is
-   a lower bound. Conditions of one name share an axis. */
+   [{name, where, value, low, high, bound, infinite, threshold, holds, unit}]}]}; numbers are null where there is none; bound:
+   value is a lower bound; infinite: a ratio to runs that never get there. Conditions of one name share an axis. */
 "use strict";
 explore.define("claims", (root, data) => {
   const { el, svg } = explore;
   const VERDICTS = { reproduced: ["●", 2], "in part": ["◐", 4], "not reproduced": ["○", 7], "not yet run": ["–", null] };
   const STRIP = 150, LINE = 11, TALL = 22;
+  for (const one of data.claims.flatMap((claim) => claim.conditions)) if (one.infinite) one.value = Infinity; // JSON has none
   let section = "", verdict = "", mixed = false;
 
   /* ------------------------------------------------------------------ conditions */
@@ -15,7 +16,7 @@ explore.define("claims", (root, data) => {
   /* Where a value stands on its condition's axis, from -1 to 1 with the threshold at 0; what holds is above 0. */
   function position(claim, condition) {
     const far = Math.max(...claim.conditions.filter((other) => other.name === condition.name)
-      .flatMap((other) => [other.value, other.low, other.high].filter((value) => value !== null).map((value) => Math.abs(value - other.threshold))), 1e-12);
+      .flatMap((other) => [other.value, other.low, other.high].filter(Number.isFinite).map((value) => Math.abs(value - other.threshold))), 1e-12);
     const side = condition.value >= condition.threshold === condition.holds ? 1 : -1;
     return (value) => Math.max(-1, Math.min(1, (side * (value - condition.threshold)) / far));
   }
@@ -42,7 +43,7 @@ explore.define("claims", (root, data) => {
       if (condition.low !== null && condition.high !== null)
         picture.append(svg("line", { x1: x(condition.low), x2: x(condition.high), y1: y, y2: y, stroke: ink, "stroke-width": 2 }));
       const tip = x(Infinity) > middle ? 4 : -4; // towards larger values
-      if (condition.bound) picture.append(svg("path", { d: `M${x(condition.value)},${y}H${tip > 0 ? STRIP - 3 : 3}m${-tip},-3l${tip},3l${-tip},3`, stroke: ink, fill: "none", "stroke-width": 1.5 }));
+      if (condition.bound || condition.infinite) picture.append(svg("path", { d: `M${x(condition.value)},${y}H${tip > 0 ? STRIP - 3 : 3}m${-tip},-3l${tip},3l${-tip},3`, stroke: ink, fill: "none", "stroke-width": 1.5 }));
       picture.append(svg("circle", { cx: x(condition.value), cy: y, r: Math.min(4.5, line / 2 - 1), stroke: ink, "stroke-width": 1.8, fill: condition.holds ? ink : "var(--explore-page)" }));
     });
     return picture;
@@ -53,6 +54,7 @@ explore.define("claims", (root, data) => {
   function inWords({ where, value, low, high, bound, threshold, holds, unit }) {
     const gap = unit ? ` ${unit}` : "", place = where && `${where}: `;
     if (value === null) return `${place}nothing could be measured`;
+    if (value === Infinity) return `${place}beyond all that was measured (threshold ${written(threshold)}), ${holds ? "holds" : "does not hold"}`;
     const interval = low !== null && high !== null ? ` [${written(low)}, ${written(high)}]` : "";
     const amount = `${bound ? "at least " : ""}${written(value)}${interval}${gap}`;
     return `${place}${amount} (threshold ${written(threshold)}), ${holds ? "holds" : "does not hold"}`;

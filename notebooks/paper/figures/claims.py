@@ -22,7 +22,8 @@ def conditions(claims: Sequence, findings: Mapping, narrow: bool) -> Figure:
     """A row per claim: its conditions one below the other, with their intervals, filled where they hold.
 
     Conditions of one name share an axis, whose middle is the threshold. What holds is at its right, whether the rule
-    asks for more or for less; what could not be measured is a cross at the left edge.
+    asks for more or for less; what could not be measured is a cross at the left edge, and what is infinite, as a ratio
+    to runs that never get there, an arrow at the other one.
     """
     heights = [max(len(findings[claim.name].conditions), 2) for claim in claims]
     figure, axes = plt.subplots(
@@ -57,13 +58,13 @@ def _condition(ax, row: int, one, alike: Sequence) -> None:
     ends = [end - other.threshold for other in alike for end in (other.value, other.low, other.high)]
     far = max((abs(end) for end in ends if np.isfinite(end)), default=0.0) or 1.0
     colour = HOLDS if one.holds else FAILS
-    if not np.isfinite(one.value):
+    if np.isnan(one.value):
         ax.plot([-1], [row], "x", color=colour, markersize=4)
         return
     side = 1 if (one.value >= one.threshold) == one.holds else -1
     low, value, high = (np.clip(side * (end - one.threshold) / far, -1, 1) for end in (one.low, one.value, one.high))
     if np.isfinite(one.low) and np.isfinite(one.high):
         ax.plot([low, high], [row, row], color=colour, linewidth=1.4)
-    elif one.high == np.inf:
+    elif np.inf in (one.high, one.value):
         ax.annotate("", (side * 1.06, row), (value, row), arrowprops={"arrowstyle": "->", "color": colour})
     ax.plot([value], [row], "o", color=colour, markersize=4, fillstyle="full" if one.holds else "none")

@@ -142,6 +142,7 @@ def claims(tested: Sequence, findings: Mapping, titles: Mapping[str, str]) -> di
                 "low": _number(one.low),
                 "high": _number(one.high),
                 "bound": bool(one.high == np.inf),
+                "infinite": bool(one.value == np.inf),
                 "threshold": _number(one.threshold),
                 "holds": bool(one.holds),
                 "unit": one.unit,
