@@ -198,7 +198,7 @@ if scores is not None:
             "noise",
             count=len(scores.noise),
             tasks=", ".join(map(explore.pretty, scores.noise)),
-            words=tables.means_in_words(scores),
+            words=tables.rest_in_words(scores) or "none",
         )
 
 # %% tags=["hide-input"] fold="The mean scores"
@@ -235,8 +235,6 @@ if learning := shown.learned(results):
     words.say("how-learned", **learning)
 if nothing := shown.without(results, cells):
     words.say("nothing-learned", tasks=", ".join(map(explore.pretty, nothing)))
-if at_limit := limits.of_fixed_steps(results):
-    say(at_limit)
 
 # %% [markdown]
 # ### Across image datasets
@@ -254,6 +252,8 @@ if images_done:
     )
 else:
     words.table("tab-paper", shown.paper_table())
+if at_limit := limits.of_fixed_steps(results):
+    say(at_limit)
 
 # %% tags=["hide-input"] fold="With other numbers of layers"
 if images_done and len(deep) and not results.missing:

@@ -18,11 +18,9 @@ def means(scores: Scores) -> dict[str, float]:
 
 
 def own(scores: Scores) -> dict[str, float | str]:
-    """How activations score on their own task, on the others, and beside the one for all."""
+    """How activations score on their own task beside the one for all."""
     found = tables.own_scores(scores)
     return {
-        "own": 100 * found.own.mean(),
-        "others": 100 * found.others.mean(),
         "every": 100 * found["all"].mean(),
         "ahead": plus_minus(*paired_interval(found.own, found["all"])),
         "best": pretty(scores.specific.mean().idxmax().removeprefix("learned on ")),

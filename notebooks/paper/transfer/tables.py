@@ -133,12 +133,15 @@ def in_words(means: dict[str, Interval]) -> str:
 
 def means_in_words(scores: Scores) -> str:
     """The :func:`column_means`, and those without the tasks whose scores compare noise, if there are some."""
-
-    rest = [task for task in scores.score.index if task not in scores.noise]
-    if not scores.noise or len(rest) < 2:
-        return in_words(column_means(scores))
+    means, rest = in_words(column_means(scores)), rest_in_words(scores)
     without = f"without the {len(scores.noise)} tasks on which no network is above 10 %"
-    return f"{in_words(column_means(scores))} ({without}: {in_words(column_means(scores.of(rest)))})"
+    return f"{means} ({without}: {rest})" if rest else means
+
+
+def rest_in_words(scores: Scores) -> str:
+    """The :func:`column_means` without the tasks whose scores compare noise; empty if there are none, or few others."""
+    rest = [task for task in scores.score.index if task not in scores.noise]
+    return in_words(column_means(scores.of(rest))) if scores.noise and len(rest) > 1 else ""
 
 
 def score_table(scores: Scores) -> pd.DataFrame:
