@@ -302,10 +302,10 @@ table(
 # ## What differs from the paper, and why
 #
 # - CIFAR-10 is its first 20,000 training images; the official training set has 50,000.
-# - The paper's base is a network with three layers, and its main results take the depth that is best for each activation. Here the figures and claims of this page (C2) are about **one
-#   hidden layer**; other depths, with the best for each activation, have a section of their own above.
-# - In the paper zeros are the best start on every dataset; how it is here stands beside [the accuracies](#accuracy). Much hangs on the number of restarts: with two of our four, zeros were not above
-#   ReLU on Fashion-MNIST, with the tuned optimiser. Plain gradient descent has not converged at the last step, so a part of what a learned activation brings there is speed.
+# - The paper's base is a network with three layers, and its main results take the depth that is best for each activation. Here most figures of this page, and C2, are about **one
+#   hidden layer**; C3 counts all depths, and other depths, with the best for each activation, have a section of their own above.
+# - In the paper zeros are the best start on every dataset; how it is here stands beside [the accuracies](#accuracy). Much hangs on the number of restarts and on
+#   their luck: see the [ablations](ablations.ipynb). Plain gradient descent has not converged at the last step, so a part of what a learned activation brings there is speed.
 # - [C3](../book/claims.ipynb) counts all depths and, as the paper's markers, all evaluated steps from a tenth of the training on. Which runs are counted moves the correlations
 #   ([beside the figure](#accuracy-against-complexity)); the paper does not list its hyperparameters.
 # - ReLU's own accuracies differ from the paper's: the numbers, and a likely reason, are in the previous part.

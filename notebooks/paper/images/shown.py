@@ -187,7 +187,7 @@ def costs(results: Collected) -> dict[str, str]:
         same = learning[(learning.data.str[0] == data) & (learning.name == name) & (learning.lr == lr)]
         own, one = same[same.arm.isin(ARMS)], _seconds(relu) / len(relu)
         trials = [_seconds(rows) for _, rows in tried[tried.data == data].groupby("arm")]
-        took.append(f"{_seconds(own) / one:.0f} ({looks.name_of(data)}, {len(own)} restarts)")
+        took.append(f"{_seconds(own) / one:.0f} ({looks.name_of(data)}, {len(own)} restarts of both starts)")
         control.append(f"{max(_seconds(longer) / len(longer), *trials) / one:.0f} ({looks.name_of(data)})")
     return {"learning": " and ".join(took), "control": " and ".join(control)}
 
