@@ -74,6 +74,8 @@ accuracies, restarts, apart = compared.accuracies, compared.restarts, compared.t
 run = results.frame(role="final").iloc[0]
 data, seeds = looks.name_of(run.data), len(accuracies["ReLU"])
 numbers = {"seeds": seeds, "few": compared.few}
+default = results.frame("learn").set_index("arm").loc[[DEFAULT]].iloc[0]
+unroll, points = default["settings.unroll"], default["network.activation.points"]
 
 # %% [markdown]
 # ## In short
@@ -81,7 +83,7 @@ numbers = {"seeds": seeds, "few": compared.few}
 # %% tags=["remove-input"]
 tested = restarts.test * 100
 words.say("answer", headline=words.headline(compared.headline()), data=data, default=100 * accuracies[DEFAULT].mean(), relu=100 * accuracies["ReLU"].mean(), **apart,
-          seeds=seeds, restarts=len(restarts), low=tested.min(), high=tested.max())  # fmt: skip
+          unroll=unroll, points=points, seeds=seeds, restarts=len(restarts), low=tested.min(), high=tested.max())  # fmt: skip
 
 # %% tags=["hide-input"]
 summary = compared.summary()
@@ -146,6 +148,7 @@ first_order = summary[summary.arm == "first order (t = 0)"]
 if len(first_order):
     words.say(
         "first-order",
+        unroll=unroll,
         gain=first_order.gain.item(),
         half=first_order.gain_half_width.item(),
         spread=tested.max() - tested.min(),
@@ -200,6 +203,8 @@ if tasks:
 tried = learner_tables.of_variants(sections.results("variants", profile, data_dir), tasks)
 if len(tried):
     words.table("tab-gradients", tried)
+else:
+    words.say("gradients-absent")
 
 # %% [markdown]
 # ## What differs from the paper, and why
