@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
@@ -11,9 +12,12 @@ from lib import splines
 
 from ..figures import plots
 from ..figures.looks import ARMS as LOOKS
+from ..figures.similarity import turning_points
 from ..records.frames import Collected
 from .plan import ARMS, HAND, LEARNED
 from .tables import Result
+
+TURNS = 20  # of a function in a panel, at most about
 
 
 def differences(rows: pd.DataFrame, narrow: bool = False) -> Figure:
@@ -69,7 +73,7 @@ def curves(result: Result, narrow: bool = False) -> Figure:
 
 
 def functions(found: Mapping[str, Result], results: Collected, narrow: bool = False) -> Figure:
-    """The learned function of each study and the best one by hand."""
+    """The learned function of each study and the best one by hand; of those that turn too often, the middle."""
     shape, size = ((len(found), 1), (3.6, 2.2 * len(found) + 0.5)) if narrow else ((1, len(found)), (7, 2.3))
     figure, axes = plt.subplots(*shape, figsize=size, squeeze=False)
     for ax, (name, result) in zip(axes.flat, found.items(), strict=True):
@@ -79,6 +83,8 @@ def functions(found: Mapping[str, Result], results: Collected, narrow: bool = Fa
             values, (low, high) = record.arrays[f"psi_{run.function}"], (record.numbers["low"], record.numbers["high"])
             z, (colour, _, line) = splines.grid(len(values), low, high), LOOKS[arm]
             ax.plot(z, values, color=colour, linestyle=line, linewidth=1.4, label=arm)
+            if arm == HAND and (turns := turning_points(torch.from_numpy(values))) > TURNS:
+                ax.set_xlim(low * TURNS / turns, high * TURNS / turns)
         ax.set_title(name, fontsize=9.5)
         ax.set_xlabel("pre-activation $z$")
         ax.grid()
