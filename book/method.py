@@ -222,7 +222,7 @@ words.figure(
 
 
 # %% [markdown]
-# With gentle inner steps, the short gradient points where the whole one does. With larger ones, the whole gradient is another: it is much longer, because going back through
+# With large inner steps the whole gradient is another: it is much longer, because going back through
 # many steps of a lively training multiplies many matrices, and the earliest steps come to dominate it. There the truncation does more than save memory: it is not clear that the whole gradient would be the better guide. The
 # paper found $t = 5$ to do well, and the first-order variant, $t = 0$, to do worse; the [ablations](../notebooks/ablations.ipynb) try several and do not confirm the latter.
 #
