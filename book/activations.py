@@ -69,7 +69,7 @@ print(g, g.info)  # a torch.nn.Module, and what it was learned on
 
 # %%
 found = activations.find(task="regression", min_gain=0.02)
-found[["picture", "gain", "half_width", "optimiser", "rate"]].round(3)
+found[["picture", "gain", "half_width"]].round(3)
 
 # %% [markdown]
 # `find` lists what there is by words, kind and gain, with the shape, and the depth, width, optimiser and rate of the networks that it was learned in. A hidden activation takes tensors of any shape. Input activations are one function per column of the table they were learned on, for inputs (..., columns); `g.info` has the columns' names in their order and
@@ -84,12 +84,13 @@ found[["picture", "gain", "half_width", "optimiser", "rate"]].round(3)
 from notebooks.paper.figures import gallery
 from notebooks.paper.figures import words as page_words
 from notebooks.paper.figures.display import folded, provenance, say
+from notebooks.paper.figures.explore import pretty
 
 words = page_words.words("figures", "activations")
 index, files = activations.index(), f"{REPOSITORY}/raw/main/data/activations"
 words.say("marked", marked=sum(map(gallery.unclear, index.values())), total=len(index), mark=gallery.MARK)
 if lost := activations.constants():
-    names = (f"{gallery.escaped(entry['data'])} ({entry['section']})" for entry in lost)
+    names = (f"{pretty(entry['data'])} ({entry['section']})" for entry in lost)
     words.say("constants", names=", ".join(names))
 
 # %% tags=["remove-input"]

@@ -1,6 +1,5 @@
 """The page of learned activations: what it shows of their index, and their small plots."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch import nn
 
 from lib import activations
 
+from .explore import pretty
 from .looks import name_of, optimiser
 from .similarity import turning_points
 
@@ -72,9 +72,9 @@ def escaped(data: str) -> str:
 
 def title(name: str, entry: dict) -> str:
     """Two lines: the data, and the start with the optimiser."""
-    data = name_of(entry["data"]).replace(" if b odd else ", " or ")  # two tasks, which would be cut to the same title
-    data = data if len(data.replace("^", "")) < 25 else data[:23] + "…"
-    data = re.sub(r"\^(-?\d)", r"$^{\1}$", data)
+    data = pretty(name_of(entry["data"]))
+    data = data.replace(" if b odd else ", " or ")  # two tasks, which would be cut to the same title
+    data = data if len(data) < 25 else data[:23] + "…"
     return f"{data}\n{STARTS[start(name)]}, {optimiser(entry['optimiser'])}{f' {MARK}' * unclear(entry)}"
 
 
