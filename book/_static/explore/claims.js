@@ -27,7 +27,7 @@ explore.define("claims", (root, data) => {
 
   /* The conditions of a claim, a line each: interval, dot (filled if it holds), the threshold in the middle. */
   function strip(claim, lines, line) {
-    const height = Math.max(1, lines.length) * line, middle = STRIP / 2, half = middle - 8;
+    const height = Math.max(1, lines.length) * line, middle = STRIP / 2, half = middle - 12; // room for arrows
     const held = claim.conditions.filter((condition) => condition.holds).length;
     const picture = svg("svg", { viewBox: `0 0 ${STRIP} ${height}`, width: STRIP, height, role: "img",
       "aria-label": `${held} of ${claim.conditions.length} conditions of ${claim.name} hold` });
