@@ -129,11 +129,9 @@ if record and gpu:
 # without AMX it does not); elsewhere the products are of float32. Whether the functions are as good is a matter of measurement, by domain.
 
 # %% tags=["remove-input"]
-differences, complete = speed.of_products(paired) if paired else ("", True)
-if differences:
-    words.say("bfloat16", differences=differences)
-    if paired.get("rounded"):
-        words.say("bfloat16-rounded")
+differences, complete = speed.of_products(paired) if paired else ((), True)
+if len(differences):
+    words.table("tab-bfloat16", differences, how=" " + words.fill("bfloat16-rounded") if paired.get("rounded") else "")
 if not complete:
     words.say("bfloat16-incomplete")
 if not paired:

@@ -66,7 +66,7 @@ from notebooks.paper.figures import words as page_words
 from notebooks.paper.figures.display import folded, provenance, say
 from notebooks.paper.grokking import figures as grokking_figures
 from notebooks.paper.records import intervals
-from notebooks.paper.transfer import figures, shown, tables, verdicts
+from notebooks.paper.transfer import by_budget, figures, shown, tables, verdicts
 from notebooks.paper.transfer.plan import PLANS
 
 words = page_words.words("transfer")
@@ -75,7 +75,10 @@ results = read("transfer")
 cells, finals, deep = results.frame(role="matrix"), results.frame(role="final"), results.frame(role="depth")
 trials, controls = results.frame(role="control trial"), results.frame(role="control")
 images_done = tables.table_complete(finals, plan.images)
-scores = tables.matrix_scores(cells) if len(cells) and results.lacking <= verdicts.LATER else None
+equal = read("budgets")
+seeds = by_budget.cells(equal)[0] if equal.records and not equal.missing else cells
+cells = seeds[seeds.seed == cells.seed.iloc[0]] if len(cells) else cells  # for courses of training and the sines
+scores = by_budget.scores(seeds) if len(cells) and results.lacking <= verdicts.LATER else None
 compared, shared = (
     tables.against_sines(cells, trials, controls) if len(controls) and not results.missing else (None, "")
 )
@@ -95,7 +98,7 @@ if compared is not None:
 if images_done:
     words.say("answer-images", headline=words.headline(shown.images_headline(changed)), **shown.changes(changed))
 if scores is not None and images_done:
-    words.say("sure", tasks=len(scores.score), seeds=finals.seed.nunique())
+    words.say("sure", tasks=len(scores.score), cells=seeds.seed.nunique(), seeds=finals.seed.nunique())
 say(claims.badges("transfer", read))
 
 # %% tags=["hide-input"]
@@ -107,12 +110,13 @@ if scores is not None:
 # %% tags=["remove-input"]
 if scores is not None and images_done:
     run = finals.iloc[0]
-    words.say("scale-full" if profile == "paper" else "scale-smoke", tasks=n, columns=columns, cells=len(cells),
+    words.say("scale-full" if profile == "paper" else "scale-smoke", tasks=n, columns=columns, cells=len(seeds), each=seeds.seed.nunique(),
               width=cells["network.width"].iloc[0], steps=cells.steps.iloc[0], restarts=len(plan.matrix.restarts),
               data=", ".join(map(looks.name_of, plan.images.datasets)), depth=run["network.depth"], seeds=finals.seed.nunique(),
               image_width=run["network.width"], image_steps=run.steps, optimiser=looks.optimiser(run["optimiser.name"]))  # fmt: skip
-if results.missing:
-    words.say("missing", missing=results.missing_in_words())
+for part in (results, equal):
+    if part.missing:
+        words.say("missing", missing=part.missing_in_words())
 
 # %% [markdown]
 # ## What the paper says
@@ -233,6 +237,8 @@ if compared is not None:
 # %% tags=["remove-input"]
 if learning := shown.learned(results):
     words.say("how-learned", **learning)
+    if len(seeds) > len(cells):
+        say(f"- {by_budget.control(equal)}.")
 if nothing := shown.without(results, cells):
     words.say("nothing-learned", tasks=", ".join(map(explore.pretty, nothing)))
 
@@ -279,17 +285,26 @@ import pandas as pd
 
 from notebooks.paper.figures.display import table
 
-cells = results.frame(role="matrix")
-if len(cells):
-    cells = cells.assign(speed=1 / pd.to_numeric(cells.test_steps_to_95))
-    last, speed = (cells.pivot(index="data", columns="arm", values=of) for of in ("test_accuracy_last", "speed"))
-    easy = speed["ReLU"].notna()
-    score = last.where(~easy, speed.fillna(0.0), axis=0)
-    score = 100 * score.div(score.max(axis=1), axis=0).mean()
-    specific = score.drop(["ReLU", "learned on all"], errors="ignore").mean()
-    means = {"ReLU": score["ReLU"], "task-specific (mean)": specific, "all tasks": score.get("learned on all")}
-    found = pd.DataFrame(means.items(), columns=["columns", "mean score (%)"]).round(1)
-    table(found, caption=f"Mean score over {len(last)} tasks, {int(easy.sum())} of them scored by speed.")
+runs, every, means = equal.frame(), "learned on all", []
+for number in sorted(runs[runs.role == "equal"].seed.unique()) if len(runs) else ():
+    part = runs[
+        (runs.seed == number)
+        & runs.role.isin(["matrix", "own", "equal"])
+        & ((runs.arm != every) | (runs.role == "equal"))
+    ]
+    part = part.assign(speed=1 / pd.to_numeric(part.test_steps_to_95))
+    last, speed = (part.pivot(index="data", columns="arm", values=of) for of in ("test_accuracy_last", "speed"))
+    score = last.where(speed["ReLU"].isna(), speed.fillna(0.0), axis=0)
+    score = score.div(score.max(axis=1), axis=0)
+    own = {task: score.at[task, f"learned on {task}"] for task in score.index if f"learned on {task}" in score}
+    specific = score.drop(columns=["ReLU", every])
+    others = [row.drop(f"learned on {task}", errors="ignore").mean() for task, row in specific.iterrows()]
+    means.append((score["ReLU"].mean(), sum(others) / len(others), sum(own.values()) / len(own), score[every].mean()))
+if means:
+    found = 100 * pd.DataFrame(
+        means, columns=["ReLU", "others' activations", "a task's own", "one for all, equal steps per task"]
+    )
+    table(found.mean().round(1).to_frame().T, caption=f"Mean scores in %, over the tasks and {len(means)} seeds.")
 
 # %% [markdown]
 # ## What differs from the paper, and why
@@ -300,7 +315,7 @@ if len(cells):
 #   training pairs at once. So is the activation for all tasks: learned on batches of at most 1,024.
 # - Their learning rate is in proportion to the number of results: 1 is for modulus 27, so about 2 for modulus 53 and 4.4 for S5. The loss is a mean over the outputs, and with rate 1, the
 #   paper's, a task with more outputs needs as many more steps. For all tasks at once the loss is a sum over the outputs, so that each task counts as much.
-# - One seed per cell; the intervals of the mean scores are over tasks.
+# - The intervals of the mean scores are over tasks.
 # - Batches of 1,024 images instead of 4,096, for all activations alike.
 # - **Added.** Sines made by hand on every algorithmic task, as a control for what was learned.
 # - Two restarts for the activations of image datasets. CIFAR-10 is its first 20,000 training images, and all its accuracies are near chance (10 %). ReLU on MNIST is far above the paper's number; the paper does not list its optimiser.
@@ -309,7 +324,7 @@ if len(cells):
 #
 # ## Recompute
 #
-# `make results SECTION=transfer` computes what is missing.
+# `make results SECTION=transfer` computes what is missing of most, `SECTION=budgets` of the scores with several seeds and equal inner steps.
 
 # %% tags=["remove-input"]
-provenance(profile, records=results.records)
+provenance(profile, records=[*results.records, *equal.records])

@@ -61,8 +61,8 @@ def test_three_conditions_decide_and_the_fourth_is_a_control(numbers, verdict, h
 
 def test_scores_are_means_over_seeds():
     rows = matrix(own=0.9, others=0.5, joint=0.8)
-    both = by_budget.scores(by_budget.cells(Given(rows))[0])
-    alone = [by_budget.scores(by_budget.cells(Given([r for r in rows if r["seed"] == s]))[0]) for s in (1, 2, 3)]
+    both = by_budget.scores(by_budget.cells(Given(rows))[0]).score
+    alone = [by_budget.scores(by_budget.cells(Given([r for r in rows if r["seed"] == s]))[0]).score for s in (1, 2, 3)]
     assert both.loc["p", RELU] == pytest.approx(np.mean([one.loc["p", RELU] for one in alone]))
     assert both.loc["p", learned_on("p")] == 1.0
 

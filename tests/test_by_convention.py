@@ -60,7 +60,7 @@ def test_the_ratio_of_each_convention_is_that_of_the_medians_or_a_bound():
     assert finding.verdict == "in part"  # 1 of 2 is not most
     assert [(c.where, c.holds) for c in finding.conditions] == [
         ("default, mean over outputs", True),
-        ("glorot, half the sum over outputs", False),
+        ("Glorot, half the sum over outputs", False),
     ]
     assert np.isinf(finding.conditions[0].high) and np.isnan(finding.conditions[1].high)
 
@@ -72,7 +72,7 @@ def test_where_neither_gets_there_nothing_is_tested_and_where_only_relu_does_it_
         + convention("glorot", 1.0, [None], [100])
     )
     finding = verdicts.sooner_under_conventions(read(rows))
-    assert [(c.where.split(",")[0], c.holds) for c in finding.conditions] == [("he", False), ("glorot", True)]
+    assert [(c.where.split(",")[0], c.holds) for c in finding.conditions] == [("He", False), ("Glorot", True)]
     assert "1 not tested" in finding.ours
 
 

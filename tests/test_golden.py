@@ -30,7 +30,7 @@ from notebooks.paper.transfer import tables as transfer_tables
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).resolve().parent.parent
 # Sections whose records still arrive.
-GROWING = {"sines", "shallow", "tables", "deep", "learner", "budgets", "controls", "variants", "ranks"}
+GROWING = {"sines", "shallow", "tables", "deep", "controls", "variants", "ranks"}
 
 
 @functools.cache
@@ -218,7 +218,7 @@ def test_every_departure_that_is_marked_is_collected():
 def test_provenance_names_the_kernels_that_are_in_use():
     from lib import kernels
 
-    assert provenance._backend() == kernels.backend()
+    assert provenance._implementations()["backend"] == kernels.backend()
 
 
 def test_the_numeric_tests_that_run_without_compiled_kernels_exist():

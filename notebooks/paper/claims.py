@@ -22,6 +22,7 @@ from .images import verdicts as images_verdicts
 from .shortcuts import verdicts as shortcuts_verdicts
 from .tabular import by_network
 from .tabular import verdicts as tabular_verdicts
+from .transfer import by_budget
 from .transfer import verdicts as transfer_verdicts
 from .verdict import NOT_RUN, Finding, Read
 
@@ -120,7 +121,7 @@ DECIDE: dict[str, Callable[[Read], Finding]] = {
     "C14": by_convention.sooner_in_settings,
     "C15": by_modulus.frequency_depends_on_the_modulus,
     "C16": by_convention.learned_overfits_relu_stays,
-    "C17": transfer_verdicts.transfer_across_tasks,
+    "C17": by_budget.transfer_across_tasks,
     "C18": transfer_verdicts.transfer_across_images,
 }
 

@@ -89,9 +89,10 @@ def on_gpu(record: dict) -> dict[str, str]:
             "date": source["start"][:10]}  # fmt: skip
 
 
-def of_products(record: dict) -> tuple[str, bool]:
-    """By domain, accuracy with bfloat16 minus with float32 for each restart, and whether all restarts are there."""
-    said, complete = [], True
+def of_products(record: dict) -> tuple[pd.DataFrame, bool]:
+    """By domain, in points: accuracy with bfloat16 less that with float32, paired by restart, and how far apart those
+    with float32 are; and whether all restarts are there."""
+    rows, complete = [], True
     for name, runs in record["domains"].items():
 
         def mean(kind, seed, runs=runs):
@@ -100,8 +101,11 @@ def of_products(record: dict) -> tuple[str, bool]:
         seeds = [key.split()[1] for key in runs if key.startswith("bfloat16") and f"float32 {key.split()[1]}" in runs]
         complete &= len(seeds) >= RESTARTS
         if seeds:
-            said.append(f"{name}: " + ", ".join(f"{mean('bfloat16', s) - mean('float32', s):+.2f}" for s in seeds))
-    return "; ".join(said), complete
+            gains = [mean("bfloat16", seed) - mean("float32", seed) for seed in seeds]
+            alone = [mean("float32", seed) for seed in seeds]
+            rows.append((name, ", ".join(map("{:+.1f}".format, gains)), f"{max(alone) - min(alone):.1f}"))
+    columns = ["data", "bfloat16 less float32, by restart (points)", "restarts with float32, least to best (points)"]
+    return pd.DataFrame(rows, columns=columns), complete
 
 
 def elsewhere(record: dict) -> pd.DataFrame:
@@ -152,7 +156,7 @@ def step_dots(steps: Mapping[str, dict], narrow: bool = False) -> Figure:
 def _logarithmic(axes: Axes, xlabel: str, narrow: bool) -> None:
     axes.set_xscale("log")
     axes.set_xlabel(xlabel, loc="right" if narrow else "center", fontsize=9 if narrow else 10.5)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1,) if narrow else (1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.axvline(1, color="C0", linewidth=1, linestyle=":")

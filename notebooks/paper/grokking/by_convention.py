@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ..figures.looks import WEIGHTS
 from ..figures.words import words
 from ..records.frames import Collected
 from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, at_least, judge
@@ -124,7 +125,7 @@ def sooner_under_conventions(read: Read) -> Finding:
         return NOT_RUN
     tested = found[found.tested.astype(bool)]
     conditions = [
-        at_least("times sooner", f"{row.initialisation}, {row.convention}", row.ratio, SOONER,
+        at_least("times sooner", f"{WEIGHTS[row.initialisation]}, {row.convention}", row.ratio, SOONER,
                  high=np.inf if row.bound else NAN, unit="times")
         for row in tested.itertuples()
     ]  # fmt: skip
@@ -132,7 +133,9 @@ def sooner_under_conventions(read: Read) -> Finding:
     of_paper = holds & tested.arm.isin(PAPER_STARTS).to_numpy()
     most = 2 * holds.sum() > len(holds) and 2 * of_paper.sum() > len(holds)
     verdict = "reproduced" if most else "in part" if holds.any() else "not reproduced"
-    ratios = "; ".join(f"{row.initialisation}, {row.convention} {ratio_in_words(row)}" for row in tested.itertuples())
+    ratios = "; ".join(
+        f"{WEIGHTS[row.initialisation]}, {row.convention} {ratio_in_words(row)}" for row in tested.itertuples()
+    )
     ours = say("conventions", times=SOONER, holds=holds.sum(), of=len(holds), of_paper=of_paper.sum(),
                untested=len(found) - len(tested), ratios=ratios)  # fmt: skip
     return Finding(ours, verdict, tuple(conditions))

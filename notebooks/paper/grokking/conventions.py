@@ -266,7 +266,7 @@ class Conventions:
 
     def figure_13(self, learned: dict[Convention, Function | None]) -> Stages:
         """Figure 13: other widths, and fewer training pairs."""
-        # NOTE[DIFF]: within ``short`` steps.
+        # NOTE[DIFF]: within 10,000 steps in place of 60,000.
         plan = self.plan
         settings = [(width, 0.0) for width in plan.widths] + [(plan.width, part) for part in plan.held_out]
         for convention, function in learned.items():
