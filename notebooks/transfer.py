@@ -285,26 +285,33 @@ import pandas as pd
 
 from notebooks.paper.figures.display import table
 
-runs, every, means = equal.frame(), "learned on all", []
-for number in sorted(runs[runs.role == "equal"].seed.unique()) if len(runs) else ():
-    part = runs[
-        (runs.seed == number)
-        & runs.role.isin(["matrix", "own", "equal"])
-        & ((runs.arm != every) | (runs.role == "equal"))
-    ]
-    part = part.assign(speed=1 / pd.to_numeric(part.test_steps_to_95))
-    last, speed = (part.pivot(index="data", columns="arm", values=of) for of in ("test_accuracy_last", "speed"))
+
+def means_of(part):
+    """The mean scores of one seed."""
+    speed = (1 / pd.to_numeric(part.test_steps_to_95)).groupby([part.data, part.arm]).first().unstack()
+    last = part.pivot(index="data", columns="arm", values="test_accuracy_last")
     score = last.where(speed["ReLU"].isna(), speed.fillna(0.0), axis=0)
-    score = score.div(score.max(axis=1), axis=0)
-    own = {task: score.at[task, f"learned on {task}"] for task in score.index if f"learned on {task}" in score}
-    specific = score.drop(columns=["ReLU", every])
-    others = [row.drop(f"learned on {task}", errors="ignore").mean() for task, row in specific.iterrows()]
-    means.append((score["ReLU"].mean(), sum(others) / len(others), sum(own.values()) / len(own), score[every].mean()))
-if means:
-    found = 100 * pd.DataFrame(
-        means, columns=["ReLU", "others' activations", "a task's own", "one for all, equal steps per task"]
+    score = 100 * score.div(score.max(axis=1), axis=0)
+    specific = score.filter(like="learned on ").drop(columns="learned on all").rename(columns=lambda arm: arm[11:])
+    own = specific.where(specific.apply(lambda column: column.index == column.name))
+    others = specific.where(own.isna()).mean(axis=1)
+    means = {"others' activations": others.mean(), "a task's own": own.max(axis=1).mean()}
+    return (
+        {"ReLU": score["ReLU"].mean()} | means | {"one for all, equal steps per task": score["learned on all"].mean()}
     )
-    table(found.mean().round(1).to_frame().T, caption=f"Mean scores in %, over the tasks and {len(means)} seeds.")
+
+
+# %% tags=["hide-input"] fold="Seed by seed"
+runs = equal.frame()
+runs = runs[runs.seed.isin(runs.seed[runs.role == "equal"])] if len(runs) else runs
+runs = (
+    runs[runs.role.isin(["matrix", "own", "equal"]) & ((runs.arm != "learned on all") | (runs.role == "equal"))]
+    if len(runs)
+    else runs
+)
+if len(runs):
+    found = pd.DataFrame([means_of(part) for _, part in runs.groupby("seed")])
+    table(found.mean().round(1).to_frame().T, caption=f"Mean scores in %, over the tasks and {len(found)} seeds.")
 
 # %% [markdown]
 # ## What differs from the paper, and why
