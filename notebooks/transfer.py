@@ -98,7 +98,8 @@ if compared is not None:
 if images_done:
     words.say("answer-images", headline=words.headline(shown.images_headline(changed)), **shown.changes(changed))
 if scores is not None and images_done:
-    words.say("sure", tasks=len(scores.score), cells=seeds.seed.nunique(), seeds=finals.seed.nunique())
+    control = f" {by_budget.control(equal)}." if len(seeds) > len(cells) else ""
+    words.say("sure", tasks=len(scores.score), cells=seeds.seed.nunique(), seeds=finals.seed.nunique(), control=control)
 say(claims.badges("transfer", read))
 
 # %% tags=["hide-input"]
@@ -237,8 +238,6 @@ if compared is not None:
 # %% tags=["remove-input"]
 if learning := shown.learned(results):
     words.say("how-learned", **learning)
-    if len(seeds) > len(cells):
-        say(f"- {by_budget.control(equal)}.")
 if nothing := shown.without(results, cells):
     words.say("nothing-learned", tasks=", ".join(map(explore.pretty, nothing)))
 
