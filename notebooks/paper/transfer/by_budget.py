@@ -34,7 +34,10 @@ def cells(results: Collected) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def control(results: Collected) -> str:
     """What an activation for a few tasks with equal inner steps in total gains over those of single ones, in words."""
-    found = _control(results)
+    return _told(_control(results))
+
+
+def _told(found: tuple[float, int] | None) -> str:
     if found is None:
         return say("no-four")
     gain, tasks = found
@@ -80,4 +83,4 @@ def transfer_across_tasks(read: Read) -> Finding:
     means = {"ReLU": score[RELU], "others": others, "own": own, "all": score[ALL]}
     ours = say("budgets", **{name: f"{100 * values.mean():.1f}" for name, values in means.items()},
                ahead=plus_minus(*paired_interval(score[ALL], specific.mean(axis=1))))  # fmt: skip
-    return Finding(f"{ours}. {control(results)}", decides, tuple(conditions))
+    return Finding(f"{ours}. {_told(few)}", decides, tuple(conditions))
