@@ -302,13 +302,9 @@ def means_of(part):
 
 # %% tags=["hide-input"] fold="Seed by seed"
 runs = equal.frame()
-runs = runs[runs.seed.isin(runs.seed[runs.role == "equal"])] if len(runs) else runs
-runs = (
-    runs[runs.role.isin(["matrix", "own", "equal"]) & ((runs.arm != "learned on all") | (runs.role == "equal"))]
-    if len(runs)
-    else runs
-)
 if len(runs):
+    runs = runs[runs.seed.isin(runs.seed[runs.role == "equal"]) & runs.role.isin(["matrix", "own", "equal"])]
+    runs = runs[(runs.arm != "learned on all") | (runs.role == "equal")]
     found = pd.DataFrame([means_of(part) for _, part in runs.groupby("seed")])
     table(found.mean().round(1).to_frame().T, caption=f"Mean scores in %, over the tasks and {len(found)} seeds.")
 
