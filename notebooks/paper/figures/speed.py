@@ -156,7 +156,7 @@ def step_dots(steps: Mapping[str, dict], narrow: bool = False) -> Figure:
 def _logarithmic(axes: Axes, xlabel: str, narrow: bool) -> None:
     axes.set_xscale("log")
     axes.set_xlabel(xlabel, loc="right" if narrow else "center", fontsize=9 if narrow else 10.5)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1,) if narrow else (1, 2, 5)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if narrow else (1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.axvline(1, color="C0", linewidth=1, linestyle=":")
