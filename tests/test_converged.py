@@ -18,7 +18,7 @@ from notebooks.paper.tabular.converged import HIDDEN, INPUTS, RANGE, RANK, TANH
 from notebooks.paper.tabular.converged import PLANS as TABLES
 
 MODULAR = ("moduli", "frequencies")
-NEW = (*MODULAR, "shallow", "deep", "full", "tables", "ranks")
+NEW = (*MODULAR, "shallow", "deep", "plain", "full", "tables", "ranks")
 
 
 @pytest.fixture
@@ -52,7 +52,9 @@ def test_a_small_plan_runs_to_its_end(section):
     assert found.missing == 0
     runs = found.frame()
     assert set(runs.section) == {section} and "final" in set(runs.role) and len(found.frame("learn"))
-    assert section in MODULAR or runs[runs.patience > 0].stopped.isin(["cap", "patience"]).all()
+    patient = runs[runs.patience > 0]
+    assert patient.empty == (section in (*MODULAR, "plain"))
+    assert patient.empty or patient.stopped.isin(["cap", "patience"]).all()
 
 
 @pytest.mark.parametrize("section", NEW)
@@ -138,8 +140,8 @@ def test_the_arms_of_a_table_and_their_depth(store, section, scaling, arms, mode
 
 
 def test_settings_of_the_regression_plans(store):
-    runs = walk("shallow", store, profile="paper")
-    for setting in PLANS["shallow"]["paper"].settings:
+    runs = walk("shallow", store, profile="paper") + walk("plain", store, profile="paper")
+    for setting in PLANS["shallow"]["paper"].settings + PLANS["plain"]["paper"].settings:
         mine = [
             run
             for run in of(runs, Train, data=setting.data, role="final")

@@ -25,7 +25,7 @@ from .grokking.conventions import conventions, sines
 from .grokking.moduli import frequencies, moduli
 from .grokking.plan import grokking
 from .images.controls import controls
-from .images.converged import deep, full, shallow
+from .images.converged import deep, full, plain, shallow
 from .images.plan import images, regression
 from .records import sweep
 from .records.configuration import config
@@ -52,6 +52,7 @@ SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
     "tables": tables,
     "ranks": ranks,
     "deep": deep,
+    "plain": plain,
     "full": full,
     "ambient": ambient,
     "colour": colour,
@@ -72,6 +73,7 @@ SHOWN_IN = {
     "frequencies": "grokking",
     "shallow": "regression",
     "deep": "regression",
+    "plain": "regression",
     "full": "images",
     "ambient": "tabular",
     "colour": "shortcuts",
@@ -95,6 +97,7 @@ NAMES = {  # how a section is written where it is listed
     "tables": "tables until nothing improves",
     "ranks": "tables by rank",
     "deep": "deeper image regression until nothing improves",
+    "plain": "deeper image regression with plain gradient descent",
     "full": "image classification with all images",
     "ambient": "complexity in weight space",
     "colour": "shortcuts in colour",
