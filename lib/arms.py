@@ -10,7 +10,7 @@ from scipy import special
 from torch import Tensor, nn
 
 from .episodes import Report
-from .networks import Data, Network, Params, Psi
+from .networks import Data, Network, Params, Psi, loss_and_delta
 from .training import Optimiser, take, train
 
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # of Adam; further ones are tried where the best is at an end
@@ -55,9 +55,8 @@ class Trainer:
         (network, psi), (x, y), every = arm, self.validation, max(10, min(50, self.steps // 20))
 
         def monitor(params):
-            with torch.no_grad():
-                loss = float(network.loss(params, psi, x, y, self.loss))
-                score = self.score(network.forward(params, psi, x), y)
+            outputs = network.predict(params, psi, x)
+            loss, score = float(loss_and_delta(outputs, y, self.loss)[0]), self.score(outputs, y)
             return {"score": score, "rank": score - 1e-4 * min(loss, 100.0)}
 
         data = take(self.train, self.rows)

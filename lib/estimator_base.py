@@ -296,7 +296,7 @@ class LearnedActivation(BaseEstimator):
         for name, (network, psi) in self._arms.items():
             for seed in range(100, 100 + seeds):
                 params = self._trainer.run((network, psi), self.learning_rate_[name], seed).params
-                scores[name].append(self._score(network.forward(params, psi, x), y))
+                scores[name].append(self._score(network.predict(params, psi, x), y))
         return paired(scores, "relu")
 
     def plot(self, ax=None):

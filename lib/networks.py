@@ -24,6 +24,7 @@ Data = tuple[Tensor, Tensor]  # inputs and targets
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sine", "spline")
 LOSSES = ("mse", "sse", "cross_entropy", "logistic")
 INITIALISATIONS = ("default", "glorot", "he")
+ROWS = 2048  # at most, in a part that `predict` works in
 
 
 def integer(name: str, value) -> int:
@@ -204,6 +205,12 @@ class Network:
         """Outputs for inputs x, (n, d_in) or integer pairs (n, 2) of one-hot operands; shape (n, d_out)."""
         x = self.embed(psi, x)
         return self.forward_from_first(params, psi, self.first(params, x), x)
+
+    @torch.no_grad()
+    def predict(self, params: Params, psi: Psi, x: Tensor) -> Tensor:
+        """As :meth:`forward`, without gradients, and faster on many rows: in parts that the processor's cache holds."""
+        parts = x.tensor_split(-(-len(x) // ROWS)) if len(x) > ROWS else [x]
+        return torch.cat([self.forward(params, psi, part) for part in parts])
 
     def embed(self, psi: Psi, x: Tensor) -> Tensor:
         """Apply the input activations, if any: they do not depend on the weights. Shape like x."""

@@ -128,6 +128,8 @@ def test_the_arms_of_a_table_and_their_depth(store, section, scaling, arms, mode
     runs, plan = walk(section, store, numbers), TABLES["smoke"]
     finals = of(runs, Train, role="final")
     assert {run.arm for run in finals} == arms and {run.scaling for run in of(runs, Train)} == {scaling}
+    others = set(plan.depths) - {plan.middle}  # at which the trials of rates and of restarts are
+    assert {run.network.depth for run in of(runs, Train, role="depth trial")} == others
     assert {run.network.depth for run in finals} == {max(plan.depths)} and len(finals) == len(arms) * len(plan.seeds)
     assert all(run.complexity == (run.role == "final") and run.patience == plan.patience for run in of(runs, Train))
     baselines = of(runs, Baseline)

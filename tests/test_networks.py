@@ -106,6 +106,18 @@ def test_losses_equal_torch(loss, module):
     torch.testing.assert_close(delta, torch.autograd.grad(expected, outputs)[0])
 
 
+@pytest.mark.parametrize("rows", [1, 2048, 2049, 5000])
+@pytest.mark.parametrize("pairs", [False, True])
+def test_predictions_in_parts_are_those_of_all_rows(rows, pairs):
+    network = Network(6, 3, width=8, depth=2, activation=VARIANTS["spline"])
+    psi = {"hidden": torch.randn(11, generator=generator(), requires_grad=True)}
+    x = torch.randint(6, (rows, 2), generator=generator()) if pairs else torch.randn(rows, 6, generator=generator())
+    params = network.init(generator())
+    outputs = network.predict(params, psi, x)
+    torch.testing.assert_close(outputs, network.forward(params, psi, x).detach())
+    assert outputs.shape == (rows, 3) and not outputs.requires_grad
+
+
 def test_forward_equals_torch_modules():
     network = Network(6, 3, width=8, depth=2, activation=Activation("gelu"))
     params, psi, x, _ = problem(network, "mse")

@@ -134,9 +134,7 @@ class TrainCollage:
         sets["train"] = (x[:MONITORED], data.y_train[:MONITORED])
 
         def monitor(params):
-            return {
-                name: metrics.accuracy(network.forward(params, psi, inputs), y) for name, (inputs, y) in sets.items()
-            }
+            return {name: metrics.accuracy(network.predict(params, psi, x), y) for name, (x, y) in sets.items()}
 
         done = train(
             network,

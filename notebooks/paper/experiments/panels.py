@@ -132,7 +132,7 @@ class Panels(OfRun):
 
         def measure(flat: Tensor) -> Tensor:
             params = landscapes.unflatten(flat, done.params)
-            value, _ = loss_and_delta(network.forward(params, psi, rows.x), rows.y, loss)
+            value, _ = loss_and_delta(network.predict(params, psi, rows.x), rows.y, loss)
             return torch.tensor([float(value), complexity(params)])
 
         solution = landscapes.flatten(done.params)

@@ -138,7 +138,7 @@ def use(
 
     def monitor(params: Params) -> dict[str, float]:
         return {
-            f"{name}_accuracy": accuracy(network.forward(params, psi, rows.x), rows, task, parts.classes)
+            f"{name}_accuracy": accuracy(network.predict(params, psi, rows.x), rows, task, parts.classes)
             for name, rows in seen.items()
             if rows is not None
         }

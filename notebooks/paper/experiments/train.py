@@ -135,7 +135,7 @@ class Train:
             numbers = {}
             for name, rows in seen.items():
                 if rows is not None:
-                    outputs = network.forward(params, psi, rows.x)
+                    outputs = network.predict(params, psi, rows.x)
                     loss, _ = loss_and_delta(outputs, rows.y, LOSS_OF[self.task])
                     numbers[f"{name}_loss"] = float(loss)
                     numbers[f"{name}_accuracy"] = accuracy(outputs, rows, self.task, parts.classes)

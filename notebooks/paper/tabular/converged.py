@@ -151,7 +151,7 @@ class Table:
         yield self.baselines()
         rates = yield from tuned(self.store, {RELU: self.rate_trials}, plan.rates, validation_accuracy)
         optimiser = Optimiser("rmsprop", rates[RELU])
-        chosen = [(yield from self.final(self.run("final", RELU, self.network(), optimiser, 0)))]
+        chosen = [(yield from self.final(self.run("rate trial", RELU, self.network(), optimiser, 0)))]
         for arm in arms:
             tried = (yield from self.slopes(optimiser)) if arm == TANH else (yield from self.learned(arm, optimiser))
             if tried:
@@ -179,15 +179,15 @@ class Table:
         return trials
 
     def final(self, run: Train) -> Generator[list, None, Train]:
-        """Final runs like this, at the depth that does best on validation rows; returns one of them."""
-        tried = {
-            depth: [
-                replace(run, role="depth trial", seed=seed, network=replace(run.network, depth=depth))
-                for seed in self.plan.rate_trials
-            ]
-            for depth in self.plan.depths
-        }
-        yield [one for runs in tried.values() for one in runs]
+        """Final runs like this trial, at the depth that does best on validation rows; returns one of them.
+
+        At its own depth the trial itself tells how it does.
+        """
+        own, seeds, tried = run.network.depth, self.plan.rate_trials, {}
+        for depth in self.plan.depths:
+            other = replace(run, role="depth trial", network=replace(run.network, depth=depth))
+            tried[depth] = [replace(run if depth == own else other, seed=seed) for seed in seeds]
+        yield [one for depth, runs in tried.items() if depth != own for one in runs]
         best = tried[best_of(self.store, tried, validation_accuracy)][0]
         yield [replace(best, role="final", seed=seed, complexity=True) for seed in self.plan.seeds]
         return best
