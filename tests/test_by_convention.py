@@ -59,7 +59,7 @@ def test_the_ratio_of_each_convention_is_that_of_the_medians_or_a_bound():
     finding = verdicts.sooner_under_conventions(read(rows))
     assert finding.verdict == "in part"  # 1 of 2 is not most
     assert [(c.where, c.holds) for c in finding.conditions] == [
-        ("default, mean over outputs", True),
+        ("PyTorch's, mean over outputs", True),
         ("Glorot, half the sum over outputs", False),
     ]
     assert np.isinf(finding.conditions[0].high) and np.isnan(finding.conditions[1].high)
@@ -100,7 +100,7 @@ def test_the_best_rate_of_relu_is_a_convention_and_the_longest_runs_count():
     rows += convention("default", 4.0, [], [2000])
     (row,) = verdicts.table(Given(rows)).itertuples()
     assert (row.convention, row.rate, row.relu, row.last) == (verdicts.BEST, 4.0, 20_000, 60_000)
-    assert rates.called(row) == "PyTorch's default, best rates"
+    assert rates.called(row) == "PyTorch's, best rates"
 
 
 def test_a_best_rate_that_is_one_of_the_two_is_no_further_convention():
@@ -162,7 +162,7 @@ def test_later_falls_count_only_after_95_percent():
     assert [c.holds for c in verdicts.learned_overfits_relu_stays(read(rows)).conditions] == [True, False, True]
     rows.append(run("final", "ReLU", "glorot", 1.0, None, curve=(0.1, 0.5, 0.7)))  # neither of the two
     conditions = verdicts.learned_overfits_relu_stays(read(rows)).conditions
-    assert [(c.where, c.holds) for c in conditions[2:]] == [("default, rate 13.5", True), ("glorot, rate 1", False)]
+    assert [(c.where, c.holds) for c in conditions[2:]] == [("PyTorch's, rate 13.5", True), ("Glorot, rate 1", False)]
 
 
 def test_how_sure_the_page_is_says_where_relu_gets_there_too():
@@ -170,7 +170,7 @@ def test_how_sure_the_page_is_says_where_relu_gets_there_too():
     words = rates.how_sure(verdicts.table(Given(bounds)))
     assert "Of the 1 [readings]" in words and "under 1. ReLU gets there under none" in words
     words = rates.how_sure(verdicts.table(Given(bounds + convention("default", 13.5, [2000], [1000]))))
-    assert "under 1. Where ReLU gets there too, the ratio is 2.0 (PyTorch's default, rate 13.5)." in words
+    assert "under 1. Where ReLU gets there too, the ratio is 2.0 (PyTorch's, rate 13.5)." in words
 
 
 def test_the_figure_of_conventions_has_a_row_for_each_and_arrows_at_the_last_step():

@@ -64,7 +64,7 @@ def test_the_learner_that_picks_its_start_stands_beside_algorithm_1(read, table)
     under = by_convention.table(read("conventions"))
     under = under[(under.initialisation == "default") & (under.rate == 1.0)]
     assert len(under) == 1 and np.isinf(under.relu.item())
-    row = table.loc["a+b mod 27, default, rate 1", "learner"]
+    row = table.loc["a+b mod 27, PyTorch's, rate 1", "learner"]
     assert row.value == pytest.approx(under["last"].item() / own.test_steps_to_95.astype(float).median())
     assert np.isinf(row.high)
     shown = headline.headline(read).scale()
@@ -92,8 +92,8 @@ def test_a_task_that_the_activation_does_not_solve_has_no_row(relu, other, expec
 def test_words_count_what_the_dots_show(made):
     assert made.sentence() == (
         "Learned activations are above ReLU on 1 of 2 datasets, below on 1; trees are above them on 0 of 1 tables, "
-        "functions made by hand on 1 of 1. In 2 algorithmic cases they generalise 2 to 4 times sooner or more; sines "
-        "are sooner still in 0 of 1."
+        "functions made by hand on 1 of 1. On 2 algorithmic tasks they generalise 2 to 4 times sooner or more; sines "
+        "sooner still on 0 of 1."
     )
     assert made.counts() == {"above": 1, "datasets": 2, "tasks": 2} and made.ahead() == []
     assert "Hollow (1)" in made.scale() and "Arrows (1)" in made.scale()
@@ -122,7 +122,7 @@ def test_the_caption_says_how_the_other_tasks_were_run(read, table):
     runs = read("transfer").frame(role="matrix")
     runs = runs[runs.data.isin({name for name, kind in table.index if kind == "learned"})]
     assert len(runs) and set(runs.steps) == {5000} and set(runs["network.initialisation"]) == {"default"}
-    assert shown.scale().endswith("of the transfer section, 5,000 steps, rate 1.0 to 2.0, default weights.")
+    assert shown.scale().endswith("of the transfer section, 5,000 steps, rate 1.0 to 2.0, PyTorch's weights.")
     assert set(runs["optimiser.lr"]) == {1.0, 53 / 27}
     assert headline._other_tasks(Collected([], 3), shown.table) == ""
 

@@ -11,7 +11,7 @@ from notebooks.paper.ablations import figures, learner_tables
 from notebooks.paper.ablations.learner import HAND, LEARNED, PLANS, RANDOM, RELU, margins
 from notebooks.paper.ablations.learner_tables import TaskResults
 
-COLUMNS = ["search", "restart", "learned", "merit", "result", "inner_steps"]
+COLUMNS = ["search", "restart", "kind", "merit", "result", "inner_steps"]
 
 
 def results(steps, finals, rows, margin):
@@ -23,9 +23,9 @@ def results(steps, finals, rows, margin):
 
 
 ROWS = [
-    (LEARNED, 0, False, 0.6, 61.0, 10), (LEARNED, 0, True, 0.7, 66.0, 30),
-    (LEARNED, 1, False, 0.5, 52.0, 10), (LEARNED, 1, True, 0.4, 70.0, 20),
-    (HAND, 0, False, 0.6, 61.0, 10), (HAND, 1, False, 0.9, 50.0, 10),
+    (LEARNED, 0, "race", 0.6, 61.0, 10), (LEARNED, 0, "learn", 0.7, 66.0, 30),
+    (LEARNED, 1, "race", 0.5, 52.0, 10), (LEARNED, 1, "learn", 0.4, 70.0, 20),
+    (HAND, 0, "race", 0.6, 61.0, 10), (HAND, 1, "race", 0.9, 50.0, 10),
 ]  # fmt: skip
 
 
@@ -66,17 +66,24 @@ def test_every_task_has_a_margin():
     assert set(PLANS["paper"].settings) <= set(margins()) and all(margin > 0 for margin in margins().values())
 
 
-def test_the_small_plan_gives_a_row_and_a_panel_per_task(monkeypatch):
-    collected = sections.results("learner", "smoke")
-    tasks, absent = learner_tables.collect(collected, "smoke")
+@pytest.mark.parametrize("section", ["learner", "longer"])
+def test_the_small_plan_gives_a_row_and_a_panel_per_task(section, monkeypatch):
+    collected, longer = sections.results(section, "smoke"), section == "longer"
+    tasks, absent = learner_tables.collect(collected, "smoke", longer=longer)
     assert not collected.missing and list(tasks) == list(PLANS["smoke"].settings) and not absent
     table = learner_tables.table(tasks)
     assert table.shape == (2, 11) and (table == "—").sum().sum() == 2  # nothing earlier
     for task in tasks.values():
         counts = task.candidates.groupby("search").restart.nunique()
         assert counts[LEARNED] == counts[RANDOM] == 2 and counts[HAND] == 3
+        kinds = task.candidates[task.candidates.search == LEARNED].groupby("restart").kind.agg(set)
+        assert all(found == {"race", "learn", *["ReLU"] * longer} for found in kinds)
+    if longer:  # one split; races are as long as trainings
+        runs = collected.frame()
+        of_images = runs[runs.data == "digits"]
+        assert set(of_images.split) == {0} and set(collected.frame("race", data="digits").steps) == set(of_images.steps)
     monkeypatch.setattr(learner_tables, "EARLIER_RUNS", {"digits": ("another section", f"{RANDOM}: digits")})
-    earlier = learner_tables.collect(collected, "smoke", {"another section": collected}.get)[0]["digits"].finals
+    earlier = learner_tables.collect(collected, "smoke", {"another section": collected}.get, longer)[0]["digits"].finals
     assert earlier[learner_tables.EARLIER].tolist() == earlier[RANDOM].tolist()
     figure = figures.searches(tasks)
     assert [ax.get_title() for ax in figure.axes] == list(tasks)

@@ -252,8 +252,8 @@ class Headline:
         if len(times):
             hand = self.beside(SPEED, BY_HAND)
             words.append(
-                f"In {len(times)} algorithmic cases they generalise {times.value.min():.0f} to {times.value.max():.0f} "
-                f"times sooner or more; sines are sooner still in {(hand.value_y > hand.value_x).sum()} of {len(hand)}."
+                f"On {len(times)} algorithmic tasks they generalise {times.value.min():.0f} to {times.value.max():.0f} "
+                f"times sooner or more; sines sooner still on {(hand.value_y > hand.value_x).sum()} of {len(hand)}."
             )
         return " ".join(words)
 
@@ -359,4 +359,4 @@ def _other_tasks(results: Collected, table: pd.DataFrame) -> str:
     steps, rates = int(runs.steps.max()), sorted({float(f"{rate:.2g}") for rate in runs["optimiser.lr"]})
     rate = f"{rates[0]:.1f}" + (f" to {rates[-1]:.1f}" if len(rates) > 1 else "")
     task = by_convention.PLANS["paper"].task
-    return f"Other tasks than {task}: runs of the transfer section, {steps:,} steps, rate {rate}, default weights."
+    return f"Other tasks than {task}: runs of the transfer section, {steps:,} steps, rate {rate}, PyTorch's weights."

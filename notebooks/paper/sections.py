@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from .ablations.learner import learner
+from .ablations.learner import learner, longer
 from .ablations.plan import ablations
 from .ablations.variants import variants
 from .architectures.plan import architectures
@@ -62,6 +62,7 @@ SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
     "shortcuts": shortcuts,
     "ablations": ablations,
     "learner": learner,
+    "longer": longer,
     "variants": variants,
     "architectures": architectures,
 }
@@ -82,6 +83,7 @@ SHOWN_IN = {
     "tables": "tabular",
     "ranks": "tabular",
     "learner": "ablations",
+    "longer": "ablations",
     "variants": "ablations",
 }
 NAMES = {  # how a section is written where it is listed
@@ -107,6 +109,7 @@ NAMES = {  # how a section is written where it is listed
     "shortcuts": "shortcuts",
     "ablations": "ablations",
     "learner": "the learner that picks its start",
+    "longer": "the same with longer races",
     "variants": "other ways to the outer gradient",
     "architectures": "other architectures",
 }

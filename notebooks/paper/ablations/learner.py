@@ -1,6 +1,11 @@
 """A learner that picks its start (lib/learner.py) against a search among functions made by hand, task by task.
 
 ``learner.toml`` has the tasks, the margins and the rule of success, which were fixed before the runs.
+
+There are two plans. In "learner" a race's trainings last a quarter of a whole training at most, and each seed has a
+split of its own. What was seen there led to "longer": a function that is ahead after a quarter is often not at the end,
+a race among functions may pick one that is worse than ReLU, and on tables the test rows of one split are training rows
+of another. So there the last heat is a whole training, ReLU is a candidate of each restart, and there is one split.
 """
 
 import tomllib
@@ -50,13 +55,15 @@ class Setting:
 @dataclass(frozen=True)
 class Plan:
     """restarts: of the learner, each with a race and a learning. races: of the search by hand, whose inner steps are
-    about as many as those of the learner. trials: seeds of the runs that a function is chosen by."""
+    about as many as those of the learner. trials: seeds of the runs that a function is chosen by. longer: whether races
+    are as long as trainings, with ReLU among the candidates of each restart and one split for all."""
 
     settings: dict[str, Setting]
     restarts: int
     races: int
     points: int
     trials: tuple[int, ...]
+    longer: bool = False
 
 
 TEN = tuple(range(1, 11))
@@ -98,6 +105,12 @@ PLANS = {
 }
 
 
+LONGER = {
+    profile: replace(plan, longer=True, settings={name: replace(s, race=s.steps) for name, s in plan.settings.items()})
+    for profile, plan in PLANS.items()
+}
+
+
 def margins() -> dict[str, float]:
     """The margin of each task; see ``learner.toml``."""
     rules = tomllib.loads(Path(__file__).with_name("learner.toml").read_text(encoding="utf-8"))
@@ -107,7 +120,16 @@ def margins() -> dict[str, float]:
 def learner(profile: str, store: Store) -> list[Stages]:
     """The comparison, a chain of stages per task; what is compared with first is what the rule needs."""
     check_profile(profile)
-    plan = PLANS[profile]
+    return _chains(PLANS[profile], store)
+
+
+def longer(profile: str, store: Store) -> list[Stages]:
+    """The same with races as long as trainings."""
+    check_profile(profile)
+    return _chains(LONGER[profile], store)
+
+
+def _chains(plan: Plan, store: Store) -> list[Stages]:
     return [OneTask(plan, name, setting, store).stages() for name, setting in plan.settings.items()]
 
 
@@ -129,7 +151,7 @@ class OneTask:
         yield learns
         starts = [self.function(race) for race in own]
         learned = [self.function(learn) for learn in usable(self.store, learns)]
-        yield from self.finals(LEARNED, starts + learned)
+        yield from self.finals(LEARNED, starts + learned + [(Activation(), "")] * plan.longer)
         yield self.relu()
         by_hand, at_random = (
             {race: Pick(section="ablations", arm=self.arm(arm), race=self.store.key(race), group=group) for race in own}
@@ -158,11 +180,12 @@ class OneTask:
     def relu(self) -> list[Train]:
         """The runs of ReLU; where another section has the same, those."""
         s, relu = self.setting, (Activation(), "")
-        if s == MODULAR:
+        convention = (s.network.initialisation, s.optimiser.lr)
+        if s.data == MODULAR.data and convention == ("default", MODULAR.optimiser.lr):
             grokking = Grokking(GROKKING["paper"], self.store)
             return [grokking.run("final", RELU, s.data, *relu, seed) for seed in grokking.plan.seeds]
         if s.data == MODULAR.data:
-            of, convention = Conventions(CONVENTIONS["paper"], self.store), (s.network.initialisation, s.optimiser.lr)
+            of = Conventions(CONVENTIONS["paper"], self.store)
             return [of.run("final", RELU, convention, relu, seed) for seed in of.plan.seeds]
         runs = [self.run("final", RELU, relu, seed) for seed in s.seeds]
         return [replace(run, arm=RELU) for run in runs] if s == IMAGES else runs  # as in the ablations
@@ -210,6 +233,6 @@ class OneTask:
             about |= {"patience": s.patience, "evaluations": s.steps // 50, "complexity": False}
         return Train(
             role=role, arm=self.arm(arm), data=s.data, network=replace(s.network, activation=activation),
-            optimiser=s.optimiser, batch=s.batch, steps=s.steps, seed=seed, split=0 if modular else seed,
-            learned=learned, **about, **self.about(),
+            optimiser=s.optimiser, batch=s.batch, steps=s.steps, seed=seed,
+            split=0 if modular or self.plan.longer else seed, learned=learned, **about, **self.about(),
         )  # fmt: skip

@@ -10,7 +10,7 @@ import pandas as pd
 from ..figures.looks import plus_minus
 from ..records.frames import Collected
 from ..records.intervals import interval, paired_interval
-from .learner import HAND, LEARNED, PLANS, RANDOM, RELU, STARTS, Setting, margins
+from .learner import HAND, LEARNED, LONGER, PLANS, RANDOM, RELU, STARTS, Setting, margins
 from .plan import DEFAULT
 from .variants import ARMS
 
@@ -29,9 +29,9 @@ class TaskResults:
 
     steps: whether the measure is the steps to 95 % test accuracy (where a run that never gets there has its horizon),
     or else the test accuracy in %. finals: by arm the measure per seed. candidates: one row per function that was
-    tried, with columns search (of SEARCHES), restart, learned (whether by Algorithm 1), merit (on validation rows) and
-    result (median steps, infinite where 95 % is not reached, or mean accuracy) over its trials, and inner_steps (all
-    that its restart took until it was there).
+    tried, with columns search (of SEARCHES), restart, kind ("race", "learn", "pick" or "ReLU"), merit (on validation
+    rows) and result (median steps, infinite where 95 % is not reached, or mean accuracy) over its trials, and
+    inner_steps (all that its restart took until it was there).
     """
 
     name: str
@@ -56,7 +56,7 @@ class TaskResults:
         return float(values.median() if self.steps else values.mean())
 
     def restarts(self) -> pd.DataFrame:
-        """The better function of each restart of the learner, its start or what was learned from it, by validation."""
+        """The best function of each restart of the learner by validation: its start, what was learned from it, ReLU."""
         own = self.candidates[self.candidates.search == LEARNED]
         return own.loc[own.groupby("restart").merit.idxmax()]
 
@@ -85,7 +85,7 @@ class TaskResults:
 
     def progress(self, search: str) -> pd.DataFrame:
         """After each restart: all inner steps so far, and the result of what is best by validation so far."""
-        own = self.candidates[self.candidates.search == search].sort_values(["restart", "learned"])
+        own = self.candidates[self.candidates.search == search].sort_values(["restart", "inner_steps"])
         spent = own.groupby("restart").inner_steps.max().cumsum()
         best = [own[own.restart <= restart].merit.idxmax() for restart in spent.index]
         return pd.DataFrame({"inner_steps": spent.to_numpy(), "result": own.result[best].to_numpy()})
@@ -116,19 +116,20 @@ class TaskResults:
         arms = {arm: self.shown(arm) for arm in (RELU, EARLIER, RANDOM, HAND, STARTS, LEARNED)}
         rule = {True: "yes", False: "no", None: "—"}[self.holds()]
         about = {"restarts above ReLU": f"{good} of {of}", "over the best by hand": gain, "rule holds": rule}
-        return {"task": self.name, **arms, **about, "inner steps": f"{spent:,.0f}"}
+        return {"task": self.name.replace("default", "PyTorch's"), **arms, **about, "inner steps": f"{spent:,.0f}"}
 
 
 def collect(
-    results: Collected, profile: str, read: Callable[[str], Collected] | None = None
+    results: Collected, profile: str, read: Callable[[str], Collected] | None = None, longer: bool = False
 ) -> tuple[dict[str, TaskResults], list[str]]:
     """The tasks whose learner has final runs, and the names of the others.
 
     Args:
-        read: from a section's name to its records, for the runs of EARLIER; they are left out without it.
+        results: of the section "learner", or of "longer". read: from a section's name to its records, for the runs of
+            EARLIER; they are left out without it.
     """
     found, absent, margin = {}, [], margins()
-    for name, setting in PLANS[profile].settings.items():
+    for name, setting in (LONGER if longer else PLANS)[profile].settings.items():
         task = of_task(results, name, setting, margin.get(name, 1.25 if setting.task == "one-hot" else 0.5))
         if read and name in EARLIER_RUNS:
             section, arm = EARLIER_RUNS[name]
@@ -175,24 +176,29 @@ def _is_of(runs: pd.DataFrame, arm: str, name: str, setting: Setting) -> pd.Seri
 
 def _candidates(results: Collected, name: str, steps: bool) -> pd.DataFrame:
     races, learns, picks = (results.frame(kind) for kind in ("race", "learn", "pick"))
-    trials, rows = results.frame(role="trial"), []
+    trials, rows, relu = results.frame(role="trial"), [], ()
     of = {key: row for frame in (races, learns, picks) if len(frame) for key, row in frame.set_index("key").iterrows()}
     trials = trials[trials.arm == f"one of several: {name}"] if len(trials) else trials
     for key, runs in trials.groupby("learned", sort=False) if len(trials) else ():
-        source = of[key]
-        race = of[{"learn": source.get("start"), "pick": source.get("race")}.get(source.kind, key)]
-        searches = {"race": (LEARNED,), "learn": (LEARNED,)}.get(
-            source.kind, (HAND,) if source.get("group") == "by hand" else (RANDOM,)
-        )
-        spent = race.inner_steps + (source.inner_steps if source.kind == "learn" else 0)
         if steps:
             curves = [record.arrays["validation_accuracy"] for record in runs.record]
             merit = np.mean([0.0 if bad else curve.mean() for curve, bad in zip(curves, runs.diverged, strict=True)])
             result = float(np.median(runs.test_steps_to_95.astype(float).fillna(math.inf)))
         else:
             merit, result = runs.validation_accuracy.mean(), float(100 * runs.test_accuracy.mean())
-        rows += [(search, race.seed, source.kind == "learn", merit, result, spent) for search in searches]
-    return pd.DataFrame(rows, columns=["search", "restart", "learned", "merit", "result", "inner_steps"])
+        if not key:
+            relu = (merit, result)
+            continue
+        source = of[key]
+        race = of[{"learn": source.get("start"), "pick": source.get("race")}.get(source.kind, key)]
+        searches = {"race": (LEARNED,), "learn": (LEARNED,)}.get(
+            source.kind, (HAND,) if source.get("group") == "by hand" else (RANDOM,)
+        )
+        spent = race.inner_steps + (source.inner_steps if source.kind == "learn" else 0)
+        rows += [(search, race.seed, source.kind, merit, result, spent) for search in searches]
+    if relu:
+        rows += [(*row[:2], "ReLU", *relu, row[5]) for row in rows if row[0] == LEARNED and row[2] == "race"]
+    return pd.DataFrame(rows, columns=["search", "restart", "kind", "merit", "result", "inner_steps"])
 
 
 def table(tasks: dict[str, TaskResults]) -> pd.DataFrame:
@@ -205,8 +211,8 @@ def gains_of_learning(tasks: dict[str, TaskResults]) -> pd.DataFrame:
     rows = []
     for name, task in tasks.items():
         own = task.candidates[task.candidates.search == LEARNED]
-        merit = own.pivot_table(index="restart", columns="learned", values="merit").dropna()
-        rows += [(name, restart, bool(row[True] > row[False])) for restart, row in merit.iterrows()]
+        merit = own.pivot(index="restart", columns="kind", values="merit").dropna()
+        rows += [(name, restart, bool(row["learn"] > row["race"])) for restart, row in merit.iterrows()]
     return pd.DataFrame(rows, columns=["task", "restart", "better"])
 
 

@@ -72,7 +72,7 @@ def name_of(data: str) -> str:
     return names.get(data, data)
 
 
-WEIGHTS = {"default": "default", "glorot": "Glorot", "he": "He"}  # initialisations, as they are written
+WEIGHTS = {"default": "PyTorch's", "glorot": "Glorot", "he": "He"}  # initialisations, as they are written
 
 
 def optimiser(name: str) -> str:

@@ -57,6 +57,17 @@ def _merit(runs: pd.DataFrame) -> pd.Series:
     return pd.Series(means, runs.index).where(~runs.diverged.astype(bool), 0.0)
 
 
+def pretty(convention: str) -> str:
+    """A convention as it is written in figures and tables.
+
+    Example:
+        >>> pretty("default, rate 13.5")
+        "PyTorch's, rate 13.5"
+    """
+    initialisation, rate = convention.split(", ")
+    return f"{WEIGHTS[initialisation]}, {rate}"
+
+
 def table(results: Collected) -> pd.DataFrame:
     """ReLU against the learned activation under each convention, where both have final runs.
 
@@ -181,7 +192,7 @@ def sooner_in_settings(read: Read) -> Finding:
     tested = found[np.isfinite(found[["relu", "learned"]]).any(axis=1)]
     conditions = [
         Condition(
-            "sooner", f"{row.convention}, width {row.width:g}, {100 * row.pairs:.0f} % of the pairs",
+            "sooner", f"{pretty(row.convention)}, width {row.width:g}, {100 * row.pairs:.0f} % of the pairs",
             row.relu / row.learned if np.isfinite(row.learned) else 0.0, NAN, NAN, 1.0,
             bool(row.learned < row.relu), "times",
         )
@@ -236,9 +247,8 @@ def learned_overfits_relu_stays(read: Read) -> Finding:
     ]
     for convention, part in relu[relu.main].groupby("convention", sort=False):
         neither = int(((part.arrived == np.inf) & (part.end >= 0.2)).sum())
-        conditions.append(
-            Condition("ReLU groks or never generalises", convention, neither, NAN, NAN, 0.0, neither == 0, "runs")
-        )
+        where, holds = pretty(convention), neither == 0
+        conditions.append(Condition("ReLU groks or never generalises", where, neither, NAN, NAN, 0.0, holds, "runs"))
     fallen = say("some-fall", fallen=(learned.fall > 5).sum(), top=top) if np.isfinite(top) else say("none-can-fall")
     stay = say("relu-stays", stays=len(stays), worst=worst) if np.isfinite(worst) else say("relu-untested")
     ours = say("convention-falls", arrived=learned.fall.count(), fallen=fallen, stay=stay)

@@ -9,7 +9,7 @@ from matplotlib.ticker import NullFormatter
 from lib.networks import INITIALISATIONS
 
 from ..figures import looks
-from ..figures.looks import span
+from ..figures.looks import WEIGHTS, span
 from ..figures.words import words
 from ..records.frames import Collected
 from . import by_convention
@@ -19,7 +19,7 @@ from .tables import median_in_words
 
 say = words("grokking", "findings").fill
 BOUND, NEVER = r"$\uparrow$", r"$\rightarrow$"  # the markers of runs that have not arrived, at their last step
-TITLES = looks.WEIGHTS | {"default": "PyTorch's default"}
+TITLES = WEIGHTS | {"default": "PyTorch's default"}
 LOOKS = {
     RELU: looks.look("ReLU"),
     STARTS["zeros"]: looks.look("learned from zeros"),
@@ -131,7 +131,7 @@ def how_sure(table: pd.DataFrame) -> str:
 
 def called(row) -> str:
     """A convention as it is written beside a number, from a row of :func:`.by_convention.table`."""
-    return f"{TITLES[row.initialisation]}, {by_convention.at_rate(row)}"
+    return f"{WEIGHTS[row.initialisation]}, {by_convention.at_rate(row)}"
 
 
 def starts(table: pd.DataFrame) -> str:
@@ -168,7 +168,7 @@ def ratios(table: pd.DataFrame, narrow: bool = False) -> Figure:
         bold = "bold" if row.ratio >= SOONER else "normal"
         ax.annotate(f"{words} ×" if row.ratio else words, (1.02, y), xycoords=("axes fraction", "data"), va="center",
                     fontsize=9, fontweight=bold)  # fmt: skip
-    names = [called(row).replace("PyTorch's default", "PyTorch's") for row in rows]
+    names = [called(row) for row in rows]
     ax.set_yticks(range(len(rows)), [name.replace(", ", ",\n") if narrow else name for name in reversed(names)])
     ax.set(xscale="log", xlabel="steps to 95 % test accuracy", ylim=(-0.6, len(rows) - 0.4))
     ax.grid(axis="x")
@@ -207,7 +207,7 @@ def settings(table: pd.DataFrame, narrow: bool = False) -> Figure:
             ax.plot(scale * part[column], part.ratio, linestyle=("-", "--", ":")[i % 3], linewidth=1.2, **style)
             for kind, marker in (("up", BOUND), ("down", r"$\downarrow$"), ("", "osD"[i % 3])):
                 here = part[part[kind]] if kind else part[~part.up & ~part.down]
-                more = {"markersize": 11} if kind else {"label": pretty(convention)}
+                more = {"markersize": 11} if kind else {"label": by_convention.pretty(convention)}
                 ax.plot(scale * here[column], here.ratio, **style | {"marker": marker, "linestyle": "none"} | more)
         ax.axhline(1, color=plt.rcParams["text.color"], linewidth=1.2)
         ax.set(xlabel=label, yscale="log")
@@ -231,17 +231,6 @@ def settings(table: pd.DataFrame, narrow: bool = False) -> Figure:
     return figure
 
 
-def pretty(convention: str) -> str:
-    """A convention of :func:`.by_convention.settings` as it is written in figures and tables.
-
-    Example:
-        >>> pretty("default, rate 13.5")
-        "PyTorch's default, rate 13.5"
-    """
-    initialisation, rate = convention.split(", ")
-    return f"{TITLES[initialisation]}, {rate}"
-
-
 def settings_table(table: pd.DataFrame) -> pd.DataFrame:
     """The medians behind :func:`settings`, in words."""
     cells = {
@@ -249,7 +238,7 @@ def settings_table(table: pd.DataFrame) -> pd.DataFrame:
         for arm in ("relu", "learned")
     }
     return pd.DataFrame({
-        "convention": table.convention.map(pretty), "width": table.width.astype(int),
+        "convention": table.convention.map(by_convention.pretty), "width": table.width.astype(int),
         "pairs (%)": (100 * table.pairs).round().astype(int), "ReLU": cells["relu"], "learned": cells["learned"],
     })  # fmt: skip
 
@@ -276,7 +265,7 @@ def falls_table(falls: pd.DataFrame) -> pd.DataFrame:
         there, fall = np.isfinite(part.arrived), part.fall.max()
         largest = f"{fall:.1f} points" if there.any() else "—"
         ends = span(100 * part.end, 0) + " %"
-        rows.append([pretty(convention), arm, f"{there.sum()} of {len(part)}", largest, ends])
+        rows.append([by_convention.pretty(convention), arm, f"{there.sum()} of {len(part)}", largest, ends])
     return pd.DataFrame(
         rows, columns=["convention", "arm", "runs that reach 95 %", "largest fall since", "accuracy at the end"]
     )

@@ -239,11 +239,10 @@ def starts(found: pd.DataFrame) -> str:
 
     Example:
         >>> starts(pd.DataFrame({"setting": ["a", "b"], "arm": ["learned for x"] * 2, "init": ["relu", "zeros"]}))
-        'They started from it, except that learned for x on b, which started from zeros.'
+        'They started from it, 1 of 2 from zeros.'
     """
-    others = found[found.init != "relu"]
-    listed = " and ".join(f"that {row.arm} on {row.setting}" for row in others.itertuples())
-    return f"They started from it{f', except {listed}, which started from zeros' if len(others) else ''}."
+    others = (found.init != "relu").sum()
+    return f"They started from it{f', {others} of {len(found)} from zeros' if others else ''}."
 
 
 def headline(relu: pd.DataFrame, gains: pd.DataFrame) -> list[str]:
