@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import StandardScaler
 
 from lib import datasets, metalearning
+from lib.learner import family
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
 from lib.training import Optimiser
@@ -82,6 +83,12 @@ def test_a_race_a_pick_and_a_learning_from_it(context):
     np.testing.assert_array_equal(arrays["psi_hidden"], arrays[group])
     pick = Pick(section="t", arm="a", race=record.key, group="random")
     np.testing.assert_array_equal(pick.run(context).arrays["psi_hidden"], arrays["random"])
+    functions, z = family(numbers["scale"], 1), np.linspace(numbers["low"], numbers["high"], 30)
+    for place, group in enumerate(("second", "third"), 1):
+        psi = replace(pick, group=group).run(context).arrays["psi_hidden"]
+        expected = functions[numbers["names"][place]](torch.from_numpy(z))
+        np.testing.assert_allclose(psi, expected, rtol=1e-5, atol=1e-6)
+        assert np.isfinite(arrays["losses"][place]).all()  # it was in all heats
     start = context.store.put(pick, pick.run(context), datetime.now(UTC), 1.0).key
     network = replace(network, activation=replace(network.activation, low=numbers["low"], high=numbers["high"]))
     learn = replace(LEARN, network=network, start=start, settings=replace(QUICK, outer=Optimiser("sgd", 1e-30)))

@@ -77,7 +77,7 @@ def test_the_small_plan_gives_a_row_and_a_panel_per_task(section, monkeypatch):
         counts = task.candidates.groupby("search").restart.nunique()
         assert counts[LEARNED] == counts[RANDOM] == 2 and counts[HAND] == 3
         kinds = task.candidates[task.candidates.search == LEARNED].groupby("restart").kind.agg(set)
-        assert all(found == {"race", "learn", *["ReLU"] * longer} for found in kinds)
+        assert all(found == {"race", "learn", *["pick", "ReLU"] * longer} for found in kinds)
     if longer:  # one split; races are as long as trainings
         runs = collected.frame()
         of_images = runs[runs.data == "digits"]

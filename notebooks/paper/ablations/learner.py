@@ -5,7 +5,8 @@
 There are two plans. In "learner" a race's trainings last a quarter of a whole training at most, and each seed has a
 split of its own. What was seen there led to "longer": a function that is ahead after a quarter is often not at the end,
 a race among functions may pick one that is worse than ReLU, and on tables the test rows of one split are training rows
-of another. So there the last heat is a whole training, ReLU is a candidate of each restart, and there is one split.
+of another. So there the last heat is a whole training; the three functions of that heat, what was learned from the
+first of them and ReLU are the candidates of a restart; and there is one split.
 """
 
 import tomllib
@@ -19,7 +20,7 @@ from lib.training import Optimiser
 from ..experiments.learn import Learn
 from ..experiments.parts import learned_psi
 from ..experiments.protocol import Stages, best_of, check_profile, speed, usable, validation_accuracy
-from ..experiments.race import GROUPS, Pick, Race, auto_settings
+from ..experiments.race import GROUPS, PLACES, Pick, Race, auto_settings
 from ..experiments.train import Train
 from ..grokking.conventions import PLANS as CONVENTIONS
 from ..grokking.conventions import Conventions
@@ -56,7 +57,7 @@ class Setting:
 class Plan:
     """restarts: of the learner, each with a race and a learning. races: of the search by hand, whose inner steps are
     about as many as those of the learner. trials: seeds of the runs that a function is chosen by. longer: whether races
-    are as long as trainings, with ReLU among the candidates of each restart and one split for all."""
+    are as long as trainings, with all of the last heat and ReLU as candidates of a restart, and one split for all."""
 
     settings: dict[str, Setting]
     restarts: int
@@ -148,20 +149,21 @@ class OneTask:
         own = races[: plan.restarts]
         yield own
         learns = [self.learn(race) for race in own]
-        yield learns
-        starts = [self.function(race) for race in own]
+        places = {self.pick(LEARNED, race, place): race for race in own for place in PLACES * plan.longer}
+        yield learns + list(places)
+        starts = [self.function(race) for race in own] + [self.function(race, pick) for pick, race in places.items()]
         learned = [self.function(learn) for learn in usable(self.store, learns)]
         yield from self.finals(LEARNED, starts + learned + [(Activation(), "")] * plan.longer)
         yield self.relu()
         by_hand, at_random = (
-            {race: Pick(section="ablations", arm=self.arm(arm), race=self.store.key(race), group=group) for race in own}
+            {race: self.pick(arm, race, group) for race in own}
             for arm, group in zip((HAND, RANDOM), GROUPS, strict=True)
         )
         yield [*by_hand.values(), *at_random.values()]
         yield from self.finals(STARTS, starts)
         yield from self.finals(RANDOM, [self.function(race, pick) for race, pick in at_random.items()])
         yield races
-        by_hand |= {race: replace(by_hand[own[0]], race=self.store.key(race)) for race in races if race not in own}
+        by_hand |= {race: self.pick(HAND, race, GROUPS[0]) for race in races if race not in own}
         yield list(by_hand.values())
         yield from self.finals(HAND, [self.function(race, pick) for race, pick in by_hand.items()])
 
@@ -213,6 +215,9 @@ class OneTask:
         network = replace(s.network, activation=self.function(race)[0])
         about = {"data": (s.data,), "network": network, "settings": settings, "seed": race.seed, "start": key}
         return Learn(arm=self.arm(LEARNED), **about, **self.about())
+
+    def pick(self, arm: str, race: Race, group: str) -> Pick:
+        return Pick(section="ablations", arm=self.arm(arm), race=self.store.key(race), group=group)
 
     def function(self, source: Race | Learn, pick: Pick | None = None) -> Function:
         """The activation that a race or a learning found, or that was picked from a race."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..experiments.race import GROUPS
 from ..figures.looks import plus_minus
 from ..records.frames import Collected
 from ..records.intervals import interval, paired_interval
@@ -56,7 +57,7 @@ class TaskResults:
         return float(values.median() if self.steps else values.mean())
 
     def restarts(self) -> pd.DataFrame:
-        """The best function of each restart of the learner by validation: its start, what was learned from it, ReLU."""
+        """The best function of each restart of the learner by validation: of the race, what was learned, ReLU."""
         own = self.candidates[self.candidates.search == LEARNED]
         return own.loc[own.groupby("restart").merit.idxmax()]
 
@@ -191,11 +192,9 @@ def _candidates(results: Collected, name: str, steps: bool) -> pd.DataFrame:
             continue
         source = of[key]
         race = of[{"learn": source.get("start"), "pick": source.get("race")}.get(source.kind, key)]
-        searches = {"race": (LEARNED,), "learn": (LEARNED,)}.get(
-            source.kind, (HAND,) if source.get("group") == "by hand" else (RANDOM,)
-        )
+        search = {GROUPS[0]: HAND, GROUPS[1]: RANDOM}.get(source.get("group"), LEARNED)
         spent = race.inner_steps + (source.inner_steps if source.kind == "learn" else 0)
-        rows += [(search, race.seed, source.kind, merit, result, spent) for search in searches]
+        rows.append((search, race.seed, source.kind, merit, result, spent))
     if relu:
         rows += [(*row[:2], "ReLU", *relu, row[5]) for row in rows if row[0] == LEARNED and row[2] == "race"]
     return pd.DataFrame(rows, columns=["search", "restart", "kind", "merit", "result", "inner_steps"])
@@ -210,7 +209,7 @@ def gains_of_learning(tasks: dict[str, TaskResults]) -> pd.DataFrame:
     """What Algorithm 1 added to each start, in validation: columns task, restart, better (whether it is higher)."""
     rows = []
     for name, task in tasks.items():
-        own = task.candidates[task.candidates.search == LEARNED]
+        own = task.candidates[(task.candidates.search == LEARNED) & task.candidates.kind.isin(["race", "learn"])]
         merit = own.pivot(index="restart", columns="kind", values="merit").dropna()
         rows += [(name, restart, bool(row["learn"] > row["race"])) for restart, row in merit.iterrows()]
     return pd.DataFrame(rows, columns=["task", "restart", "better"])

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib import learner
+from lib import learner, splines
 from lib.episodes import episode_generator, inner_loop
 from lib.metalearning import Settings, Task
 from lib.networks import Activation, Network, Params, Psi
@@ -17,6 +17,7 @@ from ..records.store import Outcome
 from .parts import LOSS_OF, load_parts
 
 GROUPS = ("by hand", "random")
+PLACES = ("second", "third")  # in the last heat, behind the best one
 RACE = 14  # about how many full trainings a race takes
 
 
@@ -140,10 +141,10 @@ class Race:
 
 @dataclass(frozen=True, kw_only=True)
 class Pick:
-    """The best of a group of a race: of the functions made by hand, or of the random ones.
+    """A function of a race: the best of those made by hand, the best random one, or one by its place in the last heat.
 
     Args:
-        section, arm: what it is for. race: key of a Race record. group: one of GROUPS.
+        section, arm: what it is for. race: key of a Race record. group: one of GROUPS or PLACES.
     """
 
     kind: ClassVar[str] = "pick"
@@ -158,8 +159,8 @@ class Pick:
     cost: ClassVar[float] = 1.0
 
     def __post_init__(self):
-        if self.group not in GROUPS:
-            raise ValueError(f"group must be one of {GROUPS}, got {self.group!r}")
+        if self.group not in GROUPS + PLACES:
+            raise ValueError(f"group must be one of {GROUPS + PLACES}, got {self.group!r}")
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -169,4 +170,10 @@ class Pick:
         record = context.store.read(self.race)
         if record is None:
             raise ValueError(f"the store has no record {self.race!r}; compute it first")
-        return Outcome({}, {"psi_hidden": record.arrays[self.group.replace(" ", "_")]})
+        if self.group in GROUPS:
+            return Outcome({}, {"psi_hidden": record.arrays[self.group.replace(" ", "_")]})
+        found = record.numbers
+        function = learner.family(found["scale"], record.config["seed"])[found["names"][1 + PLACES.index(self.group)]]
+        points = record.config["network"]["activation"]["points"]
+        psi = splines.initial_values(function, points, found["low"], found["high"])
+        return Outcome({}, {"psi_hidden": psi.numpy()})
