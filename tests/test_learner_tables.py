@@ -78,6 +78,9 @@ def test_the_small_plan_gives_a_row_and_a_panel_per_task(section, monkeypatch):
         assert counts[LEARNED] == counts[RANDOM] == 2 and counts[HAND] == 3
         kinds = task.candidates[task.candidates.search == LEARNED].groupby("restart").kind.agg(set)
         assert all(found == {"race", "learn", *["pick", "ReLU"] * longer} for found in kinds)
+        assert set(task.ends) == ({0, 1} if longer else set())
+        best = task.restarts().set_index("restart").result
+        assert not longer or best.to_dict() == task.ends
     if longer:  # one split; races are as long as trainings
         runs = collected.frame()
         of_images = runs[runs.data == "digits"]

@@ -154,6 +154,8 @@ class OneTask:
         starts = [self.function(race) for race in own] + [self.function(race, pick) for pick, race in places.items()]
         learned = [self.function(learn) for learn in usable(self.store, learns)]
         yield from self.finals(LEARNED, starts + learned + [(Activation(), "")] * plan.longer)
+        if plan.longer:
+            yield from self.restarts(own, places, usable(self.store, learns))
         yield self.relu()
         by_hand, at_random = (
             {race: self.pick(arm, race, group) for race in own}
@@ -171,6 +173,14 @@ class OneTask:
         """Trials, and the final runs of the best."""
         best = yield from self.chosen(functions)
         yield [self.run("final", arm, best, seed) for seed in self.setting.seeds]
+
+    def restarts(self, races: list[Race], places: dict[Pick, Race], learns: list[Learn]) -> Stages:
+        """Final runs of the best function of each restart: of the last heat, what was learned, ReLU."""
+        for race in races:
+            found = [self.function(race), *(self.function(race, pick) for pick, of in places.items() if of == race)]
+            found += [self.function(learn) for learn in learns if learn.seed == race.seed] + [(Activation(), "")]
+            best = yield from self.chosen(found)
+            yield [self.run("restart", f"{LEARNED}, restart {race.seed}", best, seed) for seed in self.setting.seeds]
 
     def chosen(self, functions: list[Function]) -> Generator[list, None, Function]:
         """Trials of each function, and the best one."""

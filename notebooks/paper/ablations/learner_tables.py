@@ -1,8 +1,8 @@
 """What the records say of the learner that picks its start, task by task; see :mod:`.learner` and ``learner.toml``."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,8 @@ class TaskResults:
     or else the test accuracy in %. finals: by arm the measure per seed. candidates: one row per function that was
     tried, with columns search (of SEARCHES), restart, kind ("race", "learn", "pick" or "ReLU"), merit (on validation
     rows) and result (median steps, infinite where 95 % is not reached, or mean accuracy) over its trials, and
-    inner_steps (all that its restart took until it was there).
+    inner_steps (all that its restart took until it was there). ends: by restart of the learner the same measure over
+    final runs of its function, where there are such.
     """
 
     name: str
@@ -41,6 +42,7 @@ class TaskResults:
     steps: bool
     finals: dict[str, pd.Series]
     candidates: pd.DataFrame
+    ends: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def relu(self) -> float:
@@ -59,7 +61,8 @@ class TaskResults:
     def restarts(self) -> pd.DataFrame:
         """The best function of each restart of the learner by validation: of the race, what was learned, ReLU."""
         own = self.candidates[self.candidates.search == LEARNED]
-        return own.loc[own.groupby("restart").merit.idxmax()]
+        best = own.loc[own.groupby("restart").merit.idxmax()]
+        return best.assign(result=best.restart.map(self.ends).fillna(best.result))
 
     def successes(self) -> tuple[int, int]:
         """How many restarts are above ReLU minus the margin, and how many there are."""
@@ -164,7 +167,13 @@ def of_task(results: Collected, name: str, setting: Setting, margin: float) -> T
         part = runs[(runs.role == "final") & _is_of(runs, arm, name, setting)] if len(runs) else runs
         if len(part) >= (min(5, len(setting.seeds)) if arm == RELU else len(setting.seeds)):  # ReLU: of other sections
             finals[arm] = measure(part.set_index("seed").sort_index(), steps)
-    return TaskResults(name, setting, margin, steps, finals, _candidates(results, name, steps))
+    own = runs[(runs.role == "restart") & runs.arm.str.endswith(f": {name}")] if len(runs) else runs
+    ends = {}
+    for arm, part in own.groupby("arm") if len(own) else ():
+        found = measure(part, steps)
+        restart = int(arm.removesuffix(f": {name}").rpartition(" ")[2])
+        ends[restart] = float(found.median() if steps else found.mean())
+    return TaskResults(name, setting, margin, steps, finals, _candidates(results, name, steps), ends)
 
 
 def _is_of(runs: pd.DataFrame, arm: str, name: str, setting: Setting) -> pd.Series:
