@@ -138,11 +138,11 @@ def _load_images(name: str, data_dir: str | os.PathLike | None) -> Dataset:
 
 def _load_task(name: str, fraction: float, seed: int) -> Dataset:
     pairs, results, size = algorithmic.examples(name)
-    parts = [indices.numpy() for indices in split(len(pairs), 1.0 - fraction, seed)]  # training, test
-    x_train, x_test = (torch.from_numpy(algorithmic.one_hot(pairs[part], size)) for part in parts)
-    y_train, y_test = (torch.from_numpy(results[part]) for part in parts)
-    both = (torch.from_numpy(pairs[part]) for part in parts)
-    return Dataset(name, x_train, y_train, x_test, y_test, size, fingerprint(name), (2 * size,), *both)
+    parts = split(len(pairs), 1.0 - fraction, seed)
+    pairs, results = ([torch.from_numpy(array)[part] for part in parts] for array in (pairs, results))
+    # the two operands as one-hot vectors, one after the other (Appendix E.6): (n, 2 K)
+    x = [torch.nn.functional.one_hot(part, size).flatten(1).float() for part in pairs]
+    return Dataset(name, x[0], results[0], x[1], results[1], size, fingerprint(name), (2 * size,), *pairs)
 
 
 def table_split(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

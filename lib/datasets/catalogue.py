@@ -138,13 +138,7 @@ def check_name(name: str) -> None:
 
 
 def path(name: str, data_dir: str | os.PathLike | None = None) -> Path | None:
-    """The prepared file of a dataset; None if it needs no file.
-
-    >>> path("mnist", "/tmp/data").as_posix(), path("digits")
-    ('/tmp/data/images/mnist.npz', None)
-    >>> path("cifar10-full") == path("cifar10")
-    True
-    """
+    """The prepared file of a dataset; None if it needs no file."""
     check_name(name)
     if name in IMAGES:
         return prepared.directory(data_dir) / "images" / f"{IMAGES[name].file or name}.npz"
@@ -154,11 +148,7 @@ def path(name: str, data_dir: str | os.PathLike | None = None) -> Path | None:
 
 
 def available(name: str, data_dir: str | os.PathLike | None = None) -> bool:
-    """Whether a dataset can be loaded without a download.
-
-    >>> available("digits"), available("mnist", "/nonexistent")
-    (True, False)
-    """
+    """Whether a dataset can be loaded without a download."""
     file = path(name, data_dir)
     return file is None or file.exists()
 
@@ -184,9 +174,6 @@ def fingerprint(name: str, data_dir: str | os.PathLike | None = None) -> str:
     """SHA-256 of the data of a dataset as the runs see them, before any split (images cropped, tables whole).
 
     Never downloads; repeated calls are quick. ValueError if the name is unknown, or the file is missing or damaged.
-
-    >>> len(fingerprint("a+b mod 13"))
-    64
     """
     file = path(name, data_dir)
     if not available(name, data_dir):
