@@ -8,7 +8,7 @@ where autograd records it, it is the second-order term of Algorithm 1.
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, field
 
 import torch
@@ -83,14 +83,6 @@ class Activation:
         if self.name != "spline":
             raise ValueError(f"only a spline has control values, this is {self.name!r}")
         return splines.Spline(values, self.low, self.high, self.method, **options)
-
-    @classmethod
-    def of(cls, g: splines.Spline, **options) -> "Activation":
-        """The description of a spline module, whose psi is ``g.values``; the inverse of :meth:`module`. ValueError for
-        functions of channels, of which it would say nothing."""
-        if g.values.ndim == 2 and g.dim != -1:
-            raise ValueError(f"an Activation has columns in the last dimension, these are in dimension {g.dim}")
-        return cls("spline", points=g.values.shape[-1], low=g.low, high=g.high, method=g.method, **options)
 
     def value(self, z: Tensor, values: Tensor | None) -> Tensor:
         """g(z), shaped like z; values: the control values of a spline, None for the others."""
@@ -232,13 +224,18 @@ class Network:
 
     def forward_from_first(self, params: Params, psi: Psi, z: Tensor, x: Tensor) -> Tensor:
         """Outputs from the first layer's pre-activation z (n, width) and the embedded inputs x (n, d_in)."""
-        h = x
+        for _, pre in self._layers(params, psi, x, z):
+            z = pre
+        return z
+
+    def _layers(self, params: Params, psi: Psi, x: Tensor, z: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """The input and the pre-activation of each layer, from those of the first."""
         for layer in range(self.depth):
-            if layer > 0:
-                z = _affine(h, self._weight(params, layer), params[2 * layer + 1])
+            yield x, z
             a = self.activation.value(z, self.values_of(psi, layer))
-            h = a + h if self.skips(layer) else a
-        return z if self.depth == 0 else _affine(h, self._weight(params, self.depth), params[-1])
+            x = a + x if self.skips(layer) else a
+            z = _affine(x, self._weight(params, layer + 1), params[2 * layer + 3])
+        yield x, z
 
     def _weight(self, params: Params, layer: int) -> Tensor:
         w = params[2 * layer]
@@ -262,13 +259,7 @@ class Network:
 
         Equal to autograd (tested); written out so that it runs without autograd, or is recorded by it.
         """
-        inputs, pre, h = [], [], x
-        for layer in range(self.depth + 1):
-            inputs.append(h)
-            pre.append(_affine(h, self._weight(params, layer), params[2 * layer + 1]))
-            if layer < self.depth:
-                a = self.activation.value(pre[-1], self.values_of(psi, layer))
-                h = a + h if self.skips(layer) else a
+        inputs, pre = zip(*self._layers(params, psi, x, self.first(params, x)), strict=True)
         value, delta = loss_and_delta(pre[-1], y, loss)
         grads: Params = [None] * len(params)
         above = None  # derivative in the output of the hidden layer above
@@ -278,9 +269,8 @@ class Network:
             if layer > 0:  # delta: from the pre-activation of this layer to that of the layer before
                 back = delta @ self._weight(params, layer)
                 above = back + above if layer < self.depth and self.skips(layer) else back
-                z, values = pre[layer - 1], self.values_of(psi, layer - 1)
-                last = not self.residual  # nothing below needs `above`
-                delta = self.activation.slope_product(z, values, above, last)
+                values, reuse = self.values_of(psi, layer - 1), not self.residual  # nothing below needs `above`
+                delta = self.activation.slope_product(pre[layer - 1], values, above, reuse)
         return value, grads
 
     def _weight_gradient(self, w: Tensor, delta: Tensor, h: Tensor) -> Tensor:

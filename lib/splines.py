@@ -76,12 +76,7 @@ def check(x: Tensor, values: Tensor, low: float, high: float, method: str, dim: 
 
 
 def grid(n_points: int, low: float, high: float) -> Tensor:
-    """The n_c control points, evenly spaced in [low, high]; shape (n_points,), float64.
-
-    Example:
-        >>> grid(3, -5, 5)
-        tensor([-5.,  0.,  5.], dtype=torch.float64)
-    """
+    """The n_c control points, evenly spaced in [low, high]; shape (n_points,), float64."""
     if n_points < 2:
         raise ValueError(f"n_points must be at least 2, got {n_points}")
     return torch.linspace(low, high, n_points, dtype=torch.float64)
@@ -170,19 +165,6 @@ class Spline(nn.Module):
             self.values = nn.Parameter(values.detach().clone())
         else:
             self.register_buffer("values", values.detach().clone())
-
-    @classmethod
-    def from_function(
-        cls, function: Callable[[Tensor], Tensor], *, low: float = -5.0, high: float = 5.0, points: int = 50, **options
-    ) -> "Spline":
-        """The spline through any function, at evenly spaced points.
-
-        Example:
-            >>> g = Spline.from_function(torch.nn.functional.gelu, low=-5, high=5, points=101)
-            >>> g(torch.tensor([-1.0, 2.0]))
-            tensor([-0.1587,  1.9545])
-        """
-        return cls(initial_values(function, points, low, high), low, high, **options)
 
     def forward(self, x: Tensor) -> Tensor:
         return evaluate(x, self.values, self.low, self.high, self.method, self.dim)
