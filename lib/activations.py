@@ -12,6 +12,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_bytes
 from torch import Tensor
@@ -20,18 +21,11 @@ from .files import write_atomically
 from .splines import Spline
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from .metalearning import Learned
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "activations"
 KEY = "activation"  # in the metadata of a file
-OPTIMISERS = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSprop"}  # as they are written
 LARGEST = 2**22  # characters of metadata
-RELEASE = "write it anew with python -m book.press.release"
-
-
-# --- files ------------------------------------------------------------------------------------------------------------
 
 
 def save(path: str | Path, functions: "Spline | Learned | dict[str, Spline]", **info) -> None:
@@ -138,9 +132,6 @@ def _splines(path: Path, tensors: dict[str, Tensor], about: dict) -> dict[str, S
         raise ValueError(f"{path.name}: {error}") from None
 
 
-# --- what comes with the repository -----------------------------------------------------------------------------------
-
-
 def index(folder: Path = FOLDER) -> dict[str, dict]:
     """What there is: name -> section, data, task, arm, record, file, kind ("hidden" or "input"); depth, width,
     optimiser and rate of the networks that it was learned in; the range low, high and number of control points of the
@@ -163,7 +154,9 @@ def _json(path: Path):
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not readable ({error}); {RELEASE}") from error
+        raise ValueError(
+            f"{path} is not readable ({error}); write it anew with python -m book.press.release"
+        ) from error
 
 
 def load(name: str, folder: Path = FOLDER) -> Spline:
@@ -181,7 +174,7 @@ def load(name: str, folder: Path = FOLDER) -> Spline:
     return only(read(folder / known[name]["file"]), name)
 
 
-def find(task: str | None = None, kind: str | None = None, min_gain: float | None = None) -> "pd.DataFrame":
+def find(task: str | None = None, kind: str | None = None, min_gain: float | None = None) -> pd.DataFrame:
     """The activations that there are, as a table: best gain first, one row per name.
 
     Args:
@@ -197,8 +190,6 @@ def find(task: str | None = None, kind: str | None = None, min_gain: float | Non
         >>> find(task="mod 13", kind="hidden").index.tolist()
         ['grokking-aplusb-mod-13-sgd-zeros']
     """
-    import pandas as pd
-
     if kind not in (None, "hidden", "input"):
         raise ValueError(f"kind must be 'hidden' or 'input', got {kind!r}")
     rows = {}
@@ -222,7 +213,7 @@ def words(name: str, entry: dict) -> str:
         'a+b mod 13, algorithmic task, for hidden layers, learned from zeros with SGD'
     """
     starts = {"zeros": "learned from zeros", "relu": "learned from a ReLU", "random": "learned from a random start"}
-    optimiser = OPTIMISERS.get(entry["optimiser"], entry["optimiser"])
+    optimiser = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSprop"}.get(entry["optimiser"], entry["optimiser"])
     what = "one function per column" if entry["kind"] == "input" else "for hidden layers"
     start = starts.get(name.rsplit("-", 1)[-1], "learned")
     task = {"one-hot": "algorithmic task", "binary": "table"}.get(entry["task"], entry["task"])

@@ -207,11 +207,6 @@ def check_data(network: Network, x: Tensor, y: Tensor, loss: str) -> None:
             pairs), (n, outputs); "logistic": as for "mse", with values 0 and 1.
 
     Nothing may be infinite or NaN.
-
-    Example:
-        >>> check_data(Network(2, 1), torch.ones(5, 2), torch.ones(5), "mse")
-        Traceback (most recent call last):
-        ValueError: y must be (n, outputs), here (5, 1), for the loss 'mse', got (5,): reshape with y[:, None]
     """
     if loss not in LOSSES:
         raise ValueError(f"loss must be one of {LOSSES}, got {loss!r}")

@@ -35,11 +35,7 @@ def is_task(name: str) -> bool:
 
 
 def check(name: str) -> tuple[str, str, int]:
-    """Take a task's name apart: operation, "mod" or "S", and the modulus or degree; ValueError if one is unknown.
-
-    >>> check("a.b.a S4")
-    ('a.b.a', 'S', 4)
-    """
+    """Take a task's name apart: operation, "mod" or "S", and the modulus or degree; ValueError if one is unknown."""
     match = _NAME.fullmatch(name)
     if not match:
         raise ValueError(f"an algorithmic task is named like 'a+b mod 27' or 'a.b S4', got {name!r}")

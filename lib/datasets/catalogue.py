@@ -18,23 +18,14 @@ _DIGESTS: dict[tuple, str] = {}  # by name and by path, modification time and si
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A copy of an image dataset: size of the prepared images, crop (Appendix E.2), which of the training images.
+    """A copy of an image dataset."""
 
-    Attributes:
-        size: height and width in pixels and, for colour, 3.
-        crop: pixels cut off at top and bottom, and at left and right.
-        official: the number of training images of the official dataset.
-        file: the name of the prepared file; empty if it is that of the dataset.
-        first: of the training images only the first so many; 0 for all.
-        whole: whether the file must have the official number of training images.
-    """
-
-    size: tuple[int, ...]
-    crop: tuple[int, int] = (0, 0)
-    official: int = 0
-    file: str = ""
-    first: int = 0
-    whole: bool = False
+    size: tuple[int, ...]  # height and width of the prepared images in pixels and, for colour, 3
+    crop: tuple[int, int] = (0, 0)  # pixels cut off at top and bottom, and at left and right (Appendix E.2)
+    official: int = 0  # the number of training images of the official dataset
+    file: str = ""  # the name of the prepared file; empty if it is that of the dataset
+    first: int = 0  # of the training images only the first so many; 0 for all
+    whole: bool = False  # whether the file must have the official number of training images
 
 
 IMAGES = {
