@@ -64,7 +64,6 @@ class LearnedActivation(BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.categorical = True
-        tags.non_deterministic = False
         return tags
 
     def __getstate__(self):

@@ -64,11 +64,6 @@ def sample_paths(x: Tensor, y: Tensor, *, generator: Generator, paths: int = 200
 
     Raises:
         ValueError: fewer than two points, a single label, labels that are not integers, shapes that disagree.
-
-    >>> x, y = torch.randn(6, 3), torch.tensor([0, 0, 0, 0, 0, 1])
-    >>> pairs = sample_paths(x, y, generator=torch.Generator().manual_seed(0), paths=50)
-    >>> bool((y[pairs[:, 0]] != y[pairs[:, 1]]).all())
-    True
     """
     if x.ndim != 2 or x.shape[0] < 2:
         raise ValueError(f"x must hold at least 2 points, as (n, d), got shape {tuple(x.shape)}")

@@ -71,8 +71,7 @@ def check(x: Tensor, values: Tensor, low: float, high: float, method: str, dim: 
         raise ValueError(f"values must be (n_c,) or (d, n_c) with n_c at least 2, got shape {tuple(values.shape)}")
     if columns and values.ndim == 2 and (not -x.ndim <= dim < x.ndim or x.shape[dim] != values.shape[0]):
         where = "" if dim == -1 else f" in dimension {dim}"
-        got = f"got shape {tuple(x.shape)}"
-        raise ValueError(f"{values.shape[0]} splines need inputs with as many columns{where}, {got}")
+        raise ValueError(f"{len(values)} splines need inputs with as many columns{where}, got shape {tuple(x.shape)}")
 
 
 def grid(n_points: int, low: float, high: float) -> Tensor:
@@ -191,9 +190,9 @@ class Spline(nn.Module):
         rows = self.values.detach().cpu().double().reshape(-1, self.values.shape[-1])
         colour = {"color": "C1"} if label == "learned" else {}
         for i, row in enumerate(rows):
-            about = colour if len(rows) == 1 else {"linewidth": 0.7}
-            about = about | {"label": label if i == 0 else None}
-            ax.plot(z, evaluate(z, row, self.low, self.high, self.method), **about)
+            look = colour if len(rows) == 1 else {"linewidth": 0.7}
+            y = evaluate(z, row, self.low, self.high, self.method)
+            ax.plot(z, y, label=label if i == 0 else None, **look)
         if not any(line.get_label() == "ReLU" for line in ax.lines):
             near = z[z <= max(float(rows.max()), 0.1)]  # beyond, it would make the learned function flat
             ax.plot(near, near.clamp(min=0), "--", color="C0", linewidth=1.2, label="ReLU")

@@ -81,13 +81,9 @@ def products(kind: str) -> Iterator[None]:
 class Steps:
     """Gradient steps on the weights of a network with psi fixed; :meth:`step` does one.
 
-    Args:
-        network, psi: the network, and its activations.
-        theta: the weights to start from; they are copied.
-        data: embedded inputs and targets; see :func:`lib.networks.loss_and_delta`.
-        loss, optimiser, batches: the loss, the rule of a step, and the rows that each is on.
-
-    ``flat`` holds the weights of all layers as one vector that the steps change; see :meth:`unflatten`.
+    They start from a copy of the weights ``theta``; ``data`` are embedded inputs and targets, as in
+    :func:`lib.networks.loss_and_delta`. ``flat`` holds the weights of all layers as one vector that the steps change;
+    see :meth:`unflatten`.
     """
 
     def __init__(

@@ -16,10 +16,7 @@ AVERAGED_STEPS = 50  # Appendix E.1: evaluation uses the mean of the weights ove
 class Optimiser:
     """One update rule, as a pure function of weights, gradients and state; equal to torch.optim's (tested).
 
-    Args:
-        name: "sgd", "rmsprop" (smoothing 0.99) or "adam" (0.9, 0.999).
-        lr: learning rate.
-        momentum: for "sgd" only.
+    ``name`` is "sgd", "rmsprop" (smoothing 0.99) or "adam" (0.9, 0.999); ``momentum`` is for "sgd" only.
     """
 
     name: str = "sgd"

@@ -68,10 +68,6 @@ def image_arrays(name: str, data_dir: str | os.PathLike | None = None) -> tuple[
 
     Raises:
         ValueError: if the file is damaged, or has a part of the training images where the copy is of all.
-
-    >>> arrays, white = image_arrays("digits")
-    >>> arrays[0].shape, white
-    ((1437, 8, 8), 16)
     """
     if name in EMBEDDED_IMAGES:
         return _embedded_images(name), 16

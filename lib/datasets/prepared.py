@@ -126,8 +126,7 @@ def _read_table(file: tuple[str, int, int]) -> tuple[np.ndarray, np.ndarray]:
         frame = pd.read_parquet(path)
     except Exception as error:  # which of many kinds depends on where the damage is
         raise _refuse(path, f"it is damaged or not a parquet file ({error or type(error).__name__})") from error
-    problem = table_problem(frame)
-    if problem:
+    if problem := table_problem(frame):
         raise _refuse(path, problem)
     values = _numbers(frame)
     columns = np.ascontiguousarray(values[:, :-1])  # (n, d)

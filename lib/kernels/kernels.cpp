@@ -128,14 +128,12 @@ template <int OP, int R> void in_registers(const Call<float>& c) {
     }
 }
 
-template <int OP> bool registers(const Call<float>& c) {
-    if (c.offsets) return false;
+template <int OP> void by_registers(const Call<float>& c) {
     if (c.points <= 16 || !reads_table(OP)) in_registers<OP, 1>(c);
     else if (c.points <= 32) in_registers<OP, 2>(c);
     else if (c.points <= 64) in_registers<OP, 4>(c);
     else if (c.points <= 128) in_registers<OP, 8>(c);
     else in_registers<OP, 0>(c);
-    return true;
 }
 #endif
 
@@ -190,7 +188,7 @@ template <int OP, class T> void in_blocks(const Call<T>& c) {
 template <int OP, class T> void run(const Call<T>& c) {
 #ifdef __AVX512F__
     if constexpr (sizeof(T) == 4)
-        if (registers<OP>(c)) return;
+        if (!c.offsets) return by_registers<OP>(c);
 #endif
     in_blocks<OP>(c);
 }
