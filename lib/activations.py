@@ -192,17 +192,17 @@ def find(task: str | None = None, kind: str | None = None, min_gain: float | Non
     """
     if kind not in (None, "hidden", "input"):
         raise ValueError(f"kind must be 'hidden' or 'input', got {kind!r}")
-    rows = {}
+    rows = []
     for name, entry in index().items():
         lower = -math.inf if entry["half_width"] is None else entry["gain"] - entry["half_width"]
         text = f"{entry['section']} {words(name, entry)}".lower()
         if (task and task.lower() not in text) or kind not in (None, entry["kind"]):
             continue
         if min_gain is None or lower >= min_gain:
-            rows[name] = {"in_words": words(name, entry)} | entry
+            rows.append({"name": name, "in_words": words(name, entry)} | entry)
     columns = "in_words data task kind picture gain half_width seeds depth width optimiser rate points low high".split()
-    table = pd.DataFrame.from_dict(rows, "index", columns=None if rows else columns).reindex(columns=columns)
-    return table.rename_axis("name").sort_values("gain", ascending=False, key=lambda gains: gains.astype(float))
+    table = pd.DataFrame(rows, columns=["name", *columns]).set_index("name")
+    return table.sort_values("gain", ascending=False, key=lambda gains: gains.astype(float))
 
 
 def words(name: str, entry: dict) -> str:

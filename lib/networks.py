@@ -114,8 +114,7 @@ class Network:
 
     Args:
         inputs, outputs: d_in and d_out; those of an experiment are set from its data.
-        width: units per hidden layer.
-        depth: hidden layers.
+        width, depth: units per hidden layer, and how many hidden layers there are.
         activation: g of the hidden layers.
         input_activation: a spline per input column, applied to the raw input (IAF, Section 3.3), or None.
         residual: add a hidden layer's input to its activation's output where the shapes allow (Appendix E.2).
@@ -191,8 +190,6 @@ class Network:
             psi["input"] = splines.initial_values("identity", h.points, h.low, h.high).repeat(self.inputs, 1)
         return psi
 
-    # --- forward ------------------------------------------------------------------------------------------------------
-
     def forward(self, params: Params, psi: Psi, x: Tensor) -> Tensor:
         """Outputs for inputs x, (n, d_in) or integer pairs (n, 2) of one-hot operands; shape (n, d_out)."""
         x = self.embed(psi, x)
@@ -251,8 +248,6 @@ class Network:
     def loss(self, params: Params, psi: Psi, x: Tensor, y: Tensor, loss: str) -> Tensor:
         """The mean loss of raw inputs x and targets y, a scalar."""
         return loss_and_delta(self.forward(params, psi, x), y, loss)[0]
-
-    # --- gradient -----------------------------------------------------------------------------------------------------
 
     def loss_and_gradients(self, params: Params, psi: Psi, x: Tensor, y: Tensor, loss: str) -> tuple[Tensor, Params]:
         """Loss on embedded inputs x with targets y, and its gradient for every weight and bias.

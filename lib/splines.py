@@ -103,10 +103,7 @@ def initial_values(init: str | Callable[[Tensor], Tensor], n_points: int, low: f
 def smooth_random(z: Tensor, length: float, generator: torch.Generator) -> Tensor:
     """A smooth random function at the points z: a stationary Gaussian process with standard deviation 1.
 
-    Args:
-        z: points, (n,), float64. length: correlation length, in units of z: the kernel is exp(-(dz / length)^2 / 2).
-
-    Shape: (n,), float64.
+    Its kernel is exp(-(dz / length)^2 / 2), with the correlation length in units of z. Shapes: (n,), float64, both.
     """
     if not length > 0:
         raise ValueError(f"length must be positive, got {length}")
@@ -250,9 +247,6 @@ def coverage(model: nn.Module, *inputs: Tensor) -> dict[str, Tensor]:
         for hook in hooks:
             hook.remove()
     return {name: torch.cat(rows).mean(0).float() for name, rows in found.items()}
-
-
-# --- linear, nearest and cubic interpolation (Table 2) ----------------------------------------------------------------
 
 
 def _linear(x: Tensor, values: Tensor, low: float, high: float) -> Tensor:

@@ -76,9 +76,6 @@ def composition(degree: int) -> np.ndarray:
 def examples(name: str) -> tuple[np.ndarray, np.ndarray, int]:
     """All pairs of operands of a task and the results (Appendix E.6).
 
-    Args:
-        name: an operation and its domain, such as ``"a^3+ab mod 53"`` or ``"a.b.a S4"``.
-
     Returns:
         pairs (K^2, 2) int64 in the order (0, 0), (0, 1), ...; results (K^2,) int64 in 0 ... K - 1; and K.
         ValueError if the operation, the modulus or the group is not one of those known.
