@@ -35,9 +35,6 @@ def accuracy(outputs: Tensor, y: Tensor) -> float:
     Args:
         outputs: scores (n, classes), the largest wins; or one logit (n, 1), positive for class 1.
         y: class ids (n,), integers.
-
-    >>> accuracy(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]))
-    0.5
     """
     if outputs.ndim != 2 or y.shape != outputs.shape[:1] or len(y) == 0:
         shapes = f"{tuple(outputs.shape)} and {tuple(y.shape)}"
