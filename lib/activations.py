@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "activations"
 KEY = "activation"  # in the metadata of a file
+OPTIMISERS = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSprop"}  # as they are written
 LARGEST = 2**22  # characters of metadata
 
 
@@ -213,7 +214,7 @@ def words(name: str, entry: dict) -> str:
         'a+b mod 13, algorithmic task, for hidden layers, learned from zeros with SGD'
     """
     starts = {"zeros": "learned from zeros", "relu": "learned from a ReLU", "random": "learned from a random start"}
-    optimiser = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSprop"}.get(entry["optimiser"], entry["optimiser"])
+    optimiser = OPTIMISERS.get(entry["optimiser"], entry["optimiser"])
     what = "one function per column" if entry["kind"] == "input" else "for hidden layers"
     start = starts.get(name.rsplit("-", 1)[-1], "learned")
     task = {"one-hot": "algorithmic task", "binary": "table"}.get(entry["task"], entry["task"])
