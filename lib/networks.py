@@ -8,7 +8,7 @@ where autograd records it, it is the second-order term of Algorithm 1.
 
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 
 import torch
@@ -219,20 +219,16 @@ class Network:
         """Weight (outputs, width) and bias of the output layer, as they are applied."""
         return self._weight(params, self.depth), params[-1]
 
-    def forward_from_first(self, params: Params, psi: Psi, z: Tensor, x: Tensor) -> Tensor:
-        """Outputs from the first layer's pre-activation z (n, width) and the embedded inputs x (n, d_in)."""
-        for _, pre in self._layers(params, psi, x, z):
-            z = pre
-        return z
-
-    def _layers(self, params: Params, psi: Psi, x: Tensor, z: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """The input and the pre-activation of each layer, from those of the first."""
+    def forward_from_first(self, params: Params, psi: Psi, z: Tensor, x: Tensor, see=lambda layer: None) -> Tensor:
+        """Outputs from the first layer's pre-activation z (n, width) and the embedded inputs x (n, d_in); ``see`` is
+        called with the pair of the input and the pre-activation of each layer."""
+        see((x, z))
         for layer in range(self.depth):
-            yield x, z
             a = self.activation.value(z, self.values_of(psi, layer))
             x = a + x if self.skips(layer) else a
             z = _affine(x, self._weight(params, layer + 1), params[2 * layer + 3])
-        yield x, z
+            see((x, z))
+        return z
 
     def _weight(self, params: Params, layer: int) -> Tensor:
         w = params[2 * layer]
@@ -254,8 +250,10 @@ class Network:
 
         Equal to autograd (tested); written out so that it runs without autograd, or is recorded by it.
         """
-        inputs, pre = zip(*self._layers(params, psi, x, self.first(params, x)), strict=True)
-        value, delta = loss_and_delta(pre[-1], y, loss)
+        layers: list[tuple[Tensor, Tensor]] = []
+        outputs = self.forward_from_first(params, psi, self.first(params, x), x, layers.append)
+        inputs, pre = zip(*layers, strict=True)
+        value, delta = loss_and_delta(outputs, y, loss)
         grads: Params = [None] * len(params)
         above = None  # derivative in the output of the hidden layer above
         for layer in range(self.depth, -1, -1):
