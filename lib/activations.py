@@ -12,6 +12,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_bytes
 from torch import Tensor
@@ -20,18 +21,12 @@ from .files import write_atomically
 from .splines import Spline
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from .metalearning import Learned
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "activations"
 KEY = "activation"  # in the metadata of a file
 OPTIMISERS = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSprop"}  # as they are written
 LARGEST = 2**22  # characters of metadata
-RELEASE = "write it anew with python -m book.press.release"
-
-
-# --- files ------------------------------------------------------------------------------------------------------------
 
 
 def save(path: str | Path, functions: "Spline | Learned | dict[str, Spline]", **info) -> None:
@@ -138,9 +133,6 @@ def _splines(path: Path, tensors: dict[str, Tensor], about: dict) -> dict[str, S
         raise ValueError(f"{path.name}: {error}") from None
 
 
-# --- what comes with the repository -----------------------------------------------------------------------------------
-
-
 def index(folder: Path = FOLDER) -> dict[str, dict]:
     """What there is: name -> section, data, task, arm, record, file, kind ("hidden" or "input"); depth, width,
     optimiser and rate of the networks that it was learned in; the range low, high and number of control points of the
@@ -163,7 +155,9 @@ def _json(path: Path):
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not readable ({error}); {RELEASE}") from error
+        raise ValueError(
+            f"{path} is not readable ({error}); write it anew with python -m book.press.release"
+        ) from error
 
 
 def load(name: str, folder: Path = FOLDER) -> Spline:
@@ -181,7 +175,7 @@ def load(name: str, folder: Path = FOLDER) -> Spline:
     return only(read(folder / known[name]["file"]), name)
 
 
-def find(task: str | None = None, kind: str | None = None, min_gain: float | None = None) -> "pd.DataFrame":
+def find(task: str | None = None, kind: str | None = None, min_gain: float | None = None) -> pd.DataFrame:
     """The activations that there are, as a table: best gain first, one row per name.
 
     Args:
@@ -197,21 +191,19 @@ def find(task: str | None = None, kind: str | None = None, min_gain: float | Non
         >>> find(task="mod 13", kind="hidden").index.tolist()
         ['grokking-aplusb-mod-13-sgd-zeros']
     """
-    import pandas as pd
-
     if kind not in (None, "hidden", "input"):
         raise ValueError(f"kind must be 'hidden' or 'input', got {kind!r}")
-    rows = {}
+    rows = []
     for name, entry in index().items():
         lower = -math.inf if entry["half_width"] is None else entry["gain"] - entry["half_width"]
         text = f"{entry['section']} {words(name, entry)}".lower()
         if (task and task.lower() not in text) or kind not in (None, entry["kind"]):
             continue
         if min_gain is None or lower >= min_gain:
-            rows[name] = {"in_words": words(name, entry)} | entry
+            rows.append({"name": name, "in_words": words(name, entry)} | entry)
     columns = "in_words data task kind picture gain half_width seeds depth width optimiser rate points low high".split()
-    table = pd.DataFrame.from_dict(rows, "index", columns=None if rows else columns).reindex(columns=columns)
-    return table.rename_axis("name").sort_values("gain", ascending=False, key=lambda gains: gains.astype(float))
+    table = pd.DataFrame(rows, columns=["name", *columns]).set_index("name")
+    return table.sort_values("gain", ascending=False, key=lambda gains: gains.astype(float))
 
 
 def words(name: str, entry: dict) -> str:

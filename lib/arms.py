@@ -88,17 +88,7 @@ class Trainer:
 
 
 def module(arm: Arm, params: Params) -> nn.Sequential:
-    """A trained network as a module of its own, for inputs (n, d).
-
-    Example:
-        >>> network = Network(3, 1, width=4)
-        >>> module((network, {}), network.init(torch.Generator()))
-        Sequential(
-          (0): Linear(in_features=3, out_features=4, bias=True)
-          (1): ReLU()
-          (2): Linear(in_features=4, out_features=1, bias=True)
-        )
-    """
+    """A trained network as a module of its own, for inputs (n, d)."""
     network, psi = arm
     parts: list[nn.Module] = [network.input_activation.module(psi["input"])] if "input" in psi else []
     for layer in range(network.depth + 1):

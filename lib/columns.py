@@ -7,6 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.utils.validation import validate_data
 
 from .splines import Spline
 
@@ -173,8 +174,6 @@ def numbers(name, column: pd.Series) -> np.ndarray:
 
 def frame_of(estimator, X, reset: bool) -> pd.DataFrame:
     """X as a DataFrame, checked as scikit-learn does: names and number of columns, not sparse, two dimensions."""
-    from sklearn.utils.validation import validate_data
-
     if not isinstance(X, pd.DataFrame) and hasattr(X, "to_pandas"):  # polars, pyarrow
         X = X.to_pandas()
     if not isinstance(X, pd.DataFrame):

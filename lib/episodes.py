@@ -142,9 +142,6 @@ class Task:
             raise ValueError(f"y must hold at least 2 classes, all {len(self.y)} labels are {only:g}: nothing to learn")
 
 
-# --- an episode -------------------------------------------------------------------------------------------------------
-
-
 @contextmanager
 def ordinary_torch(device: torch.device):
     """Gradients on, no autocast, the CPU as default device: whatever the caller's modes, the numbers are the same."""

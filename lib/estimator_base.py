@@ -64,14 +64,11 @@ class LearnedActivation(BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.categorical = True
-        tags.non_deterministic = False
         return tags
 
     def __getstate__(self):
         left = ("_trainer", "_runs")  # they hold training rows
         return {name: value for name, value in super().__getstate__().items() if name not in left}
-
-    # --- fit ----------------------------------------------------------------------------------------------------------
 
     def fit(self, X, y, X_val=None, y_val=None):
         """Tune the baselines, learn the function, choose on validation rows.
@@ -256,8 +253,6 @@ class LearnedActivation(BaseEstimator):
             passed = time.monotonic() - self._started
             left = passed / self._done * max(0, self._planned - self._done)
             print(f"{message} [{passed:.0f} s, about {left:.0f} s left]", flush=True)
-
-    # --- use ----------------------------------------------------------------------------------------------------------
 
     def inputs(self, X) -> Tensor:
         """The table as the network's inputs, (n, d) float32: scaled numbers, categories, gaps."""

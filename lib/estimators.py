@@ -53,7 +53,6 @@ class LearnedActivationClassifier(ClassifierMixin, LearnedActivation):
         classes_: the labels, sorted. feature_names_in_, n_features_in_: as in scikit-learn.
 
     Example:
-        >>> import numpy as np
         >>> X, y = np.random.default_rng(0).uniform(-1, 1, (60, 2)).round(2), np.arange(60) % 2
         >>> quick = {"restarts": 1, "episodes": 2, "episode_steps": 5, "steps": 20, "learning_rate": 0.01}
         >>> LearnedActivationClassifier(random_state=0, **quick).fit(X, y).predict(X[:3]).shape
@@ -120,15 +119,7 @@ class LearnedActivationClassifier(ClassifierMixin, LearnedActivation):
 
 
 class LearnedActivationRegressor(RegressorMixin, LearnedActivation):
-    """As :class:`LearnedActivationClassifier`, for a number to predict; scores are R2.
-
-    Example:
-        >>> import numpy as np
-        >>> X, y = np.random.default_rng(0).uniform(-1, 1, (60, 2)).round(2), np.arange(60.0)
-        >>> quick = {"restarts": 1, "episodes": 2, "episode_steps": 5, "steps": 20, "learning_rate": 0.01}
-        >>> LearnedActivationRegressor(random_state=0, **quick).fit(X, y).predict(X[:3]).shape
-        (3,)
-    """
+    """As :class:`LearnedActivationClassifier`, for a number to predict; scores are R2."""
 
     _loss, _outputs = "mse", 1
 

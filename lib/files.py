@@ -24,11 +24,7 @@ def compressed(**arrays: np.ndarray) -> bytes:
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
-    """Replace the file by ``content`` in one step, which a loss of power does not undo; folders are made as needed.
-
-    Example:
-        >>> write_atomically(tempfile.mkdtemp() + "/a.json", b"{}")
-    """
+    """Replace the file by ``content`` in one step, which a loss of power does not undo; folders are made as needed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")

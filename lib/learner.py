@@ -120,15 +120,8 @@ def race(
 
 
 def outer_rate(start: Psi, otherwise: float = 1.0) -> float:
-    """The rate of Adam on psi at which a step moves a control point by at most about 3 % of the deviation of all.
-
-    Args:
-        otherwise: the deviation to go by where psi is a constant.
-
-    Example:
-        >>> round(outer_rate({"hidden": torch.tensor([-1.0, 0.0, 1.0])}), 3), outer_rate({"hidden": torch.zeros(3)})
-        (0.03, 0.03)
-    """
+    """The rate of Adam on psi at which a step moves a control point by at most about 3 % of the deviation of all, or of
+    ``otherwise`` where psi is a constant."""
     return 0.03 * (float(start["hidden"].std()) or otherwise)
 
 

@@ -108,12 +108,6 @@ class Learned:
         Args:
             name: "hidden", or with one per layer "hidden.0", ...; or "input" for the input activations: one per column,
                 for inputs (..., d). ValueError if there is none of that name.
-
-        Example:
-            >>> psi = {"hidden": torch.tensor([0.0, 0.0, 1.0])}
-            >>> learned = Learned(psi, functions={"hidden": Activation("spline", points=3, low=-1, high=1)})
-            >>> learned.module()(torch.tensor([-0.5, 0.5]))
-            tensor([0.0000, 0.5000])
         """
         found = self.splines()
         if name not in found:

@@ -35,10 +35,6 @@ def accuracy(outputs: Tensor, y: Tensor) -> float:
     Args:
         outputs: scores (n, classes), the largest wins; or one logit (n, 1), positive for class 1.
         y: class ids (n,), integers.
-
-    >>> import torch
-    >>> accuracy(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]))
-    0.5
     """
     if outputs.ndim != 2 or y.shape != outputs.shape[:1] or len(y) == 0:
         shapes = f"{tuple(outputs.shape)} and {tuple(y.shape)}"
@@ -65,11 +61,6 @@ def sample_paths(x: Tensor, y: Tensor, *, generator: Generator, paths: int = 200
 
     Raises:
         ValueError: fewer than two points, a single label, labels that are not integers, shapes that disagree.
-
-    >>> x, y = torch.randn(6, 3), torch.tensor([0, 0, 0, 0, 0, 1])
-    >>> pairs = sample_paths(x, y, generator=torch.Generator().manual_seed(0), paths=50)
-    >>> bool((y[pairs[:, 0]] != y[pairs[:, 1]]).all())
-    True
     """
     if x.ndim != 2 or x.shape[0] < 2:
         raise ValueError(f"x must hold at least 2 points, as (n, d), got shape {tuple(x.shape)}")
@@ -142,12 +133,8 @@ def network_total_variation(
 
     The first layer is affine and a path is straight, so only the ends of the paths go through the first layer
     and its pre-activations are interpolated; with one hidden layer and a linear spline the rest is one kernel.
-    Input activations bend the path before the first layer: then every point is evaluated.
-
-    Args:
-        network, params, psi: the network, its weights, its learned activations.
-        x: training points (n, d), or integer pairs (n, 2) of one-hot operands.
-        y, generator, paths, points: as in ``total_variation``.
+    Input activations bend the path before the first layer: then every point is evaluated. ``x`` may also be integer
+    pairs (n, 2) of one-hot operands.
     """
     if network.input_activation is not None:
         f = partial(network.forward, params, psi)
@@ -182,11 +169,6 @@ def fourier_complexity(
     constant scores 0, a straight line about 1.3: simple models are told apart less well than by TV.
 
     Args, errors: as in ``total_variation``.
-
-    >>> x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([0, 1])
-    >>> c = fourier_complexity(lambda x: torch.cos(2 * torch.pi * 3 * x), x, y, generator=torch.Generator())
-    >>> round(c.mean, 3)
-    3.0
     """
     # NOTE[DIFF]: "Neural Redshift" transforms a regular grid over the whole input space, out of reach beyond
     # a few dimensions; the same weighted mean is taken here along the paths of TV. Without the mirror image

@@ -32,10 +32,9 @@ def default_settings(inner: Optimiser, start: str | Start = "relu", **changes) -
 
     The outer rate is relative to a start that comes from a race.
     """
-    about = {"episodes": 60, "n_tr_start": 150, "n_tr_step": 0, "batch": 256, "outer": Optimiser("adam", 0.05)}
-    if isinstance(start, Start):
-        about["outer"] = Optimiser("adam", outer_rate(start.psi))
-    return Settings(inner=inner, **{**about, "patience": 30, "length": 0.5} | changes)
+    outer = Optimiser("adam", outer_rate(start.psi) if isinstance(start, Start) else 0.05)
+    about = {"episodes": 60, "n_tr_start": 150, "n_tr_step": 0, "batch": 256, "patience": 30, "length": 0.5}
+    return Settings(inner=inner, **{"outer": outer, **about} | changes)
 
 
 def race_of(task: Task, settings: Settings, seed: int, report: Report) -> list[Start]:

@@ -84,14 +84,6 @@ class Activation:
             raise ValueError(f"only a spline has control values, this is {self.name!r}")
         return splines.Spline(values, self.low, self.high, self.method, **options)
 
-    @classmethod
-    def of(cls, g: splines.Spline, **options) -> "Activation":
-        """The description of a spline module, whose psi is ``g.values``; the inverse of :meth:`module`. ValueError for
-        functions of channels, of which it would say nothing."""
-        if g.values.ndim == 2 and g.dim != -1:
-            raise ValueError(f"an Activation has columns in the last dimension, these are in dimension {g.dim}")
-        return cls("spline", points=g.values.shape[-1], low=g.low, high=g.high, method=g.method, **options)
-
     def value(self, z: Tensor, values: Tensor | None) -> Tensor:
         """g(z), shaped like z; values: the control values of a spline, None for the others."""
         if self.name == "spline":
@@ -122,8 +114,7 @@ class Network:
 
     Args:
         inputs, outputs: d_in and d_out; those of an experiment are set from its data.
-        width: units per hidden layer.
-        depth: hidden layers.
+        width, depth: units per hidden layer, and how many hidden layers there are.
         activation: g of the hidden layers.
         input_activation: a spline per input column, applied to the raw input (IAF, Section 3.3), or None.
         residual: add a hidden layer's input to its activation's output where the shapes allow (Appendix E.2).
@@ -199,8 +190,6 @@ class Network:
             psi["input"] = splines.initial_values("identity", h.points, h.low, h.high).repeat(self.inputs, 1)
         return psi
 
-    # --- forward ------------------------------------------------------------------------------------------------------
-
     def forward(self, params: Params, psi: Psi, x: Tensor) -> Tensor:
         """Outputs for inputs x, (n, d_in) or integer pairs (n, 2) of one-hot operands; shape (n, d_out)."""
         x = self.embed(psi, x)
@@ -230,15 +219,16 @@ class Network:
         """Weight (outputs, width) and bias of the output layer, as they are applied."""
         return self._weight(params, self.depth), params[-1]
 
-    def forward_from_first(self, params: Params, psi: Psi, z: Tensor, x: Tensor) -> Tensor:
-        """Outputs from the first layer's pre-activation z (n, width) and the embedded inputs x (n, d_in)."""
-        h = x
+    def forward_from_first(self, params: Params, psi: Psi, z: Tensor, x: Tensor, see=lambda layer: None) -> Tensor:
+        """Outputs from the first layer's pre-activation z (n, width) and the embedded inputs x (n, d_in); ``see`` is
+        called with the pair of the input and the pre-activation of each layer."""
+        see((x, z))
         for layer in range(self.depth):
-            if layer > 0:
-                z = _affine(h, self._weight(params, layer), params[2 * layer + 1])
             a = self.activation.value(z, self.values_of(psi, layer))
-            h = a + h if self.skips(layer) else a
-        return z if self.depth == 0 else _affine(h, self._weight(params, self.depth), params[-1])
+            x = a + x if self.skips(layer) else a
+            z = _affine(x, self._weight(params, layer + 1), params[2 * layer + 3])
+            see((x, z))
+        return z
 
     def _weight(self, params: Params, layer: int) -> Tensor:
         w = params[2 * layer]
@@ -255,21 +245,15 @@ class Network:
         """The mean loss of raw inputs x and targets y, a scalar."""
         return loss_and_delta(self.forward(params, psi, x), y, loss)[0]
 
-    # --- gradient -----------------------------------------------------------------------------------------------------
-
     def loss_and_gradients(self, params: Params, psi: Psi, x: Tensor, y: Tensor, loss: str) -> tuple[Tensor, Params]:
         """Loss on embedded inputs x with targets y, and its gradient for every weight and bias.
 
         Equal to autograd (tested); written out so that it runs without autograd, or is recorded by it.
         """
-        inputs, pre, h = [], [], x
-        for layer in range(self.depth + 1):
-            inputs.append(h)
-            pre.append(_affine(h, self._weight(params, layer), params[2 * layer + 1]))
-            if layer < self.depth:
-                a = self.activation.value(pre[-1], self.values_of(psi, layer))
-                h = a + h if self.skips(layer) else a
-        value, delta = loss_and_delta(pre[-1], y, loss)
+        layers: list[tuple[Tensor, Tensor]] = []
+        outputs = self.forward_from_first(params, psi, self.first(params, x), x, layers.append)
+        inputs, pre = zip(*layers, strict=True)
+        value, delta = loss_and_delta(outputs, y, loss)
         grads: Params = [None] * len(params)
         above = None  # derivative in the output of the hidden layer above
         for layer in range(self.depth, -1, -1):
@@ -278,9 +262,8 @@ class Network:
             if layer > 0:  # delta: from the pre-activation of this layer to that of the layer before
                 back = delta @ self._weight(params, layer)
                 above = back + above if layer < self.depth and self.skips(layer) else back
-                z, values = pre[layer - 1], self.values_of(psi, layer - 1)
-                last = not self.residual  # nothing below needs `above`
-                delta = self.activation.slope_product(z, values, above, last)
+                values, reuse = self.values_of(psi, layer - 1), not self.residual  # nothing below needs `above`
+                delta = self.activation.slope_product(pre[layer - 1], values, above, reuse)
         return value, grads
 
     def _weight_gradient(self, w: Tensor, delta: Tensor, h: Tensor) -> Tensor:

@@ -42,7 +42,8 @@ def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence
     running = set(range(count))
 
     for episode in range(settings.episodes):
-        running = {i for i in running if episode - 1 - learned[i].best_episode < settings.patience * len(tasks)}
+        waited = {i: episode - 1 - learned[i].best_episode for i in running if not learned[i].diverged}
+        running = {i for i in waited if waited[i] < settings.patience * len(tasks)}
         if not running:
             break
         generators = [episode_generator(seed, episode) for seed in seeds]
@@ -69,8 +70,6 @@ def learn_replicas(tasks: Sequence[Task], settings: Settings, *, seeds: Sequence
                 own = {name: values[i] for name, values in psi.items()}
                 outer, watch, size = numbers[i]
                 note(learned[i], own, episode, len(tasks), outer=outer, watch=watch, n_tr=n_tr, norm=size)
-                if learned[i].diverged:
-                    running.remove(i)
             factor = (settings.clip / (norm + 1e-12)).clamp(max=1)
             clipped = [g * factor.to(g.dtype).reshape(-1, *[1] * (g.dim() - 1)) for g in gradient]
             values, outer_state = settings.outer.step([psi[name] for name in names], clipped, outer_state)

@@ -71,17 +71,11 @@ def check(x: Tensor, values: Tensor, low: float, high: float, method: str, dim: 
         raise ValueError(f"values must be (n_c,) or (d, n_c) with n_c at least 2, got shape {tuple(values.shape)}")
     if columns and values.ndim == 2 and (not -x.ndim <= dim < x.ndim or x.shape[dim] != values.shape[0]):
         where = "" if dim == -1 else f" in dimension {dim}"
-        got = f"got shape {tuple(x.shape)}"
-        raise ValueError(f"{values.shape[0]} splines need inputs with as many columns{where}, {got}")
+        raise ValueError(f"{len(values)} splines need inputs with as many columns{where}, got shape {tuple(x.shape)}")
 
 
 def grid(n_points: int, low: float, high: float) -> Tensor:
-    """The n_c control points, evenly spaced in [low, high]; shape (n_points,), float64.
-
-    Example:
-        >>> grid(3, -5, 5)
-        tensor([-5.,  0.,  5.], dtype=torch.float64)
-    """
+    """The n_c control points, evenly spaced in [low, high]; shape (n_points,), float64."""
     if n_points < 2:
         raise ValueError(f"n_points must be at least 2, got {n_points}")
     return torch.linspace(low, high, n_points, dtype=torch.float64)
@@ -109,10 +103,7 @@ def initial_values(init: str | Callable[[Tensor], Tensor], n_points: int, low: f
 def smooth_random(z: Tensor, length: float, generator: torch.Generator) -> Tensor:
     """A smooth random function at the points z: a stationary Gaussian process with standard deviation 1.
 
-    Args:
-        z: points, (n,), float64. length: correlation length, in units of z: the kernel is exp(-(dz / length)^2 / 2).
-
-    Shape: (n,), float64.
+    Its kernel is exp(-(dz / length)^2 / 2), with the correlation length in units of z. Shapes: (n,), float64, both.
     """
     if not length > 0:
         raise ValueError(f"length must be positive, got {length}")
@@ -171,19 +162,6 @@ class Spline(nn.Module):
         else:
             self.register_buffer("values", values.detach().clone())
 
-    @classmethod
-    def from_function(
-        cls, function: Callable[[Tensor], Tensor], *, low: float = -5.0, high: float = 5.0, points: int = 50, **options
-    ) -> "Spline":
-        """The spline through any function, at evenly spaced points.
-
-        Example:
-            >>> g = Spline.from_function(torch.nn.functional.gelu, low=-5, high=5, points=101)
-            >>> g(torch.tensor([-1.0, 2.0]))
-            tensor([-0.1587,  1.9545])
-        """
-        return cls(initial_values(function, points, low, high), low, high, **options)
-
     def forward(self, x: Tensor) -> Tensor:
         return evaluate(x, self.values, self.low, self.high, self.method, self.dim)
 
@@ -209,9 +187,9 @@ class Spline(nn.Module):
         rows = self.values.detach().cpu().double().reshape(-1, self.values.shape[-1])
         colour = {"color": "C1"} if label == "learned" else {}
         for i, row in enumerate(rows):
-            about = colour if len(rows) == 1 else {"linewidth": 0.7}
-            about = about | {"label": label if i == 0 else None}
-            ax.plot(z, evaluate(z, row, self.low, self.high, self.method), **about)
+            look = colour if len(rows) == 1 else {"linewidth": 0.7}
+            y = evaluate(z, row, self.low, self.high, self.method)
+            ax.plot(z, y, label=label if i == 0 else None, **look)
         if not any(line.get_label() == "ReLU" for line in ax.lines):
             near = z[z <= max(float(rows.max()), 0.1)]  # beyond, it would make the learned function flat
             ax.plot(near, near.clamp(min=0), "--", color="C0", linewidth=1.2, label="ReLU")
@@ -269,9 +247,6 @@ def coverage(model: nn.Module, *inputs: Tensor) -> dict[str, Tensor]:
         for hook in hooks:
             hook.remove()
     return {name: torch.cat(rows).mean(0).float() for name, rows in found.items()}
-
-
-# --- linear, nearest and cubic interpolation (Table 2) ----------------------------------------------------------------
 
 
 def _linear(x: Tensor, values: Tensor, low: float, high: float) -> Tensor:

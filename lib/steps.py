@@ -7,10 +7,9 @@ ReLU; elsewhere it is PyTorch.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,7 +21,6 @@ from .networks import Data, Network, Params, Psi, largest_singular_value, loss_a
 
 if TYPE_CHECKING:
     from .training import Batches, Optimiser
-
 
 PRODUCTS = ("float32", "bfloat16")
 
@@ -37,7 +35,7 @@ def multiplies() -> str:
     return "oneDNN" if _when_asked() == "float32" else "default"
 
 
-@functools.cache
+@cache
 def _when_asked() -> str | None:
     """What products of float32 matrices are on this processor when PyTorch may round their factors to bfloat16.
 
@@ -83,13 +81,9 @@ def products(kind: str) -> Iterator[None]:
 class Steps:
     """Gradient steps on the weights of a network with psi fixed; :meth:`step` does one.
 
-    Args:
-        network, psi: the network, and its activations.
-        theta: the weights to start from; they are copied.
-        data: embedded inputs and targets; see :func:`lib.networks.loss_and_delta`.
-        loss, optimiser, batches: the loss, the rule of a step, and the rows that each is on.
-
-    ``flat`` holds the weights of all layers as one vector that the steps change; see :meth:`unflatten`.
+    They start from a copy of the weights ``theta``; ``data`` are embedded inputs and targets, as in
+    :func:`lib.networks.loss_and_delta`. ``flat`` holds the weights of all layers as one vector that the steps change;
+    see :meth:`unflatten`.
     """
 
     def __init__(

@@ -16,10 +16,7 @@ AVERAGED_STEPS = 50  # Appendix E.1: evaluation uses the mean of the weights ove
 class Optimiser:
     """One update rule, as a pure function of weights, gradients and state; equal to torch.optim's (tested).
 
-    Args:
-        name: "sgd", "rmsprop" (smoothing 0.99) or "adam" (0.9, 0.999).
-        lr: learning rate.
-        momentum: for "sgd" only.
+    ``name`` is "sgd", "rmsprop" (smoothing 0.99) or "adam" (0.9, 0.999); ``momentum`` is for "sgd" only.
     """
 
     name: str = "sgd"
@@ -207,11 +204,6 @@ def check_data(network: Network, x: Tensor, y: Tensor, loss: str) -> None:
             pairs), (n, outputs); "logistic": as for "mse", with values 0 and 1.
 
     Nothing may be infinite or NaN.
-
-    Example:
-        >>> check_data(Network(2, 1), torch.ones(5, 2), torch.ones(5), "mse")
-        Traceback (most recent call last):
-        ValueError: y must be (n, outputs), here (5, 1), for the loss 'mse', got (5,): reshape with y[:, None]
     """
     if loss not in LOSSES:
         raise ValueError(f"loss must be one of {LOSSES}, got {loss!r}")

@@ -18,7 +18,6 @@ from lib.activations import find, load
 from lib.arms import paired
 from lib.columns import Columns, columns_for
 from lib.estimators import LearnedActivationClassifier, LearnedActivationRegressor
-from lib.networks import Activation
 from lib.splines import Spline
 
 QUICK = {
@@ -345,10 +344,3 @@ def test_committed_functions_of_columns_apply_to_the_table_that_they_name():
     x = columns_for(g, ends)
     torch.testing.assert_close(x, torch.tensor([[-1.0], [1.0]]).expand(2, len(g.values)))
     torch.testing.assert_close(g(x), g.values[:, [0, -1]].T)
-
-
-def test_a_spline_to_a_description_and_back():
-    g = Activation("spline", points=5, low=-2, high=3, method="cubic").module(torch.rand(5))
-    again = Activation.of(g).module(g.values)
-    z = torch.linspace(-3, 4, 50)
-    assert torch.equal(again(z), g(z))

@@ -15,7 +15,7 @@ from lib import activations
 from lib.activations import only, read, save
 from lib.metalearning import Learned
 from lib.networks import Activation, Network
-from lib.splines import Spline
+from lib.splines import Spline, initial_values
 
 LOW, HIGH = -1.25, 2.5
 Z = torch.linspace(-4, 4, 101)
@@ -48,7 +48,8 @@ def through_file(g, tmp_path):
 
 
 def through_network(g):
-    network = Network(1, 1, width=3, activation=Activation.of(g))
+    about = Activation("spline", points=g.values.shape[-1], low=g.low, high=g.high, method=g.method)
+    network = Network(1, 1, width=3, activation=about)
     return Learned({"hidden": g.values}, functions=network.functions).module()
 
 
@@ -89,12 +90,6 @@ def test_a_state_that_no_spline_can_have_is_refused(state, message):
     with pytest.raises(ValueError, match=message):
         g.load_state_dict(changed)
     assert (g.low, g.high, g.method) == (-5, 5, "linear")
-
-
-def test_functions_of_channels_are_no_activation():
-    with pytest.raises(ValueError, match="an Activation has columns in the last dimension, these are in dimension 1"):
-        Activation.of(Spline(torch.zeros(3, 9), dim=1))
-    assert Activation.of(Spline(torch.zeros(3, 9))).points == 9
 
 
 def test_functions_of_one_file_keep_their_own_ranges_and_what_is_known_of_them(tmp_path):
@@ -237,7 +232,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def test_any_function_becomes_a_spline():
-    g = Spline.from_function(nn.functional.gelu, low=-5, high=5, points=1001, info={"of": "GELU"})
+    g = Spline(initial_values(nn.functional.gelu, 1001, -5, 5), -5, 5, info={"of": "GELU"})
     z = torch.linspace(-5, 5, 333)
     torch.testing.assert_close(g(z), nn.functional.gelu(z), atol=2e-5, rtol=0)
     assert g.info == {"of": "GELU"} and {line.get_label() for line in g.plot(label="GELU").lines} == {"GELU", "ReLU"}

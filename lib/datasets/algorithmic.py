@@ -30,20 +30,12 @@ _NAME = re.compile(r"(?P<operation>\S.*) (?:mod (?P<modulus>[0-9]{1,4})|S(?P<deg
 
 
 def is_task(name: str) -> bool:
-    """Whether `name` looks like an algorithmic task: an operation, then ``mod K`` or ``Sn``.
-
-    >>> is_task("a+b mod 13"), is_task("mnist")
-    (True, False)
-    """
+    """Whether `name` looks like an algorithmic task: an operation, then ``mod K`` or ``Sn``."""
     return _NAME.fullmatch(name) is not None
 
 
 def check(name: str) -> tuple[str, str, int]:
-    """Take a task's name apart: operation, "mod" or "S", and the modulus or degree; ValueError if one is unknown.
-
-    >>> check("a.b.a S4")
-    ('a.b.a', 'S', 4)
-    """
+    """Take a task's name apart: operation, "mod" or "S", and the modulus or degree; ValueError if one is unknown."""
     match = _NAME.fullmatch(name)
     if not match:
         raise ValueError(f"an algorithmic task is named like 'a+b mod 27' or 'a.b S4', got {name!r}")
@@ -81,20 +73,8 @@ def composition(degree: int) -> np.ndarray:
     return table
 
 
-def inverses(degree: int) -> np.ndarray:
-    """Number of the inverse of each element of S_n, numbered as in `composition`: int64 array (n!,).
-
-    >>> inverses(3).tolist()
-    [0, 1, 2, 4, 3, 5]
-    """
-    return np.argmax(composition(degree) == 0, axis=1)
-
-
 def examples(name: str) -> tuple[np.ndarray, np.ndarray, int]:
     """All pairs of operands of a task and the results (Appendix E.6).
-
-    Args:
-        name: an operation and its domain, such as ``"a^3+ab mod 53"`` or ``"a.b.a S4"``.
 
     Returns:
         pairs (K^2, 2) int64 in the order (0, 0), (0, 1), ...; results (K^2,) int64 in 0 ... K - 1; and K.
@@ -113,20 +93,6 @@ def examples(name: str) -> tuple[np.ndarray, np.ndarray, int]:
         table = composition(number)
         results = table[a, b]
         if operation != "a.b":
-            results = table[results, a if operation == "a.b.a" else inverses(number)[a]]
+            inverses = np.argmax(table == 0, axis=1)  # (n!,)
+            results = table[results, a if operation == "a.b.a" else inverses[a]]
     return np.stack([a, b], axis=1), results, size
-
-
-def one_hot(pairs: np.ndarray, size: int) -> np.ndarray:
-    """The network's input: the two operands as one-hot vectors, one after the other (Appendix E.6).
-
-    Shape: pairs (n, 2) int64 in 0 ... K - 1, for operands of K = size values, to (n, 2K) float32.
-
-    >>> one_hot(np.array([[1, 0]]), 2).tolist()
-    [[0.0, 1.0, 1.0, 0.0]]
-    """
-    inputs = np.zeros((len(pairs), 2 * size), dtype=np.float32)
-    rows = np.arange(len(pairs))
-    inputs[rows, pairs[:, 0]] = 1.0
-    inputs[rows, size + pairs[:, 1]] = 1.0
-    return inputs

@@ -18,23 +18,14 @@ _DIGESTS: dict[tuple, str] = {}  # by name and by path, modification time and si
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A copy of an image dataset: size of the prepared images, crop (Appendix E.2), which of the training images.
+    """A copy of an image dataset."""
 
-    Attributes:
-        size: height and width in pixels and, for colour, 3.
-        crop: pixels cut off at top and bottom, and at left and right.
-        official: the number of training images of the official dataset.
-        file: the name of the prepared file; empty if it is that of the dataset.
-        first: of the training images only the first so many; 0 for all.
-        whole: whether the file must have the official number of training images.
-    """
-
-    size: tuple[int, ...]
-    crop: tuple[int, int] = (0, 0)
-    official: int = 0
-    file: str = ""
-    first: int = 0
-    whole: bool = False
+    size: tuple[int, ...]  # height and width of the prepared images in pixels and, for colour, 3
+    crop: tuple[int, int] = (0, 0)  # pixels cut off at top and bottom, and at left and right (Appendix E.2)
+    official: int = 0  # the number of training images of the official dataset
+    file: str = ""  # the name of the prepared file; empty if it is that of the dataset
+    first: int = 0  # of the training images only the first so many; 0 for all
+    whole: bool = False  # whether the file must have the official number of training images
 
 
 IMAGES = {
@@ -77,10 +68,6 @@ def image_arrays(name: str, data_dir: str | os.PathLike | None = None) -> tuple[
 
     Raises:
         ValueError: if the file is damaged, or has a part of the training images where the copy is of all.
-
-    >>> arrays, white = image_arrays("digits")
-    >>> arrays[0].shape, white
-    ((1437, 8, 8), 16)
     """
     if name in EMBEDDED_IMAGES:
         return _embedded_images(name), 16
@@ -138,13 +125,7 @@ def check_name(name: str) -> None:
 
 
 def path(name: str, data_dir: str | os.PathLike | None = None) -> Path | None:
-    """The prepared file of a dataset; None if it needs no file.
-
-    >>> path("mnist", "/tmp/data").as_posix(), path("digits")
-    ('/tmp/data/images/mnist.npz', None)
-    >>> path("cifar10-full") == path("cifar10")
-    True
-    """
+    """The prepared file of a dataset; None if it needs no file."""
     check_name(name)
     if name in IMAGES:
         return prepared.directory(data_dir) / "images" / f"{IMAGES[name].file or name}.npz"
@@ -154,11 +135,7 @@ def path(name: str, data_dir: str | os.PathLike | None = None) -> Path | None:
 
 
 def available(name: str, data_dir: str | os.PathLike | None = None) -> bool:
-    """Whether a dataset can be loaded without a download.
-
-    >>> available("digits"), available("mnist", "/nonexistent")
-    (True, False)
-    """
+    """Whether a dataset can be loaded without a download."""
     file = path(name, data_dir)
     return file is None or file.exists()
 
@@ -184,9 +161,6 @@ def fingerprint(name: str, data_dir: str | os.PathLike | None = None) -> str:
     """SHA-256 of the data of a dataset as the runs see them, before any split (images cropped, tables whole).
 
     Never downloads; repeated calls are quick. ValueError if the name is unknown, or the file is missing or damaged.
-
-    >>> len(fingerprint("a+b mod 13"))
-    64
     """
     file = path(name, data_dir)
     if not available(name, data_dir):

@@ -37,11 +37,9 @@ SLOWEST = 5_000  # bytes per second of waiting: below it a download is given up,
 
 
 def images(name: str, path: Path) -> None:
-    """Download an image dataset through torchvision.
+    """Download an image dataset through torchvision: "mnist", "fashion_mnist", "svhn" or "cifar10".
 
-    Args:
-        name: "mnist", "fashion_mnist", "svhn" or "cifar10".
-        path: the prepared ``.npz`` file to write. Nothing is left behind if the download fails.
+    ``path`` is the prepared ``.npz`` file to write. Nothing is left behind if the download fails.
 
     Raises:
         ConnectionError: if the server does not answer, the download fails, or its checksum is wrong.
@@ -69,12 +67,7 @@ def images(name: str, path: Path) -> None:
 
 
 def table(name: str, task: int, path: Path) -> None:
-    """Download a table through openml.
-
-    Args:
-        name: of the dataset, for messages.
-        task: OpenML's id of the task, which says which column is the target.
-        path: the prepared ``.parquet`` file to write. Nothing is left behind if the download fails.
+    """Download the table of a task of OpenML, which says which column is the target, as a ``.parquet`` file.
 
     Raises:
         ConnectionError, OSError: as :func:`images`.

@@ -24,20 +24,13 @@ def directory(data_dir: str | os.PathLike | None = None) -> Path:
     """The data directory: the argument, else the variable SIMPLICITY_DATA, else ``data`` of the repository.
 
     Where the library is installed without a repository, it is a folder in the user's cache.
-
-    >>> directory("/tmp/somewhere").as_posix()
-    '/tmp/somewhere'
     """
     here = ROOT / "data" if (ROOT / "data" / "README.md").is_file() else cache_folder() / "data"
     return Path(data_dir or os.environ.get(VARIABLE) or here).expanduser().absolute()
 
 
 def digest(*arrays: np.ndarray) -> str:
-    """SHA-256 of arrays: their types, shapes and contents, in this order.
-
-    >>> digest(np.zeros(2)) == digest(np.zeros(2)), digest(np.zeros(2)) == digest(np.zeros((2, 1)))
-    (True, False)
-    """
+    """SHA-256 of arrays: their types, shapes and contents, in this order."""
     checksum = hashlib.sha256()
     for array in arrays:
         checksum.update(f"{array.dtype.str} {array.shape};".encode())
@@ -133,8 +126,7 @@ def _read_table(file: tuple[str, int, int]) -> tuple[np.ndarray, np.ndarray]:
         frame = pd.read_parquet(path)
     except Exception as error:  # which of many kinds depends on where the damage is
         raise _refuse(path, f"it is damaged or not a parquet file ({error or type(error).__name__})") from error
-    problem = table_problem(frame)
-    if problem:
+    if problem := table_problem(frame):
         raise _refuse(path, problem)
     values = _numbers(frame)
     columns = np.ascontiguousarray(values[:, :-1])  # (n, d)
@@ -144,11 +136,7 @@ def _read_table(file: tuple[str, int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def table_problem(frame: pd.DataFrame) -> str | None:
-    """What keeps a table from being in the prepared form, or None.
-
-    >>> table_problem(pd.DataFrame({"width": [1.0, 2.0], "target": [0, 1]})) is None
-    True
-    """
+    """What keeps a table from being in the prepared form, or None."""
     if frame.shape[1] < 2 or frame.columns[-1] != "target":
         return f"its last of at least 2 columns must be 'target', got the columns {list(frame.columns)[-3:]}"
     if frame.index.name is not None or not pd.api.types.is_integer_dtype(frame.index.dtype):
@@ -170,5 +158,4 @@ def table_problem(frame: pd.DataFrame) -> str | None:
 
 def _numbers(frame: pd.DataFrame) -> np.ndarray:
     """All columns in float64, (n, d + 1), whatever kind of numbers they are; missing ones become NaN."""
-    parts = [frame.iloc[:, i].astype("Float64") for i in range(frame.shape[1])]
-    return np.stack([part.to_numpy(dtype=np.float64, na_value=np.nan) for part in parts], axis=1)
+    return frame.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)

@@ -128,14 +128,12 @@ template <int OP, int R> void in_registers(const Call<float>& c) {
     }
 }
 
-template <int OP> bool registers(const Call<float>& c) {
-    if (c.offsets) return false;
+template <int OP> void by_registers(const Call<float>& c) {
     if (c.points <= 16 || !reads_table(OP)) in_registers<OP, 1>(c);
     else if (c.points <= 32) in_registers<OP, 2>(c);
     else if (c.points <= 64) in_registers<OP, 4>(c);
     else if (c.points <= 128) in_registers<OP, 8>(c);
     else in_registers<OP, 0>(c);
-    return true;
 }
 #endif
 
@@ -190,20 +188,15 @@ template <int OP, class T> void in_blocks(const Call<T>& c) {
 template <int OP, class T> void run(const Call<T>& c) {
 #ifdef __AVX512F__
     if constexpr (sizeof(T) == 4)
-        if (registers<OP>(c)) return;
+        if (!c.offsets) return by_registers<OP>(c);
 #endif
     in_blocks<OP>(c);
 }
 
 template <class T> void dispatch(int op, const Call<T>& c) {
-    switch (op) {
-        case VALUE: return run<VALUE>(c);
-        case SLOPE: return run<SLOPE>(c);
-        case BOTH: return run<BOTH>(c);
-        case HAT_SUM: return run<HAT_SUM>(c);
-        case SLOPE_SUM: return run<SLOPE_SUM>(c);
-        case BACKWARD: return run<BACKWARD>(c);
-    }
+    constexpr void (*runs[])(const Call<T>&) = {run<VALUE>,   run<SLOPE>,     run<BOTH>,
+                                                run<HAT_SUM>, run<SLOPE_SUM>, run<BACKWARD>};  // in the order of Op
+    runs[op](c);
 }
 
 // (value, difference) at each of `size` control points, in rows of `points`.
@@ -235,9 +228,7 @@ void spline(int op, const T* z, const T* psi, const T* r, T* out, T* out2, int64
         sum.resize(c.stride ? COPIES * size : size);
         c.sum = sum.data();
     }
-    if (n == 0) {
-        // nothing to look up, and rows may be 0; sums are still written
-    } else if (rows > 1 && inner == 1) {  // one row per column
+    if (n && rows > 1 && inner == 1) {  // one row per column
         offsets.resize(rows + BLOCK);
         for (int64_t i = 0; i < rows + BLOCK; i++) offsets[i] = i % rows * points;
         c.offsets = offsets.data();
@@ -249,7 +240,7 @@ void spline(int op, const T* z, const T* psi, const T* r, T* out, T* out2, int64
                          c.table + row, c.sum + row, size, nullptr, 1};
             dispatch(op, part);
         }
-    } else {
+    } else if (n) {  // without elements, rows may be 0; sums are still written
         dispatch(op, c);
     }
     if (!sums(op)) return;
