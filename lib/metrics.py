@@ -35,6 +35,9 @@ def accuracy(outputs: Tensor, y: Tensor) -> float:
     Args:
         outputs: scores (n, classes), the largest wins; or one logit (n, 1), positive for class 1.
         y: class ids (n,), integers.
+
+    >>> accuracy(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]))
+    0.5
     """
     if outputs.ndim != 2 or y.shape != outputs.shape[:1] or len(y) == 0:
         shapes = f"{tuple(outputs.shape)} and {tuple(y.shape)}"
@@ -133,8 +136,12 @@ def network_total_variation(
 
     The first layer is affine and a path is straight, so only the ends of the paths go through the first layer
     and its pre-activations are interpolated; with one hidden layer and a linear spline the rest is one kernel.
-    Input activations bend the path before the first layer: then every point is evaluated. ``x`` may also be integer
-    pairs (n, 2) of one-hot operands.
+    Input activations bend the path before the first layer: then every point is evaluated.
+
+    Args:
+        network, params, psi: the network, its weights, its learned activations.
+        x: training points (n, d), or integer pairs (n, 2) of one-hot operands.
+        y, generator, paths, points: as in ``total_variation``.
     """
     if network.input_activation is not None:
         f = partial(network.forward, params, psi)
