@@ -106,6 +106,16 @@ def test_losses_equal_torch(loss, module):
     torch.testing.assert_close(delta, torch.autograd.grad(expected, outputs)[0])
 
 
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name != "spline"])
+def test_slopes_have_derivatives(name):
+    g = Activation(name, alpha=1.5, amplitude=0.7)
+    z, above = torch.randn(2, 3, 20, dtype=torch.float64, generator=generator()).requires_grad_()
+    assert torch.autograd.gradcheck(lambda z, above: g.slope_product(z, None, above), (z, above))
+    with torch.no_grad():
+        slopes = g.slope_product(z, None, above)
+    torch.testing.assert_close(slopes, torch.autograd.grad(g.value(z, None), z, above)[0])
+
+
 @pytest.mark.parametrize("rows", [1, 2048, 2049, 5000])
 @pytest.mark.parametrize("pairs", [False, True])
 def test_predictions_in_parts_are_those_of_all_rows(rows, pairs):
