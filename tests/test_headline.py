@@ -59,7 +59,7 @@ def test_a_speed_is_the_ratio_of_medians_or_its_bound(read, table):
 
 
 def test_the_learner_that_picks_its_start_stands_beside_algorithm_1(read, table):
-    runs = read("learner").frame(role="final")
+    runs = read("longer").frame(role="final")
     own = runs[runs.arm == "learner: a+b mod 27, default, rate 1"]
     under = by_convention.table(read("conventions"))
     under = under[(under.initialisation == "default") & (under.rate == 1.0)]

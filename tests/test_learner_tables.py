@@ -41,7 +41,7 @@ def test_the_rule_on_accuracies():
     assert not results(False, task.finals, rows, 0.4).holds()  # the lower end is at -0.46
     assert results(False, task.finals, rows, 0.5).holds()
     assert results(False, {RELU: [60, 61, 62], LEARNED: [65, 66, 67]}, rows, 0.5).holds() is None
-    assert task.row()["inner steps"] == "50" and task.row()["best start"] == "—"
+    assert task.more()["inner steps"] == "50" and task.more()["best start"] == "—"
 
 
 def test_the_rule_on_steps_where_never_is_no_success():
@@ -71,8 +71,10 @@ def test_the_small_plan_gives_a_row_and_a_panel_per_task(section, monkeypatch):
     collected, longer = sections.results(section, "smoke"), section == "longer"
     tasks, absent = learner_tables.collect(collected, "smoke", longer=longer)
     assert not collected.missing and list(tasks) == list(PLANS["smoke"].settings) and not absent
-    table = learner_tables.table(tasks)
-    assert table.shape == (2, 11) and (table == "—").sum().sum() == 2  # nothing earlier
+    table, more = learner_tables.table(tasks), learner_tables.more(tasks)
+    assert table.shape == (2, 7) and not (table == "—").any().any()
+    assert more.shape == (2, 6) and (more == "—").sum().sum() == 2  # nothing earlier
+    assert learner_tables.counted(tasks)[1] == 4
     for task in tasks.values():
         counts = task.candidates.groupby("search").restart.nunique()
         assert counts[LEARNED] == counts[RANDOM] == 2 and counts[HAND] == 3

@@ -81,7 +81,7 @@ def searches(tasks: Mapping[str, TaskResults], narrow: bool = False) -> Figure:
         reached = own.result.clip(upper=task.horizon)
         ax.plot(task.progress(LEARNED).inner_steps / 1000, reached, "C1x", label="restarts of the learner")
         ax.axhline(task.relu, color="C0", linestyle="--", label="ReLU")
-        ax.set_title(task.name if narrow else textwrap.fill(task.name, 24), fontsize=9 if narrow else 8)
+        ax.set_title(task.title if narrow else textwrap.fill(task.title, 24), fontsize=9 if narrow else 8)
         if task.steps:
             ax.set_yscale("log")
         ax.set_ylabel("steps to 95 %" if task.steps else "test accuracy (%)")

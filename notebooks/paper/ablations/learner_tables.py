@@ -45,6 +45,11 @@ class TaskResults:
     ends: Mapping[int, float] = field(default_factory=dict)
 
     @property
+    def title(self) -> str:
+        """The name for readers."""
+        return self.name.replace("default", "PyTorch's")
+
+    @property
     def relu(self) -> float:
         """What ReLU's final runs reach."""
         return self.middle(self.finals[RELU])
@@ -116,11 +121,17 @@ class TaskResults:
             mean, half = self.over(HAND)
             low, middle, high = (2**value for value in (mean - half, mean, mean + half))
             gain = f"×{middle:.2f} [{low:.2f}, {high:.2f}]" if self.steps else f"{mean:+.1f} ± {half:.1f}"
-        spent = self.candidates[self.candidates.search == LEARNED].groupby("restart").inner_steps.max().sum()
-        arms = {arm: self.shown(arm) for arm in (RELU, EARLIER, RANDOM, HAND, STARTS, LEARNED)}
+        arms = {arm: self.shown(arm) for arm in (RELU, HAND, LEARNED)}
         rule = {True: "yes", False: "no", None: "—"}[self.holds()]
         about = {"restarts above ReLU": f"{good} of {of}", "over the best by hand": gain, "rule holds": rule}
-        return {"task": self.name.replace("default", "PyTorch's"), **arms, **about, "inner steps": f"{spent:,.0f}"}
+        return {"task": self.title, **arms, **about}
+
+    def more(self) -> dict[str, str]:
+        """The row of the second table: the other arms, and the cost."""
+        learner, hand = (self.candidates[self.candidates.search == search] for search in (LEARNED, HAND))
+        spent, by_hand = (own.groupby("restart").inner_steps.max().sum() for own in (learner, hand))
+        arms = {arm: self.shown(arm) for arm in (EARLIER, RANDOM, STARTS)}
+        return {"task": self.title, **arms, "inner steps": f"{spent:,.0f}", "by hand": f"{by_hand:,.0f}"}
 
 
 def collect(
@@ -209,9 +220,20 @@ def _candidates(results: Collected, name: str, steps: bool) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["search", "restart", "kind", "merit", "result", "inner_steps"])
 
 
+def counted(tasks: dict[str, TaskResults]) -> tuple[int, int]:
+    """How many restarts of all tasks are above ReLU minus the margin, and how many there are."""
+    good, of = zip(*(task.successes() for task in tasks.values()), strict=True)
+    return sum(good), sum(of)
+
+
 def table(tasks: dict[str, TaskResults]) -> pd.DataFrame:
     """A row per task."""
     return pd.DataFrame([task.row() for task in tasks.values()])
+
+
+def more(tasks: dict[str, TaskResults]) -> pd.DataFrame:
+    """The other arms and the cost, a row per task."""
+    return pd.DataFrame([task.more() for task in tasks.values()])
 
 
 def gains_of_learning(tasks: dict[str, TaskResults]) -> pd.DataFrame:
