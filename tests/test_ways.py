@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -86,6 +87,31 @@ def test_evolution_strategies_measure_the_slope_along_their_changes(monkeypatch)
     assert torch.allclose(
         found / found.abs().max(), change / change.abs().max() * torch.sign(found @ change), atol=1e-4
     )
+
+
+def test_persistent_evolution_strategies_in_one_part_are_evolution_strategies(monkeypatch):
+    monkeypatch.setattr(ways, "PARTS", 1)
+    (loss, slopes, _), (expected, of, _) = estimate(ways.persistent), estimate(ways.evolved)
+    assert loss == pytest.approx(expected) and torch.allclose(slopes["hidden"], of["hidden"])
+
+
+def test_a_loss_counts_for_all_changes_until_then(monkeypatch):
+    """Weights that add up psi, and a linear loss: the difference of a pair is the slope along the sum of the changes."""
+    w, psi = torch.linspace(-1, 2, 21), {"hidden": torch.linspace(0, 1, 21)}
+    monkeypatch.setattr(ways, "PAIRS", 1)
+    monkeypatch.setattr(ways, "inner_loop", lambda task, psi, theta, *more: [theta[0] + psi["hidden"]])
+    monkeypatch.setattr(ways, "outer_loss", lambda task, psi, theta, held: theta[0] @ w)
+    network = SimpleNamespace(init=lambda generator: [torch.zeros(21)])
+    one, generator = SimpleNamespace(network=network, x=w), torch.Generator().manual_seed(5)
+    found = ways.persistent(one, psi, ROWS, None, 8, SETTINGS, torch.Generator().manual_seed(5))[1]["hidden"]
+    total, expected = torch.zeros(21), torch.zeros(21)
+    for part in range(ways.PARTS):
+        change = ways._smooth_like(psi["hidden"], generator)
+        if part == 0:
+            torch.randint(2**31, (), generator=generator)
+        total = total + change
+        expected += (w @ total) * total / change.square().mean() / ways.PARTS
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.fixture

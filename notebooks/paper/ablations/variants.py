@@ -22,6 +22,7 @@ ARMS = {  # where psi starts, and how its gradient is estimated
     "from random, smoothed gradient": ("random", "smoothed"),
     "from random, mean over 3 trainings": ("random", "averaged"),
     "from random, evolution strategies": ("random", "evolved"),
+    "from random, persistent evolution strategies": ("random", "persistent"),
 }
 DEVIATION, LENGTH = 0.5, 0.3  # of a random start, in units of the deviation of the pre-activations
 

@@ -4,7 +4,9 @@ NOTE[DIFF]: none is in the paper. They are tried side by side with it in the abl
 """
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import torch
 
 from lib.episodes import from_scratch, inner_loop, outer_loss, unrolled
@@ -79,6 +81,40 @@ def evolved(task, psi, rows, held, n_tr, settings, generator):
     return sum(losses) / len(losses), slopes, theta
 
 
+@torch.no_grad()
+def persistent(task, psi, rows, held, n_tr, settings, generator):
+    """Persistent evolution strategies: psi is changed anew in each part of a training, and the loss at the end of a
+    part counts for the sum of all changes until then.
+
+    So cutting the training in parts does not bias the gradient of the losses along it (Vicol, Metz and Sohl-Dickstein,
+    "Unbiased gradient estimation in unrolled computation graphs with persistent evolution strategies", ICML 2021).
+
+    NOTE[DIFF]: psi itself moves after a whole training only; the state of the inner optimiser begins anew with each
+    part.
+    """
+    losses, slopes = [], {name: torch.zeros_like(values) for name, values in psi.items()}
+    plain, ends = replace(settings, unroll=0), [n_tr * part // PARTS for part in range(PARTS + 1)]
+    for _ in range(PAIRS):
+        total, theta, seed = {name: torch.zeros_like(values) for name, values in psi.items()}, {}, None
+        for steps in np.diff(ends):
+            change = {name: _smooth_like(values, generator) for name, values in psi.items()}
+            total = {name: values + change[name] for name, values in total.items()}
+            if seed is None:
+                seed = int(torch.randint(2**31, (), generator=generator))
+                drawn = {sign: torch.Generator().manual_seed(seed) for sign in (1, -1)}
+                theta = {sign: [w.to(task.x.device) for w in task.network.init(drawn[sign])] for sign in drawn}
+            pair = []
+            for sign in drawn:
+                moved = {name: values + sign * change[name] for name, values in psi.items()}
+                theta[sign] = inner_loop(task, moved, theta[sign], rows, int(steps), plain, drawn[sign])
+                pair.append(outer_loss(task, moved, theta[sign], held).item())
+            for name, values in total.items():
+                size = float(change[name].square().mean())
+                slopes[name] += (pair[0] - pair[1]) / 2 * values / size / PAIRS / PARTS
+            losses += pair
+    return sum(losses) / len(losses), slopes, theta[-1]
+
+
 def _smooth_like(values: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """A smooth random change of psi."""
     size = SIZE * (float(values.std()) or 1.0)
@@ -87,5 +123,16 @@ def _smooth_like(values: torch.Tensor, generator: torch.Generator) -> torch.Tens
     return size * torch.stack(rows).reshape(values.shape).to(values)
 
 
-WAYS = {"unrolled": unrolled, "along": along, "smoothed": smoothed, "averaged": averaged, "evolved": evolved}
-TRAININGS = {"averaged": RUNS, "evolved": 2 * PAIRS}  # inner trainings of an episode, where it has several
+WAYS = {
+    "unrolled": unrolled,
+    "along": along,
+    "smoothed": smoothed,
+    "averaged": averaged,
+    "evolved": evolved,
+    "persistent": persistent,
+}
+TRAININGS = {
+    "averaged": RUNS,
+    "evolved": 2 * PAIRS,
+    "persistent": 2 * PAIRS,
+}  # inner trainings of an episode, where it has several
