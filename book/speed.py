@@ -130,8 +130,12 @@ if record and gpu:
 
 # %% tags=["remove-input"]
 differences, complete = speed.of_products(paired) if paired else ((), True)
+
+# %% tags=["hide-input"] fold="Test accuracy with functions learned with either kind of products"
 if len(differences):
     words.table("tab-bfloat16", differences, how=" " + words.fill("bfloat16-rounded") if paired.get("rounded") else "")
+
+# %% tags=["remove-input"]
 if not complete:
     words.say("bfloat16-incomplete")
 if not paired:
