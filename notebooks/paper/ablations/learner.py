@@ -11,7 +11,7 @@ first of them and ReLU are the candidates of a restart; and there is one split.
 
 import tomllib
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from lib.networks import Activation, Network
@@ -21,6 +21,7 @@ from ..experiments.learn import Learn
 from ..experiments.parts import learned_psi
 from ..experiments.protocol import Stages, best_of, check_profile, speed, usable, validation_accuracy
 from ..experiments.race import GROUPS, PLACES, Pick, Race, auto_settings
+from ..experiments.together import Together
 from ..experiments.train import Train
 from ..grokking.conventions import PLANS as CONVENTIONS
 from ..grokking.conventions import Conventions
@@ -29,6 +30,7 @@ from ..grokking.plan import Grokking
 from ..records.store import Store
 
 RELU, HAND, RANDOM, STARTS, LEARNED = "ReLU", "best made by hand", "best random", "best start", "learner"
+RATIONAL, SHARES = "rational, trained with the weights", (1.0, 0.1, 0.01)  # rates of coefficients over those of weights
 Function = tuple[Activation, str]  # with the key of the record that it is in
 
 
@@ -168,6 +170,11 @@ class OneTask:
         by_hand |= {race: self.pick(HAND, race, GROUPS[0]) for race in races if race not in own}
         yield list(by_hand.values())
         yield from self.finals(HAND, [self.function(race, pick) for race, pick in by_hand.items()])
+        if plan.longer:
+            tried = {share: [self.together("trial", share, seed) for seed in plan.trials] for share in SHARES}
+            yield [run for runs in tried.values() for run in runs]
+            best = best_of(self.store, tried, self.merit)
+            yield [self.together("final", best, seed) for seed in self.setting.seeds]
 
     def finals(self, arm: str, functions: list[Function]) -> Stages:
         """Trials, and the final runs of the best."""
@@ -186,8 +193,11 @@ class OneTask:
         """Trials of each function, and the best one."""
         trials = {f: [self.run("trial", "one of several", f, seed) for seed in self.plan.trials] for f in functions}
         yield [run for runs in trials.values() for run in runs]
-        merit = speed if self.setting.task == "one-hot" else validation_accuracy
-        return best_of(self.store, trials, merit)
+        return best_of(self.store, trials, self.merit)
+
+    def merit(self, store: Store, run: Train) -> float:
+        """What a trial is judged by: how early it learns, or its validation accuracy."""
+        return (speed if self.setting.task == "one-hot" else validation_accuracy)(store, run)
 
     def relu(self) -> list[Train]:
         """The runs of ReLU; where another section has the same, those."""
@@ -236,6 +246,11 @@ class OneTask:
             return source.network.activation, key
         found = self.store.get(source).numbers
         return replace(source.network.activation, low=found["low"], high=found["high"]), key
+
+    def together(self, role: str, share: float, seed: int) -> Together:
+        """A training with a rational function in place of a fixed one."""
+        run = self.run(role, RATIONAL, (Activation(), ""), seed)
+        return Together(**{f.name: getattr(run, f.name) for f in fields(run)} | {"complexity": False}, share=share)
 
     def run(self, role: str, arm: str, function: Function, seed: int) -> Train:
         """A training; on modular tasks trials are judged on a tenth of the training pairs, and final runs have all."""

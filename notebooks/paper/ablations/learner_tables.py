@@ -11,7 +11,7 @@ from ..experiments.race import GROUPS
 from ..figures.looks import plus_minus
 from ..records.frames import Collected
 from ..records.intervals import interval, paired_interval
-from .learner import HAND, LEARNED, LONGER, PLANS, RANDOM, RELU, STARTS, Setting, margins
+from .learner import HAND, LEARNED, LONGER, PLANS, RANDOM, RATIONAL, RELU, STARTS, Setting, margins
 from .plan import DEFAULT
 from .variants import ARMS
 
@@ -130,7 +130,7 @@ class TaskResults:
         """The row of the second table: the other arms, and the cost."""
         learner, hand = (self.candidates[self.candidates.search == search] for search in (LEARNED, HAND))
         spent, by_hand = (own.groupby("restart").inner_steps.max().sum() for own in (learner, hand))
-        arms = {arm: self.shown(arm) for arm in (EARLIER, RANDOM, STARTS)}
+        arms = {arm: self.shown(arm) for arm in (EARLIER, RANDOM, STARTS, RATIONAL)}
         return {"task": self.title, **arms, "inner steps": f"{spent:,.0f}", "by hand": f"{by_hand:,.0f}"}
 
 
@@ -178,6 +178,9 @@ def of_task(results: Collected, name: str, setting: Setting, margin: float) -> T
         part = runs[(runs.role == "final") & _is_of(runs, arm, name, setting)] if len(runs) else runs
         if len(part) >= (min(5, len(setting.seeds)) if arm == RELU else len(setting.seeds)):  # ReLU: of other sections
             finals[arm] = measure(part.set_index("seed").sort_index(), steps)
+    together = results.frame("together", role="final", arm=f"{RATIONAL}: {name}")
+    if len(together) == len(setting.seeds):
+        finals[RATIONAL] = measure(together.set_index("seed").sort_index(), steps)
     own = runs[(runs.role == "restart") & runs.arm.str.endswith(f": {name}")] if len(runs) else runs
     ends = {}
     for arm, part in own.groupby("arm") if len(own) else ():
