@@ -73,8 +73,8 @@ def test_the_small_plan_gives_a_row_and_a_panel_per_task(section, monkeypatch):
     assert not collected.missing and list(tasks) == list(PLANS["smoke"].settings) and not absent
     table, more = learner_tables.table(tasks), learner_tables.more(tasks)
     assert table.shape == (2, 7) and not (table == "—").any().any()
-    lacking = 2 if longer else 4  # nothing earlier; in the first plan nothing trained with the weights
-    assert more.shape == (2, 7) and (more == "—").sum().sum() == lacking
+    lacking = 2 if longer else 6  # nothing earlier; in the first plan no Bayesian search, nothing trained with weights
+    assert more.shape == (2, 8) and (more == "—").sum().sum() == lacking
     assert learner_tables.counted(tasks)[1] == 4
     for task in tasks.values():
         counts = task.candidates.groupby("search").restart.nunique()

@@ -20,6 +20,7 @@ from .experiments.controls import Draw, Ranks
 from .experiments.learn import Learn
 from .experiments.panels import Panels, Paths
 from .experiments.race import Pick, Race
+from .experiments.search import Search
 from .experiments.together import Together
 from .experiments.train import Train
 from .grokking.conventions import conventions, sines
@@ -114,7 +115,21 @@ NAMES = {  # how a section is written where it is listed
     "variants": "other ways to the outer gradient",
     "architectures": "other architectures",
 }
-EXPERIMENTS = (Train, Learn, Draw, Baseline, Panels, Paths, Ranks, TrainCollage, LearnCollage, Race, Pick, Together)
+EXPERIMENTS = (
+    Train,
+    Learn,
+    Draw,
+    Baseline,
+    Panels,
+    Paths,
+    Ranks,
+    TrainCollage,
+    LearnCollage,
+    Race,
+    Pick,
+    Search,
+    Together,
+)
 KINDS = {cls.kind: cls for cls in (*EXPERIMENTS, TrainModule, LearnModule)}
 
 

@@ -21,6 +21,7 @@ from ..experiments.learn import Learn
 from ..experiments.parts import learned_psi
 from ..experiments.protocol import Stages, best_of, check_profile, speed, usable, validation_accuracy
 from ..experiments.race import GROUPS, PLACES, Pick, Race, auto_settings
+from ..experiments.search import Search
 from ..experiments.together import Together
 from ..experiments.train import Train
 from ..grokking.conventions import PLANS as CONVENTIONS
@@ -30,6 +31,7 @@ from ..grokking.plan import Grokking
 from ..records.store import Store
 
 RELU, HAND, RANDOM, STARTS, LEARNED = "ReLU", "best made by hand", "best random", "best start", "learner"
+SEARCHED, TRAININGS = "best of a Bayesian search", 30  # of each restart, about as many inner steps as a learner's
 RATIONAL, SHARES = "rational, trained with the weights", (1.0, 0.1, 0.01)  # rates of coefficients over those of weights
 Function = tuple[Activation, str]  # with the key of the record that it is in
 
@@ -171,6 +173,9 @@ class OneTask:
         yield list(by_hand.values())
         yield from self.finals(HAND, [self.function(race, pick) for race, pick in by_hand.items()])
         if plan.longer:
+            searches = [self.search(race) for race in own]
+            yield searches
+            yield from self.finals(SEARCHED, [self.function(search) for search in searches])
             tried = {share: [self.together("trial", share, seed) for seed in plan.trials] for share in SHARES}
             yield [run for runs in tried.values() for run in runs]
             best = best_of(self.store, tried, self.merit)
@@ -227,6 +232,11 @@ class OneTask:
         about = {"data": s.data, "network": network, "optimiser": s.optimiser, "batch": s.batch, "steps": s.race}
         return Race(arm=self.arm("race"), seed=seed, **about, **self.about())
 
+    def search(self, race: Race) -> Search:
+        names = ("section", "data", "task", "network", "optimiser", "batch", "steps", "seed", "scaling")
+        about = {name: getattr(race, name) for name in names}
+        return Search(arm=self.arm(SEARCHED), race=self.store.key(race), trainings=TRAININGS, **about)
+
     def learn(self, race: Race) -> Learn:
         s, key = self.setting, self.store.key(race)
         self.store.get(race)  # where plans are followed as far as there are records, this says that it is not there
@@ -239,8 +249,8 @@ class OneTask:
     def pick(self, arm: str, race: Race, group: str) -> Pick:
         return Pick(section="ablations", arm=self.arm(arm), race=self.store.key(race), group=group)
 
-    def function(self, source: Race | Learn, pick: Pick | None = None) -> Function:
-        """The activation that a race or a learning found, or that was picked from a race."""
+    def function(self, source: Race | Learn | Search, pick: Pick | None = None) -> Function:
+        """The activation that a race, a learning or a search found, or that was picked from a race."""
         key = self.store.key(pick or source)
         if isinstance(source, Learn):
             return source.network.activation, key

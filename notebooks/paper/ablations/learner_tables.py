@@ -11,7 +11,7 @@ from ..experiments.race import GROUPS
 from ..figures.looks import plus_minus
 from ..records.frames import Collected
 from ..records.intervals import interval, paired_interval
-from .learner import HAND, LEARNED, LONGER, PLANS, RANDOM, RATIONAL, RELU, STARTS, Setting, margins
+from .learner import HAND, LEARNED, LONGER, PLANS, RANDOM, RATIONAL, RELU, SEARCHED, STARTS, Setting, margins
 from .plan import DEFAULT
 from .variants import ARMS
 
@@ -130,7 +130,7 @@ class TaskResults:
         """The row of the second table: the other arms, and the cost."""
         learner, hand = (self.candidates[self.candidates.search == search] for search in (LEARNED, HAND))
         spent, by_hand = (own.groupby("restart").inner_steps.max().sum() for own in (learner, hand))
-        arms = {arm: self.shown(arm) for arm in (EARLIER, RANDOM, STARTS, RATIONAL)}
+        arms = {arm: self.shown(arm) for arm in (EARLIER, RANDOM, STARTS, SEARCHED, RATIONAL)}
         return {"task": self.title, **arms, "inner steps": f"{spent:,.0f}", "by hand": f"{by_hand:,.0f}"}
 
 
@@ -174,7 +174,7 @@ def of_task(results: Collected, name: str, setting: Setting, margin: float) -> T
     """The runs of one task, as far as they are there."""
     runs, steps = results.frame(), setting.task == "one-hot"
     finals = {}
-    for arm in (RELU, HAND, RANDOM, STARTS, LEARNED):
+    for arm in (RELU, HAND, RANDOM, STARTS, LEARNED, SEARCHED):
         part = runs[(runs.role == "final") & _is_of(runs, arm, name, setting)] if len(runs) else runs
         if len(part) >= (min(5, len(setting.seeds)) if arm == RELU else len(setting.seeds)):  # ReLU: of other sections
             finals[arm] = measure(part.set_index("seed").sort_index(), steps)
@@ -199,9 +199,14 @@ def _is_of(runs: pd.DataFrame, arm: str, name: str, setting: Setting) -> pd.Seri
 
 
 def _candidates(results: Collected, name: str, steps: bool) -> pd.DataFrame:
-    races, learns, picks = (results.frame(kind) for kind in ("race", "learn", "pick"))
+    races, learns, picks, searches = (results.frame(kind) for kind in ("race", "learn", "pick", "search"))
     trials, rows, relu = results.frame(role="trial"), [], ()
-    of = {key: row for frame in (races, learns, picks) if len(frame) for key, row in frame.set_index("key").iterrows()}
+    of = {
+        key: row
+        for frame in (races, learns, picks, searches)
+        if len(frame)
+        for key, row in frame.set_index("key").iterrows()
+    }
     trials = trials[trials.arm == f"one of several: {name}"] if len(trials) else trials
     for key, runs in trials.groupby("learned", sort=False) if len(trials) else ():
         if steps:
@@ -214,6 +219,8 @@ def _candidates(results: Collected, name: str, steps: bool) -> pd.DataFrame:
             relu = (merit, result)
             continue
         source = of[key]
+        if source.kind == "search":  # its cost is that of its plan
+            continue
         race = of[{"learn": source.get("start"), "pick": source.get("race")}.get(source.kind, key)]
         search = {GROUPS[0]: HAND, GROUPS[1]: RANDOM}.get(source.get("group"), LEARNED)
         spent = race.inner_steps + (source.inner_steps if source.kind == "learn" else 0)
