@@ -21,11 +21,12 @@ Arm = tuple[Network, Psi]
 @dataclass(frozen=True)
 class Run:
     """A trained network: weights at its best step, its score on validation rows there, its rank (the score, less a bit
-    for the loss, which decides between equals), and whether it had stopped improving before the last step."""
+    for the loss, which decides between equals), that step, and whether it had stopped improving before the last."""
 
     params: Params
     score: float
     rank: float
+    step: int
     finished: bool
 
 
@@ -67,7 +68,7 @@ class Trainer:
             generator=generator,
         )  # fmt: skip
         score, rank = max(zip(done.history["score"], done.history["rank"], strict=True), key=lambda pair: pair[1])
-        return Run(done.params, score, rank, done.stopped)
+        return Run(done.params, score, rank, done.best_step, done.stopped)
 
     def tune(self, arm: Arm, report: Report, late: Callable[[], bool]) -> tuple[float, Run]:
         """The rate that is best on validation rows and its run; at an end of the rates further ones are tried.

@@ -217,14 +217,18 @@ class LearnedActivation(BaseEstimator):
         return tuple(auto if given == "auto" else float(given) for auto, given in found)
 
     def _learn_all(self, rate: float):
-        """Yield the best start as it is, then the start of each restart and what it learned, until the time is up."""
+        """Yield the best start as it is, then the start of each restart and what it learned, until the time is up.
+
+        A race is as long as the training that suits ReLU.
+        """
         task = Task(self._spline_network(self.learning_width), *self._trainer.train, self._loss)
         about = {"episodes": self.episodes, "n_tr_start": self.episode_steps, "n_tr_max": max(1000, self.episode_steps)}
         settings = partial(default_settings, Optimiser("adam", rate), batch=int(self.batch_size), **about)
         seeds, raced = np.random.SeedSequence(self._seed).generate_state(self.restarts), []
         if "best" in self.starts:  # at full width: what trains a narrow network may not train a wide one
             wide = Task(self._spline_network(), *self._trainer.train, self._loss)
-            raced = race_of(wide, settings(), self._seed, lambda message: self._tell(message, 0))
+            steps = max(self.episode_steps, *(run.step for run in self._runs["relu"]))
+            raced = race_of(wide, settings(), steps, self._seed, lambda message: self._tell(message, 0))
         if raced:
             yield f"{raced[0].name}, as it is", at(raced[0].psi, task.network, settings()).best
         starts = openings(self.starts, self.restarts, raced)

@@ -37,14 +37,14 @@ def default_settings(inner: Optimiser, start: str | Start = "relu", **changes) -
     return Settings(inner=inner, **{"outer": outer, **about} | changes)
 
 
-def race_of(task: Task, settings: Settings, seed: int, report: Report) -> list[Start]:
-    """A race for starts, the last heat as long as an episode; none where no hidden function is learned.
+def race_of(task: Task, settings: Settings, steps: int, seed: int, report: Report) -> list[Start]:
+    """A race for starts, whose last heat has so many steps; none where no hidden function is learned.
 
     The unit of the family is an eighth of the range: about a standard deviation, as :func:`range_of` makes it.
     """
     if (hidden := task.network.functions.get("hidden")) is None:
         return []
-    about = {"inner": settings.inner, "batch": settings.batch, "steps": settings.n_tr_start, "seed": seed}
+    about = {"inner": settings.inner, "batch": settings.batch, "steps": steps, "seed": seed}
     return race(task, family((hidden.high - hidden.low) / 8), **about, report=report)
 
 
@@ -293,10 +293,10 @@ def learn_activation(
         network = ModuleNetwork(make_model, Activation("spline", points=points, low=low, high=high), channels)
         part = Task(network, *take((x, y), rows), loss)
         task = replace(part, x=x, y=y)
-        raced = race_of(part, settings, seed, report) if "best" in starts else []
-        candidates = [at(start.psi, network, settings).best for start in raced[:1]]
+        raced = race_of(part, settings, settings.n_tr_start, seed, report) if "best" in starts else []
+        last = [start for start in raced if len(start.losses) == len(raced[0].losses)]  # came to the end of the race
+        candidates = [replace(at(start.psi, network, settings).best, raced=start.name) for start in last]
         for learned in candidates:
-            learned.raced = raced[0].name
             judge(task, learned, rows, held, settings, seed)
         for i, start in enumerate(openings(starts, restarts, raced)):
             raced_as = getattr(start, "name", "")

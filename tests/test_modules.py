@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from lib import modules
 from lib.episodes import inner_loop, outer_loss
 from lib.learner import family
 from lib.metalearning import Settings, Task, learn
@@ -155,6 +156,23 @@ def test_the_start_of_the_race_is_kept_if_learning_makes_it_worse():
     name = next(line for line in said if line.startswith("restart")).split("from ")[1].split(", in [")[0]
     torch.testing.assert_close(learned.psi["hidden"], family(6 / 8)[name](grid(50, -3, 3)).float())
     assert f"nothing was learned beyond the best of the race, {name}: it is kept as it is" in learned.problems
+
+
+def test_what_came_to_the_end_of_the_race_is_judged_too(monkeypatch):
+    x, judged = torch.linspace(-1, 1, 100)[:, None], []
+
+    def judge(task, learned, *more):
+        judged.append(learned)
+        learned.losses = {"learned": [0.0 if len(judged) == 2 else 1.0] * 3}  # the second of the race wins
+
+    monkeypatch.setattr(modules, "judge", judge)
+    learned = learn_activation(
+        lambda g: nn.Sequential(nn.Linear(1, 8), g, nn.Linear(8, 1)), x, x.square(), loss="mse",
+        settings=QUICK, low=-3, high=3, restarts=1,
+    )  # fmt: skip
+    assert len(judged) == 3 + 1 + 1  # of the race, the restart, ReLU
+    assert learned is judged[1] and learned.raced == judged[1].raced != judged[0].raced
+    torch.testing.assert_close(learned.psi["hidden"], family(6 / 8)[learned.raced](grid(50, -3, 3)).float())
 
 
 def test_unscaled_inputs_and_narrow_ranges_are_named_and_else_nothing():
