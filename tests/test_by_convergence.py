@@ -53,7 +53,7 @@ def test_each_arm_is_at_the_depth_that_validation_chooses():
     worse = runs("fashion_mnist", 4, "ReLU", 0.9, validation=0.1)  # a test accuracy that validation does not see
     deep = [row for row in deep if row["arm"] != "ReLU"] + worse
     finding = by_convergence.regression_gains(read(shallow, deep))
-    assert finding.conditions[0].value == pytest.approx(16.0) and "ReLU 1)" in finding.ours
+    assert finding.conditions[0].value == pytest.approx(16.0) and "ReLU 1" in finding.ours
 
 
 def test_an_arm_that_diverged_fails():

@@ -473,6 +473,19 @@ def grokking_runs(relu, learned):
     ])  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, "reproduced"),
+        ({ALL: {"mnist": 0.4, "cifar10": 0.2}}, "in part"),
+        ({learned_on("cifar10"): {"mnist": 0.7, "cifar10": 0.1}, ALL: {"mnist": 0.4, "cifar10": 0.2},
+          learned_on("mnist"): {"mnist": 0.1, "cifar10": 0.25}}, "not reproduced"),
+    ],
+)  # fmt: skip
+def test_c18_each_dataset_likes_its_own_activation(changed, expected):
+    assert settle("C18", image_runs(TABLE | changed)).verdict == expected
+
+
 @pytest.mark.parametrize("name", ["C15", "C17", "C18"])
 def test_missing_records_leave_a_claim_open(name):
     assert settle(name, grokking_runs([1, 2], [1]), missing=3) == verdict.NOT_RUN

@@ -17,12 +17,13 @@ import yaml
 
 from .figures.words import Words
 from .grokking import by_convention, by_modulus
-from .images import by_convergence, by_depth
+from .images import by_depth
 from .images import verdicts as images_verdicts
 from .shortcuts import verdicts as shortcuts_verdicts
 from .tabular import by_network
 from .tabular import verdicts as tabular_verdicts
 from .transfer import by_budget
+from .transfer import verdicts as transfer_verdicts
 from .verdict import NOT_RUN, Finding, Read
 
 FILE = Path(__file__).with_suffix(".toml")
@@ -105,7 +106,7 @@ class Claim:
 
 DECIDE: dict[str, Callable[[Read], Finding]] = {
     "C1": by_depth.classification_is_equal,
-    "C2": by_convergence.regression_gains,
+    "C2": images_verdicts.regression_gains,
     "C3": images_verdicts.complexity_goes_with_regression,
     "C4": images_verdicts.different_accuracy_at_equal_complexity,
     "C5": tabular_verdicts.gap_to_trees,
@@ -121,7 +122,7 @@ DECIDE: dict[str, Callable[[Read], Finding]] = {
     "C15": by_modulus.frequency_depends_on_the_modulus,
     "C16": by_convention.learned_overfits_relu_stays,
     "C17": by_budget.transfer_across_tasks,
-    "C18": by_convergence.transfer_across_images,
+    "C18": transfer_verdicts.transfer_across_images,
 }
 
 

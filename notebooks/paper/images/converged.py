@@ -131,12 +131,7 @@ SMOKE = replace(
 )
 SMOKE_PLAIN = replace(SMOKE, settings=SMOKE.settings[1:])
 SMOKE_DEEP = replace(
-    SMOKE,
-    settings=(
-        Setting("digits", 2, "adam", ADAM, 2, 1),
-        Setting("noisy_digits", 2, "adam", ADAM, 2, 1, "standard"),
-    ),
-    joint=1,
+    SMOKE, settings=(*SMOKE.settings, Setting("noisy_digits", 1, "adam", ADAM, 2, 1, "standard")), joint=1
 )
 SMOKE_FULL = replace(SMOKE, task="classification", settings=(Setting("digits", 1, "adam", ADAM, 2, 2),), depths=(2,))
 PLANS = {

@@ -11,7 +11,7 @@ from ..experiments import committed
 from ..figures import looks
 from ..records.frames import Collected
 from ..records.intervals import paired_interval
-from ..transfer.tables import ALL_IMAGES, PAPER_DATASETS, PAPER_TABLE
+from ..transfer.tables import PAPER_DATASETS, PAPER_TABLE
 from ..verdict import Condition
 from . import tables
 from .plan import ARMS, BY_HAND, INITS, LONGER, RANDOM
@@ -197,36 +197,22 @@ def _seconds(runs: pd.DataFrame) -> float:
     return sum(record.provenance["duration_s"] for record in runs.record)
 
 
-def scale(*converged: Collected) -> dict[str, int]:
-    """The size of the networks that train until nothing improves, and the least and greatest number of restarts."""
-    runs, learns = (pd.concat([part.frame(*kind) for part in converged]) for kind in ((), ("learn",)))
-    learns = learns[learns.data.str.len() == 1]
-    of_start = learns.groupby([learns.data.str[0], "arm", "network.depth", "settings.inner.name"]).seed.nunique()
-    run = runs.iloc[0]
-    about = {"width": run["network.width"], "batch": run.batch, "steps": run.steps}
-    return about | {"least": of_start.min(), "most": of_start.max()}
-
-
-def baselines(shallow: Collected, deep: pd.DataFrame) -> dict[str, str]:
+def baselines(results: Collected, deep: pd.DataFrame) -> dict[str, str]:
     """How our ReLU networks compare with the paper's in image regression.
 
     Args:
-        shallow: the runs with one and two layers. deep: those of Table 4.
+        deep: the final runs of the transfer section, which are the paper's Table 4.
     """
-    runs, deep = shallow.frame(role="final", data="fashion_mnist", arm=ARMS[0]), deep[deep.arm == ARMS[0]]
-    runs = runs[runs["network.depth"] == 1]
+    runs, deep = tables.finals(results), deep[deep.arm == ARMS[0]]
+    runs = runs[(runs.arm == ARMS[0]) & (runs.data == "fashion_mnist")]
     means = runs.groupby("optimiser.name").test_accuracy.mean().sort_values(ascending=False)
     paper = dict(zip(PAPER_DATASETS, PAPER_TABLE[ARMS[0]], strict=False))
     found = deep.groupby("data", sort=False).test_accuracy.mean()
-    said = [
-        f"{looks.name_of(data)} {100 * mean:.1f} % ({paper[data.removesuffix(ALL_IMAGES)]})"
-        for data, mean in found.items()
-    ]
     return {
         "shallow": " and ".join(f"{100 * mean:.1f} % with {looks.optimiser(name)}" for name, mean in means.items()),
         "depth": f"{deep['network.depth'].iloc[0]} hidden layers",
         "optimiser": looks.optimiser(deep["optimiser.name"].iloc[0]),
-        "deep": ", ".join(said),
+        "deep": ", ".join(f"{looks.name_of(data)} {100 * mean:.1f} % ({paper[data]})" for data, mean in found.items()),
     }
 
 

@@ -13,7 +13,6 @@ from .matrix import ALL, RELU, learned_on
 from .tables import Scores, matrix_scores
 
 say = words("transfer", "findings").fill
-LATER = {"own", "depth", "control trial", "control"}  # roles of runs that the matrix does without
 
 
 def scores(runs: pd.DataFrame) -> Scores:

@@ -9,6 +9,7 @@ import pandas as pd
 from ..figures.looks import name_of, plus_minus
 from ..records.intervals import Correlation, Interval, interval, mean_of, paired_interval, spearman
 from .matrix import ALL, RELU, learned_on, learned_something
+from .plan import Images
 
 PAPER_SCORES = {"ReLU": 19.9, "task-specific": 54.0, "all tasks": 61.5}  # Figure 14, mean per column in %
 PAPER_SPREAD = (22.2, 80.5)  # least and greatest of the task-specific columns
@@ -269,7 +270,6 @@ PAPER_TABLE = {  # Table 4: accuracy in % on mnist, fashion_mnist, svhn, cifar10
 }
 CHANGE = "mean change ± standard deviation over datasets"  # a deviation, as in the paper's table
 PAPER_DATASETS = ("mnist", "fashion_mnist", "svhn", "cifar10")
-ALL_IMAGES = "-full"  # how a dataset ends that is all of its images; the paper has no other
 
 
 def mean_changes(table: pd.DataFrame) -> pd.DataFrame:
@@ -286,11 +286,11 @@ def image_table(table: pd.DataFrame) -> pd.DataFrame:
     """Table 4 with ours: accuracy in % per arm and dataset, the paper's in brackets where it has the cell."""
     datasets, average, rows = list(dict.fromkeys(table.data)), mean_changes(table), []
     for arm, part in table.groupby("arm", sort=False):
-        cells, paper, part = [arm_name(arm)], PAPER_TABLE.get(arm.removesuffix(ALL_IMAGES)), part.set_index("data")
+        cells, paper, part = [arm_name(arm)], PAPER_TABLE.get(arm), part.set_index("data")
         for data in datasets:
             cell = plus_minus(part["mean"][data], part.half_width[data])
-            if paper and (known := data.removesuffix(ALL_IMAGES)) in PAPER_DATASETS:
-                cell += f" ({paper[PAPER_DATASETS.index(known)]})"
+            if paper and data in PAPER_DATASETS:
+                cell += f" ({paper[PAPER_DATASETS.index(data)]})"
             own = arm == learned_on(data)
             cells.append(f"**{cell}**" if own else cell)
         mean, deviation = average.loc[arm] if arm in average.index else (0.0, 0.0)
@@ -332,8 +332,16 @@ def pair_correlations(table: pd.DataFrame) -> dict[tuple[str, str], tuple[Correl
     }
 
 
+def table_complete(finals: pd.DataFrame, plan: Images) -> bool:
+    """Whether the final runs of Table 4 are all there: every activation on every dataset with all seeds, and ReLU."""
+    if not len(finals) or RELU not in set(finals.arm):
+        return False
+    seeds = finals.groupby(["arm", "data"]).seed.nunique()
+    return len(seeds) == finals.arm.nunique() * len(plan.datasets) and bool((seeds == len(plan.seeds)).all())
+
+
 def paper_own_best() -> dict[str, bool]:
-    """Per dataset of the paper's Table 4: whether the activation learned on it is the best there, which C18 does not ask.
+    """Per dataset of the paper's Table 4: whether the activation learned on it is the best there (the rule of C18).
 
     Example:
         >>> paper_own_best()["mnist"]
