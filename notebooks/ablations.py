@@ -191,6 +191,8 @@ if tasks:
     good, total = learner_tables.counted(tasks)
     added = learner_tables.gains_of_learning(tasks)
     words.say("learner-answer", good=good, total=total, better=int(added.better.sum()), starts=len(added))
+if rivals := learner_tables.rational(tasks):
+    words.say("learner-rational", **rivals)
 if before:
     good_before, total_before = learner_tables.counted(before)
     words.say("learner-before", good=good_before, total=total_before, tasks=len(before),

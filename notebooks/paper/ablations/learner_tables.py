@@ -241,6 +241,13 @@ def table(tasks: dict[str, TaskResults]) -> pd.DataFrame:
     return pd.DataFrame([task.row() for task in tasks.values()])
 
 
+def rational(tasks: dict[str, TaskResults]) -> dict[str, str]:
+    """How rational functions that are trained with the weights stand to the learner, where both have accuracies."""
+    found = {task.title: task.over(RATIONAL) for task in tasks.values() if not task.steps and RATIONAL in task.finals}
+    said = "; ".join(f"{name} {-mean:+.1f} ± {half:.1f}" for name, (mean, half) in found.items())
+    return {"accuracies": said} if said else {}
+
+
 def more(tasks: dict[str, TaskResults]) -> pd.DataFrame:
     """The other arms and the cost, a row per task."""
     return pd.DataFrame([task.more() for task in tasks.values()])
