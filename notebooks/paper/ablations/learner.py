@@ -11,7 +11,7 @@ first of them and ReLU are the candidates of a restart; and there is one split.
 
 import tomllib
 from collections.abc import Generator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lib.networks import Activation, Network
@@ -233,9 +233,8 @@ class OneTask:
         return Race(arm=self.arm("race"), seed=seed, **about, **self.about())
 
     def search(self, race: Race) -> Search:
-        names = ("section", "data", "task", "network", "optimiser", "batch", "steps", "seed", "scaling")
-        about = {name: getattr(race, name) for name in names}
-        return Search(arm=self.arm(SEARCHED), race=self.store.key(race), trainings=TRAININGS, **about)
+        about = vars(race) | {"arm": self.arm(SEARCHED)}
+        return Search(race=self.store.key(race), trainings=TRAININGS, **about)
 
     def learn(self, race: Race) -> Learn:
         s, key = self.setting, self.store.key(race)
@@ -260,7 +259,7 @@ class OneTask:
     def together(self, role: str, share: float, seed: int) -> Together:
         """A training with a rational function in place of a fixed one."""
         run = self.run(role, RATIONAL, (Activation(), ""), seed)
-        return Together(**{f.name: getattr(run, f.name) for f in fields(run)} | {"complexity": False}, share=share)
+        return Together(**vars(run) | {"complexity": False}, share=share)
 
     def run(self, role: str, arm: str, function: Function, seed: int) -> Train:
         """A training; on modular tasks trials are judged on a tenth of the training pairs, and final runs have all."""

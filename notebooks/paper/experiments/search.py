@@ -5,7 +5,7 @@ optimization of machine learning algorithms", NeurIPS 2012.
 """
 
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -19,11 +19,10 @@ from torch.nn import functional as F
 from lib.episodes import episode_generator, from_scratch, watch_split
 from lib.learner import Function
 from lib.metalearning import Settings, Task
-from lib.networks import Network
-from lib.training import Optimiser
 
 from ..records.store import Outcome
 from .parts import LOSS_OF, load_parts
+from .race import Race
 
 SHAPES = {"sine": torch.sin, "tanh": torch.tanh, "GELU": F.gelu, "SiLU": F.silu}
 SLOPES, AMPLITUDES = (-1.0, 4.5), (-1.5, 1.5)  # powers of 2, in units of the pre-activations; the range of the races
@@ -70,7 +69,7 @@ def promising(points: np.ndarray, losses: np.ndarray, rng: np.random.Generator) 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Search:
+class Search(Race):
     """Try functions one after the other, each where a model of the losses so far expects most; psi is the best one's.
 
     Args:
@@ -81,24 +80,8 @@ class Search:
     kind: ClassVar[str] = "search"
     version: ClassVar[int] = 1
 
-    section: str
-    arm: str
     race: str
-    data: str
-    task: str
-    network: Network
-    optimiser: Optimiser
-    batch: int
-    steps: int
     trainings: int
-    seed: int
-    split: int = 0
-    validation: float = 0.1
-    scaling: str = field(default="default", metadata={"old": "default"})
-
-    @property
-    def datasets(self) -> tuple[str, ...]:
-        return (self.data,)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -108,10 +91,6 @@ class Search:
     @property
     def cost(self) -> float:
         return float(self.steps * self.trainings)
-
-    @property
-    def label(self) -> str:
-        return f"{self.arm}, {self.data}, depth {self.network.depth}, seed {self.seed}"
 
     def run(self, context) -> Outcome:
         record = context.store.read(self.race)
