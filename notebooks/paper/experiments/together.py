@@ -15,10 +15,10 @@ from scipy.optimize import least_squares
 from torch import Tensor
 from torch.nn import functional as F
 
-from lib.networks import Network, Params, loss_and_delta
+from lib.networks import ROWS, Network, Params, loss_and_delta
 from lib.training import Batches, Trained, WindowAverage, take
 
-from .parts import LOSS_OF, MONITORED_ROWS, Parts, accuracy, load_parts, schedule
+from .parts import LOSS_OF, Parts, load_parts, schedule
 from .train import Train
 
 TOP, BOTTOM = 5, 4  # degrees
@@ -111,14 +111,7 @@ class Together(Train):
 
     @torch.no_grad()
     def _measure(self, network: Network, theta: Params, parts: Parts) -> dict[str, float]:
-        numbers = {}
-        for name in ("train", "validation", "test"):
-            if (rows := getattr(parts, name)) is not None:
-                rows = rows[:MONITORED_ROWS] if name == "train" else rows
-                outputs = torch.cat([_outputs(network, theta, x) for x in rows.x.split(2048)])
-                numbers[f"{name}_loss"] = float(loss_and_delta(outputs, rows.y, LOSS_OF[self.task])[0])
-                numbers[f"{name}_accuracy"] = accuracy(outputs, rows, self.task, parts.classes)
-        return numbers
+        return self.measured(lambda x: torch.cat([_outputs(network, theta, part) for part in x.split(ROWS)]), parts)
 
 
 def _outputs(network: Network, theta: Params, x: Tensor) -> Tensor:

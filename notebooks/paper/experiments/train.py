@@ -6,10 +6,12 @@ make up a section of the paper is in :mod:`.sections`.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lib import metrics
 from lib.networks import Network, Params, Psi, loss_and_delta
@@ -127,18 +129,23 @@ class Train:
         counts = torch.histc(z, g.points, g.low - half, g.high + half)
         return (counts / counts.sum()).numpy()
 
+    def measured(self, model: Callable[[Tensor], Tensor], parts: Parts) -> dict[str, float]:
+        """Loss and accuracy of a model on each part."""
+        seen = {"train": parts.train[:MONITORED_ROWS], "validation": parts.validation, "test": parts.test}
+        numbers = {}
+        for name, rows in seen.items():
+            if rows is not None:
+                outputs = model(rows.x)
+                loss, _ = loss_and_delta(outputs, rows.y, LOSS_OF[self.task])
+                numbers[f"{name}_loss"] = float(loss)
+                numbers[f"{name}_accuracy"] = accuracy(outputs, rows, self.task, parts.classes)
+        return numbers
+
     def monitor(self, network: Network, psi: Psi, parts: Parts) -> Callable[[Params], dict[str, float]]:
         """What :func:`lib.training.train` measures at each evaluation."""
-        seen = {"train": parts.train[:MONITORED_ROWS], "validation": parts.validation, "test": parts.test}
 
         def measure(params: Params) -> dict[str, float]:
-            numbers = {}
-            for name, rows in seen.items():
-                if rows is not None:
-                    outputs = network.predict(params, psi, rows.x)
-                    loss, _ = loss_and_delta(outputs, rows.y, LOSS_OF[self.task])
-                    numbers[f"{name}_loss"] = float(loss)
-                    numbers[f"{name}_accuracy"] = accuracy(outputs, rows, self.task, parts.classes)
+            numbers = self.measured(partial(network.predict, params, psi), parts)
             if self.complexity:
                 paths = torch.Generator().manual_seed(self.split)  # the same paths for every model of a split
                 tv = metrics.network_total_variation(
