@@ -75,6 +75,12 @@ class Browser:
             deviceScaleFactor=1,
             mobile=mobile,
         )
+        # the answer may come before the page has its width, and a page arranges itself in its next frames
+        self.evaluate(
+            "(async () => { const frame = () => new Promise(requestAnimationFrame);"
+            f"for (let i = 0; i < 30 && innerWidth !== {width} && location.protocol !== 'about:'; i++) await frame();"
+            "await frame(); await frame(); })()"
+        )
 
     def theme(self, dark):
         value = "dark" if dark else "light"

@@ -119,6 +119,7 @@ def seen(site, tmp_path_factory):
             tab.evaluate(FOLDS % "false")
             height = tab.evaluate("document.querySelector('article').scrollHeight")
             tab.evaluate(FOLDS % "true")
+            tab.settle()
             tab.evaluate(LOOK)
             measures[name, DESKTOP] = tab.evaluate(MEASURE) | {"violations": light + violations(tab), "height": height}
             if name in PRINTED:

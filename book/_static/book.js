@@ -74,6 +74,7 @@
       width = contentRect.width;
     }).observe(document.querySelector("article"));
     window.formulas?.then(() => all(document));
+    document.fonts.addEventListener("loadingdone", () => all(document)); // letters of another width
     document.addEventListener("toggle", (event) => { if (event.target.open) all(event.target); }, true);
   });
 })();
