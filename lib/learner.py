@@ -121,8 +121,8 @@ def race(
 
 def outer_rate(start: Psi, otherwise: float = 1.0) -> float:
     """The rate of Adam on psi at which a step moves a control point by at most about 3 % of the deviation of all, or of
-    ``otherwise`` where psi is a constant."""
-    return 0.03 * (float(start["hidden"].std()) or otherwise)
+    ``otherwise`` where psi is a constant; of the hidden function's points, or without one of the input activations'."""
+    return 0.03 * (float(start.get("hidden", start.get("input")).std()) or otherwise)
 
 
 def check_names(name: str, value, known: tuple[str, ...], least: int = 1) -> None:

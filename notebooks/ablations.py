@@ -172,7 +172,7 @@ words.figure(
 #
 # Many restarts of Algorithm 1 learn nothing, and functions made by hand do as well as learned ones on several tasks. `lib.learner` takes something of both: it lets functions race, some made by hand (sines, tanh, GELU, SiLU, ReLU) and some random and
 # smooth, in trainings without a gradient in $\psi$. Amplitudes and slopes are in units of the pre-activations, so one family serves all tasks; the better part of the functions trains again, and longer
-# (successive halving [Jamieson and Talwalkar, 2016](../book/bibliography.md#jamieson2016nonstochastic)), the last three as long as a whole training. Algorithm 1 then begins at the best one. What is best on validation rows is kept: one of the three, what was learned, or ReLU. The settings have no
+# (successive halving [Jamieson and Talwalkar, 2016](../book/bibliography.md#jamieson2016nonstochastic)), the last three as long as a whole training. Algorithm 1 then begins at the best one. What is best on validation rows is kept: one of the three, what was learned, or ReLU; on tables also input activations, which Algorithm 1 learns beside ReLU. The settings have no
 # units either, and are the same for all tasks. `learn_activation` and the estimators begin in this way, with shorter races. Against it: the best function made by hand that about as many inner steps find, all spent on races; the best random function of the learner's own races; and the best of the learner's starts.
 #
 # The rule and the margins were written before the runs (`notebooks/paper/ablations/learner.toml`): at least 90 % of the restarts are above tuned ReLU minus the margin, and the best restart is not below the best function made by hand by more than the margin, with 95 % confidence. Where the learner keeps a start that was made by hand, it often is the function that the search by hand finds, too, and the two arms are one.
@@ -185,6 +185,8 @@ before, _ = learner_tables.collect(first, profile)
 if tasks:
     words.table("tab-learner", learner_tables.table(tasks), restarts=len(next(iter(tasks.values())).restarts()))
     folded("The other arms, and what the searches cost in inner steps", learner_tables.more(tasks))
+    if len(chosen := learner_tables.choices(tasks)):
+        words.table("tab-choice", chosen)
 
 # %% tags=["remove-input"]
 if tasks:

@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 
 from notebooks.paper import sections
 from notebooks.paper.ablations import figures, learner_tables
-from notebooks.paper.ablations.learner import HAND, LEARNED, PLANS, RANDOM, RELU, margins
+from notebooks.paper.ablations.learner import HAND, LEARNED, LONGER, PLANS, RANDOM, RANKS, RELU, margins
 from notebooks.paper.ablations.learner_tables import TaskResults
 
 COLUMNS = ["search", "restart", "kind", "merit", "result", "inner_steps"]
@@ -70,23 +70,32 @@ def test_every_task_has_a_margin():
 def test_the_small_plan_gives_a_row_and_a_panel_per_task(section, monkeypatch):
     collected, longer = sections.results(section, "smoke"), section == "longer"
     tasks, absent = learner_tables.collect(collected, "smoke", longer=longer)
-    assert not collected.missing and list(tasks) == list(PLANS["smoke"].settings) and not absent
+    settings = (LONGER if longer else PLANS)["smoke"].settings
+    assert not collected.missing and list(tasks) == list(settings) and not absent
     table, more = learner_tables.table(tasks), learner_tables.more(tasks)
-    assert table.shape == (2, 7) and not (table == "—").any().any()
-    lacking = 2 if longer else 6  # nothing earlier; in the first plan no Bayesian search, nothing trained with weights
-    assert more.shape == (2, 8) and (more == "—").sum().sum() == lacking
-    assert learner_tables.counted(tasks)[1] == 4
-    for task in tasks.values():
-        counts = task.candidates.groupby("search").restart.nunique()
-        assert counts[LEARNED] == counts[RANDOM] == 2 and counts[HAND] == 3
-        kinds = task.candidates[task.candidates.search == LEARNED].groupby("restart").kind.agg(set)
-        assert all(found == {"race", "learn", *["pick", "ReLU"] * longer} for found in kinds)
+    assert table.shape == (len(tasks), 7) and not (table == "—").any().any()
+    lacking = 3 if longer else 6  # nothing earlier; in the first plan no Bayesian search, nothing trained with weights
+    assert more.shape == (len(tasks), 8) and (more == "—").sum().sum() == lacking
+    assert learner_tables.counted(tasks)[1] == 2 * len(tasks)
+    choices = learner_tables.choices(tasks)
+    assert choices.get("task", []).tolist() == ["breast_cancer"] if longer else choices.empty
+    for name, task in tasks.items():
+        counts, wider = task.candidates.groupby("search").restart.nunique(), name == "breast_cancer"
+        assert counts[LEARNED] == counts[RANDOM] == 2 and counts[HAND] == (5 if wider else 3)
+        own = task.candidates[task.candidates.search == LEARNED]
+        kinds = own.groupby("restart").kind.agg(set)
+        assert all(found == {"race", "learn", *["pick", "ReLU"] * longer, *["inputs"] * wider} for found in kinds)
+        if wider:  # its steps are those of the race, of the hidden function, and its own
+            cost = own.pivot_table(index="restart", columns="kind", values="inner_steps")
+            assert (cost.inputs > cost.learn).all() and (cost.learn > cost.race).all()
         assert set(task.ends) == ({0, 1} if longer else set())
         best = task.restarts().set_index("restart").result
         assert not longer or best.to_dict() == task.ends
     if longer:  # one split; races are as long as trainings
         runs = collected.frame()
         of_images = runs[runs.data == "digits"]
+        by_rank = runs[runs.arm == f"{RANKS}: breast_cancer"]
+        assert set(by_rank.scaling) == {"quantile"} and set(by_rank.role) == {"final"} and len(by_rank) == 2
         assert set(of_images.split) == {0} and set(collected.frame("race", data="digits").steps) == set(of_images.steps)
     monkeypatch.setattr(learner_tables, "EARLIER_RUNS", {"digits": ("another section", f"{RANDOM}: digits")})
     earlier = learner_tables.collect(collected, "smoke", {"another section": collected}.get, longer)[0]["digits"].finals

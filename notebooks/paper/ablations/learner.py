@@ -6,7 +6,8 @@ There are two plans. In "learner" a race's trainings last a quarter of a whole t
 split of its own. What was seen there led to "longer": a function that is ahead after a quarter is often not at the end,
 a race among functions may pick one that is worse than ReLU, and on tables the test rows of one split are training rows
 of another. So there the last heat is a whole training; the three functions of that heat, what was learned from the
-first of them and ReLU are the candidates of a restart; and there is one split.
+first of them and ReLU are the candidates of a restart; and there is one split. On tables Algorithm 1 also learns input
+activations beside ReLU, and the learner chooses; the search by hand then has more races.
 """
 
 import tomllib
@@ -33,7 +34,9 @@ from ..records.store import Store
 RELU, HAND, RANDOM, STARTS, LEARNED = "ReLU", "best made by hand", "best random", "best start", "learner"
 SEARCHED, TRAININGS = "best of a Bayesian search", 30  # of each restart, about as many inner steps as a learner's
 RATIONAL, SHARES = "rational, trained with the weights", (1.0, 0.1, 0.01)  # rates of coefficients over those of weights
-Function = tuple[Activation, str]  # with the key of the record that it is in
+CHOICE, MORE = "learner, hidden or input", "best made by hand, more races"  # on tables
+RANKS = "columns by rank, ReLU"  # a scaling made by hand that input activations could do
+Function = tuple[Network, str]  # the network with its activations, and the key of the record that they are in
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,9 @@ class Setting:
 @dataclass(frozen=True)
 class Plan:
     """restarts: of the learner, each with a race and a learning. races: of the search by hand, whose inner steps are
-    about as many as those of the learner. trials: seeds of the runs that a function is chosen by. longer: whether races
-    are as long as trainings, with all of the last heat and ReLU as candidates of a restart, and one split for all."""
+    about as many as those of the learner; more_races: where that learns input activations too. points: of a hidden
+    spline; half of them of an input activation. trials: seeds of the runs that a function is chosen by. longer: whether
+    races are as long as trainings, with all of the last heat and ReLU as candidates, and one split for all."""
 
     settings: dict[str, Setting]
     restarts: int
@@ -69,6 +73,7 @@ class Plan:
     points: int
     trials: tuple[int, ...]
     longer: bool = False
+    more_races: int = 0
 
 
 TEN = tuple(range(1, 11))
@@ -111,9 +116,16 @@ PLANS = {
 
 
 LONGER = {
-    profile: replace(plan, longer=True, settings={name: replace(s, race=s.steps) for name, s in plan.settings.items()})
+    profile: replace(
+        plan,
+        longer=True,
+        more_races=plan.races * 5 // 3,
+        settings={name: replace(s, race=s.steps) for name, s in plan.settings.items()},
+    )
     for profile, plan in PLANS.items()
 }
+SMALL_TABLE = replace(TABLE, data="breast_cancer", network=Network(width=8), race=100, steps=100, seeds=(1, 2))
+LONGER["smoke"].settings["breast_cancer"] = SMALL_TABLE
 
 
 def margins() -> dict[str, float]:
@@ -148,7 +160,7 @@ class OneTask:
     store: Store
 
     def stages(self) -> Stages:
-        plan = self.plan
+        plan, relu = self.plan, (self.setting.network, "")
         races = [self.race(seed) for seed in range(plan.races)]
         own = races[: plan.restarts]
         yield own
@@ -156,43 +168,72 @@ class OneTask:
         places = {self.pick(LEARNED, race, place): race for race in own for place in PLACES * plan.longer}
         yield learns + list(places)
         starts = [self.function(race) for race in own] + [self.function(race, pick) for pick, race in places.items()]
-        learned = [self.function(learn) for learn in usable(self.store, learns)]
-        yield from self.finals(LEARNED, starts + learned + [(Activation(), "")] * plan.longer)
+        learned = {learn.seed: self.function(learn) for learn in usable(self.store, learns)}
+        candidates = starts + list(learned.values()) + [relu] * plan.longer
+        yield from self.finals(LEARNED, candidates)
+        of_restart = {
+            race.seed: [
+                self.function(race),
+                *(self.function(race, pick) for pick, of in places.items() if of == race),
+                *([learned[race.seed]] if race.seed in learned else []),
+                relu,
+            ]
+            for race in own
+        }
         if plan.longer:
-            yield from self.restarts(own, places, usable(self.store, learns))
+            yield from self.restarts(LEARNED, of_restart)
         yield self.relu()
-        by_hand, at_random = (
-            {race: self.pick(arm, race, group) for race in own}
-            for arm, group in zip((HAND, RANDOM), GROUPS, strict=True)
-        )
-        yield [*by_hand.values(), *at_random.values()]
+        at_random = {race: self.pick(RANDOM, race, GROUPS[1]) for race in own}
+        yield list(at_random.values())
         yield from self.finals(STARTS, starts)
         yield from self.finals(RANDOM, [self.function(race, pick) for race, pick in at_random.items()])
+        made = yield from self.by_hand(HAND, races)
+        if not plan.longer:
+            return
+        if self.setting.task == "binary":
+            yield from self.choice(candidates, of_restart, made)
+        searches = [self.search(race) for race in own]
+        yield searches
+        yield from self.finals(SEARCHED, [self.function(search) for search in searches])
+        tried = {share: [self.together("trial", share, seed) for seed in plan.trials] for share in SHARES}
+        yield [run for runs in tried.values() for run in runs]
+        best = best_of(self.store, tried, self.merit)
+        yield [self.together("final", best, seed) for seed in self.setting.seeds]
+
+    def by_hand(self, arm: str, races: list[Race], made: list[Function] = ()) -> Generator[list, None, list[Function]]:
+        """Further races, and final runs of the best function made by hand of all; returns these functions."""
         yield races
-        by_hand |= {race: self.pick(HAND, race, GROUPS[0]) for race in races if race not in own}
-        yield list(by_hand.values())
-        yield from self.finals(HAND, [self.function(race, pick) for race, pick in by_hand.items()])
-        if plan.longer:
-            searches = [self.search(race) for race in own]
-            yield searches
-            yield from self.finals(SEARCHED, [self.function(search) for search in searches])
-            tried = {share: [self.together("trial", share, seed) for seed in plan.trials] for share in SHARES}
-            yield [run for runs in tried.values() for run in runs]
-            best = best_of(self.store, tried, self.merit)
-            yield [self.together("final", best, seed) for seed in self.setting.seeds]
+        picks = {race: self.pick(HAND, race, GROUPS[0]) for race in races}
+        yield list(picks.values())
+        made = [*made, *(self.function(race, pick) for race, pick in picks.items())]
+        yield from self.finals(arm, made)
+        return made
+
+    def choice(self, found: list[Function], of_restart: dict[int, list[Function]], made: list[Function]) -> Stages:
+        """Input activations too, and a search by hand with as many more inner steps; and columns by rank."""
+        plan = self.plan
+        learns = [self.learn_inputs(seed) for seed in of_restart]
+        yield learns
+        inputs = {learn.seed: self.function(learn) for learn in usable(self.store, learns)}
+        yield from self.finals(CHOICE, found + list(inputs.values()))
+        wider = {seed: own + [inputs[seed]] * (seed in inputs) for seed, own in of_restart.items()}
+        yield from self.restarts(CHOICE, wider)
+        yield from self.by_hand(MORE, [self.race(seed) for seed in range(plan.races, plan.more_races)], made)
+        yield [
+            replace(self.run("final", RANKS, (self.setting.network, ""), seed), scaling="quantile")
+            for seed in self.setting.seeds
+        ]
 
     def finals(self, arm: str, functions: list[Function]) -> Stages:
         """Trials, and the final runs of the best."""
         best = yield from self.chosen(functions)
         yield [self.run("final", arm, best, seed) for seed in self.setting.seeds]
 
-    def restarts(self, races: list[Race], places: dict[Pick, Race], learns: list[Learn]) -> Stages:
-        """Final runs of the best function of each restart: of the last heat, what was learned, ReLU."""
-        for race in races:
-            found = [self.function(race), *(self.function(race, pick) for pick, of in places.items() if of == race)]
-            found += [self.function(learn) for learn in learns if learn.seed == race.seed] + [(Activation(), "")]
-            best = yield from self.chosen(found)
-            yield [self.run("restart", f"{LEARNED}, restart {race.seed}", best, seed) for seed in self.setting.seeds]
+    def restarts(self, arm: str, of_restart: dict[int, list[Function]]) -> Stages:
+        """Final runs of the best function of each restart."""
+        for restart, functions in of_restart.items():
+            best = yield from self.chosen(functions)
+            yield [self.run("restart", f"{arm}, restart {restart}", best, seed) for seed in self.setting.seeds]
 
     def chosen(self, functions: list[Function]) -> Generator[list, None, Function]:
         """Trials of each function, and the best one."""
@@ -214,7 +255,7 @@ class OneTask:
         if s.data == MODULAR.data:
             of = Conventions(CONVENTIONS["paper"], self.store)
             return [of.run("final", RELU, convention, relu, seed) for seed in of.plan.seeds]
-        runs = [self.run("final", RELU, relu, seed) for seed in s.seeds]
+        runs = [self.run("final", RELU, (s.network, ""), seed) for seed in s.seeds]
         return [replace(run, arm=RELU) for run in runs] if s == IMAGES else runs  # as in the ablations
 
     # --- runs ---------------------------------------------------------------------------------------------------------
@@ -241,29 +282,39 @@ class OneTask:
         self.store.get(race)  # where plans are followed as far as there are records, this says that it is not there
         start = learned_psi(self.store, key)
         settings = auto_settings(s.optimiser, s.batch, s.race, start)
-        network = replace(s.network, activation=self.function(race)[0])
-        about = {"data": (s.data,), "network": network, "settings": settings, "seed": race.seed, "start": key}
-        return Learn(arm=self.arm(LEARNED), **about, **self.about())
+        about = {"data": (s.data,), "network": self.function(race)[0], "settings": settings, "seed": race.seed}
+        return Learn(arm=self.arm(LEARNED), start=key, **about, **self.about())
+
+    def learn_inputs(self, seed: int) -> Learn:
+        """Input activations beside ReLU, from the identity."""
+        s = self.setting
+        inputs = Activation("spline", points=self.plan.points // 2, low=-1.0, high=1.0)
+        network = replace(s.network, input_activation=inputs)
+        # half of the rows are V, as on all tables: with a fifth, input activations overfit those that V is drawn from
+        settings = replace(auto_settings(s.optimiser, s.batch, s.race, network.init_psi()), validation=0.5)
+        about = {"data": (s.data,), "network": network, "settings": settings, "seed": seed}
+        return Learn(arm=self.arm(f"{LEARNED}, inputs"), **about, **self.about())
 
     def pick(self, arm: str, race: Race, group: str) -> Pick:
         return Pick(section="ablations", arm=self.arm(arm), race=self.store.key(race), group=group)
 
     def function(self, source: Race | Learn | Search, pick: Pick | None = None) -> Function:
-        """The activation that a race, a learning or a search found, or that was picked from a race."""
+        """What a race, a learning or a search found, or what was picked from a race."""
         key = self.store.key(pick or source)
         if isinstance(source, Learn):
-            return source.network.activation, key
+            return source.network, key
         found = self.store.get(source).numbers
-        return replace(source.network.activation, low=found["low"], high=found["high"]), key
+        activation = replace(source.network.activation, low=found["low"], high=found["high"])
+        return replace(source.network, activation=activation), key
 
     def together(self, role: str, share: float, seed: int) -> Together:
         """A training with a rational function in place of a fixed one."""
-        run = self.run(role, RATIONAL, (Activation(), ""), seed)
+        run = self.run(role, RATIONAL, (self.setting.network, ""), seed)
         return Together(**vars(run) | {"complexity": False}, share=share)
 
     def run(self, role: str, arm: str, function: Function, seed: int) -> Train:
         """A training; on modular tasks trials are judged on a tenth of the training pairs, and final runs have all."""
-        s, (activation, learned) = self.setting, function
+        s, (network, learned) = self.setting, function
         modular = s.task == "one-hot"
         about = {"evaluations": min(100, s.steps), "log_spaced": True, "complexity": False} if modular else {}
         if modular:
@@ -271,7 +322,7 @@ class OneTask:
         if s.patience:
             about |= {"patience": s.patience, "evaluations": s.steps // 50, "complexity": False}
         return Train(
-            role=role, arm=self.arm(arm), data=s.data, network=replace(s.network, activation=activation),
-            optimiser=s.optimiser, batch=s.batch, steps=s.steps, seed=seed,
-            split=0 if modular or self.plan.longer else seed, learned=learned, **about, **self.about(),
+            role=role, arm=self.arm(arm), data=s.data, network=network, optimiser=s.optimiser, batch=s.batch,
+            steps=s.steps, seed=seed, split=0 if modular or self.plan.longer else seed, learned=learned,
+            **about, **self.about(),
         )  # fmt: skip

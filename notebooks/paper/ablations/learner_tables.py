@@ -11,11 +11,27 @@ from ..experiments.race import GROUPS
 from ..figures.looks import plus_minus
 from ..records.frames import Collected
 from ..records.intervals import interval, paired_interval
-from .learner import HAND, LEARNED, LONGER, PLANS, RANDOM, RATIONAL, RELU, SEARCHED, STARTS, Setting, margins
+from .learner import (
+    CHOICE,
+    HAND,
+    LEARNED,
+    LONGER,
+    MORE,
+    PLANS,
+    RANDOM,
+    RANKS,
+    RATIONAL,
+    RELU,
+    SEARCHED,
+    STARTS,
+    Setting,
+    margins,
+)
 from .plan import DEFAULT
 from .variants import ARMS
 
 SEARCHES = (LEARNED, HAND, RANDOM)
+HIDDEN_ONLY = "learner, hidden functions only"
 EARLIER = "Algorithm 1, its section's settings"
 EARLIER_RUNS = {  # of a task: the section and the arm of what was learned there, with settings found by trial
     "a+b mod 27, default, rate 1": ("grokking", "learned from zeros"),
@@ -29,11 +45,12 @@ class TaskResults:
     """The runs of one task.
 
     steps: whether the measure is the steps to 95 % test accuracy (where a run that never gets there has its horizon),
-    or else the test accuracy in %. finals: by arm the measure per seed. candidates: one row per function that was
-    tried, with columns search (of SEARCHES), restart, kind ("race", "learn", "pick" or "ReLU"), merit (on validation
-    rows) and result (median steps, infinite where 95 % is not reached, or mean accuracy) over its trials, and
-    inner_steps (all that its restart took until it was there). ends: by restart of the learner the same measure over
-    final runs of its function, where there are such.
+    or else the test accuracy in %. finals: by arm the measure per seed; where the learner may choose between hidden and
+    input activations LEARNED is what it chose, HAND has as many more races, and HIDDEN_ONLY is without that choice.
+    candidates: one row per function that was tried, with columns search (of SEARCHES), restart, kind ("race", "learn",
+    "inputs", "pick" or "ReLU"), merit (on validation rows) and result (median steps, infinite where 95 % is not
+    reached, or mean accuracy) over its trials, and inner_steps (all that its restart took until it was there). ends: by
+    restart of the learner the same measure over final runs of its function, where there are such.
     """
 
     name: str
@@ -64,7 +81,7 @@ class TaskResults:
         return float(values.median() if self.steps else values.mean())
 
     def restarts(self) -> pd.DataFrame:
-        """The best function of each restart of the learner by validation: of the race, what was learned, ReLU."""
+        """The best of each restart of the learner by validation: of the race, what was learned, ReLU."""
         own = self.candidates[self.candidates.search == LEARNED]
         best = own.loc[own.groupby("restart").merit.idxmax()]
         return best.assign(result=best.restart.map(self.ends).fillna(best.result))
@@ -174,20 +191,27 @@ def of_task(results: Collected, name: str, setting: Setting, margin: float) -> T
     """The runs of one task, as far as they are there."""
     runs, steps = results.frame(), setting.task == "one-hot"
     finals = {}
-    for arm in (RELU, HAND, RANDOM, STARTS, LEARNED, SEARCHED):
+    for arm in (RELU, HAND, RANDOM, STARTS, LEARNED, SEARCHED, CHOICE, MORE, RANKS):
         part = runs[(runs.role == "final") & _is_of(runs, arm, name, setting)] if len(runs) else runs
         if len(part) >= (min(5, len(setting.seeds)) if arm == RELU else len(setting.seeds)):  # ReLU: of other sections
             finals[arm] = measure(part.set_index("seed").sort_index(), steps)
     together = results.frame("together", role="final", arm=f"{RATIONAL}: {name}")
     if len(together) == len(setting.seeds):
         finals[RATIONAL] = measure(together.set_index("seed").sort_index(), steps)
-    own = runs[(runs.role == "restart") & runs.arm.str.endswith(f": {name}")] if len(runs) else runs
+    candidates, learner = _candidates(results, name, steps), LEARNED
+    if CHOICE in finals and MORE in finals:
+        learner, finals[HIDDEN_ONLY] = CHOICE, finals[LEARNED]
+        finals |= {LEARNED: finals.pop(CHOICE), HAND: finals.pop(MORE)}
+    else:  # not all of it is there
+        finals = {arm: values for arm, values in finals.items() if arm not in (CHOICE, MORE)}
+        candidates = candidates[candidates.kind != "inputs"]
     ends = {}
-    for arm, part in own.groupby("arm") if len(own) else ():
-        found = measure(part, steps)
-        restart = int(arm.removesuffix(f": {name}").rpartition(" ")[2])
-        ends[restart] = float(found.median() if steps else found.mean())
-    return TaskResults(name, setting, margin, steps, finals, _candidates(results, name, steps), ends)
+    for restart in candidates[candidates.search == LEARNED].restart.unique():
+        arm = f"{learner}, restart {restart}: {name}"
+        if len(own := runs[(runs.role == "restart") & (runs.arm == arm)]):
+            found = measure(own, steps)
+            ends[int(restart)] = float(found.median() if steps else found.mean())
+    return TaskResults(name, setting, margin, steps, finals, candidates, ends)
 
 
 def _is_of(runs: pd.DataFrame, arm: str, name: str, setting: Setting) -> pd.Series:
@@ -221,10 +245,14 @@ def _candidates(results: Collected, name: str, steps: bool) -> pd.DataFrame:
         source = of[key]
         if source.kind == "search":  # its cost is that of its plan
             continue
+        kind = "inputs" if source.arm == f"{LEARNED}, inputs: {name}" else source.kind
+        spent = source.inner_steps if kind in ("learn", "inputs") else 0
+        if kind == "inputs":  # after what was learned from the race's best
+            hidden = learns[(learns.arm == f"{LEARNED}: {name}") & (learns.seed == source.seed)].iloc[0]
+            spent, source = spent + hidden.inner_steps, hidden
         race = of[{"learn": source.get("start"), "pick": source.get("race")}.get(source.kind, key)]
         search = {GROUPS[0]: HAND, GROUPS[1]: RANDOM}.get(source.get("group"), LEARNED)
-        spent = race.inner_steps + (source.inner_steps if source.kind == "learn" else 0)
-        rows.append((search, race.seed, source.kind, merit, result, spent))
+        rows.append((search, race.seed, kind, merit, result, race.inner_steps + spent))
     if relu:
         rows += [(*row[:2], "ReLU", *relu, row[5]) for row in rows if row[0] == LEARNED and row[2] == "race"]
     return pd.DataFrame(rows, columns=["search", "restart", "kind", "merit", "result", "inner_steps"])
@@ -251,6 +279,20 @@ def rational(tasks: dict[str, TaskResults]) -> dict[str, str]:
 def more(tasks: dict[str, TaskResults]) -> pd.DataFrame:
     """The other arms and the cost, a row per task."""
     return pd.DataFrame([task.more() for task in tasks.values()])
+
+
+def choices(tasks: dict[str, TaskResults]) -> pd.DataFrame:
+    """Where the learner may choose between hidden and input activations: what that brings, and what it chose."""
+    rows = []
+    for task in tasks.values():
+        if HIDDEN_ONLY in task.finals:
+            kinds = task.restarts().kind
+            chosen = f"{(kinds == 'inputs').sum()} of {len(kinds)}"
+            arms = {arm: task.shown(arm) for arm in (RELU, RANKS, HIDDEN_ONLY)}
+            rows.append(
+                {"task": task.title, **arms, CHOICE: task.shown(LEARNED), "restarts that choose inputs": chosen}
+            )
+    return pd.DataFrame(rows)
 
 
 def gains_of_learning(tasks: dict[str, TaskResults]) -> pd.DataFrame:

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 from lib.learner import outer_rate
 from lib.metalearning import Settings
-from lib.networks import Network
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
@@ -74,7 +73,7 @@ def learn(plan: Plan, task: learner.OneTask, race: Race, arm: str) -> Learn:
     """One restart. Episodes with several trainings are fewer, and their steps of psi as much larger."""
     (start, way), s = ARMS[arm], task.setting
     scale, trainings = task.store.get(race).numbers["scale"], TRAININGS.get(way, 1)
-    network: Network = replace(s.network, activation=task.function(race)[0])
+    network = task.function(race)[0]
     about = {"init": start, "deviation": DEVIATION * scale, "length": LENGTH * scale}
     first = network.init_psi(Settings(**about).start(race.seed))
     settings = replace(auto_settings(s.optimiser, s.batch, s.race, first, plan.episodes // trainings), **about)
