@@ -92,7 +92,8 @@ def race(
     Trainings are plain, without a gradient in psi. Those of one heat begin with the same weights.
 
     Args:
-        task: its network has the hidden spline whose control points the functions are evaluated at.
+        task: its network has the hidden spline whose control points the functions are evaluated at. They are judged on
+            a fifth of its rows, or on the given rows where it brings such.
         inner, batch: how networks are trained. steps: of the last heat. seed: of weights, batches and held-out rows.
     """
     if steps < 1 or not functions:
@@ -100,7 +101,12 @@ def race(
     if "hidden" not in task.network.functions:
         raise ValueError("a race needs a network with a learned hidden activation")
     settings, device = Settings(inner=inner, batch=batch), task.x.device
-    rows, held = watch_split(len(task.x), 0.2, seed)
+    if task.given is None:
+        rows, held = watch_split(len(task.x), 0.2, seed)
+    else:
+        rows, held = torch.arange(len(task.x) + len(task.given[0])).split([len(task.x), len(task.given[0])])
+        x, y = (torch.cat(both) for both in zip((task.x, task.y), task.given, strict=True))
+        task = replace(task, x=x, y=y, given=None)
     starts = {name: task.network.init_psi(function) for name, function in functions.items()}
     psis = {name: {k: values.to(device) for k, values in psi.items()} for name, psi in starts.items()}
     losses: dict[str, tuple[float, ...]] = dict.fromkeys(psis, ())

@@ -181,6 +181,8 @@ words.figure(
 read = sections.reader(profile, data_dir, ablations=results)
 searched, first = read("longer"), read("learner")
 tasks, absent = learner_tables.collect(searched, profile, read if profile == "paper" else None, longer=True)
+on_collages, none = learner_tables.collect(of_tiles := read("collages"), profile, longer=True, collages=True)
+tasks, absent = tasks | on_collages, absent + none
 before, _ = learner_tables.collect(first, profile)
 if tasks:
     words.table("tab-learner", learner_tables.table(tasks), restarts=len(next(iter(tasks.values())).restarts()))
@@ -229,7 +231,7 @@ else:
 #
 # ## Recompute
 #
-# `make results SECTION=ablations` computes what is missing, `make results SECTION=longer` of the learner that picks its start, and `make results SECTION=variants` of the ways to the gradient.
+# `make results SECTION=ablations` computes what is missing, `make results SECTION=longer` and `make results SECTION=collages` of the learner that picks its start, and `make results SECTION=variants` of the ways to the gradient.
 
 # %% tags=["remove-input"]
-provenance(profile, records=[*results.records, *searched.records, *first.records])
+provenance(profile, records=[*results.records, *searched.records, *of_tiles.records, *first.records])

@@ -1,5 +1,7 @@
 """Where learning starts: units, the race, and the same learning from a given psi."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -62,6 +64,17 @@ def test_a_race_finds_what_learns_soonest_and_is_repeatable():
     torch.testing.assert_close(found[0].psi["hidden"], (0.5 * torch.sin(25 * grid(101, -3, 3))).float())
 
 
+def test_a_race_goes_by_the_given_rows_where_the_task_brings_such():
+    """On the training rows x and |x| are one; V has negative rows, with targets that tell them apart."""
+    x = torch.linspace(0.05, 1, 200)[:, None]
+    ambiguous = Task(Network(1, 1, width=16, activation=SPLINE), x, x, "mse")
+    functions = {"identity": lambda z: z, "even": lambda z: z.square()}
+    about = {"inner": ADAM, "batch": 64, "steps": 200, "seed": 0}
+    best = {v: race(replace(ambiguous, given=(-x, v * x)), functions, **about)[0] for v in (1.0, -1.0)}
+    assert (best[1.0].name, best[-1.0].name) == ("even", "identity")
+    assert best[-1.0].losses[0] < 0.05 < best[1.0].losses[0]
+
+
 def test_learning_from_a_given_psi_is_algorithm_1_from_there():
     task = sine_task()
     settings = Settings(init="relu", inner=ADAM, episodes=3, n_tr_start=5, batch=64)
@@ -77,6 +90,8 @@ def test_settings_follow_the_scale_of_psi_and_the_length_of_training():
     psi = {"hidden": torch.tensor([-1.0, 0.0, 1.0])}
     small, large = (auto_settings(ADAM, 64, steps, {"hidden": c * psi["hidden"]}) for steps, c in ((50, 1), (5000, 10)))
     assert large.outer.lr == pytest.approx(10 * small.outer.lr) and small.outer.lr == pytest.approx(0.03)
+    inputs = auto_settings(ADAM, 64, 50, {"input": psi["hidden"]})
+    assert inputs.outer.lr == small.outer.lr  # input activations alone
     assert (small.unroll, large.unroll) == (5, 20) and (small.n_tr_start, large.n_tr_max) == (50, 5000)
 
 

@@ -8,8 +8,8 @@ from matplotlib import pyplot as plt
 
 from notebooks.paper import sections
 from notebooks.paper.ablations import figures, learner_tables
-from notebooks.paper.ablations.learner import HAND, LEARNED, LONGER, PLANS, RANDOM, RANKS, RELU, margins
-from notebooks.paper.ablations.learner_tables import TaskResults
+from notebooks.paper.ablations.learner import HAND, LEARNED, LONGER, PLANS, RANDOM, RANKS, RELU, STARTS, margins
+from notebooks.paper.ablations.learner_tables import SEARCHES, TaskResults
 
 COLUMNS = ["search", "restart", "kind", "merit", "result", "inner_steps"]
 
@@ -105,3 +105,16 @@ def test_the_small_plan_gives_a_row_and_a_panel_per_task(section, monkeypatch):
     plt.close(figure)
     empty = learner_tables.collect(type(collected)([], 0, kinds=collected.kinds), "smoke")
     assert empty == ({}, list(PLANS["smoke"].settings))
+
+
+def test_on_collages_the_tile_that_v_names_counts():
+    collected = sections.results("collages", "smoke")
+    tasks, absent = learner_tables.collect(collected, "smoke", longer=True, collages=True)
+    (task,) = tasks.values()
+    assert not collected.missing and not absent and set(task.finals) == {*SEARCHES, RELU, STARTS}
+    runs = collected.frame("train_collage", role="final", arm=f"{LEARNED}: {task.name}").set_index("seed")
+    assert task.finals[LEARNED].to_dict() == (100 * runs.by_second_second).to_dict() and set(runs.split) == {0}
+    assert set(runs["optimiser.lr"]) == set(collected.frame("race_collage")["optimiser.lr"])  # ReLU's best, all alike
+    own = task.candidates[task.candidates.search == LEARNED]
+    assert own.groupby("restart").kind.agg(set).tolist() == [{"race", "learn", "pick", "ReLU"}] * 2
+    assert task.restarts().set_index("restart").result.to_dict() == task.ends and task.row()["task"] == task.name

@@ -183,7 +183,7 @@ def test_unknown_sections(store):
     for read in (lambda: collect("imags", "smoke", store), lambda: sections.results("imags", "smoke")):
         with pytest.raises(
             ValueError,
-            match="section must be one of images, .*, ablations, learner, longer, variants, architectures, got 'imags'",
+            match="section must be one of images, .*, ablations, learner, longer, collages, variants, architectures, got 'imags'",
         ):
             read()
 

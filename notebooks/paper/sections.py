@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from .ablations.collages import collages
 from .ablations.learner import learner, longer
 from .ablations.plan import ablations
 from .ablations.variants import variants
@@ -15,7 +16,7 @@ from .architectures.plan import architectures
 from .data import open_store
 from .experiments.architectures import LearnModule, TrainModule
 from .experiments.baseline import Baseline
-from .experiments.collage import LearnCollage, TrainCollage
+from .experiments.collage import LearnCollage, RaceCollage, TrainCollage
 from .experiments.controls import Draw, Ranks
 from .experiments.learn import Learn
 from .experiments.panels import Panels, Paths
@@ -65,6 +66,7 @@ SECTIONS: dict[str, Callable[[str, Store], sweep.Plan]] = {
     "ablations": ablations,
     "learner": learner,
     "longer": longer,
+    "collages": collages,
     "variants": variants,
     "architectures": architectures,
 }
@@ -86,6 +88,7 @@ SHOWN_IN = {
     "ranks": "tabular",
     "learner": "ablations",
     "longer": "ablations",
+    "collages": "ablations",
     "variants": "ablations",
 }
 NAMES = {  # how a section is written where it is listed
@@ -112,6 +115,7 @@ NAMES = {  # how a section is written where it is listed
     "ablations": "ablations",
     "learner": "the learner that picks its start",
     "longer": "the same with longer races",
+    "collages": "the same on collages",
     "variants": "other ways to the outer gradient",
     "architectures": "other architectures",
 }
@@ -125,6 +129,7 @@ EXPERIMENTS = (
     Ranks,
     TrainCollage,
     LearnCollage,
+    RaceCollage,
     Race,
     Pick,
     Search,

@@ -188,7 +188,7 @@ class OneTask:
         yield from self.finals(STARTS, starts)
         yield from self.finals(RANDOM, [self.function(race, pick) for race, pick in at_random.items()])
         made = yield from self.by_hand(HAND, races)
-        if not plan.longer:
+        if not plan.longer or self.setting.task == "collage":
             return
         if self.setting.task == "binary":
             yield from self.choice(candidates, of_restart, made)

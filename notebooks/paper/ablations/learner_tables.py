@@ -11,6 +11,8 @@ from ..experiments.race import GROUPS
 from ..figures.looks import plus_minus
 from ..records.frames import Collected
 from ..records.intervals import interval, paired_interval
+from .collages import PLANS as COLLAGES
+from .collages import TILE
 from .learner import (
     CHOICE,
     HAND,
@@ -152,16 +154,21 @@ class TaskResults:
 
 
 def collect(
-    results: Collected, profile: str, read: Callable[[str], Collected] | None = None, longer: bool = False
+    results: Collected,
+    profile: str,
+    read: Callable[[str], Collected] | None = None,
+    longer: bool = False,
+    collages: bool = False,
 ) -> tuple[dict[str, TaskResults], list[str]]:
     """The tasks whose learner has final runs, and the names of the others.
 
     Args:
-        results: of the section "learner", or of "longer". read: from a section's name to its records, for the runs of
-            EARLIER; they are left out without it.
+        results: of the section "learner", of "longer" or of "collages". read: from a section's name to its records, for
+            the runs of EARLIER; they are left out without it.
     """
     found, absent, margin = {}, [], margins()
-    for name, setting in (LONGER if longer else PLANS)[profile].settings.items():
+    settings = (LONGER if longer else PLANS)[profile].settings
+    for name, setting in (COLLAGES[profile].settings if collages else settings).items():
         task = of_task(results, name, setting, margin.get(name, 1.25 if setting.task == "one-hot" else 0.5))
         if read and name in EARLIER_RUNS:
             section, arm = EARLIER_RUNS[name]
@@ -189,7 +196,7 @@ def measure(runs: pd.DataFrame, steps: bool) -> pd.Series:
 
 def of_task(results: Collected, name: str, setting: Setting, margin: float) -> TaskResults:
     """The runs of one task, as far as they are there."""
-    runs, steps = results.frame(), setting.task == "one-hot"
+    runs, steps = _runs(results, setting), setting.task == "one-hot"
     finals = {}
     for arm in (RELU, HAND, RANDOM, STARTS, LEARNED, SEARCHED, CHOICE, MORE, RANKS):
         part = runs[(runs.role == "final") & _is_of(runs, arm, name, setting)] if len(runs) else runs
@@ -198,7 +205,7 @@ def of_task(results: Collected, name: str, setting: Setting, margin: float) -> T
     together = results.frame("together", role="final", arm=f"{RATIONAL}: {name}")
     if len(together) == len(setting.seeds):
         finals[RATIONAL] = measure(together.set_index("seed").sort_index(), steps)
-    candidates, learner = _candidates(results, name, steps), LEARNED
+    candidates, learner = _candidates(results, name, setting), LEARNED
     if CHOICE in finals and MORE in finals:
         learner, finals[HIDDEN_ONLY] = CHOICE, finals[LEARNED]
         finals |= {LEARNED: finals.pop(CHOICE), HAND: finals.pop(MORE)}
@@ -215,16 +222,26 @@ def of_task(results: Collected, name: str, setting: Setting, margin: float) -> T
 
 
 def _is_of(runs: pd.DataFrame, arm: str, name: str, setting: Setting) -> pd.Series:
-    if arm != RELU:
+    if arm != RELU or setting.task == "collage":
         return runs.arm == f"{arm}: {name}"
     same = (runs.data == setting.data) & (runs["optimiser.lr"] == setting.optimiser.lr) & (runs.task == setting.task)
     network = {key: runs[f"network.{key}"] == getattr(setting.network, key) for key in ("depth", "initialisation")}
     return same & runs.arm.str.startswith(RELU) & network["depth"] & network["initialisation"]
 
 
-def _candidates(results: Collected, name: str, steps: bool) -> pd.DataFrame:
-    races, learns, picks, searches = (results.frame(kind) for kind in ("race", "learn", "pick", "search"))
-    trials, rows, relu = results.frame(role="trial"), [], ()
+def _runs(results: Collected, setting: Setting) -> pd.DataFrame:
+    """The trainings; on collages accuracies are those on the tile that V names, where V stops."""
+    if setting.task != "collage":
+        return results.frame()
+    of_tile = {f"by_{TILE}_{TILE}": "test_accuracy", f"by_{TILE}_validation": "validation_accuracy"}
+    return results.frame("train_collage").rename(columns=of_tile)
+
+
+def _candidates(results: Collected, name: str, setting: Setting) -> pd.DataFrame:
+    like, steps = "_collage" * (setting.task == "collage"), setting.task == "one-hot"
+    races, learns, picks, searches = (results.frame(kind) for kind in (f"race{like}", f"learn{like}", "pick", "search"))
+    trials, rows, relu = _runs(results, setting), [], ()
+    trials = trials[trials.role == "trial"] if len(trials) else trials
     of = {
         key: row
         for frame in (races, learns, picks, searches)
@@ -245,12 +262,12 @@ def _candidates(results: Collected, name: str, steps: bool) -> pd.DataFrame:
         source = of[key]
         if source.kind == "search":  # its cost is that of its plan
             continue
-        kind = "inputs" if source.arm == f"{LEARNED}, inputs: {name}" else source.kind
+        kind = "inputs" if source.arm == f"{LEARNED}, inputs: {name}" else source.kind.removesuffix(like)
         spent = source.inner_steps if kind in ("learn", "inputs") else 0
         if kind == "inputs":  # after what was learned from the race's best
             hidden = learns[(learns.arm == f"{LEARNED}: {name}") & (learns.seed == source.seed)].iloc[0]
             spent, source = spent + hidden.inner_steps, hidden
-        race = of[{"learn": source.get("start"), "pick": source.get("race")}.get(source.kind, key)]
+        race = of[{"learn": source.get("start"), "pick": source.get("race")}.get(source.kind.removesuffix(like), key)]
         search = {GROUPS[0]: HAND, GROUPS[1]: RANDOM}.get(source.get("group"), LEARNED)
         rows.append((search, race.seed, kind, merit, result, race.inner_steps + spent))
     if relu:

@@ -5,7 +5,7 @@ A :class:`TrainCollage` trains one network on ambiguous collages and follows its
 """
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,12 +14,13 @@ from torch import Tensor
 
 from lib import metrics
 from lib.metalearning import Settings, Task
-from lib.networks import Network
+from lib.networks import Activation, Network
 from lib.training import Optimiser, train
 
 from ..records.store import Outcome
 from .learn import algorithm_1
 from .parts import learned_psi, planned_steps, schedule
+from .race import Race
 from .tiles import Collages, collage
 
 TILES = ("first", "second")
@@ -189,6 +190,7 @@ class LearnCollage:
         first, second, half, split: the collages, as in :class:`TrainCollage`.
         tile: "first" or "second", the one that predicts the class in V.
         network, settings, seed: of Algorithm 1; the objective of the settings is "given".
+        start: key of a record whose activation psi starts from, or "" to start as the settings say.
     """
 
     kind: ClassVar[str] = "learn_collage"
@@ -204,6 +206,7 @@ class LearnCollage:
     seed: int
     split: int = 0
     half: bool = True
+    start: str = field(default="", metadata={"old": ""})
 
     def __post_init__(self):
         check_tile(self.tile)
@@ -216,12 +219,55 @@ class LearnCollage:
         return (self.first, self.second)
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """The records that a learning reads."""
+        return (self.start,) if self.start else ()
+
+    @property
     def cost(self) -> float:
         return planned_steps(self.settings)
 
     def run(self, context) -> Outcome:
-        data = load(self.first, self.second, self.half, self.split, context.data_dir)
-        network = replace(self.network, inputs=data.x_train.shape[1], outputs=data.classes)
-        given, _ = validation_halves(data, self.tile)
-        task = Task(network, data.x_train, data.y_train, "cross_entropy", given)
-        return algorithm_1([task], self.settings, self.seed, context)
+        start = learned_psi(context.store, self.start) if self.start else None
+        return algorithm_1([problem(self, context)], self.settings, self.seed, context, start)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaceCollage(Race):
+    """A race on collages: all of them train, and functions are judged by the loss on V.
+
+    Args:
+        data: the datasets of both tiles, "first + second". task: "collage". tile, half: as in :class:`LearnCollage`.
+            The others as in :class:`.race.Race`.
+    """
+
+    kind: ClassVar[str] = "race_collage"
+    version: ClassVar[int] = 1
+
+    tile: str
+    half: bool = True
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return (self.first, self.second)
+
+    @property
+    def first(self) -> str:
+        """The dataset of the first tile."""
+        return self.data.split(" + ")[0]
+
+    @property
+    def second(self) -> str:
+        """The dataset of the second tile."""
+        return self.data.split(" + ")[1]
+
+    def problem(self, context) -> Task:
+        return problem(replace(self, network=replace(self.network, activation=Activation())), context)
+
+
+def problem(of: LearnCollage | RaceCollage, context) -> Task:
+    """What is learned on: ambiguous collages, with V for a tile."""
+    data = load(of.first, of.second, of.half, of.split, context.data_dir)
+    network = replace(of.network, inputs=data.x_train.shape[1], outputs=data.classes)
+    given, _ = validation_halves(data, of.tile)
+    return Task(network, data.x_train, data.y_train, "cross_entropy", given)

@@ -112,19 +112,22 @@ class Race:
     def label(self) -> str:
         return f"{self.arm}, {self.data}, depth {self.network.depth}, seed {self.seed}"
 
-    def run(self, context) -> Outcome:
+    def problem(self, context) -> Task:
+        """The task with a ReLU network."""
         parts = load_parts(self.data, self.task, self.split, self.validation, context.data_dir, self.scaling)
-        sizes, loss = {"inputs": parts.inputs, "outputs": parts.outputs}, LOSS_OF[self.task]
-        relu, generator = replace(self.network, activation=Activation(), **sizes), episode_generator(self.seed, 0)
-        settings = Settings(inner=self.optimiser, batch=self.batch, unroll=0)
-        task, x = Task(relu, parts.train.x, parts.train.y, loss), parts.train.x[:2000]
-        first = relu.init(generator)
-        last = inner_loop(task, {}, first, torch.arange(len(parts.train)), self.steps, settings, generator)
+        relu = replace(self.network, activation=Activation(), inputs=parts.inputs, outputs=parts.outputs)
+        return Task(relu, parts.train.x, parts.train.y, LOSS_OF[self.task])
+
+    def run(self, context) -> Outcome:
+        task, generator = self.problem(context), episode_generator(self.seed, 0)
+        relu, x, rows = task.network, task.x[:2000], torch.arange(len(task.x))
+        settings, first = Settings(inner=self.optimiser, batch=self.batch, unroll=0), relu.init(generator)
+        last = inner_loop(task, {}, first, rows, self.steps, settings, generator)
         before, after = (pre_activations(relu, theta, {}, x) for theta in (first, last))
         scale, bound = units(before, after)
 
         activation = replace(self.network.activation, low=-bound, high=bound)
-        task = replace(task, network=replace(self.network, activation=activation, **sizes))
+        task = replace(task, network=replace(relu, activation=activation))
         about = {"inner": self.optimiser, "batch": self.batch, "steps": self.steps, "seed": self.seed}
         starts = learner.race(task, learner.family(scale, self.seed), **about, report=context.report)
         heats = len(learner.HEATS)

@@ -18,10 +18,9 @@ from torch.nn import functional as F
 
 from lib.episodes import episode_generator, from_scratch, watch_split
 from lib.learner import Function
-from lib.metalearning import Settings, Task
+from lib.metalearning import Settings
 
 from ..records.store import Outcome
-from .parts import LOSS_OF, load_parts
 from .race import Race
 
 SHAPES = {"sine": torch.sin, "tanh": torch.tanh, "GELU": F.gelu, "SiLU": F.silu}
@@ -97,10 +96,9 @@ class Search(Race):
         if record is None:
             raise ValueError(f"the store has no record {self.race!r}; compute it first")
         low, high, scale = (record.numbers[name] for name in ("low", "high", "scale"))
-        parts = load_parts(self.data, self.task, self.split, self.validation, context.data_dir, self.scaling)
-        g = replace(self.network.activation, low=low, high=high)
-        network = replace(self.network, activation=g, inputs=parts.inputs, outputs=parts.outputs)
-        task = Task(network, parts.train.x, parts.train.y, LOSS_OF[self.task])
+        task = self.problem(context)
+        network = replace(task.network, activation=replace(self.network.activation, low=low, high=high))
+        task = replace(task, network=network)
         settings, rng = Settings(inner=self.optimiser, batch=self.batch), np.random.default_rng(self.seed)
         rows, held = watch_split(len(task.x), 0.2, self.seed)
         points, losses = sample(min(FIRST, self.trainings), rng), []
