@@ -47,7 +47,6 @@ def gains(read: Read) -> pd.DataFrame:
         (whether most of ReLU's runs are best at their last step, so that it might catch up).
     """
     learner = learner_tables.collect(read("longer"), "paper", longer=True)[0]
-    learner |= learner_tables.collect(read("collages"), "paper", longer=True, collages=True)[0]
     rows = [*_images(read), *_tables(read("tabular")), *_learner(learner)]
     for collages in shortcuts.compared(read("colour"), read("shortcuts")):
         rows += _collages(collages)
