@@ -195,8 +195,8 @@ if tasks:
     good, total = learner_tables.counted(tasks)
     added = learner_tables.gains_of_learning(tasks)
     words.say("learner-answer", good=good, total=total, better=int(added.better.sum()), starts=len(added))
-if rivals := learner_tables.rational(tasks):
-    words.say("learner-rational", **rivals)
+for family, accuracies_over in learner_tables.trained_together(tasks).items():
+    words.say("learner-together", family=family, accuracies=accuracies_over)
 if before:
     good_before, total_before = learner_tables.counted(before)
     words.say("learner-before", good=good_before, total=total_before, tasks=len(before),
@@ -227,7 +227,7 @@ else:
 #   than ours.
 # - Only the default arm has four restarts; the others have two, and are compared with the default's best of two.
 # - First order, other values of $t$, the number of control points and the outer optimiser are not in the paper's tables; readers ask for them.
-# - The learner that picks its start is not in the paper. A SiLU with a slope, which is in its family, is a Swish. Rational functions that are trained with the weights have the rate of these, a tenth or a hundredth of it, by validation.
+# - The learner that picks its start is not in the paper. A SiLU with a slope, which is in its family, is a Swish. Rational functions and DiTAC are trained with the weights, at their rate, a tenth or a hundredth of it, by validation.
 #
 # ## Recompute
 #

@@ -74,8 +74,8 @@ def test_the_small_plan_gives_a_row_and_a_panel_per_task(section, monkeypatch):
     assert not collected.missing and list(tasks) == list(settings) and not absent
     table, more = learner_tables.table(tasks), learner_tables.more(tasks)
     assert table.shape == (len(tasks), 7) and not (table == "—").any().any()
-    lacking = 3 if longer else 6  # nothing earlier; in the first plan no Bayesian search, nothing trained with weights
-    assert more.shape == (len(tasks), 8) and (more == "—").sum().sum() == lacking
+    lacking = 3 if longer else 8  # nothing earlier; in the first plan no Bayesian search, nothing trained with weights
+    assert more.shape == (len(tasks), 9) and (more == "—").sum().sum() == lacking
     assert learner_tables.counted(tasks)[1] == 2 * len(tasks)
     choices = learner_tables.choices(tasks)
     assert choices.get("task", []).tolist() == ["breast_cancer"] if longer else choices.empty

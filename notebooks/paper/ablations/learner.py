@@ -33,7 +33,8 @@ from ..records.store import Store
 
 RELU, HAND, RANDOM, STARTS, LEARNED = "ReLU", "best made by hand", "best random", "best start", "learner"
 SEARCHED, TRAININGS = "best of a Bayesian search", 30  # of each restart, about as many inner steps as a learner's
-RATIONAL, SHARES = "rational, trained with the weights", (1.0, 0.1, 0.01)  # rates of coefficients over those of weights
+RATIONAL, DITAC = "rational, trained with the weights", "DiTAC, trained with the weights"
+FAMILIES, SHARES = {RATIONAL: "rational", DITAC: "DiTAC"}, (1.0, 0.1, 0.01)  # rates of functions over those of weights
 CHOICE, MORE = "learner, hidden or input", "best made by hand, more races"  # on tables
 RANKS = "columns by rank, ReLU"  # a scaling made by hand that input activations could do
 Function = tuple[Network, str]  # the network with its activations, and the key of the record that they are in
@@ -195,10 +196,11 @@ class OneTask:
         searches = [self.search(race) for race in own]
         yield searches
         yield from self.finals(SEARCHED, [self.function(search) for search in searches])
-        tried = {share: [self.together("trial", share, seed) for seed in plan.trials] for share in SHARES}
-        yield [run for runs in tried.values() for run in runs]
-        best = best_of(self.store, tried, self.merit)
-        yield [self.together("final", best, seed) for seed in self.setting.seeds]
+        for arm in FAMILIES:
+            tried = {share: [self.together(arm, "trial", share, seed) for seed in plan.trials] for share in SHARES}
+            yield [run for runs in tried.values() for run in runs]
+            best = best_of(self.store, tried, self.merit)
+            yield [self.together(arm, "final", best, seed) for seed in self.setting.seeds]
 
     def by_hand(self, arm: str, races: list[Race], made: list[Function] = ()) -> Generator[list, None, list[Function]]:
         """Further races, and final runs of the best function made by hand of all; returns these functions."""
@@ -307,10 +309,10 @@ class OneTask:
         activation = replace(source.network.activation, low=found["low"], high=found["high"])
         return replace(source.network, activation=activation), key
 
-    def together(self, role: str, share: float, seed: int) -> Together:
-        """A training with a rational function in place of a fixed one."""
-        run = self.run(role, RATIONAL, (self.setting.network, ""), seed)
-        return Together(**vars(run) | {"complexity": False}, share=share)
+    def together(self, arm: str, role: str, share: float, seed: int) -> Together:
+        """A training with a function that is trained with the weights."""
+        run = self.run(role, arm, (self.setting.network, ""), seed)
+        return Together(**vars(run) | {"complexity": False}, share=share, family=FAMILIES[arm])
 
     def run(self, role: str, arm: str, function: Function, seed: int) -> Train:
         """A training; on modular tasks trials are judged on a tenth of the training pairs, and final runs have all."""

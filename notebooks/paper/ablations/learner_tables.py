@@ -15,6 +15,7 @@ from .collages import PLANS as COLLAGES
 from .collages import TILE
 from .learner import (
     CHOICE,
+    FAMILIES,
     HAND,
     LEARNED,
     LONGER,
@@ -22,7 +23,6 @@ from .learner import (
     PLANS,
     RANDOM,
     RANKS,
-    RATIONAL,
     RELU,
     SEARCHED,
     STARTS,
@@ -149,7 +149,7 @@ class TaskResults:
         """The row of the second table: the other arms, and the cost."""
         learner, hand = (self.candidates[self.candidates.search == search] for search in (LEARNED, HAND))
         spent, by_hand = (own.groupby("restart").inner_steps.max().sum() for own in (learner, hand))
-        arms = {arm: self.shown(arm) for arm in (EARLIER, RANDOM, STARTS, SEARCHED, RATIONAL)}
+        arms = {arm: self.shown(arm) for arm in (EARLIER, RANDOM, STARTS, SEARCHED, *FAMILIES)}
         return {"task": self.title, **arms, "inner steps": f"{spent:,.0f}", "by hand": f"{by_hand:,.0f}"}
 
 
@@ -202,9 +202,10 @@ def of_task(results: Collected, name: str, setting: Setting, margin: float) -> T
         part = runs[(runs.role == "final") & _is_of(runs, arm, name, setting)] if len(runs) else runs
         if len(part) >= (min(5, len(setting.seeds)) if arm == RELU else len(setting.seeds)):  # ReLU: of other sections
             finals[arm] = measure(part.set_index("seed").sort_index(), steps)
-    together = results.frame("together", role="final", arm=f"{RATIONAL}: {name}")
-    if len(together) == len(setting.seeds):
-        finals[RATIONAL] = measure(together.set_index("seed").sort_index(), steps)
+    for arm in FAMILIES:
+        together = results.frame("together", role="final", arm=f"{arm}: {name}")
+        if len(together) == len(setting.seeds):
+            finals[arm] = measure(together.set_index("seed").sort_index(), steps)
     candidates, learner = _candidates(results, name, setting), LEARNED
     if CHOICE in finals and MORE in finals:
         learner, finals[HIDDEN_ONLY] = CHOICE, finals[LEARNED]
@@ -286,11 +287,14 @@ def table(tasks: dict[str, TaskResults]) -> pd.DataFrame:
     return pd.DataFrame([task.row() for task in tasks.values()])
 
 
-def rational(tasks: dict[str, TaskResults]) -> dict[str, str]:
-    """How rational functions that are trained with the weights stand to the learner, where both have accuracies."""
-    found = {task.title: task.over(RATIONAL) for task in tasks.values() if not task.steps and RATIONAL in task.finals}
-    said = "; ".join(f"{name} {-mean:+.1f} ± {half:.1f}" for name, (mean, half) in found.items())
-    return {"accuracies": said} if said else {}
+def trained_together(tasks: dict[str, TaskResults]) -> dict[str, str]:
+    """How functions that are trained with the weights stand to the learner where both have accuracies, by arm."""
+    found = {}
+    for arm in FAMILIES:
+        over = {task.title: task.over(arm) for task in tasks.values() if not task.steps and arm in task.finals}
+        if said := "; ".join(f"{name} {-mean:+.1f} ± {half:.1f}" for name, (mean, half) in over.items()):
+            found[arm.split(",")[0]] = said
+    return found
 
 
 def more(tasks: dict[str, TaskResults]) -> pd.DataFrame:
