@@ -21,7 +21,7 @@ from lib.training import Optimiser
 from ..experiments.learn import Learn
 from ..experiments.parts import learned_psi
 from ..experiments.protocol import Stages, best_of, check_profile, speed, usable, validation_accuracy
-from ..experiments.race import GROUPS, PLACES, Pick, Race, auto_settings
+from ..experiments.race import EPISODES, GROUPS, PLACES, Pick, Race, auto_settings
 from ..experiments.search import Search
 from ..experiments.together import Together
 from ..experiments.train import Train
@@ -214,7 +214,9 @@ class OneTask:
     def choice(self, found: list[Function], of_restart: dict[int, list[Function]], made: list[Function]) -> Stages:
         """Input activations too, and a search by hand with as many more inner steps; and columns by rank."""
         plan = self.plan
-        learns = [self.learn_inputs(seed) for seed in of_restart]
+        tuned = [self.run("trial", "one of several", (self.setting.network, ""), seed) for seed in plan.trials]
+        steps = max(self.store.get(run).numbers["best_step"] for run in tuned)
+        learns = [self.learn_inputs(seed, steps) for seed in of_restart]
         yield learns
         inputs = {learn.seed: self.function(learn) for learn in usable(self.store, learns)}
         yield from self.finals(CHOICE, found + list(inputs.values()))
@@ -287,13 +289,18 @@ class OneTask:
         about = {"data": (s.data,), "network": self.function(race)[0], "settings": settings, "seed": race.seed}
         return Learn(arm=self.arm(LEARNED), start=key, **about, **self.about())
 
-    def learn_inputs(self, seed: int) -> Learn:
-        """Input activations beside ReLU, from the identity."""
+    def learn_inputs(self, seed: int, steps: int) -> Learn:
+        """Input activations beside ReLU, from the identity, with about as many inner steps as for a hidden function.
+
+        steps: of an episode, as long as ReLU needs; in longer ones its networks overfit, whatever the inputs are.
+        """
         s = self.setting
         inputs = Activation("spline", points=self.plan.points // 2, low=-1.0, high=1.0)
         network = replace(s.network, input_activation=inputs)
+        episodes = EPISODES * s.race // steps
+        auto = auto_settings(s.optimiser, s.batch, steps, network.init_psi(), episodes)
         # half of the rows are V, as on all tables: with a fifth, input activations overfit those that V is drawn from
-        settings = replace(auto_settings(s.optimiser, s.batch, s.race, network.init_psi()), validation=0.5)
+        settings = replace(auto, validation=0.5, patience=episodes // 2)
         about = {"data": (s.data,), "network": network, "settings": settings, "seed": seed}
         return Learn(arm=self.arm(f"{LEARNED}, inputs"), **about, **self.about())
 

@@ -19,6 +19,7 @@ from .parts import LOSS_OF, load_parts
 GROUPS = ("by hand", "random")
 PLACES = ("second", "third")  # in the last heat, behind the best one
 RACE = 14  # about how many full trainings a race takes
+EPISODES = 24  # of a learning, each as long as a training of the race's last heat
 
 
 @torch.no_grad()
@@ -55,7 +56,7 @@ def best_of(starts: list[learner.Start], group: str) -> learner.Start:
     return next(start for start in starts if start.name.startswith(group))
 
 
-def auto_settings(inner: Optimiser, batch: int, steps: int, start: Psi, episodes: int = 24) -> Settings:
+def auto_settings(inner: Optimiser, batch: int, steps: int, start: Psi, episodes: int = EPISODES) -> Settings:
     """Settings of Algorithm 1 from a start, in quantities without units.
 
     Episodes are all alike and as long as the race's last heat, about a quarter of a whole training: what is learned in
