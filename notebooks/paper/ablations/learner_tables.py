@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..experiments.race import GROUPS
 from ..figures.looks import plus_minus
+from ..figures.plots import signed
 from ..records.frames import Collected
 from ..records.intervals import interval, paired_interval
 from .learner import HAND, LEARNED, LONGER, PLANS, RANDOM, RATIONAL, RELU, SEARCHED, STARTS, Setting, margins
@@ -120,10 +121,10 @@ class TaskResults:
         if HAND in self.finals:
             mean, half = self.over(HAND)
             low, middle, high = (2**value for value in (mean - half, mean, mean + half))
-            gain = f"×{middle:.2f} [{low:.2f}, {high:.2f}]" if self.steps else f"{mean:+.1f} ± {half:.1f}"
-        arms = {arm: self.shown(arm) for arm in (RELU, HAND, LEARNED)}
+            gain = f"×{middle:.2f} [{low:.2f}, {high:.2f}]" if self.steps else f"{signed(mean)} ± {half:.1f}"
+        arms = {RELU: self.shown(RELU), "by hand": self.shown(HAND), LEARNED: self.shown(LEARNED)}
         rule = {True: "yes", False: "no", None: "—"}[self.holds()]
-        about = {"restarts above ReLU": f"{good} of {of}", "over the best by hand": gain, "rule holds": rule}
+        about = {"restarts no worse": f"{good} of {of}", "over by hand": gain, "rule": rule}
         return {"task": self.title, **arms, **about}
 
     def more(self) -> dict[str, str]:
@@ -131,7 +132,7 @@ class TaskResults:
         learner, hand = (self.candidates[self.candidates.search == search] for search in (LEARNED, HAND))
         spent, by_hand = (own.groupby("restart").inner_steps.max().sum() for own in (learner, hand))
         arms = {arm: self.shown(arm) for arm in (EARLIER, RANDOM, STARTS, SEARCHED, RATIONAL)}
-        return {"task": self.title, **arms, "inner steps": f"{spent:,.0f}", "by hand": f"{by_hand:,.0f}"}
+        return {"task": self.title, **arms, "steps, learner": f"{spent:,.0f}", "steps, by hand": f"{by_hand:,.0f}"}
 
 
 def collect(
@@ -236,6 +237,12 @@ def counted(tasks: dict[str, TaskResults]) -> tuple[int, int]:
     return sum(good), sum(of)
 
 
+def rule() -> dict[str, float]:
+    """The margins of the rule: the least and the largest in points, and the factor of steps."""
+    points = [margin for margin in margins().values() if margin < 1]
+    return {"low": min(points), "high": max(points), "factor": max(margins().values())}
+
+
 def table(tasks: dict[str, TaskResults]) -> pd.DataFrame:
     """A row per task."""
     return pd.DataFrame([task.row() for task in tasks.values()])
@@ -244,7 +251,7 @@ def table(tasks: dict[str, TaskResults]) -> pd.DataFrame:
 def rational(tasks: dict[str, TaskResults]) -> dict[str, str]:
     """How rational functions that are trained with the weights stand to the learner, where both have accuracies."""
     found = {task.title: task.over(RATIONAL) for task in tasks.values() if not task.steps and RATIONAL in task.finals}
-    said = "; ".join(f"{name} {-mean:+.1f} ± {half:.1f}" for name, (mean, half) in found.items())
+    said = "; ".join(f"{name}: {signed(-mean)} ± {half:.1f}" for name, (mean, half) in found.items())
     return {"accuracies": said} if said else {}
 
 
@@ -280,4 +287,4 @@ def of_variants(results: Collected, tasks: dict[str, TaskResults]) -> pd.DataFra
             middle, horizon = task.middle(found), int(own.steps.max())
             words = f"{middle:.1f} %" if not task.steps else f"{middle:,.0f}" if middle < horizon else "not reached"
             rows.append((name, arm, f"{int(good.sum())} of {len(found)}", words))
-    return pd.DataFrame(rows, columns=["task", "arm", "restarts above ReLU", "median: steps to 95 %, or accuracy"])
+    return pd.DataFrame(rows, columns=["task", "arm", "restarts no worse", "median: steps to 95 %, or accuracy"])
