@@ -111,7 +111,7 @@ NAMES = {  # how a section is written where it is listed
     "shortcuts": "shortcuts",
     "ablations": "ablations",
     "learner": "the learner that picks its start",
-    "longer": "the same with longer races",
+    "longer": "the learner with longer races",
     "variants": "other ways to the outer gradient",
     "architectures": "other architectures",
 }
