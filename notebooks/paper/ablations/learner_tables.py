@@ -111,7 +111,7 @@ class TaskResults:
         if not len(reached):
             return f"never in {values.attrs['horizon']:,}"
         notes = [f"{len(reached)} of {len(values)}"] if len(reached) < len(values) else []
-        notes += [f"{values.attrs['lost']} lose it"] if values.attrs["lost"] else []
+        notes += [f"{values.attrs['lost']} below it at the end"] if values.attrs["lost"] else []
         return f"{reached.median():,.0f}" + (f" ({', '.join(notes)})" if notes else "")
 
     def row(self) -> dict[str, str]:
