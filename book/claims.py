@@ -93,7 +93,7 @@ words.figure("fig-claims", lambda narrow=False: claims_figure.conditions(claims.
 # ## How a verdict is made
 #
 # **Reproduced**: every condition of the claim's rule holds. **In part**: some hold. **Not reproduced**: none does, and the notebook shows by how much. A rule that speaks of every
-# dataset, every setting or every activation is one condition for each, and a verdict in part says how many hold. Two rules, those of [C13](#c13) and [C14](#c14), ask for more than half of the conventions instead.
+# dataset, every setting or every activation is one condition for each, and a verdict in part says how many hold. Two rules, those of [C13](#c13) and [C14](#c14), ask for more than half of the conventions instead, and the last condition of [C17](#c17) is a control that does not count.
 # **Not yet run**: records are missing. No verdict is typed by hand: the rules are in [`notebooks/paper/claims.toml`](https://github.com/simplicity-bias-companion/companion/blob/main/notebooks/paper/claims.toml), and the arithmetic is called from
 # [`notebooks/paper/claims.py`](https://github.com/simplicity-bias-companion/companion/blob/main/notebooks/paper/claims.py). Each claim has the history of its rule, and some a rule to come, which asks for all of what the paper says and for runs that are not all there yet; until they are,
 # the verdict is by the rule in force.

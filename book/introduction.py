@@ -137,7 +137,10 @@ words.say("tested", few=" " + words.fill("few", few=few) if few else "")
 rows = []
 for section in dict.fromkeys(claim.section for claim in claims.CLAIMS):
     named = {claim.name: findings[claim.name] for claim in claims.for_section(section)}
-    held = {name: f"{name} ({finding.held})" if finding.held else name for name, finding in named.items()}
+    held = {
+        name: f"{name} ({finding.held})".replace(" ", "\xa0") if finding.held else name
+        for name, finding in named.items()
+    }
     cells = [", ".join(held[name] for name in named if named[name].verdict == verdict) for verdict in found]
     rows.append((f"[{TITLES[section]}](../notebooks/{section}.ipynb)", *(cell or "–" for cell in cells)))
 words.table("tab-verdicts", pd.DataFrame(rows, columns=["notebook", *found]))

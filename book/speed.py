@@ -73,6 +73,9 @@ else:
     source, turns = record["provenance"], record["activation"]["repeats"]
     words.say("measured", **{name: source["hardware"][name] for name in ("cpu", "cores")}, date=source["start"][:10],
               backend=record["activation"]["backend"], turns=turns)  # fmt: skip
+    rows = record["episode"]["tables"][0]["rows"]
+    others = min(rows[name]["ratio"] for name in ("plain", "higher", "torchopt") if name in rows)
+    words.say("short", activation=speed.activation(record)[1]["best"], slower=others / rows["ours"]["ratio"])
     if turns < 10:
         words.say("preliminary")
 
@@ -152,7 +155,7 @@ if record:
     sizes = {name: wide["size"][name] for name in ("steps", "unroll", "inputs", "width", "batch")}
     words.figure("fig-speed-episode", lambda narrow=False: speed.dots(ratios, "products", label, narrow), **sizes,
                  ours=ratios["ours"]["ratio"], of_default=ratios["ours"]["ratio"] / ratios["products, default"]["ratio"], slowest=max(row["ratio"] for row in ratios.values()),
-                 difference=wide["largest_relative_difference"])  # fmt: skip
+                 difference=1e6 * wide["largest_relative_difference"])  # fmt: skip
     words.table(
         "tab-speed-elsewhere", speed.elsewhere(record), whole=words.fill("whole-measured") if "whole" in record else ""
     )

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # Ablations
 #
-# Which choices in Algorithm 1 matter: restarts, interpolation, the outer objective, the depth of unrolling?
+# Which choices in Algorithm 1 matter: restarts, interpolation, the outer objective, the depth of unrolling, the number of control points, the outer optimiser?
 
 # %% tags=["set-up"] cellView="form" jupyter={"source_hidden": true}
 # @title Set-up: finds the files of this companion or, in Colab, fetches them
@@ -82,15 +82,19 @@ unroll, points = default["settings.unroll"], default["network.activation.points"
 
 # %% tags=["remove-input"]
 tested = restarts.test * 100
-words.say("answer", headline=words.headline(compared.headline()), data=data, default=100 * accuracies[DEFAULT].mean(), relu=100 * accuracies["ReLU"].mean(), **apart,
-          unroll=unroll, points=points, seeds=seeds, restarts=len(restarts), low=tested.min(), high=tested.max())  # fmt: skip
+means = {
+    name: 100 * accuracies[arm].mean()
+    for name, arm in (("default", compared.equal), ("relu", "ReLU"), ("chosen", DEFAULT))
+}
+words.say("answer", headline=words.headline(compared.headline()), data=data, unroll=unroll, points=points, restarts=len(restarts),
+          low=tested.min(), high=tested.max(), **means, **apart, **numbers)  # fmt: skip
 
 # %% tags=["hide-input"]
 summary = compared.summary()
 variants = {name: len(arms.split(", ")) * (arms != "none") for name, arms in apart.items()}
 relu_gain = abs(summary.set_index("arm").gain["ReLU"])
-words.figure("fig-ablations", lambda narrow=False: figures.differences(compared, narrow), data=summary, relu=relu_gain, **numbers,
-             total=sum(variants.values()), worse=variants["worse"], better=variants["better"])  # fmt: skip
+words.figure("fig-ablations", lambda narrow=False: figures.differences(compared, narrow), data=compared.shown(), relu=relu_gain, **numbers,
+             restarts=len(restarts), total=sum(variants.values()), worse=variants["worse"], better=variants["better"])  # fmt: skip
 
 # %% tags=["remove-input"]
 words.say("scale-full" if profile == "paper" else "scale-smoke", data=data, width=run["network.width"], steps=run.steps, batch=run.batch,
@@ -129,9 +133,10 @@ for method in splines.METHODS:
     learned[method] = metalearning.learn([Task(network, parts.train.x, parts.train.y, "mse")], settings, seed=seed)
 
 # %% tags=["hide-input"]
-losses = ", ".join(f"{method} {run.history['outer'][-1]:.3f}" for method, run in learned.items())
+last = {method: run.history["outer"][-1] for method, run in learned.items()}
+losses = ", ".join(f"{method} {loss:.3f}" for method, loss in last.items())
 functions = {method: run.psi["hidden"] for method, run in learned.items()}
-words.figure("fig-live-ablations", lambda narrow=False: figures.interpolations(functions, 3, narrow), losses=losses)
+words.figure("fig-live-ablations", lambda narrow=False: figures.interpolations(functions, 3, narrow), losses=losses, best=min(last, key=last.get))  # fmt: skip
 
 # %% [markdown]
 # ## Results in detail
@@ -170,14 +175,16 @@ words.figure(
 # %% [markdown]
 # ## A learner that picks its start
 #
-# Many restarts of Algorithm 1 learn nothing, and functions made by hand do as well as learned ones on several tasks. `lib.learner` takes something of both: it lets functions race, some made by hand (sines, tanh, GELU, SiLU, ReLU) and some random and
-# smooth, in trainings without a gradient in $\psi$. Amplitudes and slopes are in units of the pre-activations, so one family serves all tasks; the better part of the functions trains again, and longer
-# (successive halving [Jamieson and Talwalkar, 2016](../book/bibliography.md#jamieson2016nonstochastic)), the last three as long as a whole training. Algorithm 1 then begins at the best one. What is best on validation rows is kept: one of the three, what was learned, or ReLU; on tables also input activations, which Algorithm 1 learns beside ReLU. The settings have no
-# units either, and are the same for all tasks. `learn_activation` and the estimators begin in this way, with shorter races. Against it: the best function made by hand that about as many inner steps find, all spent on races; the best random function of the learner's own races; and the best of the learner's starts.
+# Many restarts of Algorithm 1 learn nothing, and functions made by hand do as well as learned ones on several tasks. `lib.learner` takes something of both:
 #
-# The rule and the margins were written before the runs (`notebooks/paper/ablations/learner.toml`): at least 90 % of the restarts are above tuned ReLU minus the margin, and the best restart is not below the best function made by hand by more than the margin, with 95 % confidence. Where the learner keeps a start that was made by hand, it often is the function that the search by hand finds, too, and the two arms are one.
+# 1. *Race.* Functions made by hand (sines, tanh, GELU, SiLU, ReLU) and random smooth ones are held fixed while networks train with them, for short. The better part trains again, and longer
+#    (successive halving [Jamieson and Talwalkar, 2016](../book/bibliography.md#jamieson2016nonstochastic)), the last three as long as a whole training.
+# 2. *Learn.* Algorithm 1 begins at the best of them.
+# 3. *Pick.* What is best on validation rows is kept: one of the three, what was learned, or ReLU; on tables also input activations, which Algorithm 1 learns beside ReLU.
+#
+# Amplitudes and slopes are multiples of the spread of the pre-activations, so the same functions and settings serve all tasks. `learn_activation` and the estimators begin in this way, with shorter races.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 read = sections.reader(profile, data_dir, ablations=results)
 searched, first = read("longer"), read("learner")
 tasks, absent = learner_tables.collect(searched, profile, read if profile == "paper" else None, longer=True)
@@ -185,18 +192,25 @@ on_collages, none = learner_tables.collect(of_tiles := read("collages"), profile
 tasks, absent = tasks | on_collages, absent + none
 before, _ = learner_tables.collect(first, profile)
 if tasks:
+    good, total = learner_tables.counted(tasks)
+    added, holds = learner_tables.gains_of_learning(tasks), sum(bool(task.holds()) for task in tasks.values())
+    words.say("learner-answer", good=good, total=total, holds=holds, tasks=len(tasks), better=int(added.better.sum()),
+              starts=len(added))  # fmt: skip
+
+# %% [markdown]
+# It is compared with a *search by hand*, which spends about as many inner steps on races of functions made by hand alone. Where the learner keeps a start that was made by hand, it often is the function that this search finds, too, and the two are one.
+
+# %% tags=["hide-input"]
+words.say("learner-rule", **learner_tables.rule())
+if tasks:
     words.table("tab-learner", learner_tables.table(tasks), restarts=len(next(iter(tasks.values())).restarts()))
     folded("The other arms, and what the searches cost in inner steps", learner_tables.more(tasks))
     if len(chosen := learner_tables.choices(tasks)):
         words.table("tab-choice", chosen)
 
 # %% tags=["remove-input"]
-if tasks:
-    good, total = learner_tables.counted(tasks)
-    added = learner_tables.gains_of_learning(tasks)
-    words.say("learner-answer", good=good, total=total, better=int(added.better.sum()), starts=len(added))
 for family, accuracies_over in learner_tables.trained_together(tasks).items():
-    words.say("learner-together", family=family, accuracies=accuracies_over)
+    words.say(f"learner-{family}", accuracies=accuracies_over)
 if before:
     good_before, total_before = learner_tables.counted(before)
     words.say("learner-before", good=good_before, total=total_before, tasks=len(before),

@@ -110,9 +110,10 @@ if results.missing:
 # %% [markdown]
 # ## Under which conventions?
 #
-# The paper gives the learning rate, but neither the reduction of the loss nor the initialisation. So the same comparison is made under each plausible one. Rate 1 is the paper's with a mean
-# over outputs; rate 13.5 is the same with half their sum; the third is the one with which ReLU is best under that initialisation. The learned activation is the restart, of any start,
-# that is best on validation pairs; at ReLU's best rate it starts from small random functions, and has its own best rate.
+# The paper gives the learning rate, but neither how the loss is summed nor how the weights begin. So the same comparison is made under each plausible convention. *PyTorch's*, *Glorot* and *He*
+# are common ways to draw the initial weights. *Rate 1* is the paper's, with the mean of the loss over outputs; *rate 13.5* is the same with half their sum. With *best rates*, ReLU and the learned
+# activation each have the rate that is best for it. The learned activation is here the restart, of any start, that is best on validation pairs, and not always the one from zeros of the figure above;
+# with best rates it starts from small random functions.
 
 # %% tags=["hide-input"]
 if conventions.missing:
@@ -280,7 +281,7 @@ if len(settings_13):
 #
 # Activations learned for addition with several moduli, from zeros. If the functions are like sines, their frequencies can be compared: between moduli, and between restarts
 # on one modulus ([C15](../book/claims.ipynb)). Only restarts with which a fresh network generalises count, and few do:
-# at the start of the learning the loss on $V$ stays at chance for dozens of episodes. Small smooth random functions are a better start, see [the learner](ablations.ipynb#a-learner-that-picks-its-start).
+# at the start of the learning the loss on held-out pairs stays at chance for dozens of episodes. Small smooth random functions are a better start, see [the learner](ablations.ipynb#a-learner-that-picks-its-start).
 
 # %% tags=["hide-input"]
 moduli = read("moduli")
@@ -336,13 +337,11 @@ table(
     caption="Median steps to 95 % test accuracy, over seeds. Of 80 % of the pairs, the part “validation” is left out.",
 )
 
-# %% tags=["hide-input"] fold="C16: the largest falls"
+# %% tags=["hide-input"] fold="C16: the largest falls, from the first step with 95 % to the last"
 of = ["role", "arm", "network.initialisation", "optimiser.lr", "network.width", "validation", "seed", "learned"]
 both = pd.concat([everything[everything.role.isin(["final", "sweep"])], runs[runs.role.str.match("final|figure")]])
 both = both[(both.data == task) & ~both.arm.str.contains("by hand")].fillna({of[2]: "default"})
 both = both.sort_values("steps").drop_duplicates(of, keep="last")
-
-# %% tags=["hide-input"] fold="From the first step with 95 % to the last"
 tests = [(run.arm, run.record.arrays["test_accuracy"]) for run in both.itertuples()]
 rows = [
     (arm.split()[0], 100 * (test[(test >= 0.95).argmax() :].max() - test[-1]))

@@ -98,8 +98,8 @@ def test_when_the_rules_were_written_is_counted():
     first, second = (replace(claim, next=None) for claim in claims.CLAIMS[:2])
     few = [replace(first, written="before"), replace(second, written="after trials")]
     assert claims.when_written(few) == (
-        "Of the 2 rules in force, 1 were written before the full-scale results that decide them were read (C1); "
-        "1 were written after trials with one seed (C2)."
+        "Of the 2 rules in force, 1 (C1) came before the full-scale results that decide them were read; "
+        "1 (C2) came after trials with one seed."
     )
     assert " 1 of them will be replaced" in claims.when_written(
         [few[0], next(claim for claim in claims.CLAIMS if claim.next)]

@@ -92,8 +92,8 @@ def test_a_task_that_the_activation_does_not_solve_has_no_row(relu, other, expec
 def test_words_count_what_the_dots_show(made):
     assert made.sentence() == (
         "Learned activations are above ReLU on 1 of 2 datasets, below on 1; trees are above them on 0 of 1 tables, "
-        "functions made by hand on 1 of 1. On 2 algorithmic tasks they generalise 2 to 4 times sooner or more; sines "
-        "sooner still on 0 of 1."
+        "functions made by hand on 1 of 1. In 2 algorithmic cases they generalise 2 to 4 times sooner or more; sines "
+        "sooner still in 0 of 1."
     )
     assert made.counts() == {"above": 1, "datasets": 2, "tasks": 2} and made.ahead() == []
     assert "Hollow (1)" in made.scale() and "Arrows (1)" in made.scale()

@@ -41,7 +41,7 @@ def test_the_rule_on_accuracies():
     assert not results(False, task.finals, rows, 0.4).holds()  # the lower end is at -0.46
     assert results(False, task.finals, rows, 0.5).holds()
     assert results(False, {RELU: [60, 61, 62], LEARNED: [65, 66, 67]}, rows, 0.5).holds() is None
-    assert task.more()["inner steps"] == "50" and task.more()["best start"] == "—"
+    assert task.more()["steps, learner"] == "50" and task.more()["best start"] == "—"
 
 
 def test_the_rule_on_steps_where_never_is_no_success():
@@ -52,7 +52,7 @@ def test_the_rule_on_steps_where_never_is_no_success():
     assert task.over(HAND)[0] == pytest.approx((1 + 1 + 0) / 3)  # twice as soon, twice, as soon
     assert (
         task.shown(RELU) == "never in 1,000"
-        and task.shown(LEARNED) == "450 (2 of 3, 1 lose it)"
+        and task.shown(LEARNED) == "450 (2 of 3, 1 below it at the end)"
         and task.shown(RANDOM) == "—"
     )
 

@@ -252,8 +252,8 @@ class Headline:
         if len(times):
             hand = self.beside(SPEED, BY_HAND)
             words.append(
-                f"On {len(times)} algorithmic tasks they generalise {times.value.min():.0f} to {times.value.max():.0f} "
-                f"times sooner or more; sines sooner still on {(hand.value_y > hand.value_x).sum()} of {len(hand)}."
+                f"In {len(times)} algorithmic cases they generalise {times.value.min():.0f} to {times.value.max():.0f} "
+                f"times sooner or more; sines sooner still in {(hand.value_y > hand.value_x).sum()} of {len(hand)}."
             )
         return " ".join(words)
 

@@ -114,8 +114,8 @@ NAMES = {  # how a section is written where it is listed
     "shortcuts": "shortcuts",
     "ablations": "ablations",
     "learner": "the learner that picks its start",
-    "longer": "the same with longer races",
-    "collages": "the same on collages",
+    "longer": "the learner with longer races",
+    "collages": "the learner on collages",
     "variants": "other ways to the outer gradient",
     "architectures": "other architectures",
 }

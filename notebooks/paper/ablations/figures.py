@@ -18,13 +18,22 @@ from .tables import Compared
 
 
 def differences(compared: Compared, narrow: bool = False) -> Figure:
-    """Each arm's difference to the default with as many restarts, in points, sorted, with 95 % intervals."""
-    table: pd.DataFrame = compared.summary().dropna().sort_values("gain", ignore_index=True)
+    """Each arm's difference to the default with as many restarts, in points, sorted, with 95 % intervals.
+
+    Squares are the default: at zero with as many restarts as the others, and with all that it has.
+    """
+    table: pd.DataFrame = compared.shown()
+    table.loc[table.arm == compared.equal, ["gain", "gain_half_width"]] = 0.0
+    table = table.dropna().sort_values("gain", ignore_index=True)
     figure, ax = plt.subplots(figsize=(3.7 if narrow else 7, 0.33 * len(table) + 1.0))
     for i, row in enumerate(table.itertuples()):
-        apart = abs(row.gain) > row.gain_half_width
-        colour = "C0" if row.arm == "ReLU" else "C3" if apart else "gray"
-        ax.errorbar(row.gain, i, xerr=row.gain_half_width, color=colour, marker="o" if apart else ".", capsize=3)
+        if row.arm == compared.equal:
+            ax.plot(0, i, "s", color="C2")
+            continue
+        apart, default = abs(row.gain) > row.gain_half_width, row.arm.startswith("default")
+        colour = "C0" if row.arm == "ReLU" else "C2" if default else "C3" if apart else "gray"
+        marker = "s" if default else "o" if apart else "."
+        ax.errorbar(row.gain, i, xerr=row.gain_half_width, color=colour, marker=marker, capsize=3)
         side = 1 if row.gain >= 0 else -1  # away from the line at zero
         beside = {"xytext": (7 * side, 0), "textcoords": "offset points", "ha": "left" if side > 0 else "right"}
         end = row.gain + side * row.gain_half_width
@@ -81,7 +90,7 @@ def searches(tasks: Mapping[str, TaskResults], narrow: bool = False) -> Figure:
         reached = own.result.clip(upper=task.horizon)
         ax.plot(task.progress(LEARNED).inner_steps / 1000, reached, "C1x", label="restarts of the learner")
         ax.axhline(task.relu, color="C0", linestyle="--", label="ReLU")
-        ax.set_title(task.title if narrow else textwrap.fill(task.title, 24), fontsize=9 if narrow else 8)
+        ax.set_title(task.title if narrow else task.title.replace(", ", ",\n", 1), fontsize=9)
         if task.steps:
             ax.set_yscale("log")
         ax.set_ylabel("steps to 95 %" if task.steps else "test accuracy (%)")

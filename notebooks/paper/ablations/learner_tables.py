@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..experiments.race import GROUPS
 from ..figures.looks import plus_minus
+from ..figures.plots import signed
 from ..records.frames import Collected
 from ..records.intervals import interval, paired_interval
 from .collages import PLANS as COLLAGES
@@ -129,7 +130,7 @@ class TaskResults:
         if not len(reached):
             return f"never in {values.attrs['horizon']:,}"
         notes = [f"{len(reached)} of {len(values)}"] if len(reached) < len(values) else []
-        notes += [f"{values.attrs['lost']} lose it"] if values.attrs["lost"] else []
+        notes += [f"{values.attrs['lost']} below it at the end"] if values.attrs["lost"] else []
         return f"{reached.median():,.0f}" + (f" ({', '.join(notes)})" if notes else "")
 
     def row(self) -> dict[str, str]:
@@ -139,10 +140,10 @@ class TaskResults:
         if HAND in self.finals:
             mean, half = self.over(HAND)
             low, middle, high = (2**value for value in (mean - half, mean, mean + half))
-            gain = f"×{middle:.2f} [{low:.2f}, {high:.2f}]" if self.steps else f"{mean:+.1f} ± {half:.1f}"
-        arms = {arm: self.shown(arm) for arm in (RELU, HAND, LEARNED)}
+            gain = f"×{middle:.2f} [{low:.2f}, {high:.2f}]" if self.steps else f"{signed(mean)} ± {half:.1f}"
+        arms = {RELU: self.shown(RELU), "by hand": self.shown(HAND), LEARNED: self.shown(LEARNED)}
         rule = {True: "yes", False: "no", None: "—"}[self.holds()]
-        about = {"restarts above ReLU": f"{good} of {of}", "over the best by hand": gain, "rule holds": rule}
+        about = {"restarts no worse": f"{good} of {of}", "over by hand": gain, "rule": rule}
         return {"task": self.title, **arms, **about}
 
     def more(self) -> dict[str, str]:
@@ -150,7 +151,7 @@ class TaskResults:
         learner, hand = (self.candidates[self.candidates.search == search] for search in (LEARNED, HAND))
         spent, by_hand = (own.groupby("restart").inner_steps.max().sum() for own in (learner, hand))
         arms = {arm: self.shown(arm) for arm in (EARLIER, RANDOM, STARTS, SEARCHED, *FAMILIES)}
-        return {"task": self.title, **arms, "inner steps": f"{spent:,.0f}", "by hand": f"{by_hand:,.0f}"}
+        return {"task": self.title, **arms, "steps, learner": f"{spent:,.0f}", "steps, by hand": f"{by_hand:,.0f}"}
 
 
 def collect(
@@ -282,18 +283,24 @@ def counted(tasks: dict[str, TaskResults]) -> tuple[int, int]:
     return sum(good), sum(of)
 
 
+def rule() -> dict[str, float]:
+    """The margins of the rule: the least and the largest in points, and the factor of steps."""
+    points = [margin for margin in margins().values() if margin < 1]
+    return {"low": min(points), "high": max(points), "factor": max(margins().values())}
+
+
 def table(tasks: dict[str, TaskResults]) -> pd.DataFrame:
     """A row per task."""
     return pd.DataFrame([task.row() for task in tasks.values()])
 
 
 def trained_together(tasks: dict[str, TaskResults]) -> dict[str, str]:
-    """How functions that are trained with the weights stand to the learner where both have accuracies, by arm."""
+    """How functions that are trained with the weights stand to the learner where both have accuracies, by family."""
     found = {}
-    for arm in FAMILIES:
+    for arm, family in FAMILIES.items():
         over = {task.title: task.over(arm) for task in tasks.values() if not task.steps and arm in task.finals}
-        if said := "; ".join(f"{name} {-mean:+.1f} ± {half:.1f}" for name, (mean, half) in over.items()):
-            found[arm.split(",")[0]] = said
+        if said := "; ".join(f"{name}: {signed(-mean)} ± {half:.1f}" for name, (mean, half) in over.items()):
+            found[family] = said
     return found
 
 
@@ -343,4 +350,4 @@ def of_variants(results: Collected, tasks: dict[str, TaskResults]) -> pd.DataFra
             middle, horizon = task.middle(found), int(own.steps.max())
             words = f"{middle:.1f} %" if not task.steps else f"{middle:,.0f}" if middle < horizon else "not reached"
             rows.append((name, arm, f"{int(good.sum())} of {len(found)}", words))
-    return pd.DataFrame(rows, columns=["task", "arm", "restarts above ReLU", "median: steps to 95 %, or accuracy"])
+    return pd.DataFrame(rows, columns=["task", "arm", "restarts no worse", "median: steps to 95 %, or accuracy"])

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..figures.looks import plus_minus
+from ..figures.plots import signed
 from ..records.frames import Collected
 from ..records.intervals import interval, paired_interval
 from .plan import ARMS, DEFAULT, FEWER
@@ -43,15 +44,27 @@ class Compared:
             rows.append([arm, PAPER.get(arm, "—"), *interval(own), *(100 * np.array(gain))])
         return pd.DataFrame(rows, columns=["arm", "paper", "mean", "half_width", "gain", "gain_half_width"])
 
+    def shown(self) -> pd.DataFrame:
+        """The summary with names for readers: those of the default say how many restarts they are of.
+
+        The default is left out where it has no more restarts than the others, as it is the equal one then.
+        """
+        summary, many = self.summary(), len(self.restarts)
+        if self.few == many:
+            summary = summary[summary.arm != DEFAULT]
+        names = {DEFAULT: f"default, best of {many} restarts", AVERAGE: f"default, average of {many} restarts"}
+        return summary.assign(arm=summary.arm.replace(names))
+
     def table(self) -> pd.DataFrame:
         """The summary as a page shows it."""
-        summary = self.summary()
+        shown = self.shown()
         gains = [
-            "" if np.isnan(row.gain) else plus_minus(row.gain, row.gain_half_width, scale=1)
-            for row in summary.itertuples()
+            "—" if np.isnan(row.gain) else f"{signed(row.gain)} ± {row.gain_half_width:.1f}"
+            for row in shown.itertuples()
         ]
-        ours = [plus_minus(row.mean, row.half_width) for row in summary.itertuples()]
-        return pd.DataFrame({"arm": summary.arm, "paper (%)": summary.paper, "ours (%)": ours, "difference": gains})
+        ours = [plus_minus(row.mean, row.half_width) for row in shown.itertuples()]
+        columns = {"arm": shown.arm, "paper (%)": shown.paper, "ours (%)": ours, "difference (points)": gains}
+        return pd.DataFrame(columns)
 
     def told_apart(self) -> dict[str, str]:
         """The variants that are worse than the default, not told apart from it, and better, by name."""

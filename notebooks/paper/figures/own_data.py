@@ -22,7 +22,8 @@ def measured() -> list[dict]:
 def learned(model, narrow: bool = False) -> Figure:
     """The function that an estimator learned, beside ReLU."""
     figure, ax = plt.subplots(figsize=(3.7, 3.2) if narrow else (5, 3.2))
-    model.plot(ax).legend(fontsize=9)
+    model.plot(ax).get_legend().remove()
+    figure.legend(loc="outside upper center", ncols=2, fontsize=9)  # such a curve leaves no room inside
     return figure
 
 
@@ -50,7 +51,7 @@ def scores(tables: Sequence[dict]) -> pd.DataFrame:
     for one in tables:
         scale, digits = (100, 1) if one["classes"] else (1, 3)
         arms, instead = one["arms"], one["instead"]
-        row = {"table (training rows x columns)": f"{one['table']} ({one['rows']:,} x {one['columns']})"}
+        row = {"table (training rows × columns)": f"{one['table']} ({one['rows']:,} × {one['columns']})"}
         row["ReLU"] = f"{scale * arms['relu']['score']:.{digits}f}"
         for arm in ("hidden", "input", "tanh"):
             row[arm] = gain_in_words(scale * arms[arm]["gain"], scale * arms[arm]["gain_half_width"], digits)
@@ -66,5 +67,5 @@ def in_sum(tables: Sequence[dict]) -> dict:
         found[arm] = sides.count("above"), sides.count("below")
     best = [max(arm["score"] for arm in one["arms"].values()) for one in tables]
     trees = sum(one["instead"]["trees"] > score for one, score in zip(tables, best, strict=True))
-    times = [f"{name} {np.median([one['seconds'][name] for one in tables]):.0f} s" for name in METHODS]
+    times = [f"{name} {np.median([one['seconds'][name] for one in tables]):.2g} s" for name in METHODS]
     return {"tables": len(tables), "trees": trees, "times": ", ".join(times), **found}

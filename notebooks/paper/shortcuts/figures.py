@@ -128,6 +128,7 @@ def reliance(final: pd.DataFrame, upper: pd.DataFrame, pair: tuple[str, str], na
         ax.set_yticks(range(len(arms)), [arm_name(arm, pair) for arm in arms], fontsize=9)
         ax.set_title(normalisation(spectral), fontsize=9.5)
         ax.set_xlim(0, None)
+        ax.set_ylim(-0.5, len(arms) - 0.5)
         ax.margins(x=0.06)
         ax.grid(axis="x")
     _below(axes, narrow, f"accuracy on {names(pair)['second']} (%)")

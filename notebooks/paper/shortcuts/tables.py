@@ -239,10 +239,10 @@ def starts(found: pd.DataFrame) -> str:
 
     Example:
         >>> starts(pd.DataFrame({"setting": ["a", "b"], "arm": ["learned for x"] * 2, "init": ["relu", "zeros"]}))
-        'They started from it, 1 of 2 from zeros.'
+        '1 of 2 started from zeros, the others from it.'
     """
     others = (found.init != "relu").sum()
-    return f"They started from it{f', {others} of {len(found)} from zeros' if others else ''}."
+    return f"{others} of {len(found)} started from zeros, the others from it." if others else "They started from it."
 
 
 def headline(relu: pd.DataFrame, gains: pd.DataFrame) -> list[str]:

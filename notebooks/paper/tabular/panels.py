@@ -71,7 +71,7 @@ def input_space(pictured: Mapping[str, Mapping[str, Record]], narrow: bool = Fal
             ax.set(xticks=[], yticks=[])
         across, up = (columns_of(data)[c] for c in found[arms[0]].arrays["slice_columns"][place])
         row[0].set_ylabel(f"{data}\n{up} →" if not narrow else f"{up} →", fontsize=8.5)
-        row[0].set_xlabel(f"{across} →", fontsize=8.5)
+        row[0].set_xlabel(f"{across} →" + (f"  ({data})" if narrow else ""), fontsize=8.5, loc="left")
     for ax, arm in zip(grid[0], arms, strict=True):
         ax.set_title(_title(arm, narrow), fontsize=8.5 if narrow else 9.5)
     bar = figure.colorbar(image, ax=grid, location="bottom", shrink=0.5, aspect=30, ticks=[0, 0.5, 1])
