@@ -75,7 +75,7 @@ def signed(value: float, beside: Sequence[float] = ()) -> str:
     ('+1.3', '+0.13', '+0.0')
     """
     digits = 2 if len(beside) and np.nanmax(np.abs(beside)) < 1.0 else 1
-    return f"{round(value, digits) + 0.0:+.{digits}f}"
+    return f"{value:+z.{digits}f}"
 
 
 def differences(summary: pd.DataFrame, label: str = "arm", hollow: bool = False) -> pd.DataFrame:

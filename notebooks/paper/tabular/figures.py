@@ -72,7 +72,7 @@ def per_table(table: pd.DataFrame, narrow: bool = False) -> Figure:
                 weight="bold" if best == 0 else None)  # fmt: skip
         for j, value in enumerate(row):
             digits = 0 if narrow and abs(value) >= FULL else 1
-            text = f"{round(value, digits) + 0:+.{digits}f}" if np.isfinite(value) else "—"
+            text = f"{value:+z.{digits}f}" if np.isfinite(value) else "—"
             ax.text(j + 1, i, text, ha="center", va="center", fontsize=SMALL, weight="bold" if value == best else None)
     ax.set_yticks(range(len(gain)), [_short(name, narrow) for name in order], fontsize=SMALL)
     heads = ["ReLU (%)", *(SHORT.get(arm, arm) for arm in others)]
