@@ -168,17 +168,12 @@ def average_by_depth(table: pd.DataFrame, narrow: bool = False) -> Figure:
         ax.plot(relu.depth, 100 * relu["mean"], ":", color=looks.ARMS["ReLU"][0], linewidth=1.2)
         ax.errorbar(own.depth, 100 * own["mean"], 100 * own.half_width, **looks.look(arm), capsize=3, markersize=5)
         ax.axhline(0, color=plt.rcParams["text.color"], linewidth=0.8)
-        ax.set_title(_two_lines(label(arm)), fontsize=9)
+        ax.set_title(looks.two_lines(arm), fontsize=9)
         ax.set_xticks(sorted(table.depth.unique()))
         ax.grid()
     figure.supxlabel("hidden layers", fontsize=10)
     figure.supylabel("points over ReLU with one layer", fontsize=10)
     return figure
-
-
-def _two_lines(name: str) -> str:
-    """A label for a place without the width for it."""
-    return name.replace(", ", ",\n").replace(" AF ", " AF\n").replace("input ", "input\n")
 
 
 def widths(tables: Mapping[str, pd.DataFrame], narrow: bool = False) -> Figure:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy.special import expit
 
 from ..figures.looks import ARMS as LOOKS
-from ..figures.looks import label
+from ..figures.looks import label, two_lines
 from ..records.store import Record
 from .plan import INPUTS, ZEROS
 from .tables import TREES, columns_of
@@ -39,13 +39,8 @@ def weight_space(found: Mapping[str, Record], narrow: bool = False) -> Figure:
         bar = figure.colorbar(image, ax=row[-1], aspect=12)
         bar.set_label("log$_{10}$ " + ("loss" if measure == "loss" else "TV"), fontsize=8.5)
     for ax, arm in zip(grid[0], networks, strict=True):
-        ax.set_title(_title(arm, narrow), fontsize=8.5 if narrow else 9.5)
+        ax.set_title(two_lines(arm, narrow), fontsize=8.5 if narrow else 9.5)
     return figure
-
-
-def _title(arm: str, narrow: bool) -> str:
-    text = label(arm).replace(" (", "\n(").replace(", ", ",\n").replace("input ", "input\n")
-    return text.replace("learned ", "").replace("boosted ", "") if narrow else text
 
 
 def shown(pictured: Mapping[str, Mapping[str, Record]]) -> list[str]:
@@ -73,7 +68,7 @@ def input_space(pictured: Mapping[str, Mapping[str, Record]], narrow: bool = Fal
         row[0].set_ylabel(f"{data}\n{up} →" if not narrow else f"{up} →", fontsize=8.5)
         row[0].set_xlabel(f"{across} →", fontsize=8.5)
     for ax, arm in zip(grid[0], arms, strict=True):
-        ax.set_title(_title(arm, narrow), fontsize=8.5 if narrow else 9.5)
+        ax.set_title(two_lines(arm, narrow), fontsize=8.5 if narrow else 9.5)
     bar = figure.colorbar(image, ax=grid, location="bottom", shrink=0.5, aspect=30, ticks=[0, 0.5, 1])
     bar.set_label("probability of the second class", fontsize=9)
     return figure
