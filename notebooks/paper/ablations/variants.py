@@ -7,7 +7,7 @@ from lib.metalearning import Settings
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, check_profile, usable
+from ..experiments.protocol import ByProfile, Stages, usable
 from ..experiments.race import Race, auto_settings
 from ..experiments.ways import TRAININGS
 from ..records.store import Store
@@ -37,20 +37,19 @@ class Plan:
     seeds: tuple[int, ...]
 
 
-PLANS = {
-    "smoke": Plan(("a+b mod 7",), restarts=2, episodes=4, seeds=(0,)),
-    "paper": Plan(
+PLANS = ByProfile(
+    smoke=Plan(("a+b mod 7",), restarts=2, episodes=4, seeds=(0,)),
+    paper=Plan(
         ("a+b mod 27, default, rate 1", "a+b mod 27, Glorot, rate 13.5", "Fashion-MNIST regression, depth 1"),
         restarts=8,
         episodes=40,
         seeds=(0, 11),
     ),
-}
+)
 
 
 def variants(profile: str, store: Store) -> list[Stages]:
     """A chain of stages per task."""
-    check_profile(profile)
     plan, of = PLANS[profile], learner.PLANS[profile]
     tasks = {name: learner.OneTask(of, name, of.settings[name], store) for name in plan.tasks}
     return [stages(plan, task) for task in tasks.values()]

@@ -14,7 +14,7 @@ from lib.training import Optimiser
 
 from ..experiments.controls import Draw
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, best_of, check_profile, speed, tuned, usable
+from ..experiments.protocol import ByProfile, Stages, best_of, speed, tuned, usable
 from ..experiments.train import Train
 from ..records.store import Store
 from .plan import SPLIT
@@ -61,8 +61,8 @@ class Plan:
     seeds_13: tuple[int, ...]
 
 
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         task="a+b mod 7",
         mean=1.0,
         half_sum=3.5,
@@ -83,7 +83,7 @@ PLANS = {
         held_out=(0.25,),
         seeds_13=(1,),
     ),
-    "paper": Plan(
+    paper=Plan(
         task="a+b mod 27",
         mean=1.0,
         half_sum=13.5,
@@ -114,7 +114,7 @@ PLANS = {
         held_out=(0.125, 0.25, 0.375, 0.5),
         seeds_13=(1, 2, 3),
     ),
-}
+)
 
 
 def everywhere(rate: float) -> list[Convention]:
@@ -124,13 +124,11 @@ def everywhere(rate: float) -> list[Convention]:
 
 def conventions(profile: str, store: Store) -> Stages:
     """Section 3.5 under each convention; what decides most comes first."""
-    check_profile(profile)
     yield from Conventions(PLANS[profile], store).stages()
 
 
 def sines(profile: str, store: Store) -> Stages:
     """What is compared with it, and decides nothing: sines at their own best rates, random functions."""
-    check_profile(profile)
     yield from Conventions(PLANS[profile], store, section="sines").controls()
 
 

@@ -16,7 +16,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, check_profile, restarts, trials_of, using
+from ..experiments.protocol import ByProfile, Stages, restarts, trials_of, using
 from ..experiments.train import Train
 from ..records.store import Store
 from .conventions import PLANS as CONVENTIONS
@@ -44,8 +44,8 @@ class Plan:
     steps: int
 
 
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         tasks=("a+b mod 5", "a+b mod 7"),
         learning=((replace(CONSTANT, episodes=3, n_tr_start=10, n_tr_max=10, unroll=3), (20,)),),
         restarts=2,
@@ -56,7 +56,7 @@ PLANS = {
         seeds=(1,),
         steps=30,
     ),
-    "paper": Plan(
+    paper=Plan(
         tasks=tuple(f"a+b mod {modulus}" for modulus in (13, 27, 29, 41)),
         learning=(
             (replace(CONSTANT, unroll=10, outer=Optimiser("adam", 0.003), patience=30), (200, 400)),
@@ -70,12 +70,11 @@ PLANS = {
         seeds=(1, 2),
         steps=5000,
     ),
-}
+)
 
 
 def moduli(profile: str, store: Store) -> Stages:
     """Activations learned for several moduli, and runs with each."""
-    check_profile(profile)
     plan = PLANS[profile]
     for learning, points in plan.learning:
         for task in plan.tasks:
@@ -91,7 +90,6 @@ def frequencies(profile: str, store: Store) -> Stages:
     NOTE[DIFF]: the start; and with Glorot weights a rate of 1 for half the sum over outputs, under which such functions
     are learned soonest on modulus 27 (see conventions).
     """
-    check_profile(profile)
     plan, of = PLANS[profile], CONVENTIONS[profile]
     spline = Activation("spline", low=-1.0, high=1.0)
     network = Network(width=plan.learning_width, activation=spline, initialisation="glorot")

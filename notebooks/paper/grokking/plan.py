@@ -7,7 +7,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, best_restart, check_profile, restarts, trials_of, using, validation_speed
+from ..experiments.protocol import ByProfile, Stages, best_restart, restarts, trials_of, using, validation_speed
 from ..experiments.train import Train
 from ..records.store import Store
 
@@ -44,8 +44,8 @@ class Plan:
 # With episodes of 2,000 steps from the start, a+b mod 27 takes a third of the time to learn (one trial: 80 episodes,
 # then 99 % test accuracy at 3,000 steps). The growing ones of the main task stay: its results were there first.
 CONSTANT = Settings(episodes=120, n_tr_start=2000, n_tr_step=0, n_tr_max=2000, validation=0.1, watch=0.0, patience=120)
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         task="a+b mod 17",
         steps=1500,
         width=128,
@@ -62,7 +62,7 @@ PLANS = {
         constant=Settings(episodes=60, n_tr_start=250, n_tr_step=0, validation=0.15, watch=0.0, patience=60),
         constant_restarts=((60, 10, 0.006),),
     ),
-    "paper": Plan(
+    paper=Plan(
         task="a+b mod 27",
         steps=60_000,
         width=256,
@@ -81,14 +81,13 @@ PLANS = {
         constant=CONSTANT,
         constant_restarts=((200, 10, 0.01), (200, 10, 0.01), (200, 20, 0.003), (400, 20, 0.003)),
     ),
-}
+)
 SPLIT = 0  # the 80/20 split of a task is one and the same for learning and for every final run
 RELU, LEARNED = "ReLU", "learned from zeros"
 
 
 def grokking(profile: str, store: Store) -> Stages:
     """Section 3.5: algorithmic tasks, ReLU against activations learned from zeros."""
-    check_profile(profile)
     yield from Grokking(PLANS[profile], store).stages()
 
 

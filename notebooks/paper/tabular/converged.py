@@ -15,7 +15,7 @@ from lib.training import Optimiser
 
 from ..experiments.baseline import Baseline
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, best_of, check_profile, restarts, tuned, usable, validation_accuracy
+from ..experiments.protocol import ByProfile, Stages, best_of, restarts, tuned, usable, validation_accuracy
 from ..experiments.train import Train
 from ..records.store import Store
 from .plan import FOCUS, SPLIT, inputs, slower, spline
@@ -59,8 +59,8 @@ class Plan:
     width_seeds: tuple[int, ...]
 
 
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         datasets=("breast_cancer",),
         focus=("breast_cancer",),
         rates=(1e-3, 3e-3, 1e-2),
@@ -86,7 +86,7 @@ PLANS = {
     # both scalings, on credit at 1,800; so about 117 runs of 22 s and 16 restarts a table.
     # NOTE[DIFF]: batches of 512 in place of 4,096, for all arms and in the episodes.
     # NOTE[DIFF]: half of an episode's rows are V, as in the tabular section.
-    "paper": Plan(
+    paper=Plan(
         datasets=(*FOCUS[:2], *(name for name in TABLES if name not in FOCUS), FOCUS[2]),
         focus=FOCUS,
         rates=(3e-4, 1e-3, 3e-3, 1e-2),
@@ -110,12 +110,11 @@ PLANS = {
         widths=(16, 64, 512),
         width_seeds=(1, 2, 3),
     ),
-}
+)
 
 
 def tables(profile: str, store: Store) -> Stages:
     """Section 3.3 again, table by table; then other widths."""
-    check_profile(profile)
     plan, chosen = PLANS[profile], {}
     for data in plan.datasets:
         chosen[data] = yield from Table(plan, data, RANGE, store).stages(INPUTS, *HIDDEN.values(), TANH)
@@ -131,7 +130,6 @@ def tables(profile: str, store: Store) -> Stages:
 
 def ranks(profile: str, store: Store) -> Stages:
     """ReLU and input activations on columns by rank, table by table: do the latter do more than scale the columns?"""
-    check_profile(profile)
     for data in PLANS[profile].datasets:
         yield from Table(PLANS[profile], data, RANK, store).stages(INPUTS)
 

@@ -17,7 +17,7 @@ from ..experiments.baseline import MODELS, Baseline
 from ..experiments.controls import Ranks
 from ..experiments.learn import Learn
 from ..experiments.panels import Panels, Paths
-from ..experiments.protocol import Stages, best_of, check_profile, restarts, trials_of, using, validation_accuracy
+from ..experiments.protocol import ByProfile, Stages, best_of, restarts, trials_of, using, validation_accuracy
 from ..experiments.train import Train
 from ..records.store import Store
 
@@ -117,8 +117,8 @@ VARIANTS = (
     Variant("hidden, range [-2, 2]", replace(HIDDEN, activation=spline(100, 2.0)), LEARNING),
     Variant("hidden, 400 control points", replace(HIDDEN, activation=spline(400)), LEARNING),
 )
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         datasets=("breast_cancer",),
         focus=("breast_cancer",),
         optimisers=(Optimiser("rmsprop", 3e-3),),
@@ -143,7 +143,7 @@ PLANS = {
     ),
     # Cost on one core of an AMD EPYC, measured on electricity: a final run of 2 layers takes 6 s, a restart 16 s,
     # trees 18 s per seed, panels 75 s at 2 layers. Per table about 530 s; of `focus` 1,300 s; the variants 400 s.
-    "paper": Plan(
+    paper=Plan(
         datasets=(*FOCUS[:2], *(name for name in TABLES if name not in FOCUS), FOCUS[2]),
         focus=FOCUS,
         optimisers=tuple(Optimiser("rmsprop", lr) for lr in (3e-4, 1e-3, 3e-3, 1e-2)),
@@ -166,7 +166,7 @@ PLANS = {
         measured=((0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0), 2),
         variants=VARIANTS,
     ),
-}
+)
 
 
 SECTION, SPLIT = "tabular", 0
@@ -177,7 +177,6 @@ RANKED = "ReLU, columns by rank"  # a control
 
 def tabular(profile: str, store: Store) -> list[Stages]:
     """Section 3.3: a chain of stages for each dataset, and one for a control on all of them."""
-    check_profile(profile)
     plan = PLANS[profile]
     tables = [Table(plan, data, store) for data in plan.datasets]
     return [*(table.stages() for table in tables), ranked(tables)]

@@ -11,7 +11,7 @@ from lib.splines import is_constant
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, best_of, restarts, using, validation_speed
+from ..experiments.protocol import ByProfile, Stages, best_of, restarts, using, validation_speed
 from ..experiments.train import Train
 from ..grokking.plan import CONSTANT, SPLIT
 from ..grokking.plan import PLANS as GROKKING
@@ -59,8 +59,8 @@ SINES = tuple(Activation("sine", alpha=k, amplitude=0.1) for k in (20.0, 40.0, 8
 # mean over the outputs, so with rate 1 they would need as many more steps.
 # NOTE[DIFF]: 5,000 steps in place of up to 60,000, the same for every cell. "Solved with ReLU" therefore means: within
 # these steps.
-MATRICES = {
-    "smoke": Matrix(
+MATRICES = ByProfile(
+    smoke=Matrix(
         tasks=("a+b mod 7", "a-b mod 7", "a+b mod 11"),
         steps=300,
         width=64,
@@ -75,7 +75,7 @@ MATRICES = {
         learning_width=32,
         by_hand=SINES[:2],
     ),
-    "paper": Matrix(
+    paper=Matrix(
         tasks=algorithmic.TASKS,
         steps=5000,
         width=256,
@@ -90,7 +90,7 @@ MATRICES = {
         learning_width=GROKKING["paper"].learning_width,
         by_hand=SINES,
     ),
-}
+)
 
 
 def matrix(plan: Matrix, store: Store) -> Generator[list, None, list[Learn]]:
