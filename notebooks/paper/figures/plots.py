@@ -12,6 +12,24 @@ from ..records.intervals import interval
 from .looks import ARMS
 
 
+def panels(
+    count: int, narrow: bool, phone: tuple[float, float], wide: tuple[float, float], **shared
+) -> tuple[Figure, list[Axes]]:
+    """Panels side by side or, on a phone, one below the other; phone, wide: the figure's size in inches."""
+    shape, size = ((count, 1), phone) if narrow else ((1, count), wide)
+    figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, **shared)
+    return figure, list(axes.flat)
+
+
+def grid(count: int, columns: int, width: float, height: float, more: float, **shared) -> tuple[Figure, np.ndarray]:
+    """Rows of panels, each so high and the figure by ``more`` higher; axes beyond ``count`` are off."""
+    rows = -(-count // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height * rows + more), squeeze=False, **shared)
+    for ax in axes.flat[count:]:
+        ax.set_axis_off()
+    return figure, axes
+
+
 def forest(
     panels: Mapping[str, pd.DataFrame], xlabel: str, band: tuple[float, float] | None = None, narrow: bool = False
 ) -> Figure:
