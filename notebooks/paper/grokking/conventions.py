@@ -17,7 +17,7 @@ from ..experiments.learn import Learn
 from ..experiments.protocol import ByProfile, Stages, best_of, speed, tuned, usable
 from ..experiments.train import Train
 from ..records.store import Store
-from .plan import SPLIT
+from .plan import learn_on_pairs, train_on_pairs
 
 Convention = tuple[str, float]  # initialisation, rate for the mean over examples and outputs
 Function = tuple[Activation, str]  # with the key of the record that it is in, or ""
@@ -291,38 +291,16 @@ class Conventions:
         plan, (initialisation, rate) = self.plan, convention
         network = Network(width=plan.learning_width, depth=1, activation=self.spline, initialisation=initialisation)
         settings = replace(plan.learning, init=start, inner=Optimiser("sgd", rate))
-        return Learn(
-            section=self.section,
-            arm=STARTS[start],
-            data=(plan.task,),
-            task="one-hot",
-            network=network,
-            settings=settings,
-            seed=seed,
-            split=SPLIT,
-        )
+        return learn_on_pairs(self.section, STARTS[start], (plan.task,), network, settings, seed)
 
     def run(self, role: str, arm: str, convention: Convention, function: Function, seed: int, steps: int = 0) -> Train:
         """One run. Trials go without a tenth of the training pairs and are judged on these."""
         (initialisation, rate), (activation, learned), plan = convention, function, self.plan
         network = Network(width=plan.width, depth=1, activation=activation, initialisation=initialisation)
-        return Train(
-            section=self.section,
-            role=role,
-            arm=arm,
-            data=plan.task,
-            task="one-hot",
-            network=network,
-            optimiser=Optimiser("sgd", rate),
-            steps=steps or plan.short,
-            seed=seed,
-            split=SPLIT,
-            learned=learned,
-            validation=0.1 if "trial" in role else 0.0,
-            evaluations=min(300, steps or plan.short),
-            log_spaced=True,
-            complexity=False,
-        )
+        steps, held_out = steps or plan.short, 0.1 if "trial" in role else 0.0
+        about = {"steps": steps, "evaluations": min(300, steps), "seed": seed, "validation": held_out}
+        optimiser = Optimiser("sgd", rate)
+        return train_on_pairs(self.section, role, arm, plan.task, network, optimiser, learned=learned, **about)
 
     def trials(self, arm: str, convention: Convention, function: Function) -> list[Train]:
         return [self.run("trial", arm, convention, function, seed) for seed in self.plan.trials]

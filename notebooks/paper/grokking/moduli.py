@@ -10,6 +10,7 @@ generalise; whether on the other moduli too is a plan of its own, "frequencies".
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
@@ -17,11 +18,10 @@ from lib.training import Optimiser
 
 from ..experiments.learn import Learn
 from ..experiments.protocol import ByProfile, Stages, restarts, trials_of, using
-from ..experiments.train import Train
 from ..records.store import Store
 from .conventions import PLANS as CONVENTIONS
 from .conventions import STARTS
-from .plan import CONSTANT, LEARNED, SPLIT
+from .plan import CONSTANT, LEARNED, learn_on_pairs, train_on_pairs
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def moduli(profile: str, store: Store) -> Stages:
             spline = Activation("spline", low=-plan.reach, high=plan.reach)
             network = Network(width=plan.learning_width, activation=spline)
             settings = replace(learning, inner=Optimiser("sgd", plan.lr))
-            yield from several(plan, store, learn_on("moduli", LEARNED, task, network, settings), points)
+            yield from several(plan, store, learn_on_pairs("moduli", LEARNED, (task,), network, settings), points)
 
 
 def frequencies(profile: str, store: Store) -> Stages:
@@ -96,14 +96,8 @@ def frequencies(profile: str, store: Store) -> Stages:
     for task in plan.tasks:
         outputs = int(task.split()[-1])
         settings = replace(of.learning, init="random", inner=Optimiser("sgd", outputs / 2))
-        like = learn_on("frequencies", STARTS["random"], task, network, settings)
+        like = learn_on_pairs("frequencies", STARTS["random"], (task,), network, settings)
         yield from several(plan, store, like, (of.points,))
-
-
-def learn_on(section: str, arm: str, task: str, network: Network, settings: Settings) -> Learn:
-    """What the restarts on a task have in common."""
-    about = {"section": section, "arm": arm, "data": (task,), "task": "one-hot", "seed": 0, "split": SPLIT}
-    return Learn(network=network, settings=settings, **about)
 
 
 def several(plan: Plan, store: Store, like: Learn, points: tuple[int, ...]) -> Stages:
@@ -112,10 +106,7 @@ def several(plan: Plan, store: Store, like: Learn, points: tuple[int, ...]) -> S
     learns = [learn for one in alike for learn in restarts(like, [one] * plan.restarts)]
     yield learns
     network = replace(like.network, width=plan.width, activation=Activation())
-    run = Train(
-        section=like.section, arm=like.arm, data=like.data[0], task=like.task, role="final", network=network, seed=0,
-        split=SPLIT, optimiser=like.settings.inner, steps=plan.steps, validation=0.0,
-        evaluations=min(150, plan.steps), log_spaced=True, complexity=False,
-    )  # fmt: skip
-    seeded = [replace(run, seed=seed) for seed in plan.seeds]
+    about = {"steps": plan.steps, "evaluations": min(150, plan.steps), "validation": 0.0}
+    run = partial(train_on_pairs, like.section, "final", like.arm, like.data[0], network, like.settings.inner, **about)
+    seeded = [run(seed=seed) for seed in plan.seeds]
     yield trials_of(store, learns, lambda learn: [using(one, learn, store) for one in seeded])
