@@ -36,30 +36,15 @@ def comparison(final: pd.DataFrame, upper: pd.DataFrame) -> pd.DataFrame:
     """Table of accuracies in %: each setting and arm, with early stopping for either tile and at the end."""
     rows = []
     for (pair, spectral), part in final.groupby(["pair", "spectral"], sort=False):
-        tile = names(pair)
+        setting = [" / ".join(names(pair).values()), "yes" if spectral else "no"]
         for arm in (arm for arm in ARMS if (part.arm == arm).any()):
-            chosen = part[part.arm == arm]
-            cells = [f"{tile['first']} / {tile['second']}", "yes" if spectral else "no", arm_name(arm, pair)]
-            for number in ("by_first_first", "last_first", "by_second_second", "last_second"):
-                cells.append(plus_minus(*interval(chosen[number])))
-            rows.append([*cells, len(chosen)])
-        limits = bounds(upper, pair, spectral)
+            chosen, numbers = part[part.arm == arm], ("by_first_first", "last_first", "by_second_second", "last_second")
+            cells = [plus_minus(*interval(chosen[number])) for number in numbers]
+            rows.append([*setting, arm_name(arm, pair), *cells, len(chosen)])
+        limits = {tile: plus_minus(*limit) for tile, limit in bounds(upper, pair, spectral).items()}
         if len(limits) == 2:
-            cells = [
-                "ReLU trained on unambiguous collages",
-                plus_minus(*limits["first"]),
-                "",
-                plus_minus(*limits["second"]),
-                "",
-            ]
-            rows.append(
-                [
-                    f"{tile['first']} / {tile['second']}",
-                    "yes" if spectral else "no",
-                    *cells,
-                    len(upper.seed.unique()),
-                ]
-            )
+            cells = ["ReLU trained on unambiguous collages", limits["first"], "", limits["second"], ""]
+            rows.append([*setting, *cells, upper.seed.nunique()])
     columns = [
         "tiles (first / second)",
         "normalised",
