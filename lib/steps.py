@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import torch
@@ -42,25 +43,25 @@ def _when_asked() -> str | None:
     Where oneDNN does not round, "float32", its own code is asked for that way on processors of AMD: with AVX-512 it
     takes less than half of the time of MKL, which is PyTorch's first choice and keeps to AVX2 there. None elsewhere.
     """
-    if not hasattr(torch.backends.mkldnn, "matmul"):
-        return None
     x = torch.randn(128, 128, generator=torch.Generator().manual_seed(0))
     with _allowed("bf16"):
         product = x @ x
     exact = x.double() @ x.double()
     if (product - exact).norm() > 1e-4 * exact.norm():
         return "bfloat16"
-    cpu = getattr(torch.cpu, "get_capabilities", dict)()
+    cpu = getattr(torch.cpu, "get_capabilities", dict)()  # PyTorch had the setting earlier than this
     return "float32" if "AMD" in cpu.get("cpu_name", "") and cpu.get("avx512_bf16") else None
 
 
 @contextmanager
 def _allowed(precision: str) -> Iterator[None]:
-    before, torch.backends.mkldnn.matmul.fp32_precision = torch.backends.mkldnn.matmul.fp32_precision, precision
+    """Set the precision of products where PyTorch has a setting for it (from 2.9 on)."""
+    setting = getattr(torch.backends.mkldnn, "matmul", None) or SimpleNamespace(fp32_precision="")
+    before, setting.fp32_precision = setting.fp32_precision, precision
     try:
         yield
     finally:
-        torch.backends.mkldnn.matmul.fp32_precision = before
+        setting.fp32_precision = before
 
 
 @contextmanager
@@ -70,9 +71,6 @@ def products(kind: str) -> Iterator[None]:
     Args:
         kind: one of PRODUCTS; "float32" rounds nothing, whatever the caller has set.
     """
-    if not hasattr(torch.backends.mkldnn, "matmul"):
-        yield
-        return
     kind = "bfloat16" if kind == "bfloat16" and has_bfloat16() else "float32"
     with _allowed("bf16" if _when_asked() == kind else "ieee"):
         yield

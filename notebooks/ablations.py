@@ -209,8 +209,11 @@ if tasks:
         words.table("tab-choice", chosen)
 
 # %% tags=["remove-input"]
-for family, accuracies_over in learner_tables.trained_together(tasks).items():
-    words.say(f"learner-{family}", accuracies=accuracies_over)
+rivals = learner_tables.trained_together(tasks)
+if "rational" in rivals:
+    words.say("learner-rational", accuracies=rivals["rational"])
+if "DiTAC" in rivals:
+    words.say("learner-ditac", accuracies=rivals["DiTAC"])
 if before:
     good_before, total_before = learner_tables.counted(before)
     words.say("learner-before", good=good_before, total=total_before, tasks=len(before),

@@ -35,16 +35,10 @@ def claims_block(read: Read) -> str:
     findings = claims.settled(read)
     found = claims.counts(findings.values())
     head = ", ".join(f"{number} {verdict}" for verdict, number in found.items() if number)
-    rows = []
-    for claim in claims.CLAIMS:
-        rows.append(
-            [
-                claim.name,
-                claim.statement,
-                findings[claim.name].label,
-                f"[{claim.section}](notebooks/{claim.section}.ipynb)",
-            ]
-        )
+    rows = [
+        (one.name, one.statement, findings[one.name].label, f"[{one.section}](notebooks/{one.section}.ipynb)")
+        for one in claims.CLAIMS
+    ]
     table = markdown_rows(["", "the paper says", "here", "evidence"], rows)
     return f"{claims.WHEN}\n\nOf the paper's {len(claims.CLAIMS)} claims: {head}.\n\n{table}"
 

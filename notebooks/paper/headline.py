@@ -1,17 +1,13 @@
-"""The figure that opens the book and the README: where the simplicity bias hurts, by how much, and whether learning was
-needed. Per dataset the accuracy that an activation adds to ReLU; per task how many times sooner it generalises.
+"""The numbers of the figure that opens the book and the README: where the simplicity bias hurts, by how much, and
+whether learning was needed. Per dataset the accuracy that an activation adds to ReLU; per task how many times sooner it
+generalises.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
-from matplotlib.ticker import MultipleLocator, NullFormatter, ScalarFormatter
 
 from .ablations import learner_tables
-from .figures.explore import pretty
+from .figures.headline import ACCURACY, BY_HAND, LEARNED, LEARNER, SPEED, TREES, Headline
 from .figures.looks import WEIGHTS, name_of, span
 from .grokking import by_convention
 from .grokking.conventions import SINE, TUNED
@@ -26,15 +22,6 @@ from .transfer import tables as transfer
 from .verdict import Read
 
 COLUMNS = ["panel", "group", "name", "kind", "value", "low", "high", "improving"]
-LEARNED, LEARNER, BY_HAND, TREES = "learned", "learner", "by hand", "trees"
-KINDS = {LEARNED: ("C2", "o", 5.5), LEARNER: ("C4", "D", 4.0), BY_HAND: ("C1", "^", 5.5), TREES: ("C7", "s", 4.5)}
-LABELS = {
-    LEARNED: "learned, Algorithm 1 of the paper",
-    LEARNER: "learner that picks its start",
-    BY_HAND: "best function by hand",
-    TREES: "boosted trees",
-}
-ACCURACY, SPEED = "accuracy", "speed"
 
 
 def gains(read: Read) -> pd.DataFrame:
@@ -186,15 +173,13 @@ def _median(runs: pd.DataFrame, **where) -> float:
     """The median step to 95 % of the runs with these values; infinite if there are none."""
     for column, value in where.items() if len(runs) else ():
         runs = runs[runs[column] == value]
-    return by_convention.median_steps(runs.steps_to_95) if len(runs) else np.inf
+    return by_convention.median_steps(runs.test_steps_to_95) if len(runs) else np.inf
 
 
 def _of_task(name: str, runs: pd.DataFrame, learned: str, by_hand: str = "", learner: float = np.inf):
-    def median(arm):
-        return by_convention.median_steps(runs[runs.arm == arm].test_steps_to_95)
-
-    for kind, steps in ((LEARNED, median(learned)), (BY_HAND, median(by_hand)), (LEARNER, learner)):
-        yield from _sooner(name, kind, median("ReLU"), steps, int(runs.steps.max()))
+    relu, own, hand = (_median(runs, arm=arm) for arm in ("ReLU", learned, by_hand))
+    for kind, steps in ((LEARNED, own), (BY_HAND, hand), (LEARNER, learner)):
+        yield from _sooner(name, kind, relu, steps, int(runs.steps.max()))
 
 
 def _sooner(name, kind, relu, other, last):
@@ -203,143 +188,6 @@ def _sooner(name, kind, relu, other, last):
         return ()
     ratio = min(relu, last) / other
     return ((SPEED, "algorithmic", name, kind, ratio, ratio, ratio if np.isfinite(relu) else np.inf, False),)
-
-
-@dataclass(frozen=True, eq=False)
-class Headline:
-    """The figure with its words.
-
-    table: from :func:`gains`. others: how the tasks were run that do not say it. layers: from :func:`layers`.
-    """
-
-    table: pd.DataFrame
-    others: str = ""
-    layers: str = ""
-
-    def rows(self, panel: str) -> pd.DataFrame:
-        """The learned activations of a panel, the largest last."""
-        own = self.table[(self.table.panel == panel) & (self.table.kind == LEARNED)]
-        return own.sort_values("value", kind="stable")
-
-    def beside(self, panel: str, kind: str) -> pd.DataFrame:
-        """The learned activations of a panel that have another kind beside them: columns value_x and value_y."""
-        other = self.table[(self.table.panel == panel) & (self.table.kind == kind)]
-        return self.rows(panel).merge(other, on="name")
-
-    def counts(self) -> dict[str, int]:
-        """On how many datasets learned activations are above ReLU, of how many, and in how many tasks sooner."""
-        points = self.rows(ACCURACY)
-        return {"above": int((points.low > 0).sum()), "datasets": len(points), "tasks": len(self.rows(SPEED))}
-
-    def ahead(self) -> list[str]:
-        """What is mostly better still than the learned activations."""
-        rivals = {
-            "boosted trees on tables": self.beside(ACCURACY, TREES),
-            "sines on algorithmic tasks": self.beside(SPEED, BY_HAND),
-        }
-        return [name for name, rows in rivals.items() if 2 * (rows.value_y > rows.value_x).sum() > len(rows)]
-
-    def sentence(self) -> str:
-        """The message of the figure with its numbers."""
-        points, times, words = self.rows(ACCURACY), self.rows(SPEED), []
-        if len(points):
-            trees, hand = self.beside(ACCURACY, TREES), self.beside(ACCURACY, BY_HAND)
-            words.append(
-                f"Learned activations are above ReLU on {(points.low > 0).sum()} of {len(points)} datasets, below on "
-                f"{(points.high < 0).sum()}; trees are above them on {(trees.value_y > trees.value_x).sum()} of "
-                f"{len(trees)} tables, functions made by hand on {(hand.value_y > hand.value_x).sum()} of {len(hand)}."
-            )
-        if len(times):
-            hand = self.beside(SPEED, BY_HAND)
-            words.append(
-                f"In {len(times)} algorithmic cases they generalise {times.value.min():.0f} to {times.value.max():.0f} "
-                f"times sooner or more; sines sooner still in {(hand.value_y > hand.value_x).sum()} of {len(hand)}."
-            )
-        return " ".join(words)
-
-    def scale(self) -> str:
-        """How to read the marks: bounds, where ReLU had not converged, and under what setting all was run."""
-        many = int(self.rows(ACCURACY).improving.sum())
-        words = ["Bars: 95 % intervals over seeds."]
-        words += [f"Images: networks with {self.layers}."] * bool(self.layers)
-        learners = pd.concat([self.beside(panel, LEARNER) for panel in (ACCURACY, SPEED)])
-        if len(learners):
-            own = "; accuracies of it are over the ReLU of its own runs" * bool(len(self.beside(ACCURACY, LEARNER)))
-            words.append(f"Diamonds ({len(learners)}): a learner that picks its start in a race of short runs{own}.")
-        words += [f"Hollow ({many}): most ReLU runs were still improving when they ended."] * bool(many)
-        bounds = int(np.isinf(self.rows(SPEED).high).sum())
-        words += [f"Arrows ({bounds}): lower bounds, as ReLU did not get there."] * bool(bounds)
-        return " ".join([*words, self.others]).strip()
-
-    def alt(self) -> str:
-        """The figure in words, for who cannot see it."""
-        points, times = self.rows(ACCURACY), self.rows(SPEED)
-        parts = (
-            ("Largest gains", " points", points[::-1][:3]),
-            ("Least", " points", points[:3]),
-            ("Soonest", " times", times[::-1][:3]),
-        )
-        ends = [
-            f"{title}: {', '.join(f'{row.name} {row.value:.1f}{unit}' for row in picked.itertuples())}."
-            for title, unit, picked in parts
-            if len(picked)
-        ]
-        return f"Dots on a line per dataset, beside a line for ReLU. {self.sentence()} {' '.join(ends)}"
-
-    def draw(self, narrow: bool = False) -> Figure:
-        """Points over ReLU, and times sooner than ReLU."""
-        panels = [panel for panel in (ACCURACY, SPEED) if len(self.rows(panel))]
-        counts = [len(self.rows(panel)) for panel in panels]
-        size = (3.7, 0.9 + 0.8 * len(panels) + 0.19 * sum(counts)) if narrow else (7.4, 1.3 + 0.185 * max(counts))
-        shape = (len(panels), 1) if narrow else (1, len(panels))
-        ratios = {"height_ratios": counts} if narrow else {}
-        figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, gridspec_kw=ratios)
-        for ax, panel in zip(axes.flat, panels, strict=True):
-            self._panel(ax, panel, 8.5 if narrow else 8)
-            # beside long names a label is wider than its axes, so it ends where they end
-            ax.set_xlabel(ax.get_xlabel(), loc="right" if narrow else "center")
-        handles = {}
-        for ax in axes.flat:
-            handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-        names = [name for name in LABELS.values() if name in handles]
-        figure.legend([handles[name] for name in names], names, loc="outside lower center", ncols=1 if narrow else 2)
-        return figure
-
-    def _panel(self, ax, panel: str, fontsize: float) -> None:
-        learned, speed = self.rows(panel), panel == SPEED
-        places = {name: i for i, name in enumerate(learned["name"])}
-        ax.axvline(1 if speed else 0, color="C0", linewidth=1.2)
-        for kind in (TREES, BY_HAND, LEARNER, LEARNED):
-            own = self.table[(self.table.panel == panel) & (self.table.kind == kind) & self.table["name"].isin(places)]
-            colour, marker, size = KINDS[kind]
-            for i, row in enumerate(own.itertuples()):
-                y = places[row.name]
-                filled = colour if not row.improving else "none"
-                label = LABELS[kind] if i == 0 else None
-                ax.plot(row.value, y, marker, color=colour, markersize=size, markerfacecolor=filled, label=label)
-                if kind == LEARNED and speed and np.isinf(row.high):
-                    ax.annotate(
-                        "", (row.value * 1.6, y), (row.value, y), arrowprops={"arrowstyle": "->", "color": colour}
-                    )
-                elif kind == LEARNED and np.isfinite(row.low):
-                    ax.plot([row.low, row.high], [y, y], color=colour, linewidth=1.3)
-        ax.set_yticks(range(len(places)), [_written(name) for name in places], fontsize=fontsize)
-        ax.set_ylim(-0.7, len(places) - 0.3)
-        ax.grid(axis="x")
-        if speed:
-            ax.set(xscale="log", xlabel="times sooner than ReLU", title="Steps to generalise")
-            ax.set_xlim(right=max(ax.get_xlim()[1], 2 * learned.value.max()))  # an arrow has room
-            ax.set_xticks([1, 3, 10, 30, 100])
-            ax.xaxis.set_major_formatter(ScalarFormatter())
-            ax.xaxis.set_minor_formatter(NullFormatter())
-        else:
-            ax.set(xlabel="points over ReLU", title="Test accuracy")
-            ax.xaxis.set_major_locator(MultipleLocator(5))
-
-
-def _written(name: str) -> str:
-    task, comma, convention = name.partition(",")
-    return pretty(task) + comma + convention
 
 
 def headline(read: Read) -> Headline:

@@ -11,7 +11,7 @@ from lib.training import Optimiser
 
 from ..experiments.collage import LearnCollage, RaceCollage, TrainCollage
 from ..experiments.parts import learned_psi
-from ..experiments.protocol import Stages, check_profile, tuned
+from ..experiments.protocol import ByProfile, Stages, tuned
 from ..experiments.race import auto_settings
 from ..records.store import Store
 from ..shortcuts.plan import stopped_for
@@ -25,16 +25,14 @@ SETTING = learner.Setting(
     "mnist + cifar10", "collage", Network(width=32), Optimiser("sgd", 0.1), 4096, 1000, 1000, learner.TEN
 )
 SMALL = replace(SETTING, data="digits + noisy_digits", network=Network(width=8), race=50, steps=50, seeds=(1, 2))
-PLANS = {
-    profile: replace(plan, settings={name: setting})
-    for profile, name, setting in (("smoke", "digits collages", SMALL), ("paper", NAME, SETTING))
-    for plan in (learner.LONGER[profile],)
-}
+PLANS = ByProfile(
+    smoke=replace(learner.LONGER["smoke"], settings={"digits collages": SMALL}),
+    paper=replace(learner.LONGER["paper"], settings={NAME: SETTING}),
+)
 
 
 def collages(profile: str, store: Store) -> list[Stages]:
     """The comparison on one kind of collages."""
-    check_profile(profile)
     return [OneCollage(PLANS[profile], *task, store).stages() for task in PLANS[profile].settings.items()]
 
 

@@ -53,19 +53,19 @@ def interpolations(
     of_method: Mapping[str, Tensor], end: float, narrow: bool = False, low: float = -5.0, high: float = 5.0
 ) -> Figure:
     """Functions between -end and end, by the method of interpolation, and their control points on [low, high]."""
-    shape, size = ((len(of_method), 1), (3.6, 1.9 * len(of_method))) if narrow else ((1, len(of_method)), (7, 2.5))
-    figure, axes = plt.subplots(*shape, figsize=size, sharex=True, sharey=True, squeeze=False)
+    size = (3.6, 1.9 * len(of_method)), (7, 2.5)
+    figure, axes = plots.panels(len(of_method), narrow, *size, sharex=True, sharey=True)
     z = torch.linspace(-end, end, 1200)
-    for i, (ax, (method, psi)) in enumerate(zip(axes.flat, of_method.items(), strict=True)):
+    for i, (ax, (method, psi)) in enumerate(zip(axes, of_method.items(), strict=True)):
         ax.plot(z, splines.interpolate(z, psi, low, high, method), color=f"C{i}", linewidth=1.2)
         knots = splines.grid(len(psi), low, high)
         near = knots.abs() <= end
         ax.plot(knots[near], psi[near], "o", color=f"C{i}", markersize=3)
         ax.set_title(method)
         ax.grid()
-    for ax in axes[-1]:
+    for ax in axes[-1:] if narrow else axes:
         ax.set_xlabel("pre-activation $z$")
-    for ax in axes[:, 0]:
+    for ax in axes if narrow else axes[:1]:
         ax.set_ylabel("$g(z)$")
     return figure
 

@@ -20,7 +20,7 @@ from lib.training import Optimiser
 
 from ..experiments.learn import Learn
 from ..experiments.parts import learned_psi
-from ..experiments.protocol import Stages, best_of, check_profile, speed, usable, validation_accuracy
+from ..experiments.protocol import ByProfile, Stages, best_of, speed, usable, validation_accuracy
 from ..experiments.race import EPISODES, GROUPS, PLACES, Pick, Race, auto_settings
 from ..experiments.search import Search
 from ..experiments.together import Together
@@ -86,8 +86,8 @@ TABLE = Setting(
 # NOTE[DIFF]: functions are learned at the width of the final runs: at rate 13.5 one that trains a network of 64 units
 # makes one of 256 diverge.
 # NOTE[DIFF]: the tables' learning rates are those that the comparison on tables found, with networks of 2 layers.
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         {
             "a+b mod 7": replace(MODULAR, data="a+b mod 7", network=Network(width=16), race=40, steps=60, seeds=(1, 2)),
             "digits": replace(IMAGES, data="digits", network=Network(width=8), race=20, steps=40, seeds=(1, 2)),
@@ -97,7 +97,7 @@ PLANS = {
         points=40,
         trials=(0, 11),
     ),
-    "paper": Plan(
+    paper=Plan(
         {
             "a+b mod 27, default, rate 1": MODULAR,
             "a+b mod 27, Glorot, rate 13.5": replace(
@@ -113,18 +113,16 @@ PLANS = {
         points=200,
         trials=(0, 11, 12),
     ),
-}
+)
 
 
-LONGER = {
-    profile: replace(
-        plan,
-        longer=True,
-        more_races=plan.races * 5 // 3,
-        settings={name: replace(s, race=s.steps) for name, s in plan.settings.items()},
-    )
-    for profile, plan in PLANS.items()
-}
+def with_long_races(plan: Plan) -> Plan:
+    """The plan with races as long as trainings."""
+    settings = {name: replace(s, race=s.steps) for name, s in plan.settings.items()}
+    return replace(plan, longer=True, more_races=plan.races * 5 // 3, settings=settings)
+
+
+LONGER = ByProfile({profile: with_long_races(plan) for profile, plan in PLANS.items()})
 SMALL_TABLE = replace(TABLE, data="breast_cancer", network=Network(width=8), race=100, steps=100, seeds=(1, 2))
 LONGER["smoke"].settings["breast_cancer"] = SMALL_TABLE
 
@@ -137,13 +135,11 @@ def margins() -> dict[str, float]:
 
 def learner(profile: str, store: Store) -> list[Stages]:
     """The comparison, a chain of stages per task; what is compared with first is what the rule needs."""
-    check_profile(profile)
     return _chains(PLANS[profile], store)
 
 
 def longer(profile: str, store: Store) -> list[Stages]:
     """The same with races as long as trainings."""
-    check_profile(profile)
     return _chains(LONGER[profile], store)
 
 

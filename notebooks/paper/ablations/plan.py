@@ -7,7 +7,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, best_restart, check_profile, trials_of, usable, using
+from ..experiments.protocol import ByProfile, Stages, best_restart, trials_of, usable, using
 from ..experiments.train import Train
 from ..records.store import Store
 
@@ -53,8 +53,8 @@ class Plan:
     learning_width: int
 
 
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         data="digits",
         arms=(DEFAULT, *list(ARMS)[1:4], "first order (t = 0)"),
         optimiser=Optimiser("sgd", 0.2),
@@ -68,7 +68,7 @@ PLANS = {
     ),
     # NOTE[DIFF]: batches of 1024, not 4096, in the ablations: with 15 arms and 10 seeds a quarter of the cost decides
     # whether they are run at all. All arms are treated alike.
-    "paper": Plan(
+    paper=Plan(
         data="fashion_mnist",
         arms=tuple(ARMS),
         optimiser=Optimiser("adam", 0.001),
@@ -80,7 +80,7 @@ PLANS = {
         learning=Settings(episodes=60, n_tr_start=50, n_tr_step=10),
         learning_width=32,
     ),
-}
+)
 
 
 FEWER = 2  # restarts of the arms but the default
@@ -91,7 +91,6 @@ def ablations(profile: str, store: Store) -> Stages:
 
     The default arm runs first and with all restarts (Table 1), so that the section is of use when it is partly done.
     """
-    check_profile(profile)
     plan = PLANS[profile]
 
     def learn(arm: str, seed: int) -> Learn:

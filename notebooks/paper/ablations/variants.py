@@ -3,11 +3,10 @@
 from dataclasses import dataclass, replace
 
 from lib.learner import outer_rate
-from lib.metalearning import Settings
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, check_profile, usable
+from ..experiments.protocol import ByProfile, Stages, usable
 from ..experiments.race import Race, auto_settings
 from ..experiments.ways import TRAININGS
 from ..records.store import Store
@@ -37,20 +36,19 @@ class Plan:
     seeds: tuple[int, ...]
 
 
-PLANS = {
-    "smoke": Plan(("a+b mod 7",), restarts=2, episodes=4, seeds=(0,)),
-    "paper": Plan(
+PLANS = ByProfile(
+    smoke=Plan(("a+b mod 7",), restarts=2, episodes=4, seeds=(0,)),
+    paper=Plan(
         ("a+b mod 27, default, rate 1", "a+b mod 27, Glorot, rate 13.5", "Fashion-MNIST regression, depth 1"),
         restarts=8,
         episodes=40,
         seeds=(0, 11),
     ),
-}
+)
 
 
 def variants(profile: str, store: Store) -> list[Stages]:
     """A chain of stages per task."""
-    check_profile(profile)
     plan, of = PLANS[profile], learner.PLANS[profile]
     tasks = {name: learner.OneTask(of, name, of.settings[name], store) for name in plan.tasks}
     return [stages(plan, task) for task in tasks.values()]
@@ -75,11 +73,11 @@ def learn(plan: Plan, task: learner.OneTask, race: Race, arm: str) -> Learn:
     scale, trainings = task.store.get(race).numbers["scale"], TRAININGS.get(way, 1)
     network = task.function(race)[0]
     about = {"init": start, "deviation": DEVIATION * scale, "length": LENGTH * scale}
-    first = network.init_psi(Settings(**about).start(race.seed))
-    settings = replace(auto_settings(s.optimiser, s.batch, s.race, first, plan.episodes // trainings), **about)
-    rate = outer_rate(first, otherwise=DEVIATION * scale)
+    settings = auto_settings(s.optimiser, s.batch, s.race, network.init_psi(), plan.episodes // trainings)
+    # of a random start the deviation that it has on average: its own differs in the last digit between processors
+    rate = outer_rate(network.init_psi("zeros" if start == "random" else start), otherwise=DEVIATION * scale)
     return Learn(
         arm=task.arm(arm), data=(s.data,), network=network, seed=race.seed, way=way,
-        settings=replace(settings, outer=Optimiser("adam", trainings * rate), patience=plan.episodes),
+        settings=replace(settings, outer=Optimiser("adam", trainings * rate), patience=plan.episodes, **about),
         **task.about(),
     )  # fmt: skip

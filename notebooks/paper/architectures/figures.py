@@ -27,9 +27,8 @@ def differences(rows: pd.DataFrame, narrow: bool = False) -> Figure:
         rows: from :func:`.tables.differences`. narrow: for a phone.
     """
     studies = list(rows.groupby("study", sort=False))
-    shape, size = ((len(studies), 1), (3.6, 1.9 * len(studies))) if narrow else ((1, len(studies)), (7, 2.3))
-    figure, axes = plt.subplots(*shape, figsize=size, squeeze=False)
-    for ax, (name, part) in zip(axes.flat, studies, strict=True):
+    figure, axes = plots.panels(len(studies), narrow, (3.6, 1.9 * len(studies)), (7, 2.3))
+    for ax, (name, part) in zip(axes, studies, strict=True):
         timed = bool(part.timed.iloc[0])
         for i, row in enumerate(part.itertuples()):
             colour, marker, _ = LOOKS[row.arm]
@@ -40,7 +39,7 @@ def differences(rows: pd.DataFrame, narrow: bool = False) -> Figure:
             above = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "bbox": plots.patch()}
             ax.annotate(text, (row.value, i), **above, fontsize=9, color=colour)
         ax.axvline(0, linewidth=1.2, color=plt.rcParams["text.color"])
-        labelled = narrow or ax is axes.flat[0]
+        labelled = narrow or ax is axes[0]
         ax.set_yticks(range(len(part)), part.arm if labelled else [""] * len(part), fontsize=9)
         ax.set_ylim(len(part) - 0.6, -0.7)
         ax.set_title(name, loc="left", fontsize=10, fontweight="bold")
@@ -74,9 +73,8 @@ def curves(result: Result, narrow: bool = False) -> Figure:
 
 def functions(found: Mapping[str, Result], results: Collected, narrow: bool = False) -> Figure:
     """The learned function of each study and the best one by hand; of those that turn too often, the middle."""
-    shape, size = ((len(found), 1), (3.6, 2.2 * len(found) + 0.5)) if narrow else ((1, len(found)), (7, 2.3))
-    figure, axes = plt.subplots(*shape, figsize=size, squeeze=False)
-    for ax, (name, result) in zip(axes.flat, found.items(), strict=True):
+    figure, axes = plots.panels(len(found), narrow, (3.6, 2.2 * len(found) + 0.5), (7, 2.3))
+    for ax, (name, result) in zip(axes, found.items(), strict=True):
         for arm in (HAND, LEARNED):
             run = result.finals[arm].iloc[0]
             record = results.by_key[run.learned]
@@ -88,7 +86,7 @@ def functions(found: Mapping[str, Result], results: Collected, narrow: bool = Fa
         ax.set_title(name, fontsize=9.5)
         ax.set_xlabel("pre-activation $z$")
         ax.grid()
-    for ax in axes[:, 0]:
+    for ax in axes if narrow else axes[:1]:
         ax.set_ylabel("$g(z)$")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8.5)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8.5)
     return figure

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from lib.training import Optimiser
 
 from ..experiments.architectures import LearnModule, Subject, TrainModule
-from ..experiments.protocol import Stages, best_of, check_profile, speed, tuned, usable, validation_accuracy
+from ..experiments.protocol import ByProfile, Stages, best_of, speed, tuned, usable, validation_accuracy
 from ..records.store import Store
 
 RELU, GELU, HAND, LEARNED = ARMS = ("ReLU", "GELU", "best by hand", "learned")
@@ -61,18 +61,17 @@ TINY = {
     "steps": 60,
     "trial": 40,
 }
-PLANS = {
-    "smoke": {
+PLANS = ByProfile(
+    smoke={
         "a+b mod 7": replace(ADDITION, subject=Subject("transformer", 8, "a+b mod 7", 0, 0.375), **TINY),
         "digits": replace(FASHION, subject=Subject("cnn", 2, "digits", 200, 0.1), **TINY),
     },
-    "paper": {"a+b mod 27": ADDITION, "Fashion-MNIST": FASHION, "CIFAR-10": CIFAR},
-}
+    paper={"a+b mod 27": ADDITION, "Fashion-MNIST": FASHION, "CIFAR-10": CIFAR},
+)
 
 
 def architectures(profile: str, store: Store) -> list[Stages]:
     """A chain of stages per study."""
-    check_profile(profile)
     return [OneStudy(study, store).stages() for study in PLANS[profile].values()]
 
 

@@ -20,9 +20,10 @@ WIDENINGS = 3  # how often a grid of rates is extended beyond its edge
 Stages = Iterator[list]
 
 
-def check_profile(profile: str) -> None:
-    """Raise a ValueError unless the profile is known."""
-    if profile not in PROFILES:
+class ByProfile(dict):
+    """What each profile computes; another profile is a ValueError."""
+
+    def __missing__(self, profile: str):
         raise ValueError(f"profile must be one of {PROFILES}, got {profile!r}")
 
 

@@ -12,6 +12,7 @@ from lib import activations
 
 from .explore import pretty
 from .looks import name_of, optimiser
+from .plots import grid
 from .similarity import turning_points
 
 TITLES = {
@@ -120,8 +121,7 @@ def plots(entries: Sequence[tuple[str, nn.Module, str]], columns: int) -> Figure
     Args:
         entries: titles (at most 2 lines of 26 characters), splines and colours.
     """
-    rows = -(-len(entries) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.86 * columns, 1.45 * rows + 0.1), squeeze=False)
+    figure, axes = grid(len(entries), columns, 1.86 * columns, 1.45, 0.1)
     for ax, (title, g, colour) in zip(axes.flat, entries, strict=False):
         z = np.linspace(g.low, g.high, g.values.shape[-1])
         look = {"linewidth": 0.8, "alpha": 0.7} if g.values.ndim == 2 else {"linewidth": 1.2}
@@ -131,6 +131,4 @@ def plots(entries: Sequence[tuple[str, nn.Module, str]], columns: int) -> Figure
         ax.set_xticks([g.low, 0, g.high])
         ax.tick_params(labelsize=8.5, length=2)
         ax.locator_params(axis="y", nbins=3)
-    for ax in axes.flat[len(entries) :]:
-        ax.set_axis_off()
     return figure

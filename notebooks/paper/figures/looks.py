@@ -43,6 +43,17 @@ def label(arm: str) -> str:
     return LABELS.get(arm, arm)
 
 
+def two_lines(arm: str, short: bool = False) -> str:
+    """The label of an arm for a place without the width for it; short: and not even for the kind of the model.
+
+    Example:
+        >>> two_lines("learned from zeros"), two_lines("learned from zeros", short=True)
+        ('learned AF\\n(zeros)', 'AF\\n(zeros)')
+    """
+    text = label(arm).replace(" (", "\n(").replace(", ", ",\n").replace("input ", "input\n")
+    return text.replace("learned ", "").replace("boosted ", "") if short else text
+
+
 def name_of_arm(arm: str) -> str:
     """How an arm is written elsewhere: by its name in the records, but for input activations.
 

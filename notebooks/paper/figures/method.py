@@ -11,6 +11,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from lib import splines
 
+from .plots import panels
+
 
 class Source:
     """The lines of a function, to quote from; a quotation that the code has moved on from fails.
@@ -91,8 +93,7 @@ def interpolations(values: np.ndarray, target, counts: Sequence[int], narrow: bo
     Args:
         values: (n,), at points in [-0.8, 0.8]. target: the function. counts: three numbers of control points.
     """
-    shape, size = ((2, 1), (3.6, 6.4)) if narrow else ((1, 2), (7, 3.2))
-    figure, (left, right) = plt.subplots(*shape, figsize=size)
+    figure, (left, right) = panels(2, narrow, (3.6, 6.4), (7, 3.2))
     z = torch.linspace(-1, 1, 1601, dtype=torch.float64)
     psi = torch.as_tensor(values, dtype=torch.float64)
     for method, colour, line in (("nearest", "C3", ":"), ("linear", "C0", "-"), ("cubic", "C1", "--")):
@@ -118,30 +119,28 @@ def truncation(steps: Sequence[int], cosines: dict[float, np.ndarray], narrow: b
     Args:
         steps: t of each column. cosines: per learning rate, (episodes, len(steps)).
     """
-    shape, size = ((len(cosines), 1), (3.6, 2.6 * len(cosines))) if narrow else ((1, len(cosines)), (7, 2.9))
-    figure, axes = plt.subplots(*shape, figsize=size, sharey=True, squeeze=False)
+    figure, axes = panels(len(cosines), narrow, (3.6, 2.6 * len(cosines)), (7, 2.9), sharey=True)
     places = range(len(steps))
-    for ax, (rate, values) in zip(axes.flat, cosines.items(), strict=True):
+    for ax, (rate, values) in zip(axes, cosines.items(), strict=True):
         for episode in values:
             ax.plot(places, episode, color="C0", linewidth=1.5, alpha=0.7)
         ax.plot(places, values.mean(axis=0), "o-", color="C1", linewidth=3)
         ax.set_xticks(places, [str(t) for t in steps])
         ax.set(title=f"inner learning rate {rate:g}", xlabel="$t$, unrolled inner steps")
         ax.grid()
-    for ax in axes[:, 0]:
+    for ax in axes if narrow else axes[:1]:
         ax.set_ylabel("cosine to the gradient\nthrough all steps")
     return figure
 
 
-def paths(panels: Sequence[tuple[str, np.ndarray, float]], narrow: bool = False) -> Figure:
+def paths(models: Sequence[tuple[str, np.ndarray, float]], narrow: bool = False) -> Figure:
     """A model's output along one path, the straight line that is subtracted, and what is left (Figure 30).
 
     Args:
-        panels: (title, outputs along the path (points,), total variation of this path) of each model.
+        models: (title, outputs along the path (points,), total variation of this path) of each model.
     """
-    shape, size = ((len(panels), 1), (3.6, 2.7 * len(panels))) if narrow else ((1, len(panels)), (7, 3.0))
-    figure, axes = plt.subplots(*shape, figsize=size, sharey=True, squeeze=False)
-    for ax, (title, outputs, variation), colour in zip(axes.flat, panels, ("C0", "C2"), strict=True):
+    figure, axes = panels(len(models), narrow, (3.6, 2.7 * len(models)), (7, 3.0), sharey=True)
+    for ax, (title, outputs, variation), colour in zip(axes, models, ("C0", "C2"), strict=True):
         t = np.linspace(0, 1, len(outputs))
         straight = np.linspace(outputs[0], outputs[-1], len(outputs))
         ax.fill_between(t, straight, outputs, color=colour, alpha=0.2, linewidth=0, label="deviation")
@@ -151,7 +150,7 @@ def paths(panels: Sequence[tuple[str, np.ndarray, float]], narrow: bool = False)
         ax.set(title=f"{title}: TV of this path {variation:.2f}", xlabel=r"position $\lambda$ on the path")
         ax.grid()
         ax.legend(fontsize=8.5, loc="best")
-    for ax in axes[:, 0]:
+    for ax in axes if narrow else axes[:1]:
         ax.set_ylabel("output (scaled class id)")
     return figure
 

@@ -42,7 +42,7 @@ def gain_in_words(gain: float, half_width: float, digits: int = 3) -> str:
     >>> gain_in_words(-0.0125, 0.01)
     '−0.013 ± 0.010'
     """
-    return f"{round(gain, digits) + 0.0:+.{digits}f} ± {half_width:.{digits}f}".replace("-", "−")
+    return f"{gain:+z.{digits}f} ± {half_width:.{digits}f}".replace("-", "−")
 
 
 def scores(tables: Sequence[dict]) -> pd.DataFrame:

@@ -12,6 +12,24 @@ from ..records.intervals import interval
 from .looks import ARMS
 
 
+def panels(
+    count: int, narrow: bool, phone: tuple[float, float], wide: tuple[float, float], **shared
+) -> tuple[Figure, list[Axes]]:
+    """Panels side by side or, on a phone, one below the other; phone, wide: the figure's size in inches."""
+    shape, size = ((count, 1), phone) if narrow else ((1, count), wide)
+    figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, **shared)
+    return figure, list(axes.flat)
+
+
+def grid(count: int, columns: int, width: float, height: float, more: float, **shared) -> tuple[Figure, np.ndarray]:
+    """Rows of panels, each so high and the figure by ``more`` higher; axes beyond ``count`` are off."""
+    rows = -(-count // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height * rows + more), squeeze=False, **shared)
+    for ax in axes.flat[count:]:
+        ax.set_axis_off()
+    return figure, axes
+
+
 def forest(
     panels: Mapping[str, pd.DataFrame], xlabel: str, band: tuple[float, float] | None = None, narrow: bool = False
 ) -> Figure:
@@ -75,7 +93,7 @@ def signed(value: float, beside: Sequence[float] = ()) -> str:
     ('+1.3', '+0.13', '+0.0')
     """
     digits = 2 if len(beside) and np.nanmax(np.abs(beside)) < 1.0 else 1
-    return f"{round(value, digits) + 0.0:+.{digits}f}"
+    return f"{value:+z.{digits}f}"
 
 
 def differences(summary: pd.DataFrame, label: str = "arm", hollow: bool = False) -> pd.DataFrame:

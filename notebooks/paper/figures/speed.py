@@ -66,7 +66,7 @@ def growth(record: dict) -> pd.DataFrame:
     """How the cost of an episode grows with each size."""
     names = {"steps": "inner steps", "unroll": "unrolled steps", "points": "control points"}
     growths = record["episode"]["growth"]
-    found = {names.get(name, name): f"{round(row['exponent'], 2) + 0.0:.2f}" for name, row in growths.items()}
+    found = {names.get(name, name): f"{row['exponent']:z.2f}" for name, row in growths.items()}
     if "scaling" in record:
         found["tasks"] = f"{record['scaling']['exponent']:.2f}"
     return pd.DataFrame(found.items(), columns=["size", "exponent"])

@@ -14,10 +14,10 @@ from lib.training import Optimiser
 
 from ..experiments.controls import Draw
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, best_of, check_profile, speed, tuned, usable
+from ..experiments.protocol import ByProfile, Stages, best_of, speed, tuned, usable
 from ..experiments.train import Train
 from ..records.store import Store
-from .plan import SPLIT
+from .plan import learn_on_pairs, train_on_pairs
 
 Convention = tuple[str, float]  # initialisation, rate for the mean over examples and outputs
 Function = tuple[Activation, str]  # with the key of the record that it is in, or ""
@@ -61,8 +61,8 @@ class Plan:
     seeds_13: tuple[int, ...]
 
 
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         task="a+b mod 7",
         mean=1.0,
         half_sum=3.5,
@@ -83,7 +83,7 @@ PLANS = {
         held_out=(0.25,),
         seeds_13=(1,),
     ),
-    "paper": Plan(
+    paper=Plan(
         task="a+b mod 27",
         mean=1.0,
         half_sum=13.5,
@@ -114,7 +114,7 @@ PLANS = {
         held_out=(0.125, 0.25, 0.375, 0.5),
         seeds_13=(1, 2, 3),
     ),
-}
+)
 
 
 def everywhere(rate: float) -> list[Convention]:
@@ -124,13 +124,11 @@ def everywhere(rate: float) -> list[Convention]:
 
 def conventions(profile: str, store: Store) -> Stages:
     """Section 3.5 under each convention; what decides most comes first."""
-    check_profile(profile)
     yield from Conventions(PLANS[profile], store).stages()
 
 
 def sines(profile: str, store: Store) -> Stages:
     """What is compared with it, and decides nothing: sines at their own best rates, random functions."""
-    check_profile(profile)
     yield from Conventions(PLANS[profile], store, section="sines").controls()
 
 
@@ -293,38 +291,16 @@ class Conventions:
         plan, (initialisation, rate) = self.plan, convention
         network = Network(width=plan.learning_width, depth=1, activation=self.spline, initialisation=initialisation)
         settings = replace(plan.learning, init=start, inner=Optimiser("sgd", rate))
-        return Learn(
-            section=self.section,
-            arm=STARTS[start],
-            data=(plan.task,),
-            task="one-hot",
-            network=network,
-            settings=settings,
-            seed=seed,
-            split=SPLIT,
-        )
+        return learn_on_pairs(self.section, STARTS[start], (plan.task,), network, settings, seed)
 
     def run(self, role: str, arm: str, convention: Convention, function: Function, seed: int, steps: int = 0) -> Train:
         """One run. Trials go without a tenth of the training pairs and are judged on these."""
         (initialisation, rate), (activation, learned), plan = convention, function, self.plan
         network = Network(width=plan.width, depth=1, activation=activation, initialisation=initialisation)
-        return Train(
-            section=self.section,
-            role=role,
-            arm=arm,
-            data=plan.task,
-            task="one-hot",
-            network=network,
-            optimiser=Optimiser("sgd", rate),
-            steps=steps or plan.short,
-            seed=seed,
-            split=SPLIT,
-            learned=learned,
-            validation=0.1 if "trial" in role else 0.0,
-            evaluations=min(300, steps or plan.short),
-            log_spaced=True,
-            complexity=False,
-        )
+        steps, held_out = steps or plan.short, 0.1 if "trial" in role else 0.0
+        about = {"steps": steps, "evaluations": min(300, steps), "seed": seed, "validation": held_out}
+        optimiser = Optimiser("sgd", rate)
+        return train_on_pairs(self.section, role, arm, plan.task, network, optimiser, learned=learned, **about)
 
     def trials(self, arm: str, convention: Convention, function: Function) -> list[Train]:
         return [self.run("trial", arm, convention, function, seed) for seed in self.plan.trials]

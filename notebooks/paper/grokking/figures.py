@@ -23,11 +23,7 @@ ENLARGED = 0.15  # half width of the middle of a function that is shown enlarged
 def targets(tasks: Sequence[str], narrow: bool = False) -> Figure:
     """Figure 27: the results of operations as images, one operand per axis, brightness by the result."""
     columns = min(len(tasks), 3 if narrow else 6)
-    rows = -(-len(tasks) // columns)
-    size = (3.6 if narrow else 7, 1.6 * rows + 0.2)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
-    for ax in axes.flat[len(tasks) :]:
-        ax.set_axis_off()
+    figure, axes = plots.grid(len(tasks), columns, 3.6 if narrow else 7, 1.6, 0.2)
     for ax, task in zip(axes.flat, tasks, strict=False):
         operation, _, _ = algorithmic.check(task)
         _, results, size = algorithmic.examples(task)
@@ -48,8 +44,7 @@ def training_curves(finals: pd.DataFrame, narrow: bool = False) -> Figure:
     Args:
         finals: the runs with role "final" of one task that did not diverge.
     """
-    shape, size = ((2, 1), (3.6, 5.4)) if narrow else ((1, 2), (7, 3.3))
-    figure, axes = plt.subplots(*shape, figsize=size, sharex=not narrow, sharey=True)
+    figure, axes = plots.panels(2, narrow, (3.6, 5.4), (7, 3.3), sharex=not narrow, sharey=True)
     for ax, arm in zip(axes, ("ReLU", LEARNED), strict=True):
         runs = finals[finals.arm == arm]
         ax.set(title=arm, xscale="log", xlabel="training steps", ylim=(-2, 104))
@@ -123,8 +118,7 @@ def live(values: np.ndarray, runs: dict[str, dict[str, list[float]]], narrow: bo
     Args:
         values: control values (n_c,) on [-1, 1]. runs: per arm a history with step, train_accuracy, test_accuracy.
     """
-    shape, size = ((2, 1), (3.6, 5.2)) if narrow else ((1, 2), (7, 3.1))
-    figure, (left, right) = plt.subplots(*shape, figsize=size)
+    figure, (left, right) = plots.panels(2, narrow, (3.6, 5.2), (7, 3.1))
     left.plot(splines.grid(len(values), -1.0, 1.0), values, color=looks.ARMS[LEARNED][0], linewidth=1.3)
     left.set(xlabel="pre-activation $z$", ylabel="$g(z)$", title="the learned function")
     for arm, history in runs.items():

@@ -10,18 +10,18 @@ generalise; whether on the other moduli too is a plan of its own, "frequencies".
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from lib.metalearning import Settings
 from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, check_profile, restarts, trials_of, using
-from ..experiments.train import Train
+from ..experiments.protocol import ByProfile, Stages, restarts, trials_of, using
 from ..records.store import Store
 from .conventions import PLANS as CONVENTIONS
 from .conventions import STARTS
-from .plan import CONSTANT, LEARNED, SPLIT
+from .plan import CONSTANT, LEARNED, learn_on_pairs, train_on_pairs
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Plan:
     steps: int
 
 
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         tasks=("a+b mod 5", "a+b mod 7"),
         learning=((replace(CONSTANT, episodes=3, n_tr_start=10, n_tr_max=10, unroll=3), (20,)),),
         restarts=2,
@@ -56,7 +56,7 @@ PLANS = {
         seeds=(1,),
         steps=30,
     ),
-    "paper": Plan(
+    paper=Plan(
         tasks=tuple(f"a+b mod {modulus}" for modulus in (13, 27, 29, 41)),
         learning=(
             (replace(CONSTANT, unroll=10, outer=Optimiser("adam", 0.003), patience=30), (200, 400)),
@@ -70,19 +70,18 @@ PLANS = {
         seeds=(1, 2),
         steps=5000,
     ),
-}
+)
 
 
 def moduli(profile: str, store: Store) -> Stages:
     """Activations learned for several moduli, and runs with each."""
-    check_profile(profile)
     plan = PLANS[profile]
     for learning, points in plan.learning:
         for task in plan.tasks:
             spline = Activation("spline", low=-plan.reach, high=plan.reach)
             network = Network(width=plan.learning_width, activation=spline)
             settings = replace(learning, inner=Optimiser("sgd", plan.lr))
-            yield from several(plan, store, learn_on("moduli", LEARNED, task, network, settings), points)
+            yield from several(plan, store, learn_on_pairs("moduli", LEARNED, (task,), network, settings), points)
 
 
 def frequencies(profile: str, store: Store) -> Stages:
@@ -91,21 +90,14 @@ def frequencies(profile: str, store: Store) -> Stages:
     NOTE[DIFF]: the start; and with Glorot weights a rate of 1 for half the sum over outputs, under which such functions
     are learned soonest on modulus 27 (see conventions).
     """
-    check_profile(profile)
     plan, of = PLANS[profile], CONVENTIONS[profile]
     spline = Activation("spline", low=-1.0, high=1.0)
     network = Network(width=plan.learning_width, activation=spline, initialisation="glorot")
     for task in plan.tasks:
         outputs = int(task.split()[-1])
         settings = replace(of.learning, init="random", inner=Optimiser("sgd", outputs / 2))
-        like = learn_on("frequencies", STARTS["random"], task, network, settings)
+        like = learn_on_pairs("frequencies", STARTS["random"], (task,), network, settings)
         yield from several(plan, store, like, (of.points,))
-
-
-def learn_on(section: str, arm: str, task: str, network: Network, settings: Settings) -> Learn:
-    """What the restarts on a task have in common."""
-    about = {"section": section, "arm": arm, "data": (task,), "task": "one-hot", "seed": 0, "split": SPLIT}
-    return Learn(network=network, settings=settings, **about)
 
 
 def several(plan: Plan, store: Store, like: Learn, points: tuple[int, ...]) -> Stages:
@@ -114,10 +106,7 @@ def several(plan: Plan, store: Store, like: Learn, points: tuple[int, ...]) -> S
     learns = [learn for one in alike for learn in restarts(like, [one] * plan.restarts)]
     yield learns
     network = replace(like.network, width=plan.width, activation=Activation())
-    run = Train(
-        section=like.section, arm=like.arm, data=like.data[0], task=like.task, role="final", network=network, seed=0,
-        split=SPLIT, optimiser=like.settings.inner, steps=plan.steps, validation=0.0,
-        evaluations=min(150, plan.steps), log_spaced=True, complexity=False,
-    )  # fmt: skip
-    seeded = [replace(run, seed=seed) for seed in plan.seeds]
+    about = {"steps": plan.steps, "evaluations": min(150, plan.steps), "validation": 0.0}
+    run = partial(train_on_pairs, like.section, "final", like.arm, like.data[0], network, like.settings.inner, **about)
+    seeded = [run(seed=seed) for seed in plan.seeds]
     yield trials_of(store, learns, lambda learn: [using(one, learn, store) for one in seeded])

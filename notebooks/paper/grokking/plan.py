@@ -7,7 +7,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, best_restart, check_profile, restarts, trials_of, using, validation_speed
+from ..experiments.protocol import ByProfile, Stages, best_restart, restarts, trials_of, using, validation_speed
 from ..experiments.train import Train
 from ..records.store import Store
 
@@ -44,8 +44,8 @@ class Plan:
 # With episodes of 2,000 steps from the start, a+b mod 27 takes a third of the time to learn (one trial: 80 episodes,
 # then 99 % test accuracy at 3,000 steps). The growing ones of the main task stay: its results were there first.
 CONSTANT = Settings(episodes=120, n_tr_start=2000, n_tr_step=0, n_tr_max=2000, validation=0.1, watch=0.0, patience=120)
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         task="a+b mod 17",
         steps=1500,
         width=128,
@@ -62,7 +62,7 @@ PLANS = {
         constant=Settings(episodes=60, n_tr_start=250, n_tr_step=0, validation=0.15, watch=0.0, patience=60),
         constant_restarts=((60, 10, 0.006),),
     ),
-    "paper": Plan(
+    paper=Plan(
         task="a+b mod 27",
         steps=60_000,
         width=256,
@@ -81,14 +81,31 @@ PLANS = {
         constant=CONSTANT,
         constant_restarts=((200, 10, 0.01), (200, 10, 0.01), (200, 20, 0.003), (400, 20, 0.003)),
     ),
-}
+)
 SPLIT = 0  # the 80/20 split of a task is one and the same for learning and for every final run
 RELU, LEARNED = "ReLU", "learned from zeros"
 
 
+def learn_on_pairs(
+    section: str, arm: str, tasks: tuple[str, ...], network: Network, settings: Settings, seed: int = 0
+) -> Learn:
+    """A learning on algorithmic tasks."""
+    about = {"section": section, "arm": arm, "data": tasks, "task": "one-hot", "split": SPLIT}
+    return Learn(network=network, settings=settings, seed=seed, **about)
+
+
+def train_on_pairs(
+    section: str, role: str, arm: str, task: str, network: Network, optimiser: Optimiser, **about
+) -> Train:
+    """A training on an algorithmic task; about: steps, evaluations, seed, validation, and what else differs."""
+    about |= {"split": SPLIT, "log_spaced": True, "complexity": False}
+    return Train(
+        section=section, role=role, arm=arm, data=task, task="one-hot", network=network, optimiser=optimiser, **about
+    )
+
+
 def grokking(profile: str, store: Store) -> Stages:
     """Section 3.5: algorithmic tasks, ReLU against activations learned from zeros."""
-    check_profile(profile)
     yield from Grokking(PLANS[profile], store).stages()
 
 
@@ -136,17 +153,14 @@ class Grokking:
         """The restarts of Algorithm 1 on a task."""
         network = Network(width=self.plan.learning_width, activation=Activation("spline", low=-1.0, high=1.0))
         settings = replace(learning, inner=Optimiser("sgd", self.plan.lr))
-        about = {"section": "grokking", "arm": LEARNED, "data": (task,), "task": "one-hot"}
-        return restarts(Learn(**about, network=network, settings=settings, seed=0, split=SPLIT), grid)
+        return restarts(learn_on_pairs("grokking", LEARNED, (task,), network, settings), grid)
 
     def run(self, role, arm, task, activation, learned, seed, *, width=0, held_out=0.0, steps=0) -> Train:
         """One run. held_out: part of the training pairs that it goes without; its curves are on the others."""
-        return Train(
-            section="grokking", role=role, arm=arm, data=task, task="one-hot",
-            network=Network(width=width or self.plan.width, activation=activation),
-            optimiser=Optimiser("sgd", self.plan.lr), steps=steps or self.plan.steps, seed=seed, split=SPLIT,
-            learned=learned, validation=held_out, evaluations=300, log_spaced=True, complexity=False,
-        )  # fmt: skip
+        network = Network(width=width or self.plan.width, activation=activation)
+        about = {"steps": steps or self.plan.steps, "evaluations": 300, "seed": seed, "validation": held_out}
+        optimiser = Optimiser("sgd", self.plan.lr)
+        return train_on_pairs("grokking", role, arm, task, network, optimiser, learned=learned, **about)
 
     def reuse(self, learn: Learn, role: str, seed: int, steps: int = 0, held_out: float = 0.0) -> Train:
         run = self.run(role, learn.arm, learn.data[0], Activation(), "", seed, steps=steps, held_out=held_out)

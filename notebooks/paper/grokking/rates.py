@@ -8,7 +8,7 @@ from matplotlib.ticker import NullFormatter
 
 from lib.networks import INITIALISATIONS
 
-from ..figures import looks
+from ..figures import looks, plots
 from ..figures.looks import WEIGHTS, span
 from ..figures.words import words
 from ..records.frames import Collected
@@ -68,9 +68,8 @@ def steps_against_rate(table: pd.DataFrame, narrow: bool = False) -> Figure:
     """
     present = [init for init in INITIALISATIONS if init in set(table.initialisation)]
     low, high = min(0.3, table.rate.min() / 1.5), max(40.0, table.rate.max() * 1.5)
-    shape, size = ((len(present), 1), (3.6, 2.2 * len(present) + 1.2)) if narrow else ((1, len(present)), (7, 3.2))
-    figure, axes = plt.subplots(*shape, figsize=size, sharey=True, squeeze=False)
-    for ax, init in zip(axes.flat, present, strict=True):
+    figure, axes = plots.panels(len(present), narrow, (3.6, 2.2 * len(present) + 1.2), (7, 3.2), sharey=True)
+    for ax, init in zip(axes, present, strict=True):
         for (arm, trials), part in table[table.initialisation == init].groupby(["arm", "trials"], sort=False):
             style = LOOKS[arm] | {"linestyle": ":" if trials else "none", "markerfacecolor": "none" if trials else None}
             there, never = part[np.isfinite(part["median"])], part[~np.isfinite(part["median"])]
@@ -86,10 +85,10 @@ def steps_against_rate(table: pd.DataFrame, narrow: bool = False) -> Figure:
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.margins(y=0.18)
         ax.grid()
-    for ax in axes[:, 0]:
+    for ax in axes if narrow else axes[:1]:
         ax.set_ylabel("steps to 95 %\ntest accuracy" if narrow else "steps to 95 % test accuracy")
     labels = {}
-    for ax in axes.flat:
+    for ax in axes:
         labels |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=2 if narrow else 3, fontsize=8.5)
     return figure
@@ -190,8 +189,7 @@ def settings(table: pd.DataFrame, narrow: bool = False) -> Figure:
     Args:
         table: from :func:`.by_convention.settings`.
     """
-    shape, size = ((2, 1), (3.6, 5.8)) if narrow else ((1, 2), (7, 3.3))
-    figure, axes = plt.subplots(*shape, figsize=size, sharey=True)
+    figure, axes = plots.panels(2, narrow, (3.6, 5.8), (7, 3.3), sharey=True)
     up, down = np.isinf(table.relu) & np.isfinite(table.learned), np.isfinite(table.relu) & np.isinf(table.learned)
     ratio = table[["relu", "last"]].min(axis=1) / table[["learned", "last"]].min(axis=1)
     table = table.assign(ratio=ratio.where(np.isfinite(table[["relu", "learned"]]).any(axis=1)), up=up, down=down)

@@ -4,7 +4,7 @@ import pandas as pd
 
 from ..figures.looks import name_of
 from ..records.frames import at_best_depth
-from ..records.intervals import Interval, paired_interval
+from ..records.intervals import Interval, paired_by_seed
 from ..verdict import NAN, NOT_RUN, Condition, Finding, Read, above, judge, lost
 from .converged import ALL, RELU, STARTS
 
@@ -23,9 +23,7 @@ def compared(read: Read) -> pd.DataFrame:
 
 def over(one: pd.DataFrame, other: pd.DataFrame, level: float = 0.95) -> Interval:
     """What one arm's test accuracy is above another's, paired by the seeds of both."""
-    one, other = (runs.set_index("seed").test_accuracy for runs in (one, other))
-    seeds = one.index.intersection(other.index)
-    return paired_interval(one[seeds], other[seeds], level)
+    return paired_by_seed(*(runs.set_index("seed").test_accuracy for runs in (one, other)), level)
 
 
 def regression_gains(read: Read) -> Finding:

@@ -7,7 +7,7 @@ inner steps of a narrow one that the restarts of a start take. Without ReLU at a
 
 from dataclasses import replace
 
-from ..experiments.protocol import Stages, check_profile
+from ..experiments.protocol import Stages
 from ..records.store import Store
 from .plan import PLANS, Images, longer_regression, shorter_classification
 
@@ -16,7 +16,6 @@ OTHER = "cifar10"
 
 def controls(profile: str, store: Store) -> Stages:
     """Classification on each dataset, then regression."""
-    check_profile(profile)
     plan = PLANS[profile]
     others = tuple(data for data in plan.more if data == OTHER)
     for section, task, own in (

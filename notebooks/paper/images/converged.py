@@ -15,7 +15,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, best_of, check_profile, restarts, tuned, usable, validation_accuracy
+from ..experiments.protocol import ByProfile, Stages, best_of, restarts, tuned, usable, validation_accuracy
 from ..experiments.train import Train
 from ..records.store import Store
 
@@ -135,34 +135,30 @@ SMOKE_DEEP = replace(
 )
 SMOKE_FULL = replace(SMOKE, task="classification", settings=(Setting("digits", 1, "adam", ADAM, 2, 2),), depths=(2,))
 PLANS = {
-    "shallow": {"smoke": SMOKE, "paper": SHALLOW},
-    "deep": {"smoke": SMOKE_DEEP, "paper": DEEP},
-    "plain": {"smoke": SMOKE_PLAIN, "paper": PLAIN},
-    "full": {"smoke": SMOKE_FULL, "paper": FULL},
+    "shallow": ByProfile(smoke=SMOKE, paper=SHALLOW),
+    "deep": ByProfile(smoke=SMOKE_DEEP, paper=DEEP),
+    "plain": ByProfile(smoke=SMOKE_PLAIN, paper=PLAIN),
+    "full": ByProfile(smoke=SMOKE_FULL, paper=FULL),
 }
 
 
 def shallow(profile: str, store: Store) -> Stages:
     """Regression with one and two hidden layers."""
-    check_profile(profile)
     yield from Converged("shallow", PLANS["shallow"][profile], store).stages()
 
 
 def deep(profile: str, store: Store) -> Stages:
     """Regression with residual networks of three and four hidden layers."""
-    check_profile(profile)
     yield from Converged("deep", PLANS["deep"][profile], store).stages()
 
 
 def plain(profile: str, store: Store) -> Stages:
     """Regression with four hidden layers and plain SGD: how much of a gain is speed."""
-    check_profile(profile)
     yield from Converged("plain", PLANS["plain"][profile], store).stages()
 
 
 def full(profile: str, store: Store) -> Stages:
     """Classification of all images of CIFAR-10, with one to four hidden layers."""
-    check_profile(profile)
     yield from Converged("full", PLANS["full"][profile], store).stages()
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 from lib import splines
 
 from ..figures.looks import ARMS, look, name_of
-from ..figures.plots import differences, forest
+from ..figures.plots import differences, forest, panels
 from ..records.intervals import Correlation
 from ..verdict import Condition
 from .plan import ARMS as COMPARED
@@ -24,7 +24,7 @@ PLAIN = "plain gradient descent"
 
 def live(learned: Mapping[str, tuple[Tensor, Sequence[float]]], narrow: bool = False) -> Figure:
     """Functions that were learned on the page, and the held-out loss of their episodes, by arm."""
-    figure, (left, right) = _panels(2, narrow, 2.6)
+    figure, (left, right) = panels(2, narrow, (3.6, 4.7), (7, 2.6))
     for arm, (psi, losses) in learned.items():
         colour, _, line = ARMS[arm]
         left.plot(splines.grid(len(psi), -5, 5), psi, color=colour, linestyle=line, label=arm)
@@ -80,7 +80,7 @@ def by_depth(gains: pd.DataFrame, accuracies: pd.DataFrame, narrow: bool = False
         gains: from :func:`.tables.gains_by_depth`. accuracies: from :func:`.tables.by_depth`; ReLU's are written.
     """
     names = list(gains.data.unique())
-    figure, axes = _panels(len(names), narrow, 2.9, sharey=True)
+    figure, axes = panels(len(names), narrow, (3.6, 1.9 * len(names) + 0.9), (7, 2.9), sharey=True)
     for ax, data in zip(axes, names, strict=True):
         ax.axhline(0, linewidth=1.2, color=plt.rcParams["text.color"])
         part, relu = gains[gains.data == data], accuracies[(accuracies.data == data) & (accuracies.arm == "ReLU")]
@@ -152,7 +152,7 @@ def best_steps(runs: pd.DataFrame, found: Mapping[str, Correlation], narrow: boo
     Args:
         runs: columns data, arm, tv, test_accuracy. found: the rank correlation of each dataset.
     """
-    figure, axes = _panels(len(found), narrow, 3.0)
+    figure, axes = panels(len(found), narrow, (3.6, 1.9 * len(found) + 0.9), (7, 3.0))
     for ax, (data, correlation) in zip(axes, found.items(), strict=True):
         for arm in COMPARED:
             part = runs[(runs.data == data) & (runs.arm == arm) & (runs.tv > 0)]
@@ -171,10 +171,3 @@ def best_steps(runs: pd.DataFrame, found: Mapping[str, Correlation], narrow: boo
     columns = 1 if narrow else 3
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=columns, markerscale=1.6)
     return figure
-
-
-def _panels(count: int, narrow: bool, height: float, sharey: bool = False) -> tuple[Figure, Sequence]:
-    """Panels side by side, or on a phone one below the other."""
-    shape, size = ((count, 1), (3.6, 1.9 * count + 0.9)) if narrow else ((1, count), (7, height))
-    figure, axes = plt.subplots(*shape, figsize=size, sharey=sharey, squeeze=False)
-    return figure, list(axes.flat)

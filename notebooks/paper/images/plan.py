@@ -9,9 +9,9 @@ from lib.training import Optimiser
 from ..experiments.controls import Draw
 from ..experiments.learn import Learn
 from ..experiments.protocol import (
+    ByProfile,
     Stages,
     best_restart,
-    check_profile,
     chosen_optimisers,
     restarts,
     trials_of,
@@ -54,8 +54,8 @@ HAND_MADE = (
     *(Activation(name) for name in ("gelu", "silu", "tanh")),
     *(Activation("sine", alpha=alpha) for alpha in (1.0, 3.0)),
 )
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         datasets=("digits",),
         optimisers=(Optimiser("sgd", 0.2), Optimiser("adam", 0.003)),
         steps=80,
@@ -71,7 +71,7 @@ PLANS = {
         depth_seeds=(1, 2),
         more=(),
     ),
-    "paper": Plan(
+    paper=Plan(
         datasets=("mnist", "fashion_mnist"),
         optimisers=tuple(
             Optimiser(name, lr)
@@ -97,7 +97,7 @@ PLANS = {
         depth_seeds=(1, 2, 3, 4, 5),
         more=("cifar10", "svhn"),
     ),
-}
+)
 BY_HAND, RANDOM, LONGER = "best by hand", "best random spline", "ReLU, longer"
 ARMS = ("ReLU", "learned from ReLU", "learned from zeros")
 INITS = {"relu": ARMS[1], "zeros": ARMS[2]}
@@ -109,7 +109,6 @@ CLASSIFICATION_EPISODES = {"smoke": 10, "paper": 40}  # a scaled-down choice: fe
 
 def images(profile: str, store: Store) -> Stages:
     """Section 3.1: image classification, with the tuned optimiser only."""
-    check_profile(profile)
     plan = PLANS[profile]
     learning = replace(plan.learning, episodes=CLASSIFICATION_EPISODES[profile])
     plan = replace(plan, learning=learning)
@@ -128,7 +127,6 @@ def shorter_classification(plan: Plan) -> Plan:
 
 def regression(profile: str, store: Store) -> Stages:
     """Section 3.2: the same images, regression on the class id; with the tuned optimiser and with plain SGD."""
-    check_profile(profile)
     plan = PLANS[profile]
     section = Images("regression", "regression", plan, store)
     yield from section.comparison(blocks=2)

@@ -123,8 +123,7 @@ def over_controls(runs: pd.DataFrame) -> pd.DataFrame:
         merit = part[part.seed.isin(seeds)].groupby("arm").validation_accuracy.mean()
         best = [merit[merit.index.isin(arms)].idxmax() for arms in (ARMS[1:], CONTROLS)]
         learned, control = (part[part.arm == arm].set_index("seed").test_accuracy for arm in best)
-        seeds = learned.index.intersection(control.index)
-        rows.append((data, *best, *paired_interval(learned[seeds], control[seeds])))
+        rows.append((data, *best, *intervals.paired_by_seed(learned, control)))
     return pd.DataFrame(rows, columns=["data", "learned", "control", "gain", "half_width"])
 
 

@@ -59,6 +59,12 @@ def paired_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95)
     return interval(a - b, level)
 
 
+def paired_by_seed(one: pd.Series, other: pd.Series, level: float = 0.95) -> Interval:
+    """:func:`paired_interval` of two arms over the seeds, their index, that both have."""
+    seeds = one.index.intersection(other.index)
+    return paired_interval(one[seeds], other[seeds], level)
+
+
 def spearman(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Correlation:
     """Rank correlation with its confidence interval: Fisher's z, variance of Bonett and Wright (2000).
 
@@ -188,7 +194,6 @@ def summary(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
         reference = part[part.arm == "ReLU"].set_index("seed")[value]
         for arm, runs in part.groupby("arm", sort=False):
             values = runs.set_index("seed")[value]
-            seeds = values.index.intersection(reference.index)
-            gain = paired_interval(values[seeds], reference[seeds]) if arm != "ReLU" else (np.nan, np.nan)
+            gain = paired_by_seed(values, reference) if arm != "ReLU" else (np.nan, np.nan)
             rows.append([*group, arm, len(values), *interval(values), *gain])
     return pd.DataFrame(rows, columns=[*by, "arm", "n", "mean", "half_width", "gain", "gain_half_width"])

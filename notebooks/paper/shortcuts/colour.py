@@ -10,15 +10,15 @@ from dataclasses import replace
 from lib.networks import Activation
 
 from ..experiments.collage import TILES
-from ..experiments.protocol import Stages, best_of, check_profile, usable
+from ..experiments.protocol import ByProfile, Stages, best_of, usable
 from ..records.store import Store
 from .plan import PLANS as GREY
 from .plan import RELU, Shortcuts, stopped_for
 
 SECOND, SPLIT = "second", 0
-PLANS = {
-    "smoke": replace(GREY["smoke"], steps=(40, 40), learning=replace(GREY["smoke"].learning, episodes=3)),
-    "paper": replace(
+PLANS = ByProfile(
+    smoke=replace(GREY["smoke"], steps=(40, 40), learning=replace(GREY["smoke"].learning, episodes=3)),
+    paper=replace(
         GREY["paper"],
         pairs=(("mnist", "cifar10-full"),),
         half=False,
@@ -27,13 +27,12 @@ PLANS = {
         learning=replace(GREY["paper"].learning, batch=512),
         batch=512,
     ),
-}
+)
 TRIALS = {"smoke": (11,), "paper": (11, 12)}
 
 
 def colour(profile: str, store: Store) -> Stages:
     """ReLU, with the bound of the second tile; then, setting by setting, what is learned for either tile."""
-    check_profile(profile)
     here = Shortcuts("colour", PLANS[profile], store)
     seeds, relu = here.plan.seeds, Activation()
     yield [here.run(setting, "final", RELU, relu, seed) for seed in seeds for setting in here.settings]

@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 
 from lib import splines
 
+from ..figures import plots
 from ..figures.looks import plus_minus
-from ..figures.plots import make_room, signed
 from ..records.frames import Collected
 from ..records.intervals import interval
 from .plan import BY_HAND, LEARNED, RELU
@@ -36,30 +36,15 @@ def comparison(final: pd.DataFrame, upper: pd.DataFrame) -> pd.DataFrame:
     """Table of accuracies in %: each setting and arm, with early stopping for either tile and at the end."""
     rows = []
     for (pair, spectral), part in final.groupby(["pair", "spectral"], sort=False):
-        tile = names(pair)
+        setting = [" / ".join(names(pair).values()), "yes" if spectral else "no"]
         for arm in (arm for arm in ARMS if (part.arm == arm).any()):
-            chosen = part[part.arm == arm]
-            cells = [f"{tile['first']} / {tile['second']}", "yes" if spectral else "no", arm_name(arm, pair)]
-            for number in ("by_first_first", "last_first", "by_second_second", "last_second"):
-                cells.append(plus_minus(*interval(chosen[number])))
-            rows.append([*cells, len(chosen)])
-        limits = bounds(upper, pair, spectral)
+            chosen, numbers = part[part.arm == arm], ("by_first_first", "last_first", "by_second_second", "last_second")
+            cells = [plus_minus(*interval(chosen[number])) for number in numbers]
+            rows.append([*setting, arm_name(arm, pair), *cells, len(chosen)])
+        limits = {tile: plus_minus(*limit) for tile, limit in bounds(upper, pair, spectral).items()}
         if len(limits) == 2:
-            cells = [
-                "ReLU trained on unambiguous collages",
-                plus_minus(*limits["first"]),
-                "",
-                plus_minus(*limits["second"]),
-                "",
-            ]
-            rows.append(
-                [
-                    f"{tile['first']} / {tile['second']}",
-                    "yes" if spectral else "no",
-                    *cells,
-                    len(upper.seed.unique()),
-                ]
-            )
+            cells = ["ReLU trained on unambiguous collages", limits["first"], "", limits["second"], ""]
+            rows.append([*setting, *cells, upper.seed.nunique()])
     columns = [
         "tiles (first / second)",
         "normalised",
@@ -80,7 +65,8 @@ def trajectories(final: pd.DataFrame, pair: tuple[str, str], narrow: bool = Fals
     step; a panel per kind of weights.
     """
     settings = sorted(final[final.pair == pair].spectral.unique())
-    figure, axes = _panels(len(settings), narrow, 2.9)
+    size = (3.75, 2.9 * len(settings) + 0.6), (7, 3.5)
+    figure, axes = plots.panels(len(settings), narrow, *size, sharex=True, sharey=True)
     tile = names(pair)
     for ax, spectral in zip(axes, settings, strict=True):
         part = final[(final.pair == pair) & (final.spectral == spectral)]
@@ -109,7 +95,9 @@ def reliance(final: pd.DataFrame, upper: pd.DataFrame, pair: tuple[str, str], na
     """Accuracy on the second tile, a row per activation: stopped early for it (filled) and at the last step (open)."""
     settings = sorted(final[final.pair == pair].spectral.unique())
     arms = [arm for arm in ARMS if (final[final.pair == pair].arm == arm).any()][::-1]
-    figure, axes = _panels(len(settings), narrow, 0.36 * len(arms) + 0.75)
+    height = 0.36 * len(arms) + 0.75
+    size = (3.75, height * len(settings) + 0.6), (7, height + 0.6)
+    figure, axes = plots.panels(len(settings), narrow, *size, sharex=True, sharey=True)
     for ax, spectral in zip(axes, settings, strict=True):
         part = final[(final.pair == pair) & (final.spectral == spectral)]
         for i, arm in enumerate(arms):
@@ -134,14 +122,6 @@ def reliance(final: pd.DataFrame, upper: pd.DataFrame, pair: tuple[str, str], na
     _below(axes, narrow, f"accuracy on {names(pair)['second']} (%)")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
     return figure
-
-
-def _panels(count: int, narrow: bool, height: float) -> tuple[Figure, Sequence[Axes]]:
-    """Panels side by side or, on a phone, one below the other; they share their axes."""
-    rows, columns = (count, 1) if narrow else (1, count)
-    size = (3.75, height * count + 0.6) if narrow else (7, height + 0.6)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharex=True, sharey=True)
-    return figure, list(axes.flat)
 
 
 def _below(axes: Sequence[Axes], narrow: bool, label: str) -> None:
@@ -169,7 +149,7 @@ def steering(table: pd.DataFrame, narrow: bool = False) -> Figure:
                 y, mean, half = i + below, 100 * row.mean, 100 * row.half_width
                 ax.errorbar(mean, y, xerr=half, capsize=3, markersize=6, color=color, marker=marker, fillstyle=fill)
                 beside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
-                ax.annotate(signed(mean), (mean + half, y), **beside, color=color)
+                ax.annotate(plots.signed(mean), (mean + half, y), **beside, color=color)
         between = "\n" if narrow else ", "
         kind = [between + ("normalised" if spectral else "plain") for (spectral, _), _ in settings]
         labels = [names(pair)[tile] + own for ((_, tile), _), own in zip(settings, kind, strict=True)]
@@ -185,7 +165,7 @@ def steering(table: pd.DataFrame, narrow: bool = False) -> Figure:
         if made in set(table.made)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
-    make_room(axes[:, 0])
+    plots.make_room(axes[:, 0])
     return figure
 
 
@@ -203,12 +183,8 @@ def functions(results: Collected) -> list[tuple]:
 
 def activations(panels: Sequence[tuple], narrow: bool = False) -> Figure:
     """The activations learned for either tile, one panel per setting, with ReLU dotted."""
-    columns = 1 if narrow else min(2, len(panels))
-    rows = -(-len(panels) // columns)
-    size = (3.75, 1.9 * rows + 0.6) if narrow else (7, 1.9 * rows + 0.4)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharex=True)
-    for ax in axes.flat[len(panels) :]:
-        ax.set_axis_off()
+    shape = (1, 3.75, 1.9, 0.6) if narrow else (min(2, len(panels)), 7, 1.9, 0.4)
+    figure, axes = plots.grid(len(panels), *shape, sharex=True)
     for ax, (pair, spectral, curves, low, high) in zip(axes.flat, panels, strict=False):
         for arm, values in curves:
             grid = splines.grid(len(values), low, high).numpy()
@@ -264,8 +240,7 @@ def live(
     Args:
         curves: per arm z and g(z). histories: per arm the accuracies "first" and "second".
     """
-    shape, size = ((2, 1), (3.6, 6.2)) if narrow else ((1, 2), (7, 3.4))
-    figure, (left, right) = plt.subplots(*shape, figsize=size)
+    figure, (left, right) = plots.panels(2, narrow, (3.6, 6.2), (7, 3.4))
     for arm, history in histories.items():
         colour, marker, line = ARMS[arm]
         left.plot(*curves[arm], color=colour, linestyle=line, label=arm_name(arm, pair))

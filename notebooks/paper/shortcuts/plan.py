@@ -8,7 +8,7 @@ from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.collage import TILES, LearnCollage, TrainCollage
-from ..experiments.protocol import Stages, best_of, check_profile, usable
+from ..experiments.protocol import ByProfile, Stages, best_of, usable
 from ..records.store import Store
 
 RELU = "ReLU"
@@ -46,8 +46,8 @@ class Plan:
 
 
 # NOTE[DIFF]: ten times the paper's learning rate of 0.01, with which training takes ten times as many steps.
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         pairs=(("digits", "noisy_digits"),),
         half=False,
         normalisations=(True,),
@@ -61,7 +61,7 @@ PLANS = {
         ),
         by_hand=(Activation("tanh"), Activation("sine", alpha=4.0)),
     ),
-    "paper": Plan(
+    paper=Plan(
         pairs=(("mnist", "cifar10"), ("mnist", "fashion_mnist")),
         half=True,
         normalisations=(False, True),
@@ -89,12 +89,11 @@ PLANS = {
             + [Activation("sine", alpha=alpha) for alpha in (1.0, 2.0, 3.0, 4.0, 6.0)]
         ),
     ),
-}
+)
 
 
 def shortcuts(profile: str, store: Store) -> Stages:
     """Section 3.4: ReLU against activations learned for either tile, with the upper bound of each tile."""
-    check_profile(profile)
     here = Shortcuts("shortcuts", PLANS[profile], store)
     plan, settings = here.plan, here.settings
     restarts = {(setting, tile): here.restarts(setting, tile) for setting in settings for tile in TILES}

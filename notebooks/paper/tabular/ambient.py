@@ -5,7 +5,7 @@ plane, not 50 x 50 (only means are compared), and a plane and paths of its own f
 """
 
 from ..experiments.panels import Panels
-from ..experiments.protocol import Stages, best_of, check_profile, validation_accuracy
+from ..experiments.protocol import Stages, best_of, validation_accuracy
 from ..records.store import Store
 from .plan import FROM_RELU, INPUTS, PLANS, ZEROS, Table
 
@@ -14,7 +14,6 @@ RESOLUTION = {"smoke": 4, "paper": 15}
 
 def ambient(profile: str, store: Store) -> list[Stages]:
     """A chain of stages for each table that the paper pictures."""
-    check_profile(profile)
     plan = PLANS[profile]
     return [measured(Table(plan, data, store), RESOLUTION[profile]) for data in plan.focus]
 

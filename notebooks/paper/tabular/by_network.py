@@ -6,7 +6,7 @@ import pandas as pd
 from ..figures.looks import label
 from ..figures.words import words
 from ..records.frames import Collected, at_best_depth
-from ..records.intervals import interval, paired_interval
+from ..records.intervals import interval, paired_by_seed
 from ..verdict import NOT_RUN, Condition, Finding, Read, judge
 from .plan import INPUTS
 
@@ -76,7 +76,6 @@ def ambient_complexity(read: Read) -> Finding:
 
 def _times(name: str, where: str, one: pd.Series, other: pd.Series) -> Condition:
     """Holds if a ratio, of logarithms paired by seed, is above 1 with its interval."""
-    seeds = one.index.intersection(other.index)
-    mean, half = paired_interval(one[seeds], other[seeds])
+    mean, half = paired_by_seed(one, other)
     value, low, high = (float(np.exp(end)) for end in (mean, mean - half, mean + half))
     return Condition(name, where, value, low, high, 1.0, low > 1, "times")

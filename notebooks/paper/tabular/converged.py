@@ -10,15 +10,13 @@ from dataclasses import dataclass, replace
 
 from lib.datasets.catalogue import TABLES
 from lib.metalearning import Settings
-from lib.networks import Activation, Network
 from lib.training import Optimiser
 
 from ..experiments.baseline import Baseline
-from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, best_of, check_profile, restarts, tuned, usable, validation_accuracy
+from ..experiments.protocol import ByProfile, Stages, best_of, tuned, usable, validation_accuracy
 from ..experiments.train import Train
 from ..records.store import Store
-from .plan import FOCUS, SPLIT, inputs, slower, spline
+from .plan import FOCUS, SPLIT, Runs
 
 RELU, TANH, INPUTS = "ReLU", "tanh", "learned inputs"
 HIDDEN = {"zeros": "learned from zeros", "relu": "learned from ReLU"}
@@ -59,8 +57,8 @@ class Plan:
     width_seeds: tuple[int, ...]
 
 
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         datasets=("breast_cancer",),
         focus=("breast_cancer",),
         rates=(1e-3, 3e-3, 1e-2),
@@ -86,7 +84,7 @@ PLANS = {
     # both scalings, on credit at 1,800; so about 117 runs of 22 s and 16 restarts a table.
     # NOTE[DIFF]: batches of 512 in place of 4,096, for all arms and in the episodes.
     # NOTE[DIFF]: half of an episode's rows are V, as in the tabular section.
-    "paper": Plan(
+    paper=Plan(
         datasets=(*FOCUS[:2], *(name for name in TABLES if name not in FOCUS), FOCUS[2]),
         focus=FOCUS,
         rates=(3e-4, 1e-3, 3e-3, 1e-2),
@@ -110,15 +108,14 @@ PLANS = {
         widths=(16, 64, 512),
         width_seeds=(1, 2, 3),
     ),
-}
+)
 
 
 def tables(profile: str, store: Store) -> Stages:
     """Section 3.3 again, table by table; then other widths."""
-    check_profile(profile)
     plan, chosen = PLANS[profile], {}
     for data in plan.datasets:
-        chosen[data] = yield from Table(plan, data, RANGE, store).stages(INPUTS, *HIDDEN.values(), TANH)
+        chosen[data] = yield from Table(plan, data, store, RANGE).stages(INPUTS, *HIDDEN.values(), TANH)
     yield [
         replace(run, role="width", seed=seed, network=replace(run.network, width=width))
         for data in plan.focus
@@ -131,19 +128,19 @@ def tables(profile: str, store: Store) -> Stages:
 
 def ranks(profile: str, store: Store) -> Stages:
     """ReLU and input activations on columns by rank, table by table: do the latter do more than scale the columns?"""
-    check_profile(profile)
     for data in PLANS[profile].datasets:
-        yield from Table(PLANS[profile], data, RANK, store).stages(INPUTS)
+        yield from Table(PLANS[profile], data, store, RANK).stages(INPUTS)
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Table(Runs):
     """The experiments with one dataset, its columns scaled in one way."""
 
-    plan: Plan
-    data: str
     scaling: str
-    store: Store
+
+    @property
+    def section(self) -> str:
+        return SECTIONS[self.scaling]
 
     def stages(self, *arms: str) -> Generator[list, None, list[Train]]:
         """Baselines, ReLU at its best rate, and each arm at the same; returns a final run of each."""
@@ -151,7 +148,7 @@ class Table:
         yield self.baselines()
         rates = yield from tuned(self.store, {RELU: self.rate_trials}, plan.rates, validation_accuracy)
         optimiser = Optimiser("rmsprop", rates[RELU])
-        chosen = [(yield from self.final(self.run("rate trial", RELU, self.network(), optimiser, 0)))]
+        chosen = [(yield from self.final(self.train("rate trial", RELU, self.relu, optimiser, 0)))]
         for arm in arms:
             tried = (yield from self.slopes(optimiser)) if arm == TANH else (yield from self.learned(arm, optimiser))
             if tried:
@@ -161,9 +158,9 @@ class Table:
 
     def learned(self, arm: str, optimiser: Optimiser) -> Generator[list, None, dict[Train, list[Train]]]:
         """The restarts of an arm, and the trials of a run with each."""
-        learning = self.restarts(arm, optimiser)
+        learning = self.learn(arm, optimiser)
         yield learning
-        used = [self.reuse(learn) for learn in usable(self.store, learning)]
+        used = [self.reuse("trial", learn, 0) for learn in usable(self.store, learning)]
         trials = {run: [replace(run, role="trial", seed=seed) for seed in self.plan.trials] for run in used}
         yield [run for runs in trials.values() for run in runs]
         return trials
@@ -172,8 +169,7 @@ class Table:
         """The trials of tanh with each slope."""
         trials = {}
         for alpha in self.plan.alphas:
-            network = self.network(activation=Activation("tanh", alpha=alpha))
-            run = self.run("trial", TANH, network, slower(optimiser, alpha), self.plan.rate_trials[0])
+            run = self.tanh("trial", alpha, optimiser, self.plan.rate_trials[0])
             trials[run] = [replace(run, seed=seed) for seed in self.plan.rate_trials]
         yield [run for runs in trials.values() for run in runs]
         return trials
@@ -194,7 +190,7 @@ class Table:
 
     def baselines(self) -> list[Baseline]:
         """A linear model and k-NN, which have no randomness; with columns by their range trees with each seed."""
-        about = {"section": SECTIONS[self.scaling], "role": "final", "data": self.data, "split": SPLIT}
+        about = {"section": self.section, "role": "final", "data": self.data, "split": SPLIT}
         models = [
             Baseline(arm=model, model=model, seed=self.plan.seeds[0], scaling=self.scaling, **about)
             for model in ("linear", "k-NN")
@@ -207,46 +203,8 @@ class Table:
     def rate_trials(self, rate: float) -> list[Train]:
         """What :func:`tuned` asks for: the runs with ReLU at a rate."""
         optimiser = Optimiser("rmsprop", rate)
-        return [self.run("rate trial", RELU, self.network(), optimiser, seed) for seed in self.plan.rate_trials]
+        return [self.train("rate trial", RELU, self.relu, optimiser, seed) for seed in self.plan.rate_trials]
 
-    def network(self, **changes) -> Network:
-        return replace(Network(width=self.plan.width, depth=self.plan.middle), **changes)
-
-    def restarts(self, arm: str, optimiser: Optimiser) -> list[Learn]:
-        """The restarts of Algorithm 1, in a narrow network."""
-        plan, points = self.plan, self.plan.restarts[0][0]
-        init = next((start for start, name in HIDDEN.items() if name == arm), "zeros")
-        learned = {"input_activation": inputs(points)} if arm == INPUTS else {"activation": spline(points)}
-        like = Learn(
-            section=SECTIONS[self.scaling], arm=arm, data=(self.data,), task="binary", seed=0, split=SPLIT,
-            scaling=self.scaling,
-            network=self.network(width=plan.learning_width, **learned),
-            settings=replace(plan.learning, init=init, inner=optimiser),
-        )  # fmt: skip
-        return restarts(like, plan.restarts)
-
-    def reuse(self, learn: Learn) -> Train:
-        """A wide network with a learned activation fixed."""
-        network = replace(learn.network, width=self.plan.width)
-        return self.run("trial", learn.arm, network, learn.settings.inner, 0, self.store.key(learn))
-
-    def run(self, role: str, arm: str, network: Network, optimiser: Optimiser, seed: int, learned: str = "") -> Train:
-        plan = self.plan
-        return Train(
-            section=SECTIONS[self.scaling],
-            role=role,
-            arm=arm,
-            data=self.data,
-            task="binary",
-            network=network,
-            optimiser=optimiser,
-            steps=plan.steps,
-            seed=seed,
-            split=SPLIT,
-            learned=learned,
-            batch=plan.batch,
-            evaluations=plan.evaluations,
-            complexity=False,
-            patience=plan.patience,
-            scaling=self.scaling,
-        )
+    def train(self, *of, **more) -> Train:
+        about = {"evaluations": self.plan.evaluations, "patience": self.plan.patience, "complexity": False}
+        return super().train(*of, **about, **more)

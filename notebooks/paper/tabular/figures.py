@@ -1,6 +1,6 @@
 """The figures of Section 3.3, from the tables of :mod:`.tabular.tables`; those with `narrow` also for phones."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from ..figures import looks
+from ..figures import looks, plots
 from ..figures.looks import label
 from ..records.intervals import mean_of
 from .plan import ARMS, INPUTS, RANKED
@@ -72,7 +72,7 @@ def per_table(table: pd.DataFrame, narrow: bool = False) -> Figure:
                 weight="bold" if best == 0 else None)  # fmt: skip
         for j, value in enumerate(row):
             digits = 0 if narrow and abs(value) >= FULL else 1
-            text = f"{round(value, digits) + 0:+.{digits}f}" if np.isfinite(value) else "—"
+            text = f"{value:+z.{digits}f}" if np.isfinite(value) else "—"
             ax.text(j + 1, i, text, ha="center", va="center", fontsize=SMALL, weight="bold" if value == best else None)
     ax.set_yticks(range(len(gain)), [_short(name, narrow) for name in order], fontsize=SMALL)
     heads = ["ReLU (%)", *(SHORT.get(arm, arm) for arm in others)]
@@ -124,7 +124,7 @@ def courses(tables: Mapping[str, pd.DataFrame], narrow: bool = False) -> Figure:
     Args:
         tables: by dataset, from :func:`.tabular.tables.course`.
     """
-    figure, axes = _panels(len(tables), narrow, 2.6)
+    figure, axes = plots.panels(len(tables), narrow, (3.75, 2.6 * len(tables) + 0.8), (7, 3.2))
     for ax, (data, table) in zip(axes, tables.items(), strict=True):
         for arm, own in table.groupby("arm", sort=False):
             colour, marker, line = looks.ARMS[arm]
@@ -139,14 +139,6 @@ def courses(tables: Mapping[str, pd.DataFrame], narrow: bool = False) -> Figure:
     return figure
 
 
-def _panels(count: int, narrow: bool, height: float, sharey: bool = False) -> tuple[Figure, Sequence[Axes]]:
-    """Panels side by side or, on a phone, one below the other, with room for a legend below."""
-    rows, columns = (count, 1) if narrow else (1, count)
-    size = (3.75, height * count + 0.8) if narrow else (7, height + 0.6)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharey=sharey)
-    return figure, axes.flat
-
-
 def _legend_below(figure: Figure, ax: Axes, narrow: bool) -> None:
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2 if narrow else 3, fontsize=9)
 
@@ -158,27 +150,19 @@ def average_by_depth(table: pd.DataFrame, narrow: bool = False) -> Figure:
         table: from :func:`.tabular.tables.average_by_depth`.
     """
     arms = [arm for arm in ARMS if (table.arm == arm).any()]
-    rows, columns = (-(-len(arms) // 2), 2) if narrow else (1, len(arms))
-    size = (3.75, 1.7 * rows + 0.4) if narrow else (7, 2.5)
-    figure, axes = plt.subplots(rows, columns, figsize=size, sharey=True, sharex=True, squeeze=False)
-    for ax in axes.flat[len(arms) :]:
-        ax.set_axis_off()
+    shape = (2, 3.75, 1.7, 0.4) if narrow else (len(arms), 7, 2.5, 0.0)
+    figure, axes = plots.grid(len(arms), *shape, sharey=True, sharex=True)
     for ax, arm in zip(axes.flat, arms, strict=False):
         relu, own = table[table.arm == "ReLU"], table[table.arm == arm]
         ax.plot(relu.depth, 100 * relu["mean"], ":", color=looks.ARMS["ReLU"][0], linewidth=1.2)
         ax.errorbar(own.depth, 100 * own["mean"], 100 * own.half_width, **looks.look(arm), capsize=3, markersize=5)
         ax.axhline(0, color=plt.rcParams["text.color"], linewidth=0.8)
-        ax.set_title(_two_lines(label(arm)), fontsize=9)
+        ax.set_title(looks.two_lines(arm), fontsize=9)
         ax.set_xticks(sorted(table.depth.unique()))
         ax.grid()
     figure.supxlabel("hidden layers", fontsize=10)
     figure.supylabel("points over ReLU with one layer", fontsize=10)
     return figure
-
-
-def _two_lines(name: str) -> str:
-    """A label for a place without the width for it."""
-    return name.replace(", ", ",\n").replace(" AF ", " AF\n").replace("input ", "input\n")
 
 
 def widths(tables: Mapping[str, pd.DataFrame], narrow: bool = False) -> Figure:
@@ -187,7 +171,7 @@ def widths(tables: Mapping[str, pd.DataFrame], narrow: bool = False) -> Figure:
     Args:
         tables: by dataset, from :func:`.tabular.tables.width_gains`.
     """
-    figure, axes = _panels(len(tables), narrow, 2.3, sharey=True)
+    figure, axes = plots.panels(len(tables), narrow, (3.75, 2.3 * len(tables) + 0.8), (7, 2.9), sharey=True)
     for ax, (data, table) in zip(axes, tables.items(), strict=True):
         for arm, own in table.groupby("arm"):
             colour, marker, line = looks.ARMS[arm]
@@ -232,10 +216,8 @@ def pictured(table: pd.DataFrame, narrow: bool = False) -> Figure:
         table: from :func:`.tabular.tables.pictured`.
     """
     arms, panels = list(dict.fromkeys(table.arm))[::-1], _numbers(table)
-    rows, columns = (len(panels), 1) if narrow else (1, len(panels))
-    size = (3.75, 1.9 * rows + 0.4) if narrow else (7, 2.7)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharey=True)
-    for ax, (column, title) in zip(axes.flat, panels, strict=True):
+    figure, axes = plots.panels(len(panels), narrow, (3.75, 1.9 * len(panels) + 0.4), (7, 2.7), sharey=True)
+    for ax, (column, title) in zip(axes, panels, strict=True):
         for i, (data, own) in enumerate(table.groupby("data", sort=False)):
             at = [arms.index(arm) for arm in own.arm]
             ax.plot(own[column], at, "os^D"[i % 4], color=f"C{i}", alpha=0.85, label=data)
@@ -245,9 +227,7 @@ def pictured(table: pd.DataFrame, narrow: bool = False) -> Figure:
         if column == "around":
             ax.set_xscale("log")
             _plain_log(ax)
-    figure.legend(
-        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2 if narrow else 3, fontsize=9
-    )
+    _legend_below(figure, axes[0], narrow)
     return figure
 
 

@@ -8,8 +8,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from scipy.special import expit
 
+from ..figures import plots
 from ..figures.looks import ARMS as LOOKS
-from ..figures.looks import label
+from ..figures.looks import label, two_lines
 from ..records.store import Record
 from .plan import INPUTS, ZEROS
 from .tables import TREES, columns_of
@@ -39,13 +40,8 @@ def weight_space(found: Mapping[str, Record], narrow: bool = False) -> Figure:
         bar = figure.colorbar(image, ax=row[-1], aspect=12)
         bar.set_label("log$_{10}$ " + ("loss" if measure == "loss" else "TV"), fontsize=8.5)
     for ax, arm in zip(grid[0], networks, strict=True):
-        ax.set_title(_title(arm, narrow), fontsize=8.5 if narrow else 9.5)
+        ax.set_title(two_lines(arm, narrow), fontsize=8.5 if narrow else 9.5)
     return figure
-
-
-def _title(arm: str, narrow: bool) -> str:
-    text = label(arm).replace(" (", "\n(").replace(", ", ",\n").replace("input ", "input\n")
-    return text.replace("learned ", "").replace("boosted ", "") if narrow else text
 
 
 def shown(pictured: Mapping[str, Mapping[str, Record]]) -> list[str]:
@@ -73,7 +69,7 @@ def input_space(pictured: Mapping[str, Mapping[str, Record]], narrow: bool = Fal
         row[0].set_ylabel(f"{data}\n{up} →" if not narrow else f"{up} →", fontsize=8.5)
         row[0].set_xlabel(f"{across} →" + (f"  ({data})" if narrow else ""), fontsize=8.5, loc="left")
     for ax, arm in zip(grid[0], arms, strict=True):
-        ax.set_title(_title(arm, narrow), fontsize=8.5 if narrow else 9.5)
+        ax.set_title(two_lines(arm, narrow), fontsize=8.5 if narrow else 9.5)
     bar = figure.colorbar(image, ax=grid, location="bottom", shrink=0.5, aspect=30, ticks=[0, 0.5, 1])
     bar.set_label("probability of the second class", fontsize=9)
     return figure
@@ -96,12 +92,7 @@ def functions(values: np.ndarray, names: Sequence[str], hidden: tuple | None = N
         values: control values (d, n_c) on [-1, 1]. names: of the columns. hidden: control values (n_c,), low, high.
     """
     count = len(values) + (hidden is not None)
-    columns = 2 if narrow else min(4, count)
-    rows = -(-count // columns)
-    size = (3.75, 1.4 * rows + 0.3) if narrow else (7, 1.6 * rows + 0.2)
-    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False)
-    for ax in grid.flat[count:]:
-        ax.set_axis_off()
+    figure, grid = plots.grid(count, *((2, 3.75, 1.4, 0.3) if narrow else (min(4, count), 7, 1.6, 0.2)))
     at = np.linspace(-1, 1, values.shape[1])
     for ax, own, name in zip(grid.flat, values, names, strict=False):
         ax.plot(at, at, color=plt.rcParams["text.color"], linestyle=":", linewidth=1.2, zorder=3)
@@ -122,8 +113,7 @@ def outputs(
     slices: Mapping[str, np.ndarray], point: tuple[float, float], names: tuple[str, str], narrow: bool = False
 ) -> Figure:
     """Slices of networks trained on the page, as probabilities (r, r), around a training row (dot)."""
-    shape, size = ((len(slices), 1), (3.6, 2.6 * len(slices))) if narrow else ((1, len(slices)), (7, 3.1))
-    figure, axes = plt.subplots(*shape, figsize=size, sharey=True)
+    figure, axes = plots.panels(len(slices), narrow, (3.6, 2.6 * len(slices)), (7, 3.1), sharey=True)
     for ax, (arm, values) in zip(axes, slices.items(), strict=True):
         image = ax.imshow(values, cmap="RdBu_r", vmin=0, vmax=1, origin="lower", extent=(-1, 1, -1, 1))
         ax.plot(*np.clip(point, -1, 1), "o", color="C1", markeredgecolor="white")
@@ -136,8 +126,7 @@ def outputs(
 
 def watched(histories: Mapping[str, tuple[Sequence[float], Sequence[float], int]], narrow: bool = False) -> Figure:
     """Loss on an episode's validation rows and on watched rows, a panel per table, and the episode that is kept."""
-    shape, size = ((len(histories), 1), (3.6, 2.5 * len(histories))) if narrow else ((1, len(histories)), (7, 2.8))
-    figure, axes = plt.subplots(*shape, figsize=size, sharex=not narrow)
+    figure, axes = plots.panels(len(histories), narrow, (3.6, 2.5 * len(histories)), (7, 2.8), sharex=not narrow)
     for ax, (data, (outer, watch, best)) in zip(axes, histories.items(), strict=True):
         ax.plot(outer, color="C0", label="on the episode's $\\mathcal{V}$")
         ax.plot(watch, color="C1", linestyle="--", label="on watched rows")

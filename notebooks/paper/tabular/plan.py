@@ -17,7 +17,7 @@ from ..experiments.baseline import MODELS, Baseline
 from ..experiments.controls import Ranks
 from ..experiments.learn import Learn
 from ..experiments.panels import Panels, Paths
-from ..experiments.protocol import Stages, best_of, check_profile, restarts, trials_of, using, validation_accuracy
+from ..experiments.protocol import ByProfile, Stages, best_of, restarts, trials_of, using, validation_accuracy
 from ..experiments.train import Train
 from ..records.store import Store
 
@@ -117,8 +117,8 @@ VARIANTS = (
     Variant("hidden, range [-2, 2]", replace(HIDDEN, activation=spline(100, 2.0)), LEARNING),
     Variant("hidden, 400 control points", replace(HIDDEN, activation=spline(400)), LEARNING),
 )
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         datasets=("breast_cancer",),
         focus=("breast_cancer",),
         optimisers=(Optimiser("rmsprop", 3e-3),),
@@ -143,7 +143,7 @@ PLANS = {
     ),
     # Cost on one core of an AMD EPYC, measured on electricity: a final run of 2 layers takes 6 s, a restart 16 s,
     # trees 18 s per seed, panels 75 s at 2 layers. Per table about 530 s; of `focus` 1,300 s; the variants 400 s.
-    "paper": Plan(
+    paper=Plan(
         datasets=(*FOCUS[:2], *(name for name in TABLES if name not in FOCUS), FOCUS[2]),
         focus=FOCUS,
         optimisers=tuple(Optimiser("rmsprop", lr) for lr in (3e-4, 1e-3, 3e-3, 1e-2)),
@@ -166,7 +166,7 @@ PLANS = {
         measured=((0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0), 2),
         variants=VARIANTS,
     ),
-}
+)
 
 
 SECTION, SPLIT = "tabular", 0
@@ -177,7 +177,6 @@ RANKED = "ReLU, columns by rank"  # a control
 
 def tabular(profile: str, store: Store) -> list[Stages]:
     """Section 3.3: a chain of stages for each dataset, and one for a control on all of them."""
-    check_profile(profile)
     plan = PLANS[profile]
     tables = [Table(plan, data, store) for data in plan.datasets]
     return [*(table.stages() for table in tables), ranked(tables)]
@@ -191,12 +190,50 @@ def ranked(tables: list["Table"]) -> Stages:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
-    """The experiments with one dataset."""
+class Runs:
+    """The learnings and trainings with one dataset, in this plan and in that of :mod:`.converged`."""
 
     plan: Plan
     data: str
     store: Store
+
+    section, scaling = SECTION, "default"  # other than these there
+
+    @property
+    def relu(self) -> Network:
+        return Network(width=self.plan.width, depth=self.plan.middle)
+
+    def learn(self, arm: str, optimiser: Optimiser) -> list[Learn]:
+        """The restarts of Algorithm 1, in a narrow network."""
+        points = self.plan.restarts[0][0]
+        learned = {"input_activation": inputs(points)} if arm == INPUTS else {"activation": spline(points)}
+        network = Network(width=self.plan.learning_width, depth=self.plan.middle, **learned)
+        init = "relu" if arm == FROM_RELU else "zeros"
+        like = self.learning(arm, network, replace(self.plan.learning, init=init, inner=optimiser))
+        return restarts(like, self.plan.restarts)
+
+    def learning(self, arm: str, network: Network, settings: Settings) -> Learn:
+        about = {"section": self.section, "arm": arm, "data": (self.data,), "task": "binary", "scaling": self.scaling}
+        return Learn(**about, network=network, settings=settings, seed=0, split=SPLIT)
+
+    def train(self, role: str, arm: str, network: Network, optimiser: Optimiser, seed: int, **more) -> Train:
+        return Train(
+            section=self.section, role=role, arm=arm, data=self.data, task="binary", network=network, seed=seed,
+            optimiser=optimiser, steps=self.plan.steps, split=SPLIT, batch=self.plan.batch, scaling=self.scaling, **more
+        )  # fmt: skip
+
+    def tanh(self, role: str, alpha: float, optimiser: Optimiser, seed: int) -> Train:
+        network = replace(self.relu, activation=Activation("tanh", alpha=alpha))
+        return self.train(role, "tanh", network, slower(optimiser, alpha), seed)
+
+    def reuse(self, role: str, learn: Learn, seed: int) -> Train:
+        """Train a network as wide and deep as that with ReLU, with a learned activation fixed."""
+        return using(self.train(role, learn.arm, self.relu, learn.settings.inner, seed), learn, self.store)
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Runs):
+    """The experiments with one dataset."""
 
     def compared(self) -> Generator[list, None, tuple[dict[str, Train], dict[str, list[Train]]]]:
         """The comparison. Returns of each arm the selected run, and the final runs at the depth that suits it."""
@@ -260,29 +297,15 @@ class Table:
         )
         yield [ranks]
         network, optimiser = replace(self.relu, input_activation=wide), self.best(self.tuning()).optimiser
-        run = self.train("control", RANKED, network, optimiser, 0, self.store.key(ranks))
+        run = self.train("control", RANKED, network, optimiser, 0, learned=self.store.key(ranks))
         seeds = plan.seeds[: plan.depth_seeds]
         tried = {depth: [self.again("control", run, seed, depth=depth) for seed in seeds] for depth in plan.depths}
         yield [run for runs in tried.values() for run in runs]
         depth = self.best_depth(tried)
         yield [self.again("control", run, seed, depth=depth) for seed in plan.seeds[plan.depth_seeds :]]
 
-    @property
-    def relu(self) -> Network:
-        return Network(width=self.plan.width, depth=self.plan.middle)
-
     def tuning(self) -> list[Train]:
         return [self.train("tuning", "ReLU", self.relu, optimiser, 0) for optimiser in self.plan.optimisers]
-
-    def train(self, role: str, arm: str, network: Network, optimiser: Optimiser, seed: int, learned: str = "") -> Train:
-        return Train(
-            section=SECTION, role=role, arm=arm, data=self.data, task="binary", network=network, optimiser=optimiser,
-            steps=self.plan.steps, seed=seed, split=SPLIT, learned=learned, batch=self.plan.batch,
-        )  # fmt: skip
-
-    def tanh(self, role: str, alpha: float, optimiser: Optimiser, seed: int) -> Train:
-        network = replace(self.relu, activation=Activation("tanh", alpha=alpha))
-        return self.train(role, "tanh", network, slower(optimiser, alpha), seed)
 
     def baselines(self) -> list[Baseline]:
         """Trees with each seed; the others have no randomness."""
@@ -293,19 +316,6 @@ class Table:
             for seed in self.plan.seeds
             if (trees := model == "boosted trees") or seed == self.plan.seeds[0]
         ]
-
-    def learn(self, arm: str, optimiser: Optimiser) -> list[Learn]:
-        """The restarts of Algorithm 1, in a narrow network."""
-        points = self.plan.restarts[0][0]
-        learned = {"input_activation": inputs(points)} if arm == INPUTS else {"activation": spline(points)}
-        network = Network(width=self.plan.learning_width, depth=self.plan.middle, **learned)
-        init = "relu" if arm == FROM_RELU else "zeros"
-        like = self.learning(arm, network, replace(self.plan.learning, init=init, inner=optimiser))
-        return restarts(like, self.plan.restarts)
-
-    def learning(self, arm: str, network: Network, settings: Settings) -> Learn:
-        about = {"section": SECTION, "arm": arm, "data": (self.data,), "task": "binary"}
-        return Learn(**about, network=network, settings=settings, seed=0, split=SPLIT)
 
     def variants(self, optimiser: Optimiser) -> list[Learn]:
         return [
@@ -321,10 +331,6 @@ class Table:
         return [
             Paths(self.tanh("measured", alpha, optimiser, seed)) for alpha in alphas for seed in self.plan.seeds[:seeds]
         ]
-
-    def reuse(self, role: str, learn: Learn, seed: int) -> Train:
-        """Train a network as wide and deep as that with ReLU, with a learned activation fixed."""
-        return using(self.train(role, learn.arm, self.relu, learn.settings.inner, seed), learn, self.store)
 
     def again(self, role: str, run: Train, seed: int, **changes: int) -> Train:
         """A run with another seed, and another depth or width."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from lib.networks import Activation
 
-from ..experiments.protocol import Stages, check_profile
+from ..experiments.protocol import Stages
 from ..records.store import Store
 from .matrix import ALL, MATRICES, RELU, Matrix, chosen, learn, learned_on, matrix, reuse, trained
 
@@ -25,7 +25,6 @@ MORE_SEEDS = {"smoke": 1, "paper": 2}
 
 def budgets(profile: str, store: Store) -> Stages:
     """The activation for all tasks, learned further; the one for four; then the other cells, seed by seed."""
-    check_profile(profile)
     plan, tasks = MATRICES[profile], TASKS[profile]
     seeds = (plan.seed, *plan.own_seeds[: MORE_SEEDS[profile]])
     columns = yield from matrix(plan, store)

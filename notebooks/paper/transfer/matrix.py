@@ -11,9 +11,9 @@ from lib.splines import is_constant
 from lib.training import Optimiser
 
 from ..experiments.learn import Learn
-from ..experiments.protocol import Stages, best_of, restarts, using, validation_speed
+from ..experiments.protocol import ByProfile, Stages, best_of, restarts, using, validation_speed
 from ..experiments.train import Train
-from ..grokking.plan import CONSTANT, SPLIT
+from ..grokking.plan import CONSTANT, learn_on_pairs, train_on_pairs
 from ..grokking.plan import PLANS as GROKKING
 from ..records.store import Record, Store
 
@@ -59,8 +59,8 @@ SINES = tuple(Activation("sine", alpha=k, amplitude=0.1) for k in (20.0, 40.0, 8
 # mean over the outputs, so with rate 1 they would need as many more steps.
 # NOTE[DIFF]: 5,000 steps in place of up to 60,000, the same for every cell. "Solved with ReLU" therefore means: within
 # these steps.
-MATRICES = {
-    "smoke": Matrix(
+MATRICES = ByProfile(
+    smoke=Matrix(
         tasks=("a+b mod 7", "a-b mod 7", "a+b mod 11"),
         steps=300,
         width=64,
@@ -75,7 +75,7 @@ MATRICES = {
         learning_width=32,
         by_hand=SINES[:2],
     ),
-    "paper": Matrix(
+    paper=Matrix(
         tasks=algorithmic.TASKS,
         steps=5000,
         width=256,
@@ -90,7 +90,7 @@ MATRICES = {
         learning_width=GROKKING["paper"].learning_width,
         by_hand=SINES,
     ),
-}
+)
 
 
 def matrix(plan: Matrix, store: Store) -> Generator[list, None, list[Learn]]:
@@ -119,9 +119,8 @@ def learn(plan: Matrix, data: tuple[str, ...], settings: Settings) -> list[Learn
         inner = Optimiser("sgd", plan.lr / plan.outputs)
     network = Network(width=plan.learning_width, activation=Activation("spline", low=-1.0, high=1.0))
     arm = ALL if len(data) > 1 else learned_on(data[0])
-    about = {"section": "transfer", "arm": arm, "data": data, "task": "one-hot", "network": network}
     settings = replace(settings, inner=inner, batch=batch_of(plan, data))
-    return restarts(Learn(**about, settings=settings, seed=0, split=SPLIT), plan.restarts)
+    return restarts(learn_on_pairs("transfer", arm, data, network, settings), plan.restarts)
 
 
 def reuse(plan: Matrix, store: Store, source: Learn, role: str, task: str, seed: int, held_out: float = 0.0) -> Train:
@@ -158,12 +157,9 @@ def batch_of(plan: Matrix, tasks: tuple[str, ...]) -> int:
 
 def trained(plan: Matrix, role: str, arm: str, task: str, g: Activation, seed: int, held_out: float) -> Train:
     """One run; held_out: the part of the training pairs that it goes without."""
-    return Train(
-        section="transfer", role=role, arm=arm, data=task, task="one-hot",
-        network=Network(width=plan.width, activation=g), optimiser=optimiser_of(plan, task), steps=plan.steps,
-        seed=seed, split=SPLIT, batch=batch_of(plan, (task,)), validation=held_out, evaluations=150, log_spaced=True,
-        complexity=False,
-    )  # fmt: skip
+    about = {"steps": plan.steps, "evaluations": 150, "seed": seed, "validation": held_out}
+    network, optimiser = Network(width=plan.width, activation=g), optimiser_of(plan, task)
+    return train_on_pairs("transfer", role, arm, task, network, optimiser, batch=batch_of(plan, (task,)), **about)
 
 
 def controls(plan: Matrix) -> Stages:

@@ -9,10 +9,10 @@ from lib.training import Optimiser
 
 from ..experiments.learn import Learn
 from ..experiments.protocol import (
+    ByProfile,
     Stages,
     best_of,
     best_restart,
-    check_profile,
     restarts,
     trials_of,
     using,
@@ -57,8 +57,8 @@ class Plan:
 #   images    3 datasets, 2 restarts, 5 seeds, 4 hidden layers, batches of 1024    about 75 core-minutes
 #   depths    3 datasets, 4 activations, 3 depths                                  about 12 core-minutes a seed
 # NOTE[DIFF]: image batches of 1,024 in place of 4,096, for all columns. A run of 4 layers takes 15 to 50 s.
-PLANS = {
-    "smoke": Plan(
+PLANS = ByProfile(
+    smoke=Plan(
         MATRICES["smoke"],
         Images(
             datasets=("digits", "noisy_digits"),
@@ -75,7 +75,7 @@ PLANS = {
             depth_seeds=(1,),
         ),
     ),
-    "paper": Plan(
+    paper=Plan(
         MATRICES["paper"],
         Images(
             datasets=("mnist", "fashion_mnist", "cifar10"),
@@ -95,12 +95,11 @@ PLANS = {
             depth_seeds=(1, 2, 3, 4, 5),
         ),
     ),
-}
+)
 
 
 def transfer(profile: str, store: Store) -> Stages:
     """Section 4: Table 4 on images, the matrix over the algorithmic tasks, Figure 19, then controls."""
-    check_profile(profile)
     plan = PLANS[profile]
     finals = yield from table_4(plan.images, store)
     yield from matrix(plan.matrix, store)

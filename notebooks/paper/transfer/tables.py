@@ -146,16 +146,12 @@ def rest_in_words(scores: Scores) -> str:
 
 def score_table(scores: Scores) -> pd.DataFrame:
     """Mean scores per column, the paper's beside ours."""
-    specific = scores.specific.mean()
-    rows = []
+    specific, rows = 100 * scores.specific.mean(), []
+    ends = PAPER_SPREAD, (specific.min(), specific.max())
+    spreads = [f" (columns from {least:.1f} to {most:.1f})" for least, most in ends]
     for name, found in column_means(scores).items():
-        spread = (
-            f" (columns from {100 * specific.min():.1f} to {100 * specific.max():.1f})"
-            if name == "task-specific"
-            else ""
-        )
-        paper = f"{PAPER_SCORES[name]}" + (f" (columns from {PAPER_SPREAD[0]} to {PAPER_SPREAD[1]})" if spread else "")
-        rows.append([name, paper, plus_minus(*found) + spread])
+        paper, ours = spreads if name == "task-specific" else ("", "")
+        rows.append([name, f"{PAPER_SCORES[name]}{paper}", plus_minus(*found) + ours])
     return pd.DataFrame(rows, columns=["activation", "mean score in the paper (%)", "ours (%)"])
 
 
@@ -252,11 +248,10 @@ def sines_in_words(compared: pd.DataFrame) -> str:
     """How the learned ones stand to the sines, from :func:`against_sines`."""
     words = []
     for name, row in compared.dropna().iterrows():
-        side = "not told apart from"
-        if abs(row.ahead) > row.half_width:
-            side = "above" if row.ahead > 0 else "below"
-        numbers = f"{100 * row['mean']:.0f} against {100 * (row['mean'] - row.ahead):.0f} % mean test accuracy"
-        words.append(f"what was {name} is {side} the sine ({numbers}, {plus_minus(row.ahead, row.half_width)} points)")
+        ahead, half = row.ahead, row.half_width
+        side = "above" if ahead > half else "below" if -ahead > half else "not told apart from"
+        numbers = f"{100 * row['mean']:.0f} against {100 * (row['mean'] - ahead):.0f} % mean test accuracy"
+        words.append(f"what was {name} is {side} the sine ({numbers}, {plus_minus(ahead, half)} points)")
     return "; ".join(words)
 
 
@@ -291,8 +286,7 @@ def image_table(table: pd.DataFrame) -> pd.DataFrame:
             cell = plus_minus(part["mean"][data], part.half_width[data])
             if paper and data in PAPER_DATASETS:
                 cell += f" ({paper[PAPER_DATASETS.index(data)]})"
-            own = arm == learned_on(data)
-            cells.append(f"**{cell}**" if own else cell)
+            cells.append(f"**{cell}**" if arm == learned_on(data) else cell)
         mean, deviation = average.loc[arm] if arm in average.index else (0.0, 0.0)
         of_paper = f" ({paper[4]:+.1f} ± {paper[5]})" if paper and set(datasets) & set(PAPER_DATASETS) else ""
         rows.append([*cells, f"{100 * mean:+.1f} ± {100 * deviation:.1f}{of_paper}"])
