@@ -105,8 +105,8 @@ def smooth_random(z: Tensor, length: float, generator: torch.Generator) -> Tenso
 
     Its kernel is exp(-(dz / length)^2 / 2), with the correlation length in units of z. Shapes: (n,), float64, both.
 
-    Which function a seed stands for depends on the library behind ``torch.linalg.eigh``, as the signs of eigenvectors do:
-    MKL and OpenBLAS draw different ones.
+    Which function a seed stands for depends on the library behind ``torch.linalg.eigh``, as the signs of eigenvectors
+    do: MKL and OpenBLAS draw different ones.
     """
     if not length > 0:
         raise ValueError(f"length must be positive, got {length}")
