@@ -168,7 +168,7 @@ def test_later_falls_count_only_after_95_percent():
 def test_how_sure_the_page_is_says_where_relu_gets_there_too():
     bounds = convention("he", 13.5, [None, None], [6000, 6000]) + convention("he", 1.0, [None], [None])
     words = rates.how_sure(verdicts.table(Given(bounds)))
-    assert "Of the 1 [readings]" in words and "under 1. ReLU gets there under none" in words
+    assert "Of the 1 [conventions]" in words and "under 1. ReLU gets there under none" in words
     words = rates.how_sure(verdicts.table(Given(bounds + convention("default", 13.5, [2000], [1000]))))
     assert "under 1. Where ReLU gets there too, the ratio is 2.0 (PyTorch's, rate 13.5)." in words
 

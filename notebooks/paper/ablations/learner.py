@@ -211,8 +211,8 @@ class OneTask:
         """Input activations too, and a search by hand with as many more inner steps; and columns by rank."""
         plan = self.plan
         tuned = [self.run("trial", "one of several", (self.setting.network, ""), seed) for seed in plan.trials]
-        steps = max(self.store.get(run).numbers["best_step"] for run in tuned)
-        learns = [self.learn_inputs(seed, steps) for seed in of_restart]
+        needed = int(max(self.store.get(run).numbers["best_step"] for run in tuned))
+        learns = [self.learn_inputs(seed, max(needed, self.setting.race // 10)) for seed in of_restart]
         yield learns
         inputs = {learn.seed: self.function(learn) for learn in usable(self.store, learns)}
         yield from self.finals(CHOICE, found + list(inputs.values()))
