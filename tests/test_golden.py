@@ -30,7 +30,7 @@ from notebooks.paper.transfer import tables as transfer_tables
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).resolve().parent.parent
 # Sections whose records still arrive.
-GROWING = {"sines", "tables", "deep", "plain", "longer", "collages", "controls", "variants", "ranks"}
+GROWING = {"sines", "tables", "deep", "plain", "longer", "controls", "variants", "ranks"}
 
 
 @functools.cache
