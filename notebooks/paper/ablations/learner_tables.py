@@ -29,12 +29,12 @@ from .learner import (
     STARTS,
     Setting,
     margins,
-)
+)  # fmt: skip
 from .plan import DEFAULT
 from .variants import ARMS
 
 SEARCHES = (LEARNED, HAND, RANDOM)
-HIDDEN_ONLY = "learner, hidden functions only"
+HIDDEN_ONLY, FEWER = "learner, hidden functions only", "by hand, fewer races"
 EARLIER = "Algorithm 1, its section's settings"
 EARLIER_RUNS = {  # of a task: the section and the arm of what was learned there, with settings found by trial
     "a+b mod 27, default, rate 1": ("grokking", "learned from zeros"),
@@ -49,7 +49,7 @@ class TaskResults:
 
     steps: whether the measure is the steps to 95 % test accuracy (where a run that never gets there has its horizon),
     or else the test accuracy in %. finals: by arm the measure per seed; where the learner may choose between hidden and
-    input activations LEARNED is what it chose, HAND has as many more races, and HIDDEN_ONLY is without that choice.
+    input activations LEARNED is what it chose, HAND has as many more races; HIDDEN_ONLY and FEWER are without that.
     candidates: one row per function that was tried, with columns search (of SEARCHES), restart, kind ("race", "learn",
     "inputs", "pick" or "ReLU"), merit (on validation rows) and result (median steps, infinite where 95 % is not
     reached, or mean accuracy) over its trials, and inner_steps (all that its restart took until it was there). ends: by
@@ -209,7 +209,7 @@ def of_task(results: Collected, name: str, setting: Setting, margin: float) -> T
             finals[arm] = measure(together.set_index("seed").sort_index(), steps)
     candidates, learner = _candidates(results, name, setting), LEARNED
     if CHOICE in finals and MORE in finals:
-        learner, finals[HIDDEN_ONLY] = CHOICE, finals[LEARNED]
+        learner, finals[HIDDEN_ONLY], finals[FEWER] = CHOICE, finals[LEARNED], finals[HAND]
         finals |= {LEARNED: finals.pop(CHOICE), HAND: finals.pop(MORE)}
     else:  # not all of it is there
         finals = {arm: values for arm, values in finals.items() if arm not in (CHOICE, MORE)}
