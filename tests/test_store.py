@@ -280,6 +280,26 @@ def test_packed_records_are_those_that_were_loose(packed):
     assert pack.pack(store) == []
 
 
+def test_arrays_of_one_name_keep_their_types(store):
+    """As the history of a learning that diverged in its first episode, which is empty and then of floats."""
+    kinds = [np.array([30, 36]), np.array([]), np.array([0.5, 1.0]), np.array([], dtype=np.int64)]
+    before = [put(store, Small(i), Outcome({}, {"n_tr": array})) for i, array in enumerate(kinds)]
+    pack.pack(store)
+    for record, array in zip(before, kinds, strict=True):
+        found = again(store).read(record.key).arrays["n_tr"]
+        assert found.dtype == array.dtype and found.tolist() == array.tolist()
+
+
+def test_what_would_be_read_as_another_is_not_packed(store):
+    put(store, Small(1), Outcome({}, {"n": np.array([2**60 + 1])}))
+    put(store, Small(2), Outcome({}, {"n": np.array([0.5])}))
+    with pytest.raises(
+        ValueError, match="the arrays 'n' of these records do not fit into one column: .*1152921504606846977"
+    ):
+        pack.pack(store)
+    assert len(list(again(store).records())) == 2 and not list(store.root.rglob("*.parquet"))
+
+
 def test_a_line_of_pandas_reads_them(packed):
     _, path, before = packed
     frame = pd.read_json(path, lines=True)

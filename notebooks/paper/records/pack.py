@@ -103,18 +103,16 @@ class Shard:
 
     def record(self, row: int, content: dict[str, Any], path: Path) -> Record:
         forms = content["arrays"]
-        return record_of(
-            content, path, lambda: {name: self.array(row, name, form["shape"]) for name, form in forms.items()}
-        )
+        return record_of(content, path, lambda: {name: self.array(row, name, **form) for name, form in forms.items()})
 
-    def array(self, row: int, name: str, shape: list[int]) -> np.ndarray:
+    def array(self, row: int, name: str, shape: list[int], dtype: str) -> np.ndarray:
         if name not in self.columns or row + 1 >= len(self.columns[name][0]):
             raise ValueError(f"the array {name!r} is missing")
         offsets, values = self.columns[name]
         array = values[offsets[row] : offsets[row + 1]]
         if array.size != math.prod(shape):
             raise ValueError(f"the array {name!r} has {array.size} numbers, and should have the shape {shape}")
-        return array.reshape(shape)
+        return array.reshape(shape).astype(dtype, copy=False)  # a column has one type, also where its arrays differ
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -124,7 +122,8 @@ def pack(store) -> list[Path]:
     """Pack the loose records of a store, and return the new files of lines.
 
     Raises:
-        ValueError: if one was computed with code that is in no commit; nothing is packed then.
+        ValueError: if one was computed with code that is in no commit, and nothing is packed then; or if one would be
+            read as another than it was, and its section is not packed then. All stay where they are.
     """
     sections, packed, done = defaultdict(list), read_packed(store.root), []
     for record in store.loose():
@@ -150,17 +149,23 @@ def write_shard(folder: Path, records: list[Record]) -> Path:
     columns = {"key": pyarrow.array([record.key for record in records])}
     for name in names:
         values = [record.arrays[name].ravel() if name in record.arrays else None for record in records]
-        columns[name] = pyarrow.array(values)
+        try:
+            columns[name] = pyarrow.array(values)
+        except pyarrow.ArrowException as error:
+            raise ValueError(f"the arrays {name!r} of these records do not fit into one column: {error}") from None
     buffer = io.BytesIO()
     options = {"compression": "zstd", "compression_level": 9, "use_dictionary": False}
     pyarrow.parquet.write_table(pyarrow.table(columns), buffer, **options)
     lines = "".join(json.dumps(record.content(), ensure_ascii=False) + "\n" for record in records).encode()
     path = folder / f"{date.today()}-{_hash(lines, buffer.getvalue())}.jsonl"
+    again = Shard(buffer.getvalue())
+    for row, record in enumerate(records):
+        try:
+            check_arrays(record.content(), again.record(row, record.content(), path).arrays)
+        except ValueError as error:
+            raise ValueError(f"{record.key} cannot be packed with the others: {error}") from None
     write_atomically(path.with_suffix(".parquet"), buffer.getvalue())
     write_atomically(path, lines)
-    again = _read_state(path, "as written")
-    for old, new in zip(records, again, strict=True):
-        check_arrays(old.content(), new.arrays)
     return path
 
 
