@@ -62,6 +62,7 @@ data_dir = None
 # %% tags=["remove-input"]
 from notebooks.paper import sections
 from notebooks.paper.ablations import figures, learner_tables, tables
+from notebooks.paper.ablations import variants as variants_plan
 from notebooks.paper.ablations.plan import DEFAULT
 from notebooks.paper.figures import limits, looks
 from notebooks.paper.figures import words as page_words
@@ -230,10 +231,11 @@ if tasks:
 
 # %% tags=["hide-input"] fold="Starts, and ways to the outer gradient, side by side"
 tried = learner_tables.of_variants(read("variants"), before)
+waiting = [name for name in variants_plan.PLANS[profile].tasks if name not in set(tried.task)]
 if len(tried):
     words.table("tab-gradients", tried)
-else:
-    words.say("gradients-absent")
+if waiting:
+    words.say("gradients-absent", tasks=", ".join(waiting))
 
 # %% [markdown]
 # ## What differs from the paper, and why

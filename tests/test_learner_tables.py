@@ -57,6 +57,15 @@ def test_the_rule_on_steps_where_never_is_no_success():
     )
 
 
+def test_what_never_gets_there_is_no_success_however_short_its_horizon():
+    runs = pd.DataFrame({"test_steps_to_95": [None, None, 90.0], "steps": 100, "test_accuracy_last": 0.5})
+    assert (
+        learner_tables.measure(runs, True).tolist() == [100, 100, 90] and learner_tables.typical(runs, True) == math.inf
+    )
+    assert learner_tables.typical(runs.assign(test_steps_to_95=[80.0, None, 90.0]), True) == 90
+    assert learner_tables.typical(pd.DataFrame({"test_accuracy": [0.5, 0.7]}), False) == pytest.approx(60)
+
+
 def test_learning_counts_where_it_is_better_in_validation():
     task = results(False, {RELU: [60, 61, 62], LEARNED: [65, 66, 67]}, ROWS, 0.5)
     assert learner_tables.gains_of_learning({"t": task}).better.tolist() == [True, False]

@@ -195,6 +195,12 @@ def measure(runs: pd.DataFrame, steps: bool) -> pd.Series:
     return reached
 
 
+def typical(runs: pd.DataFrame, steps: bool) -> float:
+    """The median of the steps, infinite where 95 % is not reached (whatever the horizon), or the mean accuracy."""
+    found = measure(runs, steps)
+    return float(found.where(runs.test_steps_to_95.notna(), math.inf).median() if steps else found.mean())
+
+
 def of_task(results: Collected, name: str, setting: Setting, margin: float) -> TaskResults:
     """The runs of one task, as far as they are there."""
     runs, steps = _runs(results, setting), setting.task == "one-hot"
@@ -218,8 +224,7 @@ def of_task(results: Collected, name: str, setting: Setting, margin: float) -> T
     for restart in candidates[candidates.search == LEARNED].restart.unique():
         arm = f"{learner}, restart {restart}: {name}"
         if len(own := runs[(runs.role == "restart") & (runs.arm == arm)]):
-            found = measure(own, steps)
-            ends[int(restart)] = float(found.median() if steps else found.mean())
+            ends[int(restart)] = typical(own, steps)
     return TaskResults(name, setting, margin, steps, finals, candidates, ends)
 
 
@@ -345,9 +350,9 @@ def of_variants(results: Collected, tasks: dict[str, TaskResults]) -> pd.DataFra
             own = runs[runs.arm == f"{arm}: {name}"] if len(runs) else runs
             if own.empty:
                 continue
-            found = measure(own, task.steps).groupby(own.learned).agg("median" if task.steps else "mean")
+            found = pd.Series([typical(part, task.steps) for _, part in own.groupby("learned")])
             good = found <= task.relu * task.margin if task.steps else found >= task.relu - task.margin
-            middle, horizon = task.middle(found), int(own.steps.max())
-            words = f"{middle:.1f} %" if not task.steps else f"{middle:,.0f}" if middle < horizon else "not reached"
+            middle = task.middle(found)
+            words = f"{middle:.1f} %" if not task.steps else f"{middle:,.0f}" if middle < math.inf else "not reached"
             rows.append((name, arm, f"{int(good.sum())} of {len(found)}", words))
     return pd.DataFrame(rows, columns=["task", "arm", "restarts no worse", "median: steps to 95 %, or accuracy"])
