@@ -321,10 +321,8 @@ def choices(tasks: dict[str, TaskResults]) -> pd.DataFrame:
         if HIDDEN_ONLY in task.finals:
             kinds = task.restarts().kind
             chosen = f"{(kinds == 'inputs').sum()} of {len(kinds)}"
-            arms = {arm: task.shown(arm) for arm in (RELU, RANKS, HIDDEN_ONLY)}
-            rows.append(
-                {"task": task.title, **arms, CHOICE: task.shown(LEARNED), "restarts that choose inputs": chosen}
-            )
+            arms = {arm: task.shown(arm) for arm in (RELU, FEWER, HIDDEN_ONLY)} | {CHOICE: task.shown(LEARNED)}
+            rows.append({"task": task.title, **arms, "chose inputs": chosen, RANKS: task.shown(RANKS)})
     return pd.DataFrame(rows)
 
 
