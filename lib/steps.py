@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from .training import Batches, Optimiser
 
 PRODUCTS = ("float32", "bfloat16")
+SETTING = getattr(torch.backends.mkldnn, "matmul", None)  # of their precision; before 2.9 PyTorch has none
 
 
 def has_bfloat16() -> bool:
@@ -43,25 +43,29 @@ def _when_asked() -> str | None:
     Where oneDNN does not round, "float32", its own code is asked for that way on processors of AMD: with AVX-512 it
     takes less than half of the time of MKL, which is PyTorch's first choice and keeps to AVX2 there. None elsewhere.
     """
+    if SETTING is None:
+        return None
     x = torch.randn(128, 128, generator=torch.Generator().manual_seed(0))
     with _allowed("bf16"):
         product = x @ x
     exact = x.double() @ x.double()
     if (product - exact).norm() > 1e-4 * exact.norm():
         return "bfloat16"
-    cpu = getattr(torch.cpu, "get_capabilities", dict)()  # PyTorch had the setting earlier than this
+    cpu = getattr(torch.cpu, "get_capabilities", dict)()
     return "float32" if "AMD" in cpu.get("cpu_name", "") and cpu.get("avx512_bf16") else None
 
 
 @contextmanager
 def _allowed(precision: str) -> Iterator[None]:
-    """Set the precision of products where PyTorch has a setting for it (from 2.9 on)."""
-    setting = getattr(torch.backends.mkldnn, "matmul", None) or SimpleNamespace(fp32_precision="")
-    before, setting.fp32_precision = setting.fp32_precision, precision
+    """Set the precision of products, where PyTorch has a setting for it."""
+    if SETTING is None:
+        yield
+        return
+    before, SETTING.fp32_precision = SETTING.fp32_precision, precision
     try:
         yield
     finally:
-        setting.fp32_precision = before
+        SETTING.fp32_precision = before
 
 
 @contextmanager

@@ -175,6 +175,19 @@ def test_what_a_product_is_asked_for_depends_on_the_processor_and_ends_with_the_
     assert setting.fp32_precision == before
 
 
+def test_without_a_setting_for_products_pytorchs_own_choice_multiplies(monkeypatch):
+    monkeypatch.setattr(steps, "SETTING", None)  # as before PyTorch 2.9
+    steps._when_asked.cache_clear()
+    try:
+        assert steps.multiplies() == "default" and not steps.has_bfloat16()  # also where oneDNN's could be asked for
+        setting = torch.backends.mkldnn.matmul
+        before = setting.fp32_precision
+        with steps.products("bfloat16"):
+            assert setting.fp32_precision == before
+    finally:
+        steps._when_asked.cache_clear()
+
+
 def test_a_caller_that_lets_pytorch_round_products_changes_nothing():
     def learned():
         network = Network(64, 1, width=32, depth=2, activation=SPLINE)

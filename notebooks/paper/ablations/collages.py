@@ -58,8 +58,7 @@ class OneCollage(learner.OneTask):
         return [self.run("final", RELU, (self.setting.network, ""), seed) for seed in self.setting.seeds]
 
     def race(self, seed: int) -> RaceCollage:
-        of = learner.OneTask.race(self, seed)
-        return RaceCollage(**vars(of), tile=TILE)
+        return RaceCollage(**vars(super().race(seed)), tile=TILE)
 
     def learn(self, race: RaceCollage) -> LearnCollage:
         s, key = self.setting, self.store.key(race)
@@ -70,11 +69,6 @@ class OneCollage(learner.OneTask):
             network=self.function(race)[0], settings=replace(settings, objective="given", watch=0.0), seed=race.seed,
             start=key,
         )  # fmt: skip
-
-    def function(self, source, pick=None) -> Function:
-        if isinstance(source, LearnCollage):
-            return source.network, self.store.key(source)
-        return learner.OneTask.function(self, source, pick)
 
     def run(self, role: str, arm: str, function: Function, seed: int) -> TrainCollage:
         """A training on the same collages, whatever the seed."""

@@ -12,7 +12,6 @@ from torch import Tensor
 from lib import splines
 
 from ..figures import plots
-from ..figures.plots import grid
 from .learner import LEARNED
 from .learner_tables import SEARCHES, TaskResults
 from .tables import Compared
@@ -77,7 +76,7 @@ def searches(tasks: Mapping[str, TaskResults], narrow: bool = False) -> Figure:
     What never reaches 95 % is drawn at the last step.
     """
     columns = 1 if narrow else min(3, len(tasks))
-    figure, axes = grid(len(tasks), columns, 3.6 if narrow else 7, 2.5, 0.4)
+    figure, axes = plots.grid(len(tasks), columns, 3.6 if narrow else 7, 2.5, 0.4)
     for ax, task in zip(axes.flat, tasks.values(), strict=False):
         for i, (search, marker) in enumerate(zip(SEARCHES, "so^", strict=True)):
             progress = task.progress(search)

@@ -306,7 +306,7 @@ class OneTask:
     def function(self, source: Race | Learn | Search, pick: Pick | None = None) -> Function:
         """What a race, a learning or a search found, or what was picked from a race."""
         key = self.store.key(pick or source)
-        if isinstance(source, Learn):
+        if not isinstance(source, Race):  # a learning, whose range is known
             return source.network, key
         found = self.store.get(source).numbers
         activation = replace(source.network.activation, low=found["low"], high=found["high"])

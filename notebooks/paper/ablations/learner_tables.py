@@ -11,7 +11,7 @@ from ..experiments.race import GROUPS
 from ..figures.looks import plus_minus
 from ..figures.plots import signed
 from ..records.frames import Collected
-from ..records.intervals import interval, paired_interval
+from ..records.intervals import interval, paired_by_seed
 from .collages import PLANS as COLLAGES
 from .collages import TILE
 from .learner import (
@@ -29,7 +29,7 @@ from .learner import (
     STARTS,
     Setting,
     margins,
-)  # fmt: skip
+)
 from .plan import DEFAULT
 from .variants import ARMS
 
@@ -100,9 +100,7 @@ class TaskResults:
         """The learner over another arm, paired by seed, with the half width of the 95 % interval: points, or for steps
         the logarithm (base 2) of how many times sooner."""
         one, other = self.finals[LEARNED], self.finals[arm]
-        seeds = one.index.intersection(other.index)
-        one, other = one[seeds].to_numpy(), other[seeds].to_numpy()
-        return paired_interval(np.log2(other), np.log2(one)) if self.steps else paired_interval(one, other)
+        return paired_by_seed(np.log2(other), np.log2(one)) if self.steps else paired_by_seed(one, other)
 
     def holds(self) -> bool | None:
         """Whether the rule holds; None without the search by hand."""
